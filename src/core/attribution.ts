@@ -1,0 +1,193 @@
+// Which evidence earns a line: each piece is judged by itself, then against the others. Pure; every loser keeps its reason.
+import { allocate } from './money.ts';
+import type { Policy } from './policy.ts';
+
+export type EvidenceKind = Policy['precedence'][number];
+
+/** One thing that may tie an order to a promoter, with what is known of it at the attribution time. Times are epoch milliseconds. */
+export interface Evidence {
+  kind: EvidenceKind;
+  /** What names it: a click's id, a link's code, a coupon's code, a promoter's id, the order of a lock. */
+  reference: string;
+  /** When the buyer clicked, when an order was told of the code, when the locking order was paid. */
+  at: number;
+  promoterId: string | null;
+  linkCode: string | null;
+  clickId: string | null;
+  productId: string | null;
+  /** A link to a live room, a video or an article; its window is the shorter content window. */
+  content: boolean;
+  scene: string | null;
+  talentId: string | null;
+  campaignId: string | null;
+  expiresAt: number | null;
+  bot: boolean;
+  suspended: boolean;
+  selfPurchase: boolean;
+  /** Why it cannot be read at all: it names nothing that we know, or something of another merchant. */
+  fault: EvidenceFault | null;
+}
+
+export type EvidenceFault =
+  | 'unreadable_token'
+  | 'unknown_link'
+  | 'unknown_coupon'
+  | 'unknown_promoter'
+  | 'link_of_other_merchant';
+
+export type LossReason =
+  | EvidenceFault
+  | 'kind_not_counted'
+  | 'bot'
+  | 'promoter_suspended'
+  | 'scene_excluded'
+  | 'self_purchase'
+  | 'link_expired'
+  | 'after_order'
+  | 'outside_window'
+  | 'weaker_kind'
+  | 'other_product'
+  | 'later_click_won'
+  | 'earlier_click_won'
+  | 'later_order_locks';
+
+export interface Judged {
+  evidence: Evidence;
+  won: boolean;
+  reason: LossReason | null;
+}
+
+export interface Credit {
+  evidence: Evidence;
+  weightPpm: number;
+}
+
+export interface Question {
+  policy: Policy;
+  attributionAt: number;
+  /** From when the age of a click counts for the time decay. */
+  paidAt: number;
+  orderScene: string | null;
+  productId: string | null;
+}
+
+export interface Verdict {
+  /** Who is credited, earlier click first; weights sum to 1 000 000. Empty: unattributed. */
+  credits: Credit[];
+  judged: Judged[];
+}
+
+const DAY_MS = 86_400_000;
+const WHOLE_PPM = 1_000_000n;
+// Weights of the time decay are integers before they are normalised; 2^-40 of a click still counts.
+const DECAY_SCALE = 2 ** 50;
+
+/** Judges all evidence of one line: the strongest kind that has anything eligible wins, and within it the policy's model. */
+export function attribute(all: readonly Evidence[], question: Question): Verdict {
+  const judged: Judged[] = all.map((evidence) => ({ evidence, won: false, reason: weakness(evidence, question) }));
+  const eligible = judged.filter((one) => one.reason === null);
+  const kind = question.policy.precedence.find((candidate) => eligible.some((one) => one.evidence.kind === candidate));
+  if (kind === undefined) return { credits: [], judged };
+
+  const rivals: Judged[] = [];
+  for (const one of eligible) {
+    if (one.evidence.kind === kind) rivals.push(one);
+    else one.reason = 'weaker_kind';
+  }
+  const contenders = exactProductFirst(rivals, question).toSorted(byTime);
+  const weights = weigh(contenders, kind, question);
+  contenders.forEach((one, index) => {
+    if (weights[index]! > 0) one.won = true;
+    else one.reason = lossReason(kind, question.policy);
+  });
+  return { credits: perPromoter(contenders, weights), judged };
+}
+
+/** Why this evidence would not count even if it stood alone; null when it would. */
+function weakness(evidence: Evidence, { policy, attributionAt, orderScene }: Question): LossReason | null {
+  if (evidence.fault !== null) return evidence.fault;
+  if (!policy.precedence.includes(evidence.kind)) return 'kind_not_counted';
+  if (evidence.bot) return 'bot';
+  if (evidence.suspended) return 'promoter_suspended';
+  if (isExcluded(policy, evidence.scene) || isExcluded(policy, orderScene)) return 'scene_excluded';
+  if (evidence.selfPurchase && !policy.allow_self_purchase) return 'self_purchase';
+  return untimely(evidence, policy, attributionAt);
+}
+
+function isExcluded(policy: Policy, scene: string | null): boolean {
+  return scene !== null && (policy.excluded_scenes as readonly string[]).includes(scene);
+}
+
+function untimely(evidence: Evidence, policy: Policy, attributionAt: number): LossReason | null {
+  const isClick = evidence.kind === 'click_token' || evidence.kind === 'click';
+  const usedAt = isClick ? evidence.at : attributionAt;
+  if (evidence.expiresAt !== null && evidence.kind !== 'lock' && usedAt >= evidence.expiresAt) return 'link_expired';
+  if (isClick && evidence.at > attributionAt + policy.clock_skew_seconds * 1000) return 'after_order';
+  const days = windowDays(evidence, policy);
+  return days !== null && evidence.at < attributionAt - days * DAY_MS ? 'outside_window' : null;
+}
+
+/** The days before the attribution time in which this evidence counts; null where no window applies (codes on the order itself). */
+export function windowDays(evidence: Pick<Evidence, 'kind' | 'content'>, policy: Policy): number | null {
+  if (evidence.kind === 'lock') return policy.order_lock_days;
+  if (evidence.kind !== 'click_token' && evidence.kind !== 'click') return null;
+  return evidence.content ? policy.content_click_days : policy.product_click_days;
+}
+
+function exactProductFirst(rivals: Judged[], { policy, productId }: Question): Judged[] {
+  if (!policy.exact_product_first || productId === null) return rivals;
+  const exact = rivals.filter((one) => one.evidence.productId === productId);
+  if (exact.length === 0) return rivals;
+  for (const one of rivals) if (one.evidence.productId !== productId) one.reason = 'other_product';
+  return exact;
+}
+
+function byTime(a: Judged, b: Judged): number {
+  if (a.evidence.at !== b.evidence.at) return a.evidence.at - b.evidence.at;
+  return a.evidence.reference < b.evidence.reference ? -1 : 1;
+}
+
+/** Weights in parts per million of contenders in time order. A lock is always the last order's, whatever the model. */
+function weigh(contenders: Judged[], kind: EvidenceKind, { policy, paidAt }: Question): number[] {
+  const count = contenders.length;
+  const model = kind === 'lock' ? 'last_click' : policy.model;
+  const only = (winner: number) => contenders.map((_, index) => (index === winner ? 1_000_000 : 0));
+  if (model === 'last_click' || count === 1) return only(count - 1);
+  if (model === 'first_click') return only(0);
+  let weights: bigint[];
+  if (model === 'time_decay') weights = contenders.map((one) => decayWeight(paidAt - one.evidence.at, policy.time_decay_half_life_days));
+  else if (model === 'linear' || count === 2) weights = contenders.map(() => 1n);
+  else weights = contenders.map((_, index) => (index === 0 || index === count - 1 ? 2n * BigInt(count - 2) : 1n));
+  if (weights.every((weight) => weight === 0n)) weights = contenders.map(() => 1n);
+  return allocate(WHOLE_PPM, weights).map(Number);
+}
+
+/** 2^(−age / half-life), as an integer; a click told after the payment has no age. */
+function decayWeight(ageMs: number, halfLifeDays: number): bigint {
+  const halves = Math.max(0, ageMs) / (halfLifeDays * DAY_MS);
+  return BigInt(Math.round(DECAY_SCALE * 2 ** -halves));
+}
+
+function lossReason(kind: EvidenceKind, policy: Policy): LossReason {
+  if (kind === 'lock') return 'later_order_locks';
+  return policy.model === 'first_click' ? 'earlier_click_won' : 'later_click_won';
+}
+
+/** A promoter with several winning clicks is one winner: the weights add up, and the latest click stands for them. */
+function perPromoter(contenders: Judged[], weights: number[]): Credit[] {
+  const credits = new Map<string, Credit>();
+  contenders.forEach(({ evidence }, index) => {
+    const weightPpm = weights[index]!;
+    if (weightPpm === 0) return;
+    const earlier = credits.get(evidence.promoterId!);
+    credits.set(evidence.promoterId!, { evidence, weightPpm: weightPpm + (earlier?.weightPpm ?? 0) });
+  });
+  return [...credits.values()];
+}
+
+/** The credit that chooses the rule and stands for the line: the heaviest, of equals the later click. */
+export function heaviest(credits: readonly Credit[]): Credit | null {
+  let best: Credit | null = null;
+  for (const credit of credits) if (best === null || credit.weightPpm >= best.weightPpm) best = credit;
+  return best;
+}
