@@ -1,0 +1,220 @@
+// The rows of the award: claiming what is due, the orders with their standing awards, and the writing of a batch's results. Set-wise.
+import { sql, type Kysely, type Transaction } from 'kysely';
+import type { MergedOrder } from '../core/merge.ts';
+import type { Role } from '../core/split.ts';
+import type { DB } from '../platform/tables.ts';
+import type { LineDecisionKind, Pin } from './decide.ts';
+
+export interface DueOrder {
+  orderKey: bigint;
+  merchantId: string;
+  sourceId: string;
+  orderId: string;
+  merged: MergedOrder;
+  parentOrderId: string | null;
+  parentKind: 'split' | 'gift' | null;
+  hasSplitChildren: boolean;
+  isDuplicate: boolean;
+  award: StandingAward | null;
+}
+
+/** The head of an award, as it is in the table. */
+export interface AwardHead {
+  revision: number;
+  state: 'none' | 'estimated' | 'confirmed' | 'released' | 'void';
+  decisions: string[];
+  currency: string | null;
+  attributionAt: Date | null;
+  holdDays: number | null;
+  completedAt: Date | null;
+  releasesAt: Date | null;
+  releasedAt: Date | null;
+  recheckAt: Date | null;
+  lockPromoterId: string | null;
+  lockLinkCode: string | null;
+  lockClickedAt: Date | null;
+}
+
+export interface StandingAward {
+  head: AwardHead;
+  lines: StandingDecision[];
+}
+
+/** A decision as it was written; `explanation` is its JSON text, to be compared without being parsed. */
+export interface StandingDecision {
+  line_id: string;
+  product_id: string | null;
+  decision: LineDecisionKind;
+  evidence: string | null;
+  promoter_id: string | null;
+  rule_id: string | null;
+  rule_version: number | null;
+  quantity: number;
+  paid_amount: bigint;
+  refunded_amount: bigint;
+  base: bigint;
+  pool: bigint;
+  shares: WrittenShare[];
+  pinned: Pin | null;
+  explanation: string;
+}
+
+/** A net share as it is written: the amount is a JSON integer of minor units. */
+export interface WrittenShare {
+  role: Role;
+  level: number | null;
+  promoter_id: string | null;
+  amount: number;
+}
+
+export interface NewDecision extends StandingDecision {
+  order_key: bigint;
+  revision: number;
+}
+
+export interface NewHead extends AwardHead {
+  orderKey: bigint;
+  merchantId: string;
+}
+
+/** Takes up to `limit` orders off the queue, oldest first; they come back when the transaction does not commit. */
+export async function claimDue(trx: Transaction<DB>, now: Date, limit: number): Promise<bigint[]> {
+  const { rows } = await sql<{ order_key: bigint }>`
+    delete from award_due where order_key = any(array(
+      select order_key from award_due where due_at <= ${now} order by due_at limit ${limit} for update skip locked
+    )) returning order_key`.execute(trx);
+  return rows.map((row) => row.order_key);
+}
+
+/** Takes just these orders off the queue, those that nobody else has. */
+export async function claimOrders(trx: Transaction<DB>, orderKeys: readonly bigint[]): Promise<bigint[]> {
+  const { rows } = await sql<{ order_key: bigint }>`
+    delete from award_due where order_key = any(array(
+      select order_key from award_due where order_key = any(${orderKeys.map(String)}::bigint[]) order by order_key for update skip locked
+    )) returning order_key`.execute(trx);
+  return rows.map((row) => row.order_key);
+}
+
+/** Puts off an order that cannot be awarded, with its error: twice as long each time, ten minutes at the most, for as long as it takes. */
+export async function postponeDue(trx: Transaction<DB>, orderKey: bigint, now: Date, error: string): Promise<void> {
+  await sql`
+    update award_due set attempts = attempts + 1, error = ${error.slice(0, 2000)},
+      due_at = ${now}::timestamptz + least(interval '10 minutes', interval '1 second' * power(2, least(attempts, 12)))
+    where order_key = ${orderKey}`.execute(trx);
+}
+
+interface DueOrderRow {
+  order_key: bigint;
+  merchant_id: string;
+  source_id: string;
+  order_id: string;
+  merged: MergedOrder;
+  parent_order_id: string | null;
+  parent_kind: 'split' | 'gift' | null;
+  has_split_children: boolean;
+  is_duplicate: boolean;
+  revision: number | null;
+  state: AwardHead['state'];
+  decisions: string[];
+  currency: string | null;
+  attribution_at: Date | null;
+  hold_days: number | null;
+  completed_at: Date | null;
+  releases_at: Date | null;
+  released_at: Date | null;
+  recheck_at: Date | null;
+  lock_promoter_id: string | null;
+  lock_link_code: string | null;
+  lock_clicked_at: Date | null;
+}
+
+/** The orders, each with its standing award, and whether another order earns in its place. */
+export async function readDueOrders(db: Kysely<DB>, orderKeys: readonly bigint[]): Promise<DueOrder[]> {
+  const { rows } = await sql<DueOrderRow>`
+    select orders.order_key, orders.merchant_id, orders.source_id, orders.order_id, merged, parent_order_id, parent_kind,
+      exists (
+        select from orders child
+        where child.merchant_id = orders.merchant_id and child.source_id = orders.source_id
+          and child.parent_order_id = orders.order_id and child.parent_kind = 'split'
+      ) as has_split_children,
+      source.source_no is not null and exists (
+        select from orders other join source earlier on earlier.source_id = other.source_id
+        where other.merchant_id = orders.merchant_id and other.order_id = orders.order_id and other.source_id <> orders.source_id
+          and earlier.kind = source.kind and earlier.source_no < source.source_no and other.merged ->> 'status' is not null
+      ) as is_duplicate,
+      award.revision, award.state, award.decisions, award.currency, award.attribution_at, award.hold_days, award.completed_at,
+      award.releases_at, award.released_at, award.recheck_at, award.lock_promoter_id, award.lock_link_code, award.lock_clicked_at
+    from orders left join source on source.source_id = orders.source_id left join award on award.order_key = orders.order_key
+    where orders.order_key = any(${orderKeys.map(String)}::bigint[]) order by orders.order_key`.execute(db);
+  const awarded = rows.filter((row) => row.revision !== null);
+  const lines = await readDecisions(
+    db,
+    awarded.map((row) => [row.order_key, row.revision!]),
+  );
+  return rows.map((row) => ({
+    orderKey: row.order_key,
+    merchantId: row.merchant_id,
+    sourceId: row.source_id,
+    orderId: row.order_id,
+    merged: row.merged,
+    parentOrderId: row.parent_order_id,
+    parentKind: row.parent_kind,
+    hasSplitChildren: row.has_split_children,
+    isDuplicate: row.is_duplicate,
+    award: row.revision === null ? null : { head: headOf(row, row.revision), lines: lines.get(row.order_key) ?? [] },
+  }));
+}
+
+function headOf(row: DueOrderRow, revision: number): AwardHead {
+  return {
+    revision,
+    state: row.state,
+    decisions: row.decisions,
+    currency: row.currency,
+    attributionAt: row.attribution_at,
+    holdDays: row.hold_days,
+    completedAt: row.completed_at,
+    releasesAt: row.releases_at,
+    releasedAt: row.released_at,
+    recheckAt: row.recheck_at,
+    lockPromoterId: row.lock_promoter_id,
+    lockLinkCode: row.lock_link_code,
+    lockClickedAt: row.lock_clicked_at,
+  };
+}
+
+/** The decisions of one revision of each order. */
+export async function readDecisions(
+  db: Kysely<DB>,
+  wanted: readonly (readonly [bigint, number])[],
+): Promise<Map<bigint, StandingDecision[]>> {
+  const byOrder = new Map<bigint, StandingDecision[]>();
+  if (wanted.length === 0) return byOrder;
+  const { rows } = await sql<StandingDecision & { order_key: bigint }>`
+    select order_key, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity, paid_amount, refunded_amount,
+      base, pool, shares, pinned, explanation::text as explanation
+    from unnest(${wanted.map(([key]) => String(key))}::bigint[], ${wanted.map(([, revision]) => revision)}::int[]) as wanted (order_key, revision)
+    join decision using (order_key, revision)`.execute(db);
+  for (const { order_key: orderKey, ...line } of rows) {
+    const lines = byOrder.get(orderKey);
+    if (lines === undefined) byOrder.set(orderKey, [line]);
+    else lines.push(line);
+  }
+  return byOrder;
+}
+
+/** The merged states of orders by their own ids, for the evidence of parents. */
+export async function readParents(
+  db: Kysely<DB>,
+  wanted: readonly { merchantId: string; sourceId: string; parentOrderId: string }[],
+): Promise<Map<string, MergedOrder>> {
+  if (wanted.length === 0) return new Map();
+  const { rows } = await sql<{ merchant_id: string; source_id: string; order_id: string; merged: MergedOrder }>`
+    select merchant_id, source_id, order_id, merged
+    from unnest(${wanted.map((one) => one.merchantId)}::text[], ${wanted.map((one) => one.sourceId)}::text[], ${wanted.map((one) => one.parentOrderId)}::text[])
+      as wanted (merchant_id, source_id, order_id)
+    join orders using (merchant_id, source_id, order_id)`.execute(db);
+  return new Map(rows.map((row) => [parentKey(row.merchant_id, row.source_id, row.order_id), row.merged]));
+}
+
+export const parentKey = (merchantId: string, sourceId: string, orderId: string) => `${merchantId}\0${sourceId}\0${orderId}`;

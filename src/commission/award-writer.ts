@@ -1,0 +1,71 @@
+// Writes what a batch of awards decided: decisions, heads, and who else must be looked at because of them. One statement a table.
+import { sql, type Transaction } from 'kysely';
+import type { DB } from '../platform/tables.ts';
+import type { NewDecision, NewHead } from './award-store.ts';
+
+/** Adds the decisions of the batch's new revisions; the key (order, revision, line) refuses a second award of the same revision. */
+export async function writeDecisions(trx: Transaction<DB>, decisions: readonly NewDecision[]): Promise<void> {
+  if (decisions.length === 0) return;
+  const column = <Value>(read: (decision: NewDecision) => Value) => decisions.map(read);
+  await sql`
+    insert into decision (order_key, revision, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity,
+      paid_amount, refunded_amount, base, pool, shares, pinned, explanation)
+    select * from unnest(
+      ${column((one) => String(one.order_key))}::bigint[], ${column((one) => one.revision)}::int[], ${column((one) => one.line_id)}::text[],
+      ${column((one) => one.product_id)}::text[], ${column((one) => one.decision)}::text[], ${column((one) => one.evidence)}::text[],
+      ${column((one) => one.promoter_id)}::text[], ${column((one) => one.rule_id)}::text[], ${column((one) => one.rule_version)}::int[],
+      ${column((one) => one.quantity)}::int[], ${column((one) => String(one.paid_amount))}::bigint[],
+      ${column((one) => String(one.refunded_amount))}::bigint[], ${column((one) => String(one.base))}::bigint[],
+      ${column((one) => String(one.pool))}::bigint[], ${column((one) => JSON.stringify(one.shares))}::jsonb[],
+      ${column((one) => (one.pinned === null ? null : JSON.stringify(one.pinned)))}::jsonb[],
+      ${column((one) => one.explanation)}::json[])`.execute(trx);
+}
+
+/** Sets the heads of the batch's awards. */
+export async function writeHeads(trx: Transaction<DB>, heads: readonly NewHead[], now: Date): Promise<void> {
+  if (heads.length === 0) return;
+  const column = <Value>(read: (head: NewHead) => Value) => heads.map(read);
+  await sql`
+    insert into award (order_key, merchant_id, revision, state, decisions, currency, attribution_at, hold_days, completed_at, releases_at,
+      released_at, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at, awarded_at)
+    select order_key, merchant_id, revision, state, string_to_array(decisions, ','), currency, attribution_at, hold_days, completed_at,
+      releases_at, released_at, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at, ${now}
+    from unnest(
+      ${column((one) => String(one.orderKey))}::bigint[], ${column((one) => one.merchantId)}::text[], ${column((one) => one.revision)}::int[],
+      ${column((one) => one.state)}::text[], ${column((one) => one.decisions.join(','))}::text[], ${column((one) => one.currency)}::text[],
+      ${column((one) => one.attributionAt)}::timestamptz[], ${column((one) => one.holdDays)}::int[],
+      ${column((one) => one.completedAt)}::timestamptz[], ${column((one) => one.releasesAt)}::timestamptz[],
+      ${column((one) => one.releasedAt)}::timestamptz[], ${column((one) => one.recheckAt)}::timestamptz[],
+      ${column((one) => one.lockPromoterId)}::text[], ${column((one) => one.lockLinkCode)}::text[],
+      ${column((one) => one.lockClickedAt)}::timestamptz[]
+    ) as head (order_key, merchant_id, revision, state, decisions, currency, attribution_at, hold_days, completed_at, releases_at,
+      released_at, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at)
+    on conflict (order_key) do update set revision = excluded.revision, state = excluded.state, decisions = excluded.decisions,
+      currency = excluded.currency, attribution_at = excluded.attribution_at, hold_days = excluded.hold_days,
+      completed_at = excluded.completed_at, releases_at = excluded.releases_at, released_at = excluded.released_at,
+      recheck_at = excluded.recheck_at, lock_promoter_id = excluded.lock_promoter_id, lock_link_code = excluded.lock_link_code,
+      lock_clicked_at = excluded.lock_clicked_at, awarded_at = excluded.awarded_at`.execute(trx);
+}
+
+/**
+ * Marks the later orders of the same buyers due, where an order's lock has changed: those that are unattributed or that a lock won.
+ * A later order never changes an earlier one's lock, so this ends.
+ */
+export async function markLockedDue(trx: Transaction<DB>, orderKeys: readonly bigint[], now: Date): Promise<void> {
+  if (orderKeys.length === 0) return;
+  await sql`
+    insert into award_due (order_key, due_at)
+    select distinct later.order_key, ${now}::timestamptz
+    from award locking
+    join order_identity own on own.order_key = locking.order_key
+    left join buyer_identity one on one.identity = own.identity
+    left join buyer_identity other on other.buyer = one.buyer
+    join order_identity same on same.identity = coalesce(other.identity, own.identity) and same.order_key <> locking.order_key
+    join award later on later.order_key = same.order_key
+    where locking.order_key = any(${orderKeys.map(String)}::bigint[])
+      and (later.attribution_at, later.order_key) > (locking.attribution_at, locking.order_key) and later.released_at is null
+      and ('unattributed' = any(later.decisions) or exists (
+        select from decision where decision.order_key = later.order_key and decision.revision = later.revision and decision.evidence = 'lock'))
+    order by later.order_key
+    on conflict (order_key) do nothing`.execute(trx);
+}

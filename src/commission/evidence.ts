@@ -1,0 +1,150 @@
+// What may tie an order to a promoter, read off the order, its parent and the facts around it. Pure; judging it is core/attribution.
+import type { KeyObject } from 'node:crypto';
+import type { Evidence, EvidenceFault, EvidenceKind } from '../core/attribution.ts';
+import type { Order, ToldEvidence } from '../core/order.ts';
+import { identityHash } from '../promotion/identity.ts';
+import { readClickToken } from '../promotion/token.ts';
+import { couponKey, inForce, isContentLink, isPresent, type Facts, type LinkFacts } from './facts.ts';
+
+/** A click of the buyer, found by one of the buyer's identities. */
+export interface BuyerClick {
+  clickId: string;
+  linkCode: string;
+  clickedAt: number;
+  bot: boolean;
+}
+
+/** An earlier order of the buyer that was attributed, and so locks the buyer to its promoter. */
+export interface BuyerLock {
+  orderId: string;
+  promoterId: string;
+  linkCode: string | null;
+  attributedAt: number;
+}
+
+/** What the order itself and its buyer's past hold; of a split child also the parent's. */
+export interface Told {
+  merchantId: string;
+  attributionAt: number;
+  tokens: readonly { value: string; read: ReturnType<typeof readClickToken> }[];
+  linkCodes: readonly ToldEvidence[];
+  couponCodes: readonly ToldEvidence[];
+  promoterIds: readonly ToldEvidence[];
+  clicks: readonly BuyerClick[];
+  locks: readonly BuyerLock[];
+  identities: ReadonlySet<string>;
+  /** Whether a purchase of the promoter's own is to be told apart: it is looked for only where the policy refuses it. */
+  refusesSelf: boolean;
+}
+
+/** The tokens of an order, each read once; a token that none of the keys signed reads as null. */
+export function readTokens(keys: KeyObject[], orders: readonly Order[]): Told['tokens'] {
+  const values = new Set(orders.flatMap((order) => order.clickTokens.map((told) => told.value)));
+  return [...values].map((value) => ({ value, read: readClickToken(keys, value) }));
+}
+
+/** Everything to be considered, each piece once: a click that its token already stands for is not told again by its identity. */
+export function gatherEvidence(told: Told, facts: Facts, identityKey: KeyObject): Evidence[] {
+  const evidence: Evidence[] = [];
+  const byToken = new Set<string>();
+  for (const { value, read } of told.tokens) {
+    if (read === null) {
+      evidence.push(unreadable('click_token', value.slice(0, 24), told.attributionAt, 'unreadable_token'));
+      continue;
+    }
+    if (byToken.has(read.clickId)) continue;
+    byToken.add(read.clickId);
+    evidence.push(
+      ofLink(
+        'click_token',
+        { reference: read.clickId, clickId: read.clickId, at: read.clickedAt, bot: read.bot },
+        read.linkCode,
+        told,
+        facts,
+      ),
+    );
+  }
+  for (const code of told.linkCodes)
+    evidence.push(ofLink('link_code', { reference: code.value, at: code.toldAt }, code.value, told, facts));
+  for (const code of told.couponCodes) evidence.push(ofCoupon(code, told, facts));
+  for (const named of told.promoterIds) evidence.push(ofPromoter('platform', named.value, named.value, named.toldAt, told, facts));
+  for (const click of told.clicks) {
+    if (byToken.has(click.clickId)) continue;
+    evidence.push(
+      ofLink(
+        'click',
+        { reference: click.clickId, clickId: click.clickId, at: click.clickedAt, bot: click.bot },
+        click.linkCode,
+        told,
+        facts,
+      ),
+    );
+  }
+  for (const lock of told.locks) evidence.push(ofLock(lock, told, facts));
+  if (told.refusesSelf) for (const one of evidence) one.selfPurchase = isSelf(one.promoterId, told, identityKey);
+  return evidence;
+}
+
+const NOTHING_KNOWN = {
+  promoterId: null,
+  linkCode: null,
+  clickId: null,
+  productId: null,
+  content: false,
+  scene: null,
+  talentId: null,
+  campaignId: null,
+  expiresAt: null,
+  bot: false,
+  suspended: false,
+  selfPurchase: false,
+} as const;
+
+function unreadable(kind: EvidenceKind, reference: string, at: number, fault: EvidenceFault): Evidence {
+  return { ...NOTHING_KNOWN, kind, reference, at, fault };
+}
+
+type Seen = Pick<Evidence, 'reference' | 'at'> & Partial<Pick<Evidence, 'clickId' | 'bot'>>;
+
+function ofLink(kind: EvidenceKind, seen: Seen, linkCode: string, told: Told, facts: Facts): Evidence {
+  const link = facts.links.get(linkCode);
+  if (link === undefined) return { ...unreadable(kind, seen.reference, seen.at, 'unknown_link'), linkCode };
+  if (link.merchantId !== told.merchantId) return { ...unreadable(kind, seen.reference, seen.at, 'link_of_other_merchant'), linkCode };
+  return {
+    ...NOTHING_KNOWN,
+    ...knownOf(link),
+    ...seen,
+    kind,
+    suspended: !isPresent(facts, link.promoterId, told.attributionAt),
+    fault: null,
+  };
+}
+
+function knownOf(link: LinkFacts) {
+  const { promoterId, productId, scene, talentId, campaignId, expiresAt } = link;
+  return { linkCode: link.code, promoterId, productId, scene, talentId, campaignId, expiresAt, content: isContentLink(link) };
+}
+
+function ofCoupon(code: ToldEvidence, told: Told, facts: Facts): Evidence {
+  const holder = inForce(facts.coupons.get(couponKey(told.merchantId, code.value)), told.attributionAt);
+  if (holder === null || holder.promoterId === null) return unreadable('coupon_code', code.value, code.toldAt, 'unknown_coupon');
+  return ofPromoter('coupon_code', code.value, holder.promoterId, code.toldAt, told, facts);
+}
+
+function ofPromoter(kind: EvidenceKind, reference: string, promoterId: string, at: number, told: Told, facts: Facts): Evidence {
+  if (!facts.promoters.has(promoterId)) return unreadable(kind, reference, at, 'unknown_promoter');
+  return { ...NOTHING_KNOWN, kind, reference, at, promoterId, suspended: !isPresent(facts, promoterId, told.attributionAt), fault: null };
+}
+
+/** A lock keeps the link that won the locking order, for its chain and campaign, but not its product or expiry. */
+function ofLock(lock: BuyerLock, told: Told, facts: Facts): Evidence {
+  const evidence = ofPromoter('lock', lock.orderId, lock.promoterId, lock.attributedAt, told, facts);
+  const link = lock.linkCode === null ? undefined : facts.links.get(lock.linkCode);
+  return link === undefined ? evidence : { ...evidence, linkCode: link.code, talentId: link.talentId, campaignId: link.campaignId };
+}
+
+/** A storefront says that a buyer is a promoter by an identity of the type `promoter_id`. */
+function isSelf(promoterId: string | null, told: Told, identityKey: KeyObject): boolean {
+  if (promoterId === null || told.identities.size === 0) return false;
+  return told.identities.has(identityHash(identityKey, told.merchantId, 'promoter_id', promoterId));
+}

@@ -1,0 +1,158 @@
+// Loads what a batch of orders is decided from, and lays out for each order what it and its buyer's past tell. A constant number of statements.
+import type { KeyObject } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import { viewOrder, type Order } from '../core/order.ts';
+import type { DB } from '../platform/tables.ts';
+import { parentKey, readParents, type DueOrder } from './award-store.ts';
+import { readBuyers, readClicks, readLocks, type BuyerQuestion } from './buyer-store.ts';
+import { readTokens, type Told } from './evidence.ts';
+import { inForce, type Facts, type LinkFacts } from './facts.ts';
+import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
+import type { RuleShelf } from './rule-shelf.ts';
+
+const DAY_MS = 86_400_000;
+// Evidence that is too old or too late loses with its reason; this far beyond the window it is still looked at.
+const LOOK_BACK_MS = 30 * DAY_MS;
+const LOOK_AHEAD_MS = DAY_MS;
+
+/** An order of the batch with everything it says, and of a split order's child what its parent says too. */
+export interface Case {
+  due: DueOrder;
+  order: Order;
+  told: Told;
+}
+
+export interface GatheringDeps {
+  tokenKeys: KeyObject[];
+  levelsMax: number;
+  shelf: RuleShelf;
+}
+
+/** Reads the facts for a batch of orders and what each of them tells. Reads only; nothing is decided here. */
+export async function gatherCases(db: Kysely<DB>, due: readonly DueOrder[], deps: GatheringDeps): Promise<{ cases: Case[]; facts: Facts }> {
+  const parents = await readParents(
+    db,
+    due.flatMap((one) => (one.parentKind === 'split' ? [{ ...one, parentOrderId: one.parentOrderId! }] : [])),
+  );
+  const voices = due.map((one) => {
+    const parent = parents.get(parentKey(one.merchantId, one.sourceId, one.parentOrderId ?? ''));
+    return parent === undefined ? [viewOrder(one.merged)] : [viewOrder(one.merged), viewOrder(parent)];
+  });
+  const facts: Facts = {
+    merchants: await readMerchants(db, [...new Set(due.map((one) => one.merchantId))]),
+    products: await readProducts(
+      db,
+      due.flatMap((one, index) => productsOf(one.merchantId, voices[index]![0]!)),
+    ),
+    coupons: await loadCoupons(db, due, voices),
+    promoters: new Map(),
+    links: new Map(),
+    rules: deps.shelf.book,
+    levelsMax: deps.levelsMax,
+  };
+  const cases = due.map((one, index) => ({
+    due: one,
+    order: voices[index]![0]!,
+    told: toldBy(one.merchantId, voices[index]!, facts, deps.tokenKeys),
+  }));
+  await addBuyersPast(db, cases, facts);
+  for (const link of await loadLinks(db, cases)) facts.links.set(link.code, link);
+  await loadPromoters(db, cases, facts, deps.shelf.named);
+  return { cases, facts };
+}
+
+function productsOf(merchantId: string, order: Order) {
+  return order.lines.flatMap(({ productId }) => (productId === null ? [] : [{ merchantId, productId }]));
+}
+
+async function loadCoupons(db: Kysely<DB>, due: readonly DueOrder[], voices: readonly Order[][]): Promise<Facts['coupons']> {
+  const wanted = due.flatMap(({ merchantId }, index) =>
+    voices[index]!.flatMap((order) => order.couponCodes.map(({ value }) => ({ merchantId, code: value }))),
+  );
+  return wanted.length === 0 ? new Map() : readCoupons(db, wanted);
+}
+
+type MutableTold = { -readonly [Key in keyof Told]: Told[Key] };
+
+function toldBy(merchantId: string, orders: readonly Order[], facts: Facts, tokenKeys: KeyObject[]): MutableTold {
+  const attributionAt = orders[0]!.attributionAt ?? 0;
+  return {
+    merchantId,
+    attributionAt,
+    tokens: readTokens(tokenKeys, orders),
+    linkCodes: distinct(orders.flatMap((order) => order.linkCodes)),
+    couponCodes: distinct(orders.flatMap((order) => order.couponCodes)),
+    promoterIds: distinct(orders.flatMap((order) => order.promoterIds)),
+    clicks: [],
+    locks: [],
+    identities: new Set(orders.flatMap((order) => order.identities)),
+    refusesSelf: inForce(facts.merchants.get(merchantId), attributionAt)?.policy.allow_self_purchase === false,
+  };
+}
+
+function distinct<Item extends { value: string }>(items: readonly Item[]): Item[] {
+  return [...new Map(items.toReversed().map((item) => [item.value, item])).values()].toReversed();
+}
+
+async function addBuyersPast(db: Kysely<DB>, cases: readonly (Case & { told: MutableTold })[], facts: Facts): Promise<void> {
+  const identified = cases.filter(({ told, order }) => told.identities.size > 0 && order.attributionAt !== null);
+  if (identified.length === 0) return;
+  const groups = await readBuyers(db, [...new Set(identified.flatMap(({ told }) => [...told.identities]))]);
+  for (const { told } of identified)
+    told.identities = new Set([...told.identities].flatMap((identity) => groups.get(identity) ?? [identity]));
+
+  const ask = (windowMs: (one: Case) => number, aheadMs: number): BuyerQuestion[] =>
+    identified.map((one) => ({
+      orderKey: one.due.orderKey,
+      identities: [...one.told.identities],
+      from: one.told.attributionAt - windowMs(one) - LOOK_BACK_MS,
+      until: one.told.attributionAt + aheadMs,
+    }));
+  const policyOf = ({ told }: Case) => inForce(facts.merchants.get(told.merchantId), told.attributionAt)!.policy;
+  const clicks = await readClicks(
+    db,
+    ask((one) => Math.max(policyOf(one).product_click_days, policyOf(one).content_click_days) * DAY_MS, LOOK_AHEAD_MS),
+  );
+  const locks = await readLocks(
+    db,
+    ask((one) => policyOf(one).order_lock_days * DAY_MS, 0),
+  );
+  for (const one of identified) {
+    one.told.clicks = clicks.get(one.due.orderKey) ?? [];
+    one.told.locks = locks.get(one.due.orderKey) ?? [];
+  }
+}
+
+async function loadLinks(db: Kysely<DB>, cases: readonly Case[]): Promise<LinkFacts[]> {
+  const codes = new Set<string>();
+  for (const { told } of cases) {
+    for (const { read } of told.tokens) if (read !== null) codes.add(read.linkCode);
+    for (const { value } of told.linkCodes) codes.add(value);
+    for (const { linkCode } of told.clicks) codes.add(linkCode);
+    for (const { linkCode } of told.locks) if (linkCode !== null) codes.add(linkCode);
+  }
+  return codes.size === 0 ? [] : readLinks(db, [...codes]);
+}
+
+/** All promoters who may win, and round by round those above them: inviters as far as chains are paid, agencies, talents. */
+async function loadPromoters(db: Kysely<DB>, cases: readonly Case[], facts: Facts, named: readonly string[]): Promise<void> {
+  let wanted = new Set<string>(named);
+  for (const { told, order } of cases) {
+    for (const { value } of told.promoterIds) wanted.add(value);
+    for (const { promoterId } of told.locks) wanted.add(promoterId);
+    if (order.talentId !== null) wanted.add(order.talentId);
+  }
+  for (const link of facts.links.values())
+    for (const id of [link.promoterId, link.talentId, ...link.sharers]) if (id !== null) wanted.add(id);
+  for (const history of facts.coupons.values()) for (const { promoterId } of history) if (promoterId !== null) wanted.add(promoterId);
+
+  for (let round = 0; round <= facts.levelsMax && wanted.size > 0; round++) {
+    const found = await readPromoters(db, [...wanted]);
+    wanted = new Set();
+    for (const [promoterId, history] of found) {
+      facts.promoters.set(promoterId, history);
+      for (const terms of history) for (const id of [terms.inviterId, terms.agencyId]) if (id !== null) wanted.add(id);
+    }
+    for (const id of wanted) if (facts.promoters.has(id)) wanted.delete(id);
+  }
+}

@@ -1,0 +1,73 @@
+// The rules in memory. A read of one number, in the transaction that awards, says whether they are the latest.
+import { sql, type Kysely } from 'kysely';
+import type { Plan, PlanNode, Scope } from '../core/plan.ts';
+import { ruleBook, type RuleBook, type RuleVersion } from '../core/rule.ts';
+import type { DB } from '../platform/tables.ts';
+
+export interface RuleShelf {
+  revision: bigint;
+  book: RuleBook;
+  versions: Map<string, RuleVersion>;
+  /** The promoters whom plans name themselves. */
+  named: string[];
+}
+
+export function emptyShelf(): RuleShelf {
+  return { revision: -1n, book: ruleBook([]), versions: new Map(), named: [] };
+}
+
+/** Brings the shelf up to the rules that this transaction sees. */
+export async function refreshShelf(db: Kysely<DB>, shelf: RuleShelf): Promise<void> {
+  const { revision } = await db.selectFrom('rule_book').select('revision').executeTakeFirstOrThrow();
+  if (revision === shelf.revision) return;
+  const versions = await readRules(db);
+  shelf.book = ruleBook(versions);
+  shelf.versions = new Map(versions.map((rule) => [versionKey(rule.ruleId, rule.version), rule]));
+  shelf.named = [...new Set(versions.flatMap((rule) => namedAccounts(rule.plan.split)))];
+  shelf.revision = revision;
+}
+
+export function findRule(shelf: RuleShelf, ruleId: string, version: number): RuleVersion {
+  const rule = shelf.versions.get(versionKey(ruleId, version));
+  if (rule === undefined) throw new Error(`rule ${ruleId} has no version ${version}`);
+  return rule;
+}
+
+const versionKey = (ruleId: string, version: number) => `${ruleId}/${version}`;
+
+/** The promoters that a plan pays by name. */
+export function namedAccounts(nodes: readonly PlanNode[]): string[] {
+  return nodes.flatMap((node) => [
+    ...(typeof node.to === 'object' ? [node.to.account.replace(/^promoter:/, '')] : []),
+    ...namedAccounts(node.pays ?? []),
+  ]);
+}
+
+interface RuleRow {
+  rule_id: string;
+  version: number;
+  name: string;
+  scope: Scope;
+  priority: number;
+  effective_from: Date;
+  effective_to: Date | null;
+  plan: Plan;
+}
+
+/** All versions of all rules; one that was ended is in force no longer than that. */
+export async function readRules(db: Kysely<DB>, ruleId: string | null = null): Promise<RuleVersion[]> {
+  const { rows } = await sql<RuleRow>`
+    select rule_id, version, name, scope, priority, effective_from, least(effective_to, ends_at) as effective_to, plan
+    from rule_version left join rule_end using (rule_id)
+    ${ruleId === null ? sql`` : sql`where rule_id = ${ruleId}`} order by rule_id, version`.execute(db);
+  return rows.map((row) => ({
+    ruleId: row.rule_id,
+    version: row.version,
+    name: row.name,
+    scope: row.scope,
+    priority: row.priority,
+    effectiveFrom: row.effective_from,
+    effectiveTo: row.effective_to,
+    plan: row.plan,
+  }));
+}
