@@ -1,4 +1,4 @@
--- What the service itself needs, before any word of the domain: the role it runs as, its settings, keys, answers to retries, and the audit log.
+-- What the service itself needs, before any word of the domain: its role, settings, keys, answers to retries, and the audit log.
 
 -- The application runs as fenyong_app, which owns nothing: it cannot change the schema, nor the rows of append-only tables.
 -- Roles belong to the whole cluster, so several databases may make it at the same moment.
@@ -38,7 +38,7 @@ create table setting (
   made_at timestamptz not null default now()
 );
 comment on table setting is 'Secrets that were absent from the environment and were made once, at the first start.';
-comment on column setting.value is 'The secret itself: who may read this table may sign and decrypt. Give the secrets in the environment to keep them out of backups.';
+comment on column setting.value is 'The secret itself. Secrets that are given in the environment are not here, nor in any backup.';
 
 create table api_key (
   key_id uuid constraint api_key_key primary key,
@@ -58,7 +58,7 @@ comment on table api_key is 'Who may call the API. A row is never deleted, so th
 comment on column api_key.hash is 'SHA-256 of the key. The key has 256 random bits, so a slow hash would add nothing but work.';
 comment on column api_key.merchant_id is 'The only merchant of a storefront key; null for a storefront key of all merchants.';
 comment on column api_key.promoter_id is 'The promoter of a promoter key.';
-comment on column api_key.ending is 'The last four characters, by which its owner recognises it; null for a key that came from the environment.';
+comment on column api_key.ending is 'The last four characters, by which its owner knows it again; null for a key from the environment.';
 comment on column api_key.last_used_at is 'Exact to a minute.';
 
 create table idempotency_key (
@@ -70,10 +70,10 @@ create table idempotency_key (
   made_at timestamptz not null,
   finished_at timestamptz,
   constraint idempotency_key_key primary key (key_id, key),
-  constraint idempotency_key_finished check ((finished_at is null) = (status is null) and (status is not null or body is null))
+  constraint idempotency_key_finished check ((finished_at is null) = (status is null) and (body is null or status is not null))
 );
 create index idempotency_key_age on idempotency_key (made_at);
-comment on table idempotency_key is 'The answers to requests that carried an Idempotency-Key, for 30 days. A row commits with the effect of its request, or not at all.';
+comment on table idempotency_key is 'Answers to requests under an Idempotency-Key, for 30 days. A row commits with the effect of its request.';
 comment on column idempotency_key.key_id is 'The API key of the caller: two callers may use one Idempotency-Key.';
 comment on column idempotency_key.fingerprint is 'SHA-256 of method, path and raw body: another request under the same key is refused.';
 comment on column idempotency_key.body is 'The answer, byte for byte, without secrets; null for an answer without a body.';
@@ -92,7 +92,7 @@ create table audit_log (
 create index audit_log_of_subject on audit_log (subject_kind, subject_id, audit_id);
 create index audit_log_time on audit_log (recorded_at);
 comment on table audit_log is 'Every change an operator made, written in the transaction that made it.';
-comment on column audit_log.recorded_xid is 'The transaction that wrote it: who reads by watermark stays below the oldest running one, and skips nothing that commits late.';
+comment on column audit_log.recorded_xid is 'The transaction that wrote it: who reads by watermark stays below the oldest running one.';
 comment on column audit_log.key_id is 'The API key that asked for the change; null for what the service did of itself.';
 comment on column audit_log.before is 'The subject before the change, without secrets; null when it was made by it.';
 comment on column audit_log.after is 'The subject after the change, without secrets; null when it was removed by it.';

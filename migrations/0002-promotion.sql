@@ -136,7 +136,7 @@ create table identity_statement (
 comment on table identity_statement is 'Every "these are one buyer" as it was said, so that a merge can be looked into and taken back.';
 
 create function make_click_partitions(from_day date, days integer) returns void
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public set lock_timeout = '1s' as $$
 declare
   day date;
   low uuid;
@@ -150,12 +150,13 @@ begin
     begin
       execute format('create table if not exists public.%I partition of public.click for values from (%L) to (%L)',
         'click_' || to_char(day, 'YYYYMMDD'), low, high);
+      execute format('revoke update, delete, truncate on public.%I from fenyong_app', 'click_' || to_char(day, 'YYYYMMDD'));
     exception when check_violation then
       raise notice 'clicks of % stay in click_other: they came before their partition was made', day;
     end;
   end loop;
 end $$;
-comment on function make_click_partitions is 'Makes the click partitions of the days ahead; runs as the owner, because only the owner of a table may add partitions.';
+comment on function make_click_partitions is 'Makes the click partitions of the days ahead; runs as the owner, because only the owner of a table may add partitions. Clicks wait while it waits, so it gives up after a second.';
 
 select make_click_partitions(current_date - 1, 15);
 
@@ -165,4 +166,4 @@ create trigger promoter_version_unchanged before update or delete on promoter_ve
 create trigger coupon_version_unchanged before update or delete on coupon_version for each row execute function refuse_change();
 create trigger link_unchanged before update or delete on link for each row execute function refuse_change();
 create trigger identity_statement_unchanged before update or delete on identity_statement for each row execute function refuse_change();
-revoke update, delete, truncate on merchant_version, product_version, promoter_version, coupon_version, link, click, identity_statement from fenyong_app;
+revoke update, delete, truncate on merchant_version, product_version, promoter_version, coupon_version, link, click, click_other, identity_statement from fenyong_app;

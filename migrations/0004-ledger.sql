@@ -62,9 +62,10 @@ comment on constraint transfer_once on transfer is 'The business key: award post
 comment on column transfer.booked_xid is 'The transaction that booked it, by ledger_xid(): balances are folded only below the oldest running transaction, so nothing that commits late is skipped.';
 
 create view entry as
-  select transfer_id, from_account_id as account_id, -amount as amount, currency, merchant_id, booked_at from transfer
-  union all
-  select transfer_id, to_account_id, amount, currency, merchant_id, booked_at from transfer;
+  select transfer_id, side, account_id, sides.amount, order_key, revision, position, kind, merchant_id, currency, promoter_id,
+    line_id, role, level, booked_at, booked_xid
+  from transfer,
+    lateral (values (0, from_account_id, -transfer.amount), (1, to_account_id, transfer.amount)) as sides (side, account_id, amount);
 comment on view entry is 'The two sides of every transfer.';
 
 create function continue_ledger() returns boolean

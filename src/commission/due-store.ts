@@ -41,6 +41,20 @@ export async function markUndecidedDue(trx: Transaction<DB>, merchantId: string 
     on conflict (order_key) do nothing`.execute(trx);
 }
 
+/**
+ * Marks the unattributed orders that a statement about a promoter may decide otherwise: their evidence names the promoter, who may have
+ * been unknown or suspended, or a coupon that nobody held.
+ */
+export async function markNamedDue(trx: Transaction<DB>, promoterId: string, now: Date): Promise<void> {
+  await sql`
+    insert into award_due (order_key, due_at)
+    select distinct order_key, ${now}::timestamptz from award join decision using (order_key, revision)
+    where decisions && array['unattributed', 'no_rule'] and 'unattributed' = any(decisions) and decision.decision = 'unattributed'
+      and (strpos(explanation::text, ${JSON.stringify(promoterId)}) > 0 or strpos(explanation::text, '"unknown_coupon"') > 0)
+    order by order_key
+    on conflict (order_key) do nothing`.execute(trx);
+}
+
 /** Marks what time has made due: holds that have ended and unattributed orders to be looked at again. At most `limit` of each. */
 export async function markMaturedDue(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
   const marked = await sql`

@@ -32,7 +32,12 @@ export const policySchema = z
       .default([])
       .meta({ description: 'Scenes of links or orders that do not earn.' }),
     cutoff_days: days(0).default(60).meta({ description: 'How long an unattributed order waits for new evidence.' }),
-    clock_skew_seconds: z.int().min(0).max(SKEW_SECONDS_MAX).default(300).meta({ description: 'How long after the order a click still counts.' }),
+    clock_skew_seconds: z
+      .int()
+      .min(0)
+      .max(SKEW_SECONDS_MAX)
+      .default(300)
+      .meta({ description: 'How long after the order a click still counts.' }),
     time_decay_half_life_days: days(1).default(7),
   })
   .meta({ title: 'Attribution policy' });

@@ -1,0 +1,56 @@
+// What every process stands on: its database (its own PostgreSQL where none is given), migrated and durable, and the service's keys.
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { Logger } from 'pino';
+import { continueLedger } from './ledger/balances.ts';
+import type { Config } from './platform/config.ts';
+import { assertDurable, openDatabase } from './platform/database.ts';
+import { startEmbedded } from './platform/embedded.ts';
+import { migrate, migrateQueue } from './platform/migrate.ts';
+import { ensureSecret, masterKeys, type MasterKeys } from './platform/secrets.ts';
+import type { DB } from './platform/tables.ts';
+
+export interface Ground {
+  config: Config;
+  log: Logger;
+  db: Kysely<DB>;
+  connectionString: string;
+  /** The first signs click tokens, all are believed. */
+  tokenKeys: [KeyObject, ...KeyObject[]];
+  identityKey: KeyObject;
+  /** Seal the secrets of sources. */
+  masterKeys: MasterKeys;
+  close: () => Promise<void>;
+}
+
+/** Opens the ground, migrating first. What was opened is closed again when a later step fails. */
+export async function openGround(config: Config, log: Logger): Promise<Ground> {
+  const own = config.databaseUrl === null ? await startEmbedded({ dataDir: config.dataDir, log }) : null;
+  const connectionString = config.databaseUrl ?? own!.connectionString;
+  const database = openDatabase({ connectionString, poolSize: config.databasePoolSize, applicationName: 'fenyong', log });
+  const close = async () => {
+    await database.close();
+    await own?.stop();
+  };
+  try {
+    await migrate(connectionString);
+    if (config.redisUrl === null) await migrateQueue(connectionString);
+    await assertDurable(database.db);
+    if (await continueLedger(database.db)) log.warn('the books came from another cluster; its count of transactions goes on above theirs');
+    return { config, log, db: database.db, connectionString, ...(await openKeys(config, database.db)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openKeys(config: Config, db: Kysely<DB>): Promise<Pick<Ground, 'tokenKeys' | 'identityKey' | 'masterKeys'>> {
+  const tokenSecret = config.tokenSecret ?? (await ensureSecret(db, 'TOKEN_SECRET'));
+  const identityKey = config.identityKey ?? (await ensureSecret(db, 'IDENTITY_KEY'));
+  const secretsKey = config.secretsKey ?? (await ensureSecret(db, 'SECRETS_KEY'));
+  return {
+    tokenKeys: [createSecretKey(Buffer.from(tokenSecret))],
+    identityKey: createSecretKey(Buffer.from(identityKey)),
+    masterKeys: masterKeys([secretsKey]),
+  };
+}

@@ -1,0 +1,87 @@
+// Alarms about orders and money that are as the world told them, and still want somebody to look.
+
+import { alarm, IN_RANGE, ORDER } from './guard.ts';
+
+const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
+
+const unattributedJump = alarm(
+  'whole',
+  'unattributed_jump',
+  'The part of orders that nobody earns has not doubled within the last hour: links, tokens and mappings still arrive.',
+  `with counted as (
+    select merchant_id, attribution_at > now() - interval '1 hour' as is_late,
+      count(*) as orders, avg(('unattributed' = any(decisions))::integer) as share
+    from award where attribution_at > now() - interval '7 days' and state not in ('void') group by 1, 2
+  )
+  select late.merchant_id, late.orders, round(late.share, 3) as share, round(usual.share, 3) as usual_share
+  from counted late join counted usual on usual.merchant_id = late.merchant_id and not usual.is_late
+  where late.is_late and late.orders >= 20 and usual.orders >= 20
+    and late.share > 2 * usual.share and late.share > usual.share + 0.1`,
+);
+
+const unknownProducts = alarm(
+  'orders',
+  'unknown_products',
+  'Every product that was bought is one we know.',
+  `select orders.merchant_id, decision.product_id, count(*) as times, max(orders.order_id) as order_id ${STANDING}
+  where ${IN_RANGE} and decision.product_id is not null and not exists (
+    select from product where product.merchant_id = orders.merchant_id and product.product_id = decision.product_id)
+  group by orders.merchant_id, decision.product_id`,
+);
+
+const unknownCodes = alarm(
+  'orders',
+  'unknown_codes',
+  'Every link, coupon, token and promoter that orders of the last week name is one we know.',
+  `select orders.merchant_id, told ->> 'kind' as kind, told ->> 'reference' as reference, told ->> 'reason' as reason,
+    count(*) as times, max(orders.order_id) as order_id
+  ${STANDING}, json_array_elements(explanation -> 'evidence') as told
+  where ${IN_RANGE} and awarded_at > now() - interval '7 days' and told ->> 'reason' in
+    ('unreadable_token', 'unknown_link', 'unknown_coupon', 'unknown_promoter', 'link_of_other_merchant')
+  group by 1, 2, 3, 4`,
+);
+
+const overRefunds = alarm(
+  'orders',
+  'over_refunds',
+  'No more was refunded for an order than was paid for it.',
+  `select order_key, ${ORDER}, paid, refunded from orders, lateral (
+    select sum((line -> 'paidAmount' ->> 0)::numeric) as paid from jsonb_array_elements(merged -> 'lines') as line
+  ) as lines, lateral (
+    select sum((refund -> 'amount' ->> 0)::numeric) as refunded from jsonb_array_elements(merged -> 'refunds') as refund
+    where coalesce(refund -> 'status' ->> 0, 'succeeded') = 'succeeded'
+  ) as refunds
+  where ${IN_RANGE} and refunded > coalesce(paid, 0) and attribution_at is not null`,
+);
+
+const currencyConflicts = alarm(
+  'orders',
+  'currency_conflicts',
+  'The reports of an order agree on its currency.',
+  `select order_key, ${ORDER}, merged -> 'currencies' as currencies from orders where ${IN_RANGE} and currency_conflict`,
+);
+
+/** Since when a balance has been below zero: since the first transfer after which it never came back. */
+const oldNegativeBalances = alarm(
+  'whole',
+  'old_negative_balances',
+  'Nobody has owed us money for more than thirty days.',
+  `with owing as (
+    select account_id, merchant_id, promoter_id, currency, balance from account_balance join account using (account_id)
+    where kind = 'available' and balance < 0
+  ), running as (
+    select account_id, booked_at, transfer_id, booked_xid,
+      sum(amount) over (partition by account_id order by booked_xid, transfer_id) as balance
+    from owing join entry using (promoter_id, account_id)
+  )
+  select owing.*, since from owing, lateral (
+    select min(booked_at) as since from running
+    where running.account_id = owing.account_id and (booked_xid, transfer_id) > coalesce((
+      select (booked_xid, transfer_id) from running clear where clear.account_id = owing.account_id and clear.balance >= 0
+      order by booked_xid desc, transfer_id desc limit 1
+    ), row (-1::bigint, -1::bigint))
+  ) as owed
+  where since < now() - interval '30 days'`,
+);
+
+export const ALARMS_OF_ORDERS = [unattributedJump, unknownProducts, unknownCodes, overRefunds, currencyConflicts, oldNegativeBalances];

@@ -1,0 +1,43 @@
+// Alarms about the ground we stand on: this process, its disk, its clock and the partitions that are to take tomorrow's clicks.
+
+import { sql } from 'kysely';
+
+import { alarm, type ProcessGuard } from './guard.ts';
+
+const CLOCK_DIFFERENCE_MS_MAX = 2000;
+
+const clickPartitions = alarm(
+  'present',
+  'click_partitions',
+  'The partitions for the clicks of the next two days are made.',
+  `select name as missing from (
+    select 'click_' || to_char(now() at time zone 'utc' + days * interval '1 day', 'YYYYMMDD') as name from generate_series(1, 2) as days
+  ) as wanted where to_regclass('public.' || name) is null`,
+);
+
+/** The clocks are read as a pair of which ours is twice: a slow answer is no difference. */
+const clocksAgree: ProcessGuard = {
+  name: 'clocks_agree',
+  kind: 'alarm',
+  scope: 'process',
+  says: 'The clocks of this machine and of the database are less than two seconds apart.',
+  rows: async (db) => {
+    const before = Date.now();
+    const { rows } = await sql<{ clock: Date }>`select clock_timestamp() as clock`.execute(db);
+    const clock = rows[0]!.clock.getTime();
+    const difference = Math.max(before - clock, clock - Date.now());
+    return difference > CLOCK_DIFFERENCE_MS_MAX ? [{ difference_ms: difference }] : [];
+  },
+};
+
+/** The alarms of this process; `spooled` says how many clicks wait on its disk for the database. */
+export function alarmsOfProcess({ spooled }: { spooled: () => number }) {
+  const spoolEmpty: ProcessGuard = {
+    name: 'spool_empty',
+    kind: 'alarm',
+    scope: 'process',
+    says: 'No click waits on the disk of this process for the database to come back.',
+    rows: () => (spooled() === 0 ? [] : [{ clicks: spooled(), times: spooled() }]),
+  };
+  return [clickPartitions, clocksAgree, spoolEmpty];
+}

@@ -1,0 +1,30 @@
+// All guards of the service. The names are part of the API and of what is watched: they stay.
+
+import { ALARMS_OF_ORDERS } from './alarms-of-orders.ts';
+import { alarmsOfProcess } from './alarms-of-process.ts';
+import { ALARMS_OF_REPORTS } from './alarms-of-reports.ts';
+import type { Guard } from './guard.ts';
+import { LAWS_OF_BOOKS } from './laws-of-books.ts';
+import { LAWS_OF_BORDERS } from './laws-of-borders.ts';
+import { lawsOfDecisions } from './laws-of-decisions.ts';
+import { LAWS_OF_ORDERS } from './laws-of-orders.ts';
+
+export interface GuardSettings {
+  /** How many levels of a referral chain may be paid, the seller being the first. */
+  levelsMax: number;
+  /** How many clicks wait in this process's spool. */
+  spooled: () => number;
+}
+
+/** The laws first, each in the order of an order's way. */
+export function allGuards({ levelsMax, spooled }: GuardSettings): Guard[] {
+  return [
+    ...LAWS_OF_ORDERS,
+    ...lawsOfDecisions(levelsMax),
+    ...LAWS_OF_BOOKS,
+    ...LAWS_OF_BORDERS,
+    ...ALARMS_OF_REPORTS,
+    ...ALARMS_OF_ORDERS,
+    ...alarmsOfProcess({ spooled }),
+  ];
+}

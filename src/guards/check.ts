@@ -1,0 +1,99 @@
+// Asks one guard: by short read-only queries, a range of keys at a time where all of the books are to be read.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { CompiledQuery, sql, type Kysely, type Transaction } from 'kysely';
+
+import type { DB } from '../platform/tables.ts';
+import type { Guard, Scope, SqlGuard, Violation } from './guard.ts';
+
+const SAMPLE_MAX = 5;
+const VIOLATIONS_MAX = 10_000;
+const KEYS_PER_RANGE = 20_000;
+/** Below the limit of every statement, so that a guard that is too slow is told from a database that is away. */
+const STATEMENT_TIMEOUT = '25s';
+
+/** What a guard found; at most some 10 000 are counted, and five shown. */
+export interface Found {
+  violations: number;
+  sample: Violation[];
+}
+
+/** Asks the guard. Within a transaction it asks that one, so that what it has not committed can be judged too. */
+export async function askGuard(db: Kysely<DB>, guard: Guard): Promise<Found> {
+  if (guard.scope === 'process') return toFound(await guard.rows(db));
+  const keys = KEYS[guard.scope];
+  if (keys === undefined) return reading(db, (trx) => askOnce(trx, guard, []));
+  const found: Found = { violations: 0, sample: [] };
+  let after = keys.first;
+  while (found.violations < VIOLATIONS_MAX) {
+    const started = performance.now();
+    const upTo = await reading(db, (trx) => endOfRange(trx, keys, after));
+    if (upTo === undefined) break;
+    const range = [after, upTo];
+    const { violations, sample } = await reading(db, (trx) => askOnce(trx, guard, range));
+    found.violations += violations;
+    found.sample.push(...sample.slice(0, SAMPLE_MAX - found.sample.length));
+    after = upTo;
+    // Whoever works gets as much of the database as whoever checks.
+    await sleep(performance.now() - started);
+  }
+  return found;
+}
+
+interface Keys {
+  table: string;
+  key: string;
+  first: string;
+}
+
+const KEYS: Partial<Record<Scope, Keys>> = {
+  orders: { table: 'orders', key: 'order_key', first: '-1' },
+  deliveries: { table: 'delivery', key: 'delivery_id', first: '00000000-0000-0000-0000-000000000000' },
+};
+
+async function endOfRange(trx: Transaction<DB>, { table, key }: Keys, after: string): Promise<string | undefined> {
+  const { rows } = await trx.executeQuery<{ key: string }>(
+    CompiledQuery.raw(
+      `select key::text from (select ${key} as key from ${table} where ${key} > $1 order by ${key} limit ${KEYS_PER_RANGE}) as range
+      order by range.key desc limit 1`,
+      [after],
+    ),
+  );
+  return rows[0]?.key;
+}
+
+async function askOnce(trx: Transaction<DB>, guard: SqlGuard, range: string[]): Promise<Found> {
+  const { rows } = await trx.executeQuery<{ violations: bigint; sample: Violation[] }>(
+    CompiledQuery.raw(
+      `with found as materialized (select * from (${guard.sql}) as violation limit ${VIOLATIONS_MAX})
+      select coalesce(sum(coalesce((to_jsonb(found) ->> 'times')::bigint, 1)), 0)::bigint as violations,
+        (select coalesce(jsonb_agg(to_jsonb(shown)), '[]') from (select * from found limit ${SAMPLE_MAX}) as shown) as sample
+      from found`,
+      range,
+    ),
+  );
+  return { violations: Number(rows[0]!.violations), sample: rows[0]!.sample };
+}
+
+function toFound(rows: Violation[]): Found {
+  return { violations: rows.reduce((sum, { times = 1 }) => sum + Number(times), 0), sample: rows.slice(0, SAMPLE_MAX) };
+}
+
+/** A snapshot of its own that cannot write, and takes one processor at the most. */
+async function reading<T>(db: Kysely<DB>, work: (trx: Transaction<DB>) => Promise<T>): Promise<T> {
+  if (isTransaction(db)) return work(db);
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (trx) => {
+      await sql`select set_config('statement_timeout', ${STATEMENT_TIMEOUT}, true), set_config('jit', 'off', true),
+        set_config('max_parallel_workers_per_gather', '0', true)`.execute(trx);
+      return work(trx);
+    });
+}
+
+function isTransaction(db: Kysely<DB>): db is Transaction<DB> {
+  return db.isTransaction;
+}

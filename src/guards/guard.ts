@@ -1,0 +1,56 @@
+// What a guard is: one question whose answers are violations. A law speaks of our books and must hold at every instant; an alarm speaks of
+// the world and says that somebody should look.
+
+import type { Kysely } from 'kysely';
+
+import type { DB } from '../platform/tables.ts';
+
+export type GuardKind = 'law' | 'alarm';
+
+/**
+ * What a query reads. `present`: only rows that stand out by an index, whatever the size of the books. `whole`: whole tables at once.
+ * `orders` and `deliveries`: everything, but in ranges of keys, one short query each: it reads `key > $1 and key <= $2`.
+ */
+export type Scope = 'present' | 'whole' | 'orders' | 'deliveries';
+
+interface Named {
+  name: string;
+  kind: GuardKind;
+  /** What holds while this guard is silent, in one sentence for people who answer for money. */
+  says: string;
+}
+
+/** A guard in SQL: every row is a violation, or as many as its column `times` says. Times are those of the database's clock. */
+export interface SqlGuard extends Named {
+  scope: Scope;
+  sql: string;
+}
+
+/** A guard over what only the process knows. */
+export interface ProcessGuard extends Named {
+  scope: 'process';
+  rows: (db: Kysely<DB>) => Promise<Violation[]> | Violation[];
+}
+
+export type Guard = SqlGuard | ProcessGuard;
+
+/** What a violation shows, as JSON. */
+export type Violation = Record<string, unknown>;
+
+/** What holds for all guards of one kind and scope, said once. */
+export function law(scope: Scope, name: string, says: string, sql: string): SqlGuard {
+  return { name, kind: 'law', scope, says, sql };
+}
+
+export function alarm(scope: Scope, name: string, says: string, sql: string): SqlGuard {
+  return { name, kind: 'alarm', scope, says, sql };
+}
+
+/** The orders of a range whose books need not agree with them yet: they wait for the award, and `awards_in_time` watches how long. */
+export const NOT_DUE = 'not exists (select from award_due where award_due.order_key = orders.order_key)';
+
+/** The orders of the range that a query of scope `orders` is to read. */
+export const IN_RANGE = 'orders.order_key > $1 and orders.order_key <= $2';
+
+/** What an order is called outside. */
+export const ORDER = 'orders.merchant_id, orders.source_id, orders.order_id';

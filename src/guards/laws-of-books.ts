@@ -1,0 +1,118 @@
+// Laws of the ledger: it says of every order what was decided, moves money only along its paths, balances, and waits before it releases.
+
+import { IN_RANGE, law, NOT_DUE, ORDER } from './guard.ts';
+
+const TRANSFERS = `from transfer join orders using (order_key)`;
+const SHOWN = `orders.order_key, ${ORDER}, transfer_id, transfer.kind, line_id, amount, transfer.currency`;
+
+/** What a transfer adds to the share of its slot; a release only moves it. */
+const SIGNED = `case transfer.kind when 'accrue' then amount when 'reverse' then -amount else 0 end`;
+
+const epoch = (milliseconds: string) => `timestamptz 'epoch' + (${milliseconds})::bigint * interval '1 millisecond'`;
+
+const sharesBooked = law(
+  'orders',
+  'shares_booked',
+  'Every share that was decided is in the books with exactly its amount and currency, and nothing else is.',
+  `with decided as (
+    select orders.order_key, line_id, share ->> 'role' as role, coalesce((share ->> 'level')::integer, 0) as level,
+      coalesce(share ->> 'promoter_id', '') as promoter_id, award.currency, sum((share ->> 'amount')::bigint) as amount
+    from orders join award using (order_key) join decision using (order_key, revision), jsonb_array_elements(shares) as share
+    where ${IN_RANGE} group by 1, 2, 3, 4, 5, 6
+  ), booked as (
+    select orders.order_key, line_id, role, coalesce(level, 0)::integer as level, coalesce(promoter_id, '') as promoter_id,
+      transfer.currency, sum(${SIGNED}) as amount
+    ${TRANSFERS} where ${IN_RANGE} and transfer.kind in ('accrue', 'reverse') group by 1, 2, 3, 4, 5, 6
+  )
+  select order_key, line_id, role, level, promoter_id, currency, decided.amount as decided, booked.amount as booked
+  from decided full join booked using (order_key, line_id, role, level, promoter_id, currency)
+  where coalesce(decided.amount, 0) <> coalesce(booked.amount, 0)`,
+);
+
+const voidEarnsNothing = law(
+  'orders',
+  'void_earns_nothing',
+  'A void order and a line that was refunded in full leave nobody any commission.',
+  `select orders.order_key, ${ORDER}, transfer.line_id, transfer.promoter_id, role, sum(${SIGNED}) as left_over
+  ${TRANSFERS} join award using (order_key) left join decision on decision.order_key = orders.order_key
+    and decision.revision = award.revision and decision.line_id = transfer.line_id
+  where ${IN_RANGE} and ${NOT_DUE} and (is_void or refunded_amount >= paid_amount)
+  group by orders.order_key, transfer.line_id, transfer.promoter_id, role having sum(${SIGNED}) <> 0`,
+);
+
+const transfersKeyed = law(
+  'orders',
+  'transfers_keyed',
+  'Every transfer stands for one place in one revision of one award, and no place is booked twice.',
+  `select orders.order_key, ${ORDER}, transfer.revision, position, count(*) as transfers
+  ${TRANSFERS} left join award using (order_key)
+  where ${IN_RANGE} group by orders.order_key, transfer.revision, position, award.revision
+  having count(*) > 1 or award.revision is null or transfer.revision not between 1 and award.revision or position < 0`,
+);
+
+const transfersMoveRightly = law(
+  'orders',
+  'transfers_move_rightly',
+  'Money moves only as its kind allows: earned from the merchant, released from pending to available, never between two people.',
+  `select ${SHOWN}, source.kind as from_kind, target.kind as to_kind ${TRANSFERS}
+  left join account source on source.account_id = from_account_id left join account target on target.account_id = to_account_id
+  where ${IN_RANGE} and (
+    (transfer.kind, source.kind, target.kind) not in (
+      ('accrue', 'commission', 'pending'), ('accrue', 'commission', 'revenue'),
+      ('reverse', 'pending', 'commission'), ('reverse', 'available', 'commission'), ('reverse', 'revenue', 'commission'),
+      ('release', 'pending', 'available')
+    ) and transfer.kind in ('accrue', 'reverse', 'release')
+    or source.kind is null or target.kind is null
+    or transfer.promoter_id is distinct from coalesce(source.promoter_id, target.promoter_id)
+    or source.promoter_id <> target.promoter_id
+    or (transfer.role = 'platform') <> ('revenue' in (source.kind, target.kind))
+  )`,
+);
+
+const holdsKept = law(
+  'orders',
+  'holds_kept',
+  'Nothing was released before its order was completed, its hold had ended, and no refund was open.',
+  `select ${SHOWN}, booked_at, ${epoch(`merged ->> 'completedAt'`)} as completed_at, hold_days
+  ${TRANSFERS} join award using (order_key)
+  where ${IN_RANGE} and transfer.kind = 'release' and (
+    released_at is null or booked_at < released_at or merged ->> 'completedAt' is null
+    or booked_at < ${epoch(`merged ->> 'completedAt'`)} + hold_days * interval '24 hours'
+    or (booked_at = released_at and orders.changed_at < booked_at - interval '5 minutes' and exists (
+      select from jsonb_array_elements(merged -> 'refunds') as refund where refund -> 'status' ->> 0 = 'open'))
+    or (${epoch(`coalesce(merged ->> 'settledAt', '253402300799000')`)} > booked_at and exists (
+      select from decision join rule_version on rule_version.rule_id = decision.rule_id and version = rule_version
+      where decision.order_key = orders.order_key and decision.revision = transfer.revision and decision.line_id = transfer.line_id
+        and plan ->> 'base' = 'platform_commission'))
+  )`,
+);
+
+const balancesFolded = law(
+  'whole',
+  'balances_folded',
+  'The balance that is kept of every account is the sum of its transfers.',
+  `with summed as (
+    select account_id, sum(amount) as summed from entry where booked_xid < (select below_xid from ledger_fold) group by account_id
+  )
+  select account_id, balance, summed from account_balance full join summed using (account_id)
+  where coalesce(balance, 0) <> coalesce(summed, 0)`,
+);
+
+const bookSumsToZero = law(
+  'orders',
+  'book_sums_to_zero',
+  'In every currency what all accounts have gained and lost is nothing in all: no money is made and none vanishes.',
+  `select account.currency, sum(amount) as sum
+  from orders join entry using (order_key) join account using (account_id)
+  where ${IN_RANGE} group by account.currency having sum(amount) <> 0`,
+);
+
+export const LAWS_OF_BOOKS = [
+  sharesBooked,
+  voidEarnsNothing,
+  transfersKeyed,
+  transfersMoveRightly,
+  holdsKept,
+  balancesFolded,
+  bookSumsToZero,
+];

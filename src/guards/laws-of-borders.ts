@@ -1,0 +1,77 @@
+// Laws of who may touch what: one merchant's rows never meet another's, every change by an operator is on record, every retry has one answer.
+
+import { IN_RANGE, law, ORDER } from './guard.ts';
+
+/** An order with the rows that hang on it, each of which says a merchant too. */
+function borders(what: string, from: string, foreign: string): string {
+  return `select orders.order_key, ${ORDER}, '${what}' as of, ${foreign} as merchant_found
+  from orders join ${from} where ${IN_RANGE} and ${foreign} <> orders.merchant_id`;
+}
+
+const merchantsAgree = law(
+  'orders',
+  'merchants_agree',
+  'Source, reports, buyer, award, rules, transfers and accounts of an order are all of its own merchant.',
+  [
+    borders('award', 'award using (order_key)', 'award.merchant_id'),
+    borders('transfer', 'transfer using (order_key)', 'transfer.merchant_id'),
+    borders('account', 'transfer using (order_key) join account on account_id in (from_account_id, to_account_id)', 'account.merchant_id'),
+    borders(
+      'rule',
+      'award using (order_key) join decision using (order_key, revision) join rule_version on rule_version.rule_id = decision.rule_id and version = rule_version',
+      `rule_version.scope ->> 'merchant_id'`,
+    ),
+    borders('buyer', 'order_identity using (order_key) join buyer_identity using (identity)', 'buyer_identity.merchant_id'),
+    borders('source', `source on source.source_id = orders.source_id and merged ->> 'status' is not null`, 'source.merchant_id'),
+    borders('report', 'order_report using (order_key) join delivery using (delivery_id)', 'delivery.merchant_id'),
+  ].join('\n  union all\n  '),
+);
+
+const linksDescend = law(
+  'whole',
+  'links_descend',
+  'A link that was shared again is of the same merchant as the first one, and keeps in its chain everybody above it, nobody twice.',
+  `select link.code, link.merchant_id, link.promoter_id, link.sharers, parent.merchant_id as merchant_above
+  from link left join link parent on parent.code = link.shared_from
+  where parent.merchant_id <> link.merchant_id
+    or (link.shared_from is null) <> (parent.code is null)
+    or (parent.code is null and cardinality(link.sharers) > 0)
+    or link.promoter_id = any(link.sharers)
+    or cardinality(link.sharers) <> (select count(distinct one) from unnest(link.sharers) as one)
+    or not link.sharers <@ (parent.sharers || parent.promoter_id)
+    or (parent.promoter_id <> link.promoter_id and link.sharers[1] is distinct from parent.promoter_id)`,
+);
+
+const idempotencyKeysFinished = law(
+  'present',
+  'idempotency_keys_finished',
+  'Every request that is to be done once is done or gone: none is stuck, and none is done without its answer.',
+  `select key_id, key, made_at, finished_at, status from idempotency_key
+  where (finished_at is null and made_at < now() - interval '5 minutes') or (finished_at is null) <> (status is null)`,
+);
+
+/** The versions of a thing that have no entry in the audit log, written in the transaction that made them. */
+function unrecorded(kind: string, table: string, id: string, at = 'recorded_at'): string {
+  return `select '${kind}' as subject_kind, ${id} as subject_id, ${table}.${at} as changed_at from ${table}
+  where ${table}.${at} is not null and not exists (
+    select from audit_log where subject_kind = '${kind}' and subject_id = ${id} and audit_log.recorded_at = ${table}.${at})`;
+}
+
+const changesAudited = law(
+  'whole',
+  'changes_audited',
+  'Every change of a merchant, product, promoter, rule, source, mapping or key is in the audit log.',
+  [
+    unrecorded('merchant', 'merchant_version', 'merchant_version.merchant_id'),
+    unrecorded('product', 'product_version', `product_version.merchant_id || '/' || product_id`),
+    unrecorded('promoter', 'promoter_version', 'promoter_version.promoter_id'),
+    unrecorded('rule', 'rule_version', 'rule_version.rule_id'),
+    unrecorded('rule', 'rule_end', 'rule_end.rule_id'),
+    unrecorded('mapping', 'mapping_version', `mapping_version.source_id || '/' || type || '/' || value`),
+    unrecorded('source', 'source', 'source.source_id', 'changed_at'),
+    unrecorded('key', 'api_key', 'api_key.key_id::text', 'made_at'),
+    unrecorded('key', 'api_key', 'api_key.key_id::text', 'revoked_at'),
+  ].join('\n  union all\n  '),
+);
+
+export const LAWS_OF_BORDERS = [merchantsAgree, linksDescend, idempotencyKeysFinished, changesAudited];

@@ -1,0 +1,106 @@
+// Laws of the decisions that stand: the split stays within what there is to split, and whoever is credited may be.
+
+import { IN_RANGE, law, ORDER } from './guard.ts';
+
+const STANDING = `from orders join award using (order_key) join decision using (order_key, revision)`;
+
+/** An order that was told of anew after its release keeps its winners and rules, whatever its time has become. */
+const NOT_FIXED = '(award.released_at is null or orders.changed_at <= award.released_at)';
+
+/** A transaction that began before another one may commit after it, but never so much later. */
+const KNOWN_BY = `least(orders.attribution_at, orders.made_at) - interval '5 minutes'`;
+
+const sharesWithinPool = law(
+  'orders',
+  'shares_within_pool',
+  'The shares of a line are positive and not more than its pool, the pool is not more than its base, and only attributed lines have any.',
+  `select orders.order_key, ${ORDER}, line_id, base, pool, total as shares ${STANDING}, lateral (
+    select coalesce(sum((share ->> 'amount')::bigint), 0) as total, coalesce(min((share ->> 'amount')::bigint), 1) as least
+    from jsonb_array_elements(shares) as share
+  ) as split
+  where ${IN_RANGE} and (total > pool or pool > base or least <= 0 or (decision <> 'attributed' and (pool <> 0 or total <> 0)))`,
+);
+
+const rulesInForce = law(
+  'orders',
+  'rules_in_force',
+  'Every line is split by a rule version that was in force when its order was paid.',
+  `select orders.order_key, ${ORDER}, line_id, rule_id, rule_version, orders.attribution_at ${STANDING}
+  join rule_version using (rule_id) left join rule_end using (rule_id)
+  where ${IN_RANGE} and version = rule_version and ${NOT_FIXED} and (
+    orders.attribution_at < effective_from or orders.attribution_at >= effective_to
+    or (ends_at <= orders.attribution_at and rule_end.recorded_at <= ${KNOWN_BY})
+    or exists (
+      select from rule_version higher
+      where higher.rule_id = decision.rule_id and higher.version > decision.rule_version
+        and higher.effective_from <= orders.attribution_at and higher.recorded_at <= ${KNOWN_BY}
+    )
+  )`,
+);
+
+const creditsDue = law(
+  'orders',
+  'credits_due',
+  'Whoever is credited by a link or click has it from this very merchant, by a person and not a bot, and inside its window.',
+  `select orders.order_key, ${ORDER}, line_id, winner.promoter_id, winner.evidence, winner.link_code, winner.click_id, winner.clicked_at
+  ${STANDING}, jsonb_to_recordset(pinned -> 'winners') as winner
+    (promoter_id text, evidence text, link_code text, click_id uuid, clicked_at timestamptz, window_days integer)
+  left join link on link.code = winner.link_code left join click using (click_id)
+  where ${IN_RANGE} and (
+    (winner.link_code is not null and (
+      link.code is null or link.merchant_id <> orders.merchant_id or link.promoter_id <> winner.promoter_id))
+    or (click.link_code <> winner.link_code or click.bot)
+    or (${NOT_FIXED} and (
+      winner.clicked_at < orders.attribution_at - window_days * interval '24 hours'
+      or (winner.evidence in ('click_token', 'click')
+        and winner.clicked_at > orders.attribution_at + (pinned ->> 'clock_skew_seconds')::integer * interval '1 second')))
+  )`,
+);
+
+const winnersWhole = law(
+  'orders',
+  'winners_whole',
+  'The winners of a line share exactly the whole of it, each once, and the heaviest stands for it.',
+  `select orders.order_key, ${ORDER}, line_id, weight, pinned -> 'winners' as winners ${STANDING}, lateral (
+    select sum((winner ->> 'weight_ppm')::bigint) as weight, count(*) <> count(distinct winner ->> 'promoter_id') as doubled,
+      bool_or(winner ->> 'promoter_id' = decision.promoter_id) as leads
+    from jsonb_array_elements(pinned -> 'winners') as winner
+  ) as winners
+  where ${IN_RANGE} and decision = 'attributed' and (weight is distinct from 1000000 or doubled or leads is not true)`,
+);
+
+const inviters = law(
+  'whole',
+  'inviters_acyclic',
+  'Nobody is, through whatever others, invited by themselves.',
+  `with recursive current as (
+    select distinct on (promoter_id) promoter_id, inviter_id from promoter_version where effective_from <= now()
+    order by promoter_id, effective_from desc, version desc
+  ), climb as (
+    select promoter_id, inviter_id, 1 as steps from current where inviter_id is not null
+    union all
+    select climb.promoter_id, current.inviter_id, steps + 1 from climb join current on current.promoter_id = climb.inviter_id
+    where current.inviter_id is not null and climb.inviter_id <> climb.promoter_id and steps < 100
+  )
+  select promoter_id, steps from climb where inviter_id = promoter_id`,
+);
+
+/** The laws of decisions; `levelsMax` is how many levels of a chain may be paid, the seller being the first. */
+export function lawsOfDecisions(levelsMax: number) {
+  const chains = law(
+    'orders',
+    'chains_sound',
+    `A referral chain holds nobody twice and never its own winner, is not deeper than ${levelsMax - 1} above the seller, and pays who stands in it.`,
+    `select orders.order_key, ${ORDER}, line_id, winner.promoter_id, winner.chain ${STANDING},
+      jsonb_to_recordset(pinned -> 'winners') as winner (promoter_id text, chain text[])
+    where ${IN_RANGE} and (cardinality(chain) > ${levelsMax - 1} or winner.promoter_id = any(chain)
+      or cardinality(chain) <> (select count(distinct one) from unnest(chain) as one))
+    union all
+    select orders.order_key, ${ORDER}, line_id, share ->> 'promoter_id', null ${STANDING}, jsonb_array_elements(shares) as share
+    where ${IN_RANGE} and share ->> 'role' = 'upline' and not exists (
+      select from jsonb_array_elements(pinned -> 'winners') as winner
+      where winner -> 'chain' ->> ((share ->> 'level')::integer - 1) = share ->> 'promoter_id'
+    )`,
+  );
+  return [sharesWithinPool, rulesInForce, creditsDue, winnersWhole, chains, inviters];
+}

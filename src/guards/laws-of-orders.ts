@@ -1,0 +1,157 @@
+// Laws of the way of an order: what was delivered has its effect, what was paid is decided, and both agree with what the reports said.
+
+import { IN_RANGE, law, NOT_DUE, ORDER } from './guard.ts';
+
+const OVERDUE = `interval '60 seconds'`;
+/** Sweeps run every few seconds; what time has made due may wait for one that is slow. */
+const SWEPT = `interval '5 minutes'`;
+
+const epoch = (milliseconds: string) => `timestamptz 'epoch' + (${milliseconds})::bigint * interval '1 millisecond'`;
+
+const deliveriesFinished = law(
+  'present',
+  'deliveries_finished',
+  'Every report that we acknowledged is processed, parked or failed within a minute of being due.',
+  `select delivery_id, source_id, merchant_id, received_at, next_attempt_at, attempts, error
+  from delivery where state = 'received' and next_attempt_at < now() - ${OVERDUE} order by next_attempt_at`,
+);
+
+const effectsOnce = law(
+  'deliveries',
+  'effects_once',
+  'Every processed report has had its whole effect on orders, and had it once.',
+  `select delivery_id, source_id, reports, count(order_report.ordinal) as effects
+  from delivery left join order_report using (delivery_id)
+  where delivery_id > $1 and delivery_id <= $2 and state = 'processed'
+  group by delivery_id having count(order_report.ordinal) is distinct from reports`,
+);
+
+const oneDoor = law(
+  'orders',
+  'one_door',
+  'No order exists that nobody has reported to us.',
+  `select order_key, ${ORDER} from orders
+  where ${IN_RANGE} and not exists (select from order_report where order_report.order_key = orders.order_key)`,
+);
+
+const ordersReadOff = law(
+  'orders',
+  'orders_read_off',
+  'Status, void, currency, parent and time of an order are what its reports say together.',
+  `select order_key, ${ORDER}, status, is_void, currency, attribution_at
+  from orders where ${IN_RANGE} and (
+    status <> coalesce(merged ->> 'status', 'created')
+    or is_void <> coalesce(jsonb_typeof(merged -> 'void' -> 0) = 'string', false)
+    or currency_conflict <> (jsonb_array_length(merged -> 'currencies') > 1)
+    or currency is distinct from case when jsonb_array_length(merged -> 'currencies') = 1 then merged -> 'currencies' ->> 0 end
+    or attribution_at is distinct from ${epoch(`coalesce(merged ->> 'depositPaidAt', merged ->> 'paidAt')`)}
+    or parent_order_id is distinct from merged -> 'parent' -> 0 ->> 0
+    or parent_kind is distinct from merged -> 'parent' -> 0 ->> 1
+  )`,
+);
+
+const paidOrdersDecided = law(
+  'orders',
+  'paid_orders_decided',
+  'Every line of a paid order has a decision.',
+  `select orders.order_key, ${ORDER}, line ->> 'lineId' as line_id, award.revision
+  from orders left join award using (order_key), jsonb_array_elements(merged -> 'lines') as line
+  where ${IN_RANGE} and orders.attribution_at is not null and ${NOT_DUE} and not exists (
+    select from decision
+    where decision.order_key = orders.order_key and decision.revision = award.revision and decision.line_id = line ->> 'lineId'
+  )`,
+);
+
+const awardsInTime = law(
+  'present',
+  'awards_in_time',
+  'No order waits longer than a minute for its commission, and no ended hold longer than five for its release.',
+  `select order_key, due_at as since, attempts, error from award_due where due_at < now() - ${OVERDUE}
+  union all
+  select order_key, least(releases_at, recheck_at), 0, null from award
+  where (releases_at < now() - ${SWEPT} or recheck_at < now() - ${SWEPT})
+    and not exists (select from award_due where award_due.order_key = award.order_key)
+  order by since`,
+);
+
+/** The arithmetic of refunds once more, in SQL: those of the whole order go over what the lines have left, by largest remainder. */
+const amountsRecomputed = law(
+  'orders',
+  'amounts_recomputed',
+  'What was paid for and refunded on each line, and the base of its commission, are what the reports add up to.',
+  `with checked as (
+    select order_key, merged, revision from orders join award using (order_key) where ${IN_RANGE} and ${NOT_DUE}
+  ), line as (
+    select order_key, revision, line ->> 'lineId' as line_id, coalesce((line -> 'quantity' ->> 0)::bigint, 1) as quantity,
+      coalesce((line -> 'paidAmount' ->> 0)::numeric, 0) as paid, (line -> 'platformCommission' ->> 0)::numeric as commission
+    from checked, jsonb_array_elements(merged -> 'lines') as line
+  ), refund as (
+    select order_key, refund -> 'lineId' ->> 0 as line_id, sum(coalesce((refund -> 'amount' ->> 0)::numeric, 0)) as amount
+    from checked, jsonb_array_elements(merged -> 'refunds') as refund
+    where coalesce(refund -> 'status' ->> 0, 'succeeded') = 'succeeded' group by 1, 2
+  ), own as (
+    select line.*, coalesce(own.amount, 0) as own, coalesce(whole.amount, 0) as whole,
+      case when quantity = 0 then 0 else greatest(paid - coalesce(own.amount, 0), 0) end as room
+    from line left join refund own on own.order_key = line.order_key and own.line_id = line.line_id
+    left join refund whole on whole.order_key = line.order_key and whole.line_id is null
+  ), spread as (
+    select *, least(whole, sum(room) over orders) as total, nullif(sum(room) over orders, 0) as rooms from own window orders as (partition by order_key)
+  ), part as (
+    select *, coalesce(div(total * room, rooms), 0) as part, coalesce(mod(total * room, rooms), 0) as remainder from spread
+  ), ranked as (
+    select *, total - sum(part) over (partition by order_key) as units, row_number() over (
+      partition by order_key
+      order by remainder desc, line_id !~ '^[0-9]+$', case when line_id ~ '^[0-9]+$' then line_id::numeric end, line_id collate "C"
+    ) as place from part
+  ), refunded as (
+    select *, own + part + case when place <= units then 1 else 0 end as refunded from ranked
+  ), kept as (
+    select *, case when quantity = 0 then 0 else greatest(paid - refunded, 0) end as kept from refunded
+  ), expected as (
+    select kept.*, decision.decision, decision.quantity as decided_quantity, paid_amount, refunded_amount, base,
+      case
+        when decision in ('void', 'pending', 'duplicate_order', 'parent_earns') then 0
+        when plan ->> 'base' = 'platform_commission' then coalesce(div(coalesce(commission, 0) * kept, nullif(paid, 0)), 0)
+        else kept
+      end as base_expected
+    from kept join decision using (order_key, revision, line_id)
+    left join rule_version on rule_version.rule_id = decision.rule_id and version = rule_version
+  )
+  select order_key, line_id, decision, paid_amount, paid as paid_expected, refunded_amount, refunded as refunded_expected, base, base_expected
+  from expected
+  where paid_amount <> paid or refunded_amount <> refunded or base <> base_expected or decided_quantity <> quantity`,
+);
+
+const ordersEarnOnce = law(
+  'orders',
+  'orders_earn_once',
+  'An order that two sources of one kind report, or that was split into others, earns once.',
+  `with earning as (
+    select orders.order_key, ${ORDER}, orders.parent_order_id, orders.parent_kind, award.decisions
+    from orders join award using (order_key)
+    where ${IN_RANGE} and ${NOT_DUE} and 'attributed' = any(award.decisions)
+  )
+  select earning.order_key, earning.merchant_id, earning.source_id, earning.order_id, 'told by ' || earlier.source_id as reason
+  from earning join source on source.source_id = earning.source_id
+  join orders on orders.merchant_id = earning.merchant_id and orders.order_id = earning.order_id and orders.source_id <> earning.source_id
+  join source earlier on earlier.source_id = orders.source_id and earlier.kind = source.kind and earlier.source_no < source.source_no
+  where merged ->> 'status' is not null and ${NOT_DUE}
+  union all
+  select earning.order_key, earning.merchant_id, earning.source_id, earning.order_id, 'split into ' || orders.order_id
+  from earning join orders on orders.merchant_id = earning.merchant_id and orders.source_id = earning.source_id
+    and orders.parent_order_id = earning.order_id and orders.parent_kind = 'split'
+  where ${NOT_DUE}
+  union all
+  select order_key, merchant_id, source_id, order_id, 'gift of ' || parent_order_id from earning where parent_kind = 'gift'`,
+);
+
+export const LAWS_OF_ORDERS = [
+  deliveriesFinished,
+  effectsOnce,
+  oneDoor,
+  ordersReadOff,
+  paidOrdersDecided,
+  awardsInTime,
+  amountsRecomputed,
+  ordersEarnOnce,
+];

@@ -1,0 +1,53 @@
+// What the guards last found, kept so that every process tells the same and nobody asks the books twice.
+
+import { sql, type Kysely } from 'kysely';
+
+import type { DB } from '../platform/tables.ts';
+import type { GuardKind, Violation } from './guard.ts';
+
+export interface GuardResult {
+  name: string;
+  kind: GuardKind;
+  /** How many were found; counting stops at some 10 000. A guard that could not be run has one: that it could not. */
+  violations: number;
+  /** A few of them. */
+  sample: Violation[];
+  checkedAt: Date;
+  tookMs: number;
+}
+
+interface ResultRow {
+  name: string;
+  kind: GuardKind;
+  violations: bigint;
+  sample: Violation[];
+  checked_at: Date;
+  took_ms: number;
+}
+
+/** The last results by the names of their guards. */
+export async function readResults(db: Kysely<DB>): Promise<Map<string, GuardResult>> {
+  const { rows } = await sql<ResultRow>`select name, kind, violations, sample, checked_at, took_ms from guard_result`.execute(db);
+  return new Map(
+    rows.map(({ violations, checked_at: checkedAt, took_ms: tookMs, ...row }) => [
+      row.name,
+      { ...row, violations: Number(violations), checkedAt, tookMs },
+    ]),
+  );
+}
+
+/** Keeps results in the place of earlier ones; of two that were found at once the later stays. */
+export async function keepResults(db: Kysely<DB>, results: readonly GuardResult[]): Promise<void> {
+  if (results.length === 0) return;
+  const ordered = results.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const column = <Value>(read: (result: GuardResult) => Value) => ordered.map(read);
+  await sql`
+    insert into guard_result (name, kind, violations, sample, checked_at, took_ms)
+    select * from unnest(
+      ${column((one) => one.name)}::text[], ${column((one) => one.kind)}::text[], ${column((one) => one.violations)}::bigint[],
+      ${column((one) => JSON.stringify(one.sample))}::jsonb[], ${column((one) => one.checkedAt)}::timestamptz[],
+      ${column((one) => one.tookMs)}::int[])
+    on conflict (name) do update set kind = excluded.kind, violations = excluded.violations, sample = excluded.sample,
+      checked_at = excluded.checked_at, took_ms = excluded.took_ms
+      where guard_result.checked_at <= excluded.checked_at`.execute(db);
+}

@@ -1,0 +1,125 @@
+// Deliveries, shown and replayed: what came, what became of it, and once more.
+import { isUtf8 } from 'node:buffer';
+
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+
+import { DomainError } from '../core/errors.ts';
+import { mayActFor } from '../platform/actor.ts';
+import { recordChange } from '../platform/audit-log.ts';
+import type { App } from '../platform/http.ts';
+import { answerOnce } from '../platform/idempotency.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { problems } from '../platform/problem.ts';
+import type { DB } from '../platform/tables.ts';
+import { callerId } from '../sources/wire.ts';
+import { findDelivery, listDeliveries, type DeliveryDetail } from './delivery-list.ts';
+import { replayDelivery } from './store.ts';
+
+export interface DeliveryRoutesDeps {
+  db: Kysely<DB>;
+  /** There is a delivery to process. Called after the commit. */
+  onDelivered: () => void;
+}
+
+const state = z.enum(['received', 'processed', 'parked', 'failed']);
+
+const delivery = z
+  .object({
+    delivery_id: z.uuid(),
+    source_id: z.string(),
+    merchant_id: z.string().nullable(),
+    origin: z.enum(['rest', 'push', 'pull', 'upload']),
+    state,
+    reason: z.string().nullable().meta({ description: 'Why it is parked.' }),
+    waits_for: z.string().nullable().meta({ description: 'What lets a parked one go on by itself.' }),
+    attempts: z.int(),
+    next_attempt_at: z.date().nullable(),
+    error: z.string().nullable(),
+    reports: z.int().nullable().meta({ description: 'How many reports of orders it became; a ping becomes none.' }),
+    signed_id: z.string().nullable(),
+    received_at: z.date(),
+    finished_at: z.date().nullable(),
+  })
+  .meta({ id: 'Delivery' });
+
+const detail = delivery
+  .extend({
+    headers: z.record(z.string(), z.string()),
+    body: z.string().nullable().meta({ description: 'The bytes as they came; null when they are not UTF-8.' }),
+    body_base64: z.string().nullable().meta({ description: 'The bytes that are not UTF-8.' }),
+    orders: z.array(z.object({ merchant_id: z.string(), source_id: z.string(), order_id: z.string() })),
+  })
+  .meta({ id: 'DeliveryDetail' });
+
+const replay = z.object({ delivery_id: z.uuid(), state });
+
+const tags = ['deliveries'];
+const path = z.object({ delivery_id: z.uuid() });
+const place = z.tuple([z.uuid()]);
+
+/** GET /v1/deliveries, GET /v1/deliveries/{id}, POST /v1/deliveries/{id}/replays. */
+export function deliveryRoutes(app: App, { db, onDelivered }: DeliveryRoutesDeps): void {
+  app.get('/v1/deliveries', {
+    config: { scopes: ['storefront'] },
+    schema: {
+      tags,
+      summary: 'Deliveries, the latest first',
+      querystring: pageQuery.extend({ source_id: callerId.optional(), state: state.optional(), merchant_id: callerId.optional() }),
+      response: { 200: pageOf(delivery), ...problems(400, 401, 403) },
+    },
+    handler: async ({ query, actor }) => {
+      const merchantId = query.merchant_id ?? actor.merchantId;
+      mayActFor(actor, merchantId);
+      const before = query.cursor === undefined ? null : decodeCursor(query.cursor, place)[0];
+      const filter = { sourceId: query.source_id ?? null, state: query.state ?? null, merchantId };
+      const rows = await listDeliveries(db, filter, { limit: query.limit, before });
+      return toPage(
+        rows,
+        query.limit,
+        (row) => delivery.parse(row),
+        (row) => [row.delivery_id],
+      );
+    },
+  });
+
+  app.get('/v1/deliveries/:delivery_id', {
+    config: { scopes: ['storefront'] },
+    schema: { tags, summary: 'One delivery, with its bytes', params: path, response: { 200: detail, ...problems(400, 401, 403, 404) } },
+    handler: async ({ params, actor }) => {
+      const found = await findDelivery(db, params.delivery_id, actor.merchantId);
+      if (found === null) throw noDelivery();
+      return detail.parse({ ...found, ...shownBody(found) });
+    },
+  });
+
+  app.post('/v1/deliveries/:delivery_id/replays', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'Process a delivery once more',
+      description: 'Nothing is counted twice: a report that was merged before changes nothing.',
+      params: path,
+      response: { 202: replay, ...problems(400, 401, 403, 404, 409, 422) },
+    },
+    handler: async (request, reply) => {
+      const { delivery_id: deliveryId } = request.params;
+      await answerOnce(request, reply, db, async ({ trx, now }) => {
+        const replayed = await replayDelivery(trx, deliveryId);
+        if (replayed === null) throw noDelivery();
+        const change = { action: 'delivery_replayed', subjectKind: 'delivery', subjectId: deliveryId };
+        await recordChange(trx, { actor: request.actor, now, ...change, before: { state: replayed.before }, after: { state: 'received' } });
+        return { status: 202, body: { delivery_id: deliveryId, state: 'received' } };
+      });
+      onDelivered();
+    },
+  });
+}
+
+function shownBody({ body }: DeliveryDetail): { body: string | null; body_base64: string | null } {
+  return isUtf8(body) ? { body: body.toString('utf8'), body_base64: null } : { body: null, body_base64: body.toString('base64') };
+}
+
+function noDelivery(): DomainError {
+  return new DomainError('not_found', 'There is no such delivery.');
+}

@@ -1,0 +1,199 @@
+// Deliveries become orders: a batch is read, resolved, merged and finished in one transaction, by a constant number of statements.
+import type { KeyObject } from 'node:crypto';
+
+import type { Kysely, Transaction } from 'kysely';
+
+import { markDue } from '../commission/due-store.ts';
+import { lift, merge, type MergedOrder } from '../core/merge.ts';
+import { readReport } from '../core/report.ts';
+import { mergeIntoOrders, relativesOf, type OrderReport } from '../orders/merge-store.ts';
+import { orderName } from '../orders/store.ts';
+import { inTransaction, isUnavailable } from '../platform/database.ts';
+import type { DB } from '../platform/tables.ts';
+import { insertTouches } from '../promotion/click-store.ts';
+import { identitiesOf } from '../promotion/identity.ts';
+import { firstTouches } from '../promotion/touches.ts';
+import type { Adapter } from '../sources/source.ts';
+import { findSources } from '../sources/store.ts';
+import { noteWaiting } from './parking.ts';
+import { readDelivery, type Statement } from './read.ts';
+import { resolveStatements, type Resolution } from './resolve.ts';
+import {
+  claimDue,
+  finishDeliveries,
+  postponeDelivery,
+  putOff,
+  readClaimed,
+  type ClaimedDelivery,
+  type Outcome,
+  type Patience,
+} from './store.ts';
+
+const DELIVERIES_PER_BATCH = 500;
+const BYTES_PER_BATCH_MAX = 32 * 1024 * 1024;
+const BACK_OFF_MS_MAX = 10 * 60_000;
+const PUT_OFF_MS_MAX = 10_000;
+
+const PATIENCE: Patience = {
+  attemptsMax: 8,
+  backOffMs: (attempts) => Math.min(1000 * 2 ** (attempts - 1), BACK_OFF_MS_MAX),
+};
+
+export interface ProcessDeps {
+  db: Kysely<DB>;
+  adapters: readonly Adapter[];
+  identityKey: KeyObject;
+}
+
+/**
+ * Processes one batch of due deliveries and answers how many were taken; 0 says that nothing is due. A delivery that fails does not hold
+ * up the others: an unexpected failure is tried again later, and given up after eight attempts. Throws when the database is away.
+ */
+export async function processDeliveries(deps: ProcessDeps, limit = DELIVERIES_PER_BATCH): Promise<number> {
+  let claimed: string[] = [];
+  try {
+    await inTransaction(deps.db, async ({ trx, now }) => {
+      claimed = await claimDue(trx, now, { limit, bytesMax: BYTES_PER_BATCH_MAX });
+      await processBatch(trx, claimed, now, deps);
+    });
+  } catch (error) {
+    if (claimed.length === 0 || (isUnavailable(error) && !isOfStatement(error))) throw error;
+    if (isUnavailable(error)) await inTransaction(deps.db, ({ trx }) => putOff(trx, claimed, String(error), PUT_OFF_MS_MAX));
+    else await processApart(deps, claimed, error);
+  }
+  return claimed.length;
+}
+
+/**
+ * Cancelled, not locked in time, deadlocked: the database is there, but these deliveries together could not be done. They are put off,
+ * each by another time, so that what is behind them goes on and the one that is too heavy does not meet the same neighbours again.
+ */
+function isOfStatement(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['57014', '55P03', '40001', '40P01'].includes(String(error.code));
+}
+
+/** Processes a batch that failed as a whole in halves, until the delivery that fails stands alone and is put off with its error. */
+async function processApart(deps: ProcessDeps, deliveryIds: readonly string[], error: unknown): Promise<void> {
+  if (deliveryIds.length === 1) {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    await inTransaction(deps.db, ({ trx }) => postponeDelivery(trx, deliveryIds[0]!, message, PATIENCE));
+    return;
+  }
+  const middle = Math.ceil(deliveryIds.length / 2);
+  for (const half of [deliveryIds.slice(0, middle), deliveryIds.slice(middle)]) {
+    try {
+      await inTransaction(deps.db, ({ trx, now }) => processBatch(trx, half, now, deps));
+    } catch (halfError) {
+      if (isUnavailable(halfError)) throw halfError;
+      await processApart(deps, half, halfError);
+    }
+  }
+}
+
+async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[], now: Date, deps: ProcessDeps): Promise<void> {
+  if (deliveryIds.length === 0) return;
+  const deliveries = await readClaimed(trx, deliveryIds);
+  const read = await readAll(trx, deliveries, deps.adapters);
+  const statements = read.flatMap((one) => one.statements);
+  const resolutions = await resolveStatements(trx, statements);
+  const effects = statements.flatMap((statement, index) => effectOf(statement, resolutions[index]!, deps.identityKey) ?? []);
+
+  const touched = await mergeIntoOrders(
+    trx,
+    effects.map((effect) => effect.report),
+    now,
+  );
+  const keys = new Map(touched.map((order) => [orderName(order), order.orderKey]));
+  await noteWaiting(
+    trx,
+    effects.flatMap(({ report, waitsFor }) => waitsFor.map((one) => ({ waitsFor: one, orderKey: keys.get(orderName(report))! }))),
+  );
+  await insertTouches(
+    trx,
+    effects.flatMap((effect) => effect.touches),
+  );
+  await markDue(trx, await relativesOf(trx, touched), now);
+  await finishDeliveries(
+    trx,
+    read.map((one) => outcomeOf(one, new Map(statements.map((statement, index) => [statement, resolutions[index]!])))),
+    now,
+  );
+}
+
+/** A delivery with what it says, or with why it cannot be read. */
+interface ReadDelivery {
+  delivery: ClaimedDelivery;
+  statements: Statement[];
+  error: string | null;
+}
+
+async function readAll(
+  trx: Transaction<DB>,
+  deliveries: readonly ClaimedDelivery[],
+  adapters: readonly Adapter[],
+): Promise<ReadDelivery[]> {
+  const sources = await findSources(trx, [...new Set(deliveries.map((delivery) => delivery.source_id))]);
+  const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
+  return deliveries.map((delivery) => {
+    try {
+      return { delivery, statements: readDelivery(delivery, sources.get(delivery.source_id), byKind), error: null };
+    } catch (error) {
+      // Reading is pure: it fails in the same way until the code or the source is another, and then the delivery is replayed.
+      return { delivery, statements: [], error: error instanceof Error ? error.message : String(error) };
+    }
+  });
+}
+
+/** What a report does, once it is known whom it means. */
+interface Effect {
+  report: OrderReport;
+  touches: ReturnType<typeof firstTouches>;
+  waitsFor: string[];
+}
+
+function effectOf(statement: Statement, resolution: Resolution, identityKey: KeyObject): Effect | null {
+  if (resolution.status !== 'resolved') return null;
+  const { delivery, ordinal, stated, sourceId } = statement;
+  const { merchantId, waitsFor } = resolution;
+  const buyer = stated.buyer ?? {};
+  const identities = identitiesOf(identityKey, merchantId, buyer);
+  return {
+    report: {
+      merchantId,
+      sourceId,
+      orderId: stated.order_id,
+      merged: liftStatement(statement, resolution, identities),
+      deliveryId: delivery.delivery_id,
+      ordinal,
+    },
+    touches: firstTouches(identityKey, merchantId, buyer),
+    waitsFor,
+  };
+}
+
+/** A report names one promoter and one link; where its source names several, it says the rest once more for each. */
+function liftStatement(
+  { delivery, stated, contentHash, says }: Statement,
+  { merchantId, promoterIds, linkCodes, talentId }: Extract<Resolution, { status: 'resolved' }>,
+  identities: readonly string[],
+): MergedOrder {
+  const parsed = { ...stated, merchant_id: merchantId, talent_id: talentId, promoter_id: promoterIds[0] ?? null };
+  const report = readReport(parsed, { receivedAt: delivery.received_at, identities });
+  const others = [
+    ...promoterIds.slice(1).map((promoterId) => ({ ...report, promoterId })),
+    ...linkCodes.map((linkCode) => ({ ...report, linkCode })),
+  ];
+  return others.reduce((merged, other) => merge(merged, lift(other, contentHash, says)), lift(report, contentHash, says));
+}
+
+/** A delivery is processed when all its reports are; one that fails or waits does not keep the others from their orders. */
+function outcomeOf({ delivery, statements, error }: ReadDelivery, resolutions: ReadonlyMap<Statement, Resolution>): Outcome {
+  const nothing = { deliveryId: delivery.delivery_id, reports: statements.length, reason: null, waitsFor: null, error: null };
+  if (error !== null) return { ...nothing, state: 'failed', reports: null, error };
+  const all = statements.map((statement) => resolutions.get(statement)!);
+  const failed = all.find((resolution) => resolution.status === 'failed');
+  if (failed !== undefined) return { ...nothing, state: 'failed', error: failed.error };
+  const parked = all.find((resolution) => resolution.status === 'parked');
+  if (parked !== undefined) return { ...nothing, state: 'parked', reason: parked.reason, waitsFor: parked.waitsFor };
+  return { ...nothing, state: 'processed' };
+}

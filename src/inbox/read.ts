@@ -1,0 +1,96 @@
+// What a delivery says, before anything else is known: its bytes read into checked reports. Pure, so what fails here fails for good.
+import { createHash } from 'node:crypto';
+
+import { z } from 'zod';
+
+import { canonicalReport } from '../core/report.ts';
+import { parseJson } from '../platform/json.ts';
+import { faultsOf } from '../platform/problem.ts';
+import type { Adapter, Mapped, PlatformName } from '../sources/source.ts';
+import { REST } from '../sources/wire.ts';
+import type { ClaimedDelivery } from './store.ts';
+
+const FAULTS_SHOWN_MAX = 5;
+
+/** A report whose merchant may be known by its source only. */
+const sourceReport = canonicalReport.extend({ merchant_id: canonicalReport.shape.merchant_id.nullish() });
+
+export type StatedReport = z.output<typeof sourceReport>;
+
+/** The connection through which a delivery came; merchantId null: it is named by each report. */
+export interface Origin {
+  sourceId: string;
+  kind: string;
+  merchantId: string | null;
+  options: Record<string, unknown>;
+}
+
+/** One report as it was stated. `says` evidence: a storefront speaks of another source's order. */
+export interface Statement {
+  delivery: ClaimedDelivery;
+  ordinal: number;
+  origin: Origin;
+  /** The source whose order it is about. */
+  sourceId: string;
+  says: 'all' | 'evidence';
+  stated: StatedReport;
+  contentHash: string;
+  shop: string | null;
+  names: PlatformName[];
+  /** As of when the words of the source are understood: when the order was paid, else when this was said. */
+  asOf: Date;
+}
+
+/** Reads a delivery into its reports, or throws with what is wrong with it. */
+export function readDelivery(delivery: ClaimedDelivery, origin: Origin | undefined, adapters: ReadonlyMap<string, Adapter>): Statement[] {
+  const { source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
+  if (sourceId === REST) return [readStatement(delivery, restOf(delivery), 0, { report: parseJson(body), shop: null, names: [] })];
+  if (origin === undefined) throw new Error(`there is no source ${sourceId}`);
+  const adapter = adapters.get(origin.kind);
+  if (adapter === undefined) throw new Error(`there is no adapter for ${origin.kind}`);
+  const mapped = adapter.map({ body, headers, receivedAt, options: origin.options });
+  return mapped.map((one, ordinal) => readStatement(delivery, origin, ordinal, one));
+}
+
+function restOf({ merchant_id: merchantId }: ClaimedDelivery): Origin {
+  return { sourceId: REST, kind: REST, merchantId, options: {} };
+}
+
+function readStatement(
+  delivery: ClaimedDelivery,
+  origin: Origin,
+  ordinal: number,
+  { report, shop, names }: Omit<Mapped, 'report'> & { report: unknown },
+): Statement {
+  const parsed = sourceReport.safeParse(report);
+  if (!parsed.success) throw new Error(`the report ${ordinal} is not as it should be: ${faultsShown(parsed.error)}`);
+  const stated = parsed.data;
+  const isRest = origin.sourceId === REST;
+  const named = stated.source_id ?? origin.sourceId;
+  if (!isRest && named !== origin.sourceId) throw new Error(`the report ${ordinal} is about an order of the source ${named}`);
+  return {
+    delivery,
+    ordinal,
+    origin,
+    sourceId: named,
+    says: isRest && named !== REST ? 'evidence' : 'all',
+    stated,
+    contentHash: createHash('sha256').update(stableJson(stated)).digest('hex'),
+    shop,
+    names,
+    asOf: new Date(stated.deposit_paid_at ?? stated.paid_at ?? stated.observed_at ?? delivery.received_at),
+  };
+}
+
+function faultsShown(error: z.ZodError): string {
+  const faults = faultsOf(error).slice(0, FAULTS_SHOWN_MAX);
+  return faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
+}
+
+/** The JSON text of a value with its keys sorted, so that equal contents are equal texts. */
+export function stableJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

@@ -1,0 +1,215 @@
+// Deliveries in the database: storing them once, taking them for processing, finishing, parking, letting go on, and showing them.
+import { CompiledQuery, sql, type Kysely, type Transaction } from 'kysely';
+import type { Client } from 'pg';
+
+import type { DB } from '../platform/tables.ts';
+
+export type DeliveryState = 'received' | 'processed' | 'parked' | 'failed';
+
+/** What was delivered, byte for byte; `bodyHash` is the SHA-256 of the body, by which a source's doubles are known. */
+export interface NewDelivery {
+  deliveryId: string;
+  sourceId: string;
+  /** Of a rest delivery; null for a source, whose merchant the source or a mapping names. */
+  merchantId: string | null;
+  origin: 'rest' | 'push' | 'pull' | 'upload';
+  body: Buffer;
+  bodyHash: Buffer;
+  signedId: string | null;
+  headers: Record<string, string>;
+}
+
+/** Runs a statement: on a writer's own connection or inside of a transaction. */
+type Run = <Row>(name: string, text: string, values: unknown[]) => Promise<Row[]>;
+
+export const onClient =
+  (client: Client): Run =>
+  async <Row>(name: string, text: string, values: unknown[]) =>
+    (await client.query({ name, text, values })).rows as Row[];
+
+export const inTrx =
+  (trx: Transaction<DB>): Run =>
+  async <Row>(_name: string, text: string, values: unknown[]) =>
+    (await trx.executeQuery<Row>(CompiledQuery.raw(text, values))).rows;
+
+const INSERT = `
+  insert into delivery (delivery_id, source_id, merchant_id, origin, body, body_hash, signed_id, headers, received_at, next_attempt_at)
+  select *, now(), now() from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::text[], $8::jsonb[])
+  on conflict on constraint delivery_once do nothing returning delivery_id`;
+
+// Two statements in one, because "is not distinct from" could not use the index.
+const FIND = `
+  select place, delivery_id from unnest($1::text[], $2::text[], $3::bytea[]) with ordinality as told (source_id, merchant_id, body_hash, place)
+  join delivery using (source_id, merchant_id, body_hash)
+  union all
+  select place, delivery_id from unnest($1::text[], $2::text[], $3::bytea[]) with ordinality as told (source_id, merchant_id, body_hash, place)
+  join delivery using (source_id, body_hash) where told.merchant_id is null and delivery.merchant_id is null`;
+
+/**
+ * Stores deliveries, each once, and gives in their order the ids under which they are kept: a double has the id of the one that came
+ * first, in this batch or at any time before.
+ */
+export async function storeDeliveries(run: Run, deliveries: readonly NewDelivery[]): Promise<string[]> {
+  const firsts = new Map<string, NewDelivery>();
+  for (const delivery of deliveries) {
+    const name = doubleName(delivery);
+    if (!firsts.has(name)) firsts.set(name, delivery);
+  }
+  const told = [...firsts.values()];
+  const stored = await run<{ delivery_id: string }>('store_deliveries', INSERT, [
+    told.map((one) => one.deliveryId),
+    told.map((one) => one.sourceId),
+    told.map((one) => one.merchantId),
+    told.map((one) => one.origin),
+    told.map((one) => one.body),
+    told.map((one) => one.bodyHash),
+    told.map((one) => one.signedId),
+    told.map((one) => JSON.stringify(one.headers)),
+  ]);
+  const ids = new Map(told.map((one) => [doubleName(one), one.deliveryId]));
+  if (stored.length < told.length) {
+    const fresh = new Set(stored.map((row) => row.delivery_id));
+    for (const [name, deliveryId] of await findEarlier(
+      run,
+      told.filter((one) => !fresh.has(one.deliveryId)),
+    ))
+      ids.set(name, deliveryId);
+  }
+  return deliveries.map((delivery) => ids.get(doubleName(delivery))!);
+}
+
+async function findEarlier(run: Run, doubles: readonly NewDelivery[]): Promise<[string, string][]> {
+  const earlier = await run<{ place: bigint; delivery_id: string }>('find_deliveries', FIND, [
+    doubles.map((one) => one.sourceId),
+    doubles.map((one) => one.merchantId),
+    doubles.map((one) => one.bodyHash),
+  ]);
+  if (earlier.length !== doubles.length) throw new Error('broken law: a double has an original');
+  return earlier.map((row) => [doubleName(doubles[Number(row.place) - 1]!), row.delivery_id]);
+}
+
+const doubleName = ({ sourceId, merchantId, bodyHash }: NewDelivery) => `${sourceId}\0${merchantId ?? ''}\0${bodyHash.toString('latin1')}`;
+
+/** A delivery as it is processed. */
+export interface ClaimedDelivery {
+  delivery_id: string;
+  source_id: string;
+  merchant_id: string | null;
+  body: Buffer;
+  headers: Record<string, string>;
+  received_at: Date;
+}
+
+/**
+ * Locks due deliveries, the longest due first, that nobody else is processing, and gives their ids: at most `limit`, and no more than
+ * `bytesMax` of bodies beyond the first. The others are free again after the transaction.
+ */
+export async function claimDue(
+  trx: Transaction<DB>,
+  now: Date,
+  { limit, bytesMax }: { limit: number; bytesMax: number },
+): Promise<string[]> {
+  const { rows } = await sql<{ delivery_id: string; bytes: number }>`
+    select delivery_id, octet_length(body) as bytes from delivery where state = 'received' and next_attempt_at <= ${now}
+    order by next_attempt_at limit ${limit} for update skip locked`.execute(trx);
+  let bytes = 0;
+  return rows.filter((row, index) => (bytes += row.bytes) <= bytesMax || index === 0).map((row) => row.delivery_id);
+}
+
+/** Reads these deliveries where they are still to be processed, locked, without those that somebody else is processing. */
+export async function readClaimed(trx: Transaction<DB>, deliveryIds: readonly string[]): Promise<ClaimedDelivery[]> {
+  const { rows } = await sql<ClaimedDelivery>`
+    select delivery_id, source_id, merchant_id, body, headers, received_at from delivery
+    where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received' order by received_at, delivery_id for update skip locked`.execute(
+    trx,
+  );
+  return rows;
+}
+
+/** How a delivery ended for now. */
+export interface Outcome {
+  deliveryId: string;
+  state: Exclude<DeliveryState, 'received'>;
+  /** How many canonical reports it became. */
+  reports: number | null;
+  reason: string | null;
+  waitsFor: string | null;
+  error: string | null;
+}
+
+const ERROR_LENGTH_MAX = 4000;
+
+export async function finishDeliveries(trx: Transaction<DB>, outcomes: readonly Outcome[], now: Date): Promise<void> {
+  if (outcomes.length === 0) return;
+  await sql`
+    update delivery set state = told.state, reports = told.reports, reason = told.reason, waits_for = told.waits_for, error = told.error,
+      finished_at = ${now}
+    from unnest(${outcomes.map((one) => one.deliveryId)}::uuid[], ${outcomes.map((one) => one.state)}::text[],
+      ${outcomes.map((one) => one.reports)}::int[], ${outcomes.map((one) => one.reason)}::text[],
+      ${outcomes.map((one) => one.waitsFor)}::text[], ${outcomes.map((one) => one.error?.slice(0, ERROR_LENGTH_MAX) ?? null)}::text[])
+      as told (delivery_id, state, reports, reason, waits_for, error)
+    where delivery.delivery_id = told.delivery_id`.execute(trx);
+}
+
+/** How often a delivery may fail unexpectedly, and how long it rests in between. */
+export interface Patience {
+  attemptsMax: number;
+  backOffMs: (attempts: number) => number;
+}
+
+/** Puts off a delivery that failed unexpectedly, or gives it up; either way with its error. */
+export async function postponeDelivery(
+  trx: Transaction<DB>,
+  deliveryId: string,
+  error: string,
+  { attemptsMax, backOffMs }: Patience,
+): Promise<void> {
+  const row = await trx
+    .selectFrom('delivery')
+    .select('attempts')
+    .where('delivery_id', '=', deliveryId)
+    .where('state', '=', 'received')
+    .forUpdate()
+    .executeTakeFirst();
+  if (row === undefined) return;
+  const attempts = row.attempts + 1;
+  const wait = sql<Date>`now() + ${backOffMs(attempts)} * interval '1 millisecond'`;
+  await trx
+    .updateTable('delivery')
+    .set({ attempts, error: error.slice(0, ERROR_LENGTH_MAX), next_attempt_at: wait })
+    .$if(attempts >= attemptsMax, (query) => query.set({ state: 'failed', finished_at: sql<Date>`now()` }))
+    .where('delivery_id', '=', deliveryId)
+    .execute();
+}
+
+/** Puts off deliveries that could not be done together, each by a random part of `msMax`. Nothing is given up for it. */
+export async function putOff(trx: Transaction<DB>, deliveryIds: readonly string[], error: string, msMax: number): Promise<void> {
+  await sql`
+    update delivery set error = ${error.slice(0, ERROR_LENGTH_MAX)}, next_attempt_at = now() + random() * ${msMax} * interval '1 millisecond'
+    where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'`.execute(trx);
+}
+
+/** Makes a finished delivery due again; one that is due already is due now. Null when there is none. */
+export async function replayDelivery(trx: Transaction<DB>, deliveryId: string): Promise<{ before: DeliveryState } | null> {
+  const row = await trx.selectFrom('delivery').select('state').where('delivery_id', '=', deliveryId).forUpdate().executeTakeFirst();
+  if (row === undefined) return null;
+  await trx.updateTable('delivery').set(DUE_AGAIN).where('delivery_id', '=', deliveryId).execute();
+  return { before: row.state as DeliveryState };
+}
+
+/** A delivery keeps its last error until it is finished again. */
+export const DUE_AGAIN = {
+  state: 'received',
+  reason: null,
+  waits_for: null,
+  attempts: 0,
+  next_attempt_at: sql<Date>`now()`,
+  finished_at: null,
+} as const;
+
+/** Which merchants of these ids exist. */
+export async function merchantsAmong(db: Kysely<DB>, merchantIds: readonly string[]): Promise<Set<string>> {
+  if (merchantIds.length === 0) return new Set();
+  const rows = await db.selectFrom('merchant').select('merchant_id').where('merchant_id', 'in', merchantIds).execute();
+  return new Set(rows.map((row) => row.merchant_id));
+}

@@ -1,0 +1,114 @@
+// The door of the order systems: a push is verified on its raw bytes, stored, and only then answered as its platform expects.
+import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+
+import { Counter, type Registry } from '@prometheus-io/client';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LruMap } from 'toad-cache';
+import { z } from 'zod';
+
+import { DomainError } from '../core/errors.ts';
+import { rawBodyScope } from '../platform/bodies.ts';
+import type { App } from '../platform/http.ts';
+import { problems } from '../platform/problem.ts';
+import { uuidv7 } from '../platform/uuid.ts';
+import type { SourceCache } from '../sources/source-cache.ts';
+import type { Adapter, Answer, Refusal } from '../sources/source.ts';
+import type { LiveSource } from '../sources/store.ts';
+import { noSource, sourcePath } from '../sources/wire.ts';
+import type { DeliveryWriter } from './delivery-writer.ts';
+
+export interface WebhookDeps {
+  writer: DeliveryWriter;
+  sources: SourceCache;
+  adapters: readonly Adapter[];
+  registry: Registry;
+  /** There is a delivery to process. Called after the commit. */
+  onDelivered: () => void;
+}
+
+/** One refusal a minute of each source and reason is logged: whoever can reach us can be refused. */
+const REFUSAL_LOGGED_MS = 60_000;
+const REFUSALS_REMEMBERED_MAX = 1000;
+
+/** POST and GET /webhooks/{source_id}. */
+export function webhookRoutes(app: App, deps: WebhookDeps): void {
+  const { registry } = deps;
+  const refused = new Counter({
+    name: 'fenyong_webhooks_refused_total',
+    help: 'Pushes that were not believed, by the kind of their source and the reason.',
+    labelNames: ['kind', 'reason'],
+    registers: [registry],
+  });
+  const logged = new LruMap<true>(REFUSALS_REMEMBERED_MAX, REFUSAL_LOGGED_MS);
+
+  function refuse(request: FastifyRequest, { sourceId, kind }: LiveSource, reason: Refusal): DomainError {
+    refused.inc({ kind, reason });
+    const name = `${sourceId}\0${reason}`;
+    if (logged.get(name) === undefined) request.log.warn({ source_id: sourceId, reason }, 'a webhook was refused');
+    logged.set(name, true);
+    return new DomainError('invalid_signature', `This push is not believed: ${reason}.`);
+  }
+
+  async function take(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { source_id: sourceId } = request.params as z.output<typeof sourcePath>;
+    const source = await deps.sources.find(sourceId);
+    const adapter = deps.adapters.find((one) => one.kind === source?.kind);
+    if (source === null || adapter === undefined) throw noSource(sourceId);
+    const body = request.rawBody!;
+    const verified = adapter.verify({
+      method: request.method,
+      headers: singleHeaders(request.headers),
+      query: request.query as Record<string, string | undefined>,
+      body,
+      secrets: source.secrets,
+      now: new Date(),
+    });
+    if (!verified.ok) throw refuse(request, source, verified.reason);
+    if ('answer' in verified) {
+      await send(reply, verified.answer);
+      return;
+    }
+    const content = verified.content ?? body;
+    await deps.writer.write({
+      deliveryId: uuidv7(Date.now()),
+      sourceId,
+      merchantId: null,
+      origin: 'push',
+      body: content,
+      bodyHash: createHash('sha256').update(content).digest(),
+      signedId: verified.signedId,
+      headers: verified.keep,
+    });
+    deps.onDelivered();
+    await send(reply, adapter.answer);
+  }
+
+  const schema = { tags: ['webhooks'], params: sourcePath };
+  void app.register(async (instance) => {
+    const scope = instance as App;
+    rawBodyScope(scope);
+    scope.post('/webhooks/:source_id', {
+      config: { hot: true },
+      schema: {
+        ...schema,
+        summary: 'A push of an order system, signed as its platform signs',
+        response: problems(400, 401, 404, 413, 503),
+      },
+      handler: take,
+    });
+    scope.get('/webhooks/:source_id', {
+      config: { hot: true },
+      schema: { ...schema, summary: 'The handshake of an order system, where its platform has one', response: problems(401, 404) },
+      handler: take,
+    });
+  });
+}
+
+function send(reply: FastifyReply, { status, contentType, body }: Answer): FastifyReply {
+  return reply.code(status).type(contentType).send(body);
+}
+
+function singleHeaders(headers: IncomingHttpHeaders): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]));
+}

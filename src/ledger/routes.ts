@@ -1,0 +1,143 @@
+// The books over HTTP: what a promoter has and how it came to that, and for auditors every transfer, account and the trial balance.
+
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+
+import { DomainError } from '../core/errors.ts';
+import { mayActAs, type Actor } from '../platform/actor.ts';
+import type { App } from '../platform/http.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { problems } from '../platform/problem.ts';
+import type { DB } from '../platform/tables.ts';
+import { balancesOf, trialBalance } from './balances.ts';
+import { listAccounts, listEntries, listTransfers, promoterExists } from './entry-store.ts';
+import {
+  ACCOUNT_KINDS,
+  accountAnswer,
+  balanceAnswer,
+  entryAnswer,
+  showAccount,
+  showEntry,
+  showTransfer,
+  transferAnswer,
+  trialAnswer,
+} from './wire.ts';
+
+const tags = ['ledger'];
+const ofPromoter = ['admin', 'auditor', 'promoter'] as const;
+const ofBooks = ['admin', 'auditor'] as const;
+
+const callerId = z.string().min(1).max(128);
+const params = z.object({ promoter_id: callerId });
+const merchantId = callerId.optional().meta({ description: 'Of one merchant only.' });
+
+const numeral = z.string().regex(/^\d{1,18}$/);
+const accountPlace = z.tuple([numeral]);
+const transferPlace = z.tuple([numeral, numeral]);
+const entryPlace = z.tuple([numeral, numeral, z.enum(['0', '1'])]);
+
+/** GET /v1/promoters/{promoter_id}/balance and /entries, and GET under /v1/ledger. */
+export function ledgerRoutes(app: App, { db }: { db: Kysely<DB> }): void {
+  promoterRoutes(app, db);
+  bookRoutes(app, db);
+}
+
+function promoterRoutes(app: App, db: Kysely<DB>): void {
+  app.get('/v1/promoters/:promoter_id/balance', {
+    config: { scopes: [...ofPromoter] },
+    schema: {
+      tags,
+      summary: 'What a promoter has, per currency, exact to this moment; nothing where nothing was ever booked',
+      params,
+      querystring: z.object({ merchant_id: merchantId }),
+      response: { 200: z.object({ data: z.array(balanceAnswer) }), ...problems(400, 401, 403, 404) },
+    },
+    handler: async ({ params: { promoter_id: promoterId }, query, actor }) => {
+      await requirePromoter(db, promoterId, actor);
+      return { data: await balancesOf(db, promoterId, query.merchant_id ?? null) };
+    },
+  });
+
+  app.get('/v1/promoters/:promoter_id/entries', {
+    config: { scopes: [...ofPromoter] },
+    schema: {
+      tags,
+      summary: 'Everything that was booked for a promoter, the newest first, with the balance after each',
+      params,
+      querystring: pageQuery.extend({ merchant_id: merchantId }),
+      response: { 200: pageOf(entryAnswer), ...problems(400, 401, 403, 404) },
+    },
+    handler: async ({ params: { promoter_id: promoterId }, query: { limit, cursor, merchant_id }, actor }) => {
+      await requirePromoter(db, promoterId, actor);
+      const place = cursor === undefined ? null : decodeCursor(cursor, entryPlace);
+      const before = place && { bookedXid: BigInt(place[0]), transferId: BigInt(place[1]), side: Number(place[2]) };
+      const rows = await listEntries(db, { promoterId, merchantId: merchant_id ?? null }, { limit, before });
+      return toPage(rows, limit, showEntry, (row) => [row.booked_xid, row.transfer_id, row.side]);
+    },
+  });
+}
+
+function bookRoutes(app: App, db: Kysely<DB>): void {
+  app.get('/v1/ledger/trial-balance', {
+    config: { scopes: [...ofBooks] },
+    schema: {
+      tags,
+      summary: 'The whole book per currency; every sum is 0',
+      response: { 200: z.object({ data: z.array(trialAnswer) }), ...problems(401, 403) },
+    },
+    handler: async () => ({ data: await trialBalance(db) }),
+  });
+
+  app.get('/v1/ledger/accounts', {
+    config: { scopes: [...ofBooks] },
+    schema: {
+      tags,
+      summary: 'Accounts with their balances, in the order they were opened',
+      querystring: pageQuery.extend({
+        kind: z.enum(ACCOUNT_KINDS).optional(),
+        merchant_id: merchantId,
+        promoter_id: callerId.optional(),
+        currency: z.string().length(3).optional(),
+      }),
+      response: { 200: pageOf(accountAnswer), ...problems(400, 401, 403) },
+    },
+    handler: async ({ query: { limit, cursor, kind, merchant_id, promoter_id, currency } }) => {
+      const after = cursor === undefined ? null : BigInt(decodeCursor(cursor, accountPlace)[0]);
+      const filter = { kind: kind ?? null, merchantId: merchant_id ?? null, promoterId: promoter_id ?? null, currency: currency ?? null };
+      return toPage(await listAccounts(db, filter, { limit, after }), limit, showAccount, (row) => [row.account_id]);
+    },
+  });
+
+  app.get('/v1/ledger/transfers', {
+    config: { scopes: [...ofBooks] },
+    schema: {
+      tags,
+      summary: 'Transfers, the newest first: of an order, a source, a merchant, a promoter, or all',
+      querystring: pageQuery.extend({
+        order_id: callerId.optional(),
+        source_id: callerId.optional(),
+        merchant_id: merchantId,
+        promoter_id: callerId.optional(),
+      }),
+      response: { 200: pageOf(transferAnswer), ...problems(400, 401, 403) },
+    },
+    handler: async ({ query: { limit, cursor, order_id, source_id, merchant_id, promoter_id } }) => {
+      const place = cursor === undefined ? null : decodeCursor(cursor, transferPlace);
+      const before = place && { bookedXid: BigInt(place[0]), transferId: BigInt(place[1]) };
+      const filter = {
+        orderId: order_id ?? null,
+        sourceId: source_id ?? null,
+        merchantId: merchant_id ?? null,
+        promoterId: promoter_id ?? null,
+      };
+      const rows = await listTransfers(db, filter, { limit, before });
+      return toPage(rows, limit, showTransfer, (row) => [row.booked_xid, row.transfer_id]);
+    },
+  });
+}
+
+/** A promoter's own key may not ask whether others exist. */
+async function requirePromoter(db: Kysely<DB>, promoterId: string, actor: Actor): Promise<void> {
+  mayActAs(actor, promoterId);
+  if (!(await promoterExists(db, promoterId))) throw new DomainError('not_found', 'There is no such promoter.');
+}

@@ -1,0 +1,181 @@
+// The hot path of the books: finding the accounts of a batch of postings, booking them, and what is booked so far. Set-wise, append-only.
+
+import { sql, type Kysely, type Transaction } from 'kysely';
+import { LruMap } from 'toad-cache';
+
+import type { AccountKind, Booked, Posting } from '../core/posting.ts';
+import type { Role } from '../core/split.ts';
+import type { DB } from '../platform/tables.ts';
+
+const ACCOUNTS_REMEMBERED_MAX = 200_000;
+
+/** A posting of an order, with the place in the books that it takes once and for all: (order, revision, position). */
+export interface NewTransfer extends Posting {
+  orderKey: bigint;
+  merchantId: string;
+  currency: string;
+  revision: number;
+  position: number;
+}
+
+/** What is booked on one slot of an order, in one currency: an order whose currency was corrected has slots in both. */
+export interface BookedSlot extends Booked {
+  currency: string;
+}
+
+/** What names an account; `promoterId` is null for the merchant's and the platform's. */
+export interface AccountName {
+  kind: AccountKind;
+  merchantId: string;
+  promoterId: string | null;
+  currency: string;
+}
+
+/** Ids of accounts that are known to be committed, by `nameKey`. Accounts are never deleted, so that a known id stays right. */
+export type AccountCache = LruMap<bigint>;
+
+export function accountCache(): AccountCache {
+  return new LruMap(ACCOUNTS_REMEMBERED_MAX);
+}
+
+/** The text of a name, under which `accountIds` answers. Ids hold no control characters, so that a line feed keeps them apart. */
+export function nameKey({ kind, merchantId, promoterId, currency }: AccountName): string {
+  return `${kind}\n${currency}\n${merchantId}\n${promoterId ?? ''}`;
+}
+
+/**
+ * The ids of accounts by `nameKey`; those that are not there are opened. An id that this very transaction opened is not remembered, because
+ * it may still roll back. Not to be called inside a savepoint, whose rows would pass for committed ones.
+ */
+export async function accountIds(trx: Transaction<DB>, wanted: readonly AccountName[], cache: AccountCache): Promise<Map<string, bigint>> {
+  const ids = new Map<string, bigint>();
+  const unknown = new Map<string, AccountName>();
+  for (const name of wanted) {
+    const key = nameKey(name);
+    const id = cache.get(key);
+    if (id === undefined) unknown.set(key, name);
+    else ids.set(key, id);
+  }
+  await find(trx, unknown, ids, cache);
+  if (unknown.size === 0) return ids;
+  await open(trx, [...unknown.values()]);
+  // What another transaction opened meanwhile is found too: the insert has waited for it.
+  await find(trx, unknown, ids, cache);
+  if (unknown.size > 0) throw new Error(`accounts were opened and are not there: ${[...unknown.keys()].join(' ')}`);
+  return ids;
+}
+
+/** Moves the accounts that exist from `unknown` to `ids`. Two branches, because an index cannot be asked for "equal, or both null". */
+async function find(trx: Transaction<DB>, unknown: Map<string, AccountName>, ids: Map<string, bigint>, cache: AccountCache): Promise<void> {
+  if (unknown.size === 0) return;
+  const names = [...unknown.values()];
+  const { rows } = await sql<AccountRow>`
+    with wanted as materialized (select * from ${unnest(names)}), found as (
+      select account.*, account.xmin from wanted join account using (kind, merchant_id, promoter_id, currency)
+      union all
+      select account.*, account.xmin from wanted join account using (kind, merchant_id, currency)
+      where wanted.promoter_id is null and account.promoter_id is null
+    )
+    select account_id, kind, merchant_id, promoter_id, currency, xmin <> pg_current_xact_id()::xid as committed from found`.execute(trx);
+  for (const row of rows) {
+    const key = nameKey({ kind: row.kind, merchantId: row.merchant_id, promoterId: row.promoter_id, currency: row.currency });
+    ids.set(key, row.account_id);
+    unknown.delete(key);
+    if (row.committed) cache.set(key, row.account_id);
+  }
+}
+
+/** Opens accounts in one order for everybody, so that two who open the same ones wait for each other and not crosswise. */
+async function open(trx: Transaction<DB>, names: readonly AccountName[]): Promise<void> {
+  await sql`
+    insert into account (kind, merchant_id, promoter_id, currency)
+    select kind, merchant_id, promoter_id, currency from ${unnest(names)}
+    order by merchant_id, promoter_id, kind, currency
+    on conflict do nothing`.execute(trx);
+}
+
+interface AccountRow {
+  account_id: bigint;
+  kind: AccountKind;
+  merchant_id: string;
+  promoter_id: string | null;
+  currency: string;
+  committed: boolean;
+}
+
+function unnest(names: readonly AccountName[]) {
+  return sql`unnest(${names.map((name) => name.kind)}::text[], ${names.map((name) => name.merchantId)}::text[],
+    ${names.map((name) => name.promoterId)}::text[], ${names.map((name) => name.currency)}::text[])
+    as wanted (kind, merchant_id, promoter_id, currency)`;
+}
+
+/** Books a batch of postings by one insert, opening the accounts they need. Refused by `transfer_once` when one was booked before. */
+export async function bookTransfers(
+  trx: Transaction<DB>,
+  transfers: readonly NewTransfer[],
+  cache: AccountCache,
+  now: Date,
+): Promise<void> {
+  if (transfers.length === 0) return;
+  const sources = transfers.map((transfer) => accountOf(transfer, transfer.from));
+  const targets = transfers.map((transfer) => accountOf(transfer, transfer.to));
+  const ids = await accountIds(trx, [...sources, ...targets], cache);
+  const idsOf = (names: readonly AccountName[]) => names.map((name) => String(ids.get(nameKey(name))));
+  const column = <Value>(read: (transfer: NewTransfer) => Value) => transfers.map(read);
+  // The number of the transaction is asked for once; the default of the column would ask for every row.
+  await sql`
+    insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, level,
+      from_account_id, to_account_id, amount, booked_at, booked_xid)
+    select posting.*, ${now}::timestamptz, (select ledger_xid())
+    from unnest(
+      ${column((one) => String(one.orderKey))}::bigint[], ${column((one) => one.revision)}::int[], ${column((one) => one.position)}::int[],
+      ${column((one) => one.kind)}::text[], ${column((one) => one.merchantId)}::text[], ${column((one) => one.currency)}::text[],
+      ${column((one) => one.promoterId)}::text[], ${column((one) => one.lineId)}::text[], ${column((one) => one.role)}::text[],
+      ${column((one) => one.level)}::smallint[], ${idsOf(sources)}::bigint[], ${idsOf(targets)}::bigint[],
+      ${column((one) => String(one.amount))}::bigint[]
+    ) as posting`.execute(trx);
+}
+
+function accountOf({ merchantId, promoterId, currency }: NewTransfer, kind: AccountKind): AccountName {
+  const isPromoters = kind !== 'commission' && kind !== 'revenue';
+  return { kind, merchantId, promoterId: isPromoters ? promoterId : null, currency };
+}
+
+interface SlotRow {
+  order_key: bigint;
+  line_id: string;
+  role: Role;
+  level: number | null;
+  promoter_id: string | null;
+  currency: string;
+  pending: bigint;
+  available: bigint;
+}
+
+/**
+ * What the transfers of each order sum to, slot by slot, without what was paid out since: an order's share stays its share when it is paid.
+ * Orders without transfers are absent.
+ */
+export async function bookedSlots(db: Kysely<DB>, orderKeys: readonly bigint[]): Promise<Map<bigint, BookedSlot[]>> {
+  const slots = new Map<bigint, BookedSlot[]>();
+  if (orderKeys.length === 0) return slots;
+  const { rows } = await sql<SlotRow>`
+    with moved as (
+      select order_key, line_id, role, level, transfer.promoter_id, transfer.currency, sides.kind, sides.amount
+      from transfer
+      join account source on source.account_id = from_account_id
+      join account target on target.account_id = to_account_id,
+      lateral (values (source.kind, -amount), (target.kind, amount)) as sides (kind, amount)
+      where order_key = any(${orderKeys.map(String)}::bigint[]) and transfer.kind in ('accrue', 'reverse', 'release')
+    )
+    select order_key, line_id, role, level, promoter_id, currency,
+      coalesce(sum(amount) filter (where kind = 'pending'), 0)::bigint as pending,
+      coalesce(sum(amount) filter (where kind in ('available', 'revenue')), 0)::bigint as available
+    from moved group by order_key, line_id, role, level, promoter_id, currency`.execute(db);
+  for (const { order_key, line_id: lineId, promoter_id: promoterId, ...slot } of rows) {
+    const booked = slots.get(order_key);
+    if (booked === undefined) slots.set(order_key, [{ lineId, promoterId, ...slot }]);
+    else booked.push({ lineId, promoterId, ...slot });
+  }
+  return slots;
+}

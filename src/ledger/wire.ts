@@ -1,0 +1,114 @@
+// How the books look to the world. Amounts are integers of minor units; ids of ours are texts.
+
+import { z } from 'zod';
+
+import type { AccountRow, EntryRow, TransferRow } from './entry-store.ts';
+
+export const ACCOUNT_KINDS = ['commission', 'pending', 'available', 'paying', 'withheld', 'paid', 'revenue'] as const;
+
+const TRANSFER_KINDS = ['accrue', 'reverse', 'release', 'withhold', 'pay', 'fail'] as const;
+
+const money = (description: string) => z.bigint().meta({ description });
+
+export const balanceAnswer = z
+  .object({
+    currency: z.string().meta({ description: 'ISO 4217; all amounts are in its minor units.' }),
+    pending: money('Earned, and still in the after-sale wait.'),
+    available: money('Released and not paid out; below zero it is owed, and nets off what comes.'),
+    paying: money('On its way in a payout.'),
+    withheld: money('Kept back as tax.'),
+    paid: money('Paid out so far.'),
+  })
+  .meta({ id: 'Balance' });
+
+const account = z.enum(ACCOUNT_KINDS);
+
+const booking = {
+  transfer_id: z.string(),
+  kind: z.enum(TRANSFER_KINDS).meta({ description: 'Why: earned, taken back, released, withheld, paid, or a payout that failed.' }),
+  merchant_id: z.string(),
+  source_id: z.string(),
+  order_id: z.string(),
+  revision: z.int().meta({ description: 'Which award of the order booked it.' }),
+  line_id: z.string(),
+  role: z.string(),
+  level: z.int().optional(),
+  currency: z.string(),
+  booked_at: z.date(),
+};
+
+export const entryAnswer = z
+  .object({
+    ...booking,
+    account: account.meta({ description: 'Which account of the promoter with this merchant and in this currency.' }),
+    amount: money('What came to the account; below zero what left it.'),
+    balance: money('Of that account after this entry.'),
+  })
+  .meta({ id: 'Entry' });
+
+const side = z.object({ account_id: z.string(), kind: account });
+
+export const transferAnswer = z
+  .object({
+    ...booking,
+    position: z.int(),
+    promoter_id: z.string().nullable().meta({ description: 'Null: the platform.' }),
+    amount: money('Always above zero.'),
+    from: side,
+    to: side,
+  })
+  .meta({ id: 'Transfer' });
+
+export const accountAnswer = z
+  .object({
+    account_id: z.string(),
+    kind: account,
+    merchant_id: z.string(),
+    promoter_id: z.string().nullable().meta({ description: 'Null: the merchant’s or the platform’s.' }),
+    currency: z.string(),
+    balance: money('Exact to this moment.'),
+  })
+  .meta({ id: 'Account' });
+
+export const trialAnswer = z
+  .object({
+    currency: z.string(),
+    accounts: z.array(z.object({ kind: account, balance: z.bigint() })),
+    sum: money('Always 0.'),
+  })
+  .meta({ id: 'TrialBalance' });
+
+function showBooking(row: EntryRow | TransferRow) {
+  return {
+    transfer_id: String(row.transfer_id),
+    kind: row.kind,
+    merchant_id: row.merchant_id,
+    source_id: row.source_id,
+    order_id: row.order_id,
+    revision: row.revision,
+    line_id: row.line_id,
+    role: row.role,
+    ...(row.level === null ? {} : { level: row.level }),
+    currency: row.currency,
+    amount: row.amount,
+    booked_at: row.booked_at,
+  };
+}
+
+export function showEntry(row: EntryRow) {
+  return { ...showBooking(row), account: row.account, balance: row.balance };
+}
+
+export function showTransfer(row: TransferRow) {
+  return {
+    ...showBooking(row),
+    position: row.position,
+    promoter_id: row.promoter_id,
+    from: { account_id: String(row.from_account_id), kind: row.from_kind },
+    to: { account_id: String(row.to_account_id), kind: row.to_kind },
+  };
+}
+
+export function showAccount({ account_id, ...row }: AccountRow) {
+  return { account_id: String(account_id), ...row };
+}

@@ -1,0 +1,182 @@
+// Merging what reports say into orders, set-wise.
+import { sql, type Kysely, type Transaction } from 'kysely';
+
+import { merge, NOTHING_TOLD, type MergedOrder } from '../core/merge.ts';
+import { viewOrder } from '../core/order.ts';
+import type { DB } from '../platform/tables.ts';
+import { lockOrders, orderName, unnestOrders, type OrderId, type OrderRow } from './store.ts';
+
+// An order that is not found can be made by somebody else only once, since orders are never deleted.
+const ROUNDS_MAX = 3;
+
+/** What the `ordinal`th report of a delivery says of an order. */
+export interface OrderReport extends OrderId {
+  merged: MergedOrder;
+  deliveryId: string;
+  ordinal: number;
+}
+
+/** An order that was merged into. `formerParentId` is the parent it has left, where it has. */
+export interface TouchedOrder extends OrderId {
+  orderKey: bigint;
+  changed: boolean;
+  parentOrderId: string | null;
+  formerParentId: string | null;
+}
+
+/**
+ * Merges reports into their orders, making those that are not there yet, and notes which delivery had which effect. Several reports of one
+ * order are joined first. The number of statements does not depend on how many reports there are.
+ */
+export async function mergeIntoOrders(trx: Transaction<DB>, reports: readonly OrderReport[], now: Date): Promise<TouchedOrder[]> {
+  const told = joinByOrder(reports);
+  const touched: TouchedOrder[] = [];
+  let wanted = [...told.values()];
+  for (let round = 0; wanted.length > 0; round++) {
+    if (round === ROUNDS_MAX) throw new Error(`broken law: ${wanted.length} orders can neither be found nor made`);
+    const standing = await lockOrders(trx, wanted);
+    const known = wanted.filter((one) => standing.has(orderName(one)));
+    touched.push(...(await updateOrders(trx, known, standing, now)));
+    const fresh = wanted.filter((one) => !standing.has(orderName(one)));
+    const made = await insertOrders(trx, fresh, now);
+    touched.push(...made);
+    // What somebody else made in between is there to be locked now.
+    const done = new Set(made.map(orderName));
+    wanted = fresh.filter((one) => !done.has(orderName(one)));
+  }
+  const keys = new Map(touched.map((order) => [orderName(order), order.orderKey]));
+  await noteEffects(trx, reports, keys);
+  await noteIdentities(trx, told, keys);
+  return touched;
+}
+
+/**
+ * The orders whose award depends on the touched ones: these themselves, their parents and children, and the orders of the same id that
+ * other sources of the merchant report.
+ */
+export async function relativesOf(db: Kysely<DB>, touched: readonly TouchedOrder[]): Promise<bigint[]> {
+  if (touched.length === 0) return [];
+  const parents = touched.flatMap((order) =>
+    [order.parentOrderId, order.formerParentId].filter((id) => id !== null).map((orderId) => ({ ...order, orderId })),
+  );
+  const { rows } = await sql<{ order_key: bigint }>`
+    with touched as (select * from ${unnestOrders(touched)})
+    select orders.order_key from touched join orders using (merchant_id, order_id)
+    union
+    select child.order_key from touched join orders child
+      on child.merchant_id = touched.merchant_id and child.source_id = touched.source_id and child.parent_order_id = touched.order_id
+    union
+    select parent.order_key from ${unnestOrders(parents)} join orders parent using (merchant_id, order_id, source_id)`.execute(db);
+  return rows.map((row) => row.order_key);
+}
+
+interface Wanted extends OrderId {
+  merged: MergedOrder;
+}
+
+function joinByOrder(reports: readonly OrderReport[]): Map<string, Wanted> {
+  const told = new Map<string, Wanted>();
+  for (const { merchantId, sourceId, orderId, merged } of reports) {
+    const name = orderName({ merchantId, sourceId, orderId });
+    const other = told.get(name);
+    told.set(name, { merchantId, sourceId, orderId, merged: merge(other?.merged ?? NOTHING_TOLD, merged) });
+  }
+  return told;
+}
+
+async function updateOrders(
+  trx: Transaction<DB>,
+  wanted: readonly Wanted[],
+  standing: ReadonlyMap<string, OrderRow>,
+  now: Date,
+): Promise<TouchedOrder[]> {
+  const orders = wanted.map((one) => {
+    const before = standing.get(orderName(one))!;
+    const merged = merge(before.merged, one.merged);
+    // Merging with nothing puts the stored state in our order of keys, so that equal states are equal texts.
+    const changed = JSON.stringify(merged) !== JSON.stringify(merge(before.merged, NOTHING_TOLD));
+    return { ...one, before, merged, changed, columns: columnsOf(merged) };
+  });
+  const changed = orders.filter((order) => order.changed);
+  if (changed.length > 0) {
+    await sql`
+      update orders set merged = told.merged, status = told.status, is_void = told.is_void, currency = told.currency,
+        currency_conflict = told.currency_conflict, attribution_at = told.attribution_at, parent_order_id = told.parent_order_id,
+        parent_kind = told.parent_kind, changed_at = ${now}
+      from unnest(${changed.map((order) => String(order.before.orderKey))}::bigint[], ${columnArrays(changed)})
+        as told (order_key, merged, status, is_void, currency, currency_conflict, attribution_at, parent_order_id, parent_kind)
+      where orders.order_key = told.order_key`.execute(trx);
+  }
+  return orders.map(({ before, changed, columns, merchantId, sourceId, orderId }) => {
+    const parentOrderId = columns.parent?.orderId ?? null;
+    const formerParentId = before.parentOrderId === parentOrderId ? null : before.parentOrderId;
+    return { orderKey: before.orderKey, merchantId, sourceId, orderId, changed, parentOrderId, formerParentId };
+  });
+}
+
+/** Makes the orders that nobody else makes at this moment, and answers with those. */
+async function insertOrders(trx: Transaction<DB>, wanted: readonly Wanted[], now: Date): Promise<TouchedOrder[]> {
+  if (wanted.length === 0) return [];
+  const orders = wanted
+    .toSorted((a, b) => (orderName(a) < orderName(b) ? -1 : 1))
+    .map((one) => ({ ...one, columns: columnsOf(one.merged) }));
+  const { rows } = await sql<{
+    order_key: bigint;
+    merchant_id: string;
+    source_id: string;
+    order_id: string;
+    parent_order_id: string | null;
+  }>`
+    insert into orders (merchant_id, source_id, order_id, merged, status, is_void, currency, currency_conflict, attribution_at,
+      parent_order_id, parent_kind, made_at, changed_at)
+    select told.*, ${now}::timestamptz, ${now}::timestamptz
+    from unnest(${orders.map((order) => order.merchantId)}::text[], ${orders.map((order) => order.sourceId)}::text[],
+      ${orders.map((order) => order.orderId)}::text[], ${columnArrays(orders)}) as told
+    on conflict (merchant_id, order_id, source_id) do nothing
+    returning order_key, merchant_id, source_id, order_id, parent_order_id`.execute(trx);
+  return rows.map((row) => ({
+    orderKey: row.order_key,
+    merchantId: row.merchant_id,
+    sourceId: row.source_id,
+    orderId: row.order_id,
+    changed: true,
+    parentOrderId: row.parent_order_id,
+    formerParentId: null,
+  }));
+}
+
+/** The columns that are read off the merged state, so that SQL can ask for them. */
+function columnsOf(merged: MergedOrder) {
+  const { status, void: voided, currency, currencyConflict, attributionAt, parent } = viewOrder(merged);
+  return { status, isVoid: voided !== null, currency, currencyConflict, attributionAt, parent };
+}
+
+type Columns = ReturnType<typeof columnsOf>;
+
+function columnArrays(orders: readonly { merged: MergedOrder; columns: Columns }[]) {
+  const all = <Value>(read: (columns: Columns) => Value): Value[] => orders.map(({ columns }) => read(columns));
+  return sql`${orders.map(({ merged }) => JSON.stringify(merged))}::jsonb[], ${all(({ status }) => status)}::text[],
+    ${all(({ isVoid }) => isVoid)}::boolean[], ${all(({ currency }) => currency)}::text[],
+    ${all(({ currencyConflict }) => currencyConflict)}::boolean[],
+    ${all(({ attributionAt }) => (attributionAt === null ? null : new Date(attributionAt)))}::timestamptz[],
+    ${all(({ parent }) => parent?.orderId ?? null)}::text[], ${all(({ parent }) => parent?.kind ?? null)}::text[]`;
+}
+
+/** A replay finds its effect noted already. */
+async function noteEffects(trx: Transaction<DB>, reports: readonly OrderReport[], keys: ReadonlyMap<string, bigint>): Promise<void> {
+  if (reports.length === 0) return;
+  await sql`
+    insert into order_report (order_key, delivery_id, ordinal)
+    select * from unnest(${reports.map((report) => String(keys.get(orderName(report))!))}::bigint[],
+      ${reports.map((report) => report.deliveryId)}::uuid[], ${reports.map((report) => report.ordinal)}::smallint[])
+    on conflict (delivery_id, ordinal) do nothing`.execute(trx);
+}
+
+async function noteIdentities(trx: Transaction<DB>, told: ReadonlyMap<string, Wanted>, keys: ReadonlyMap<string, bigint>): Promise<void> {
+  const rows = [...told].flatMap(([name, { merged }]) => merged.identities.map(([identity]) => ({ identity, orderKey: keys.get(name)! })));
+  if (rows.length === 0) return;
+  await sql`
+    insert into order_identity (identity, order_key)
+    select * from unnest(${rows.map((row) => row.identity)}::uuid[], ${rows.map((row) => String(row.orderKey))}::bigint[])
+    on conflict (identity, order_key) do nothing`.execute(trx);
+}

@@ -1,0 +1,77 @@
+// Orders in the database: reading them and locking them.
+import { sql, type Kysely, type Transaction } from 'kysely';
+
+import type { MergedOrder } from '../core/merge.ts';
+import type { DB } from '../platform/tables.ts';
+
+/** An order as everybody names it. */
+export interface OrderId {
+  merchantId: string;
+  sourceId: string;
+  orderId: string;
+}
+
+export interface OrderRow extends OrderId {
+  orderKey: bigint;
+  merged: MergedOrder;
+  parentOrderId: string | null;
+  parentKind: 'split' | 'gift' | null;
+  madeAt: Date;
+  changedAt: Date;
+}
+
+/** One text for an order, whatever its ids hold: no id holds a zero byte. */
+export const orderName = ({ merchantId, sourceId, orderId }: OrderId): string => `${merchantId}\0${sourceId}\0${orderId}`;
+
+/** The orders of these names, of whatever merchant where none is said. */
+export async function findOrders(
+  db: Kysely<DB>,
+  { merchantId, sourceId, orderId }: { merchantId: string | null; sourceId: string; orderId: string },
+): Promise<OrderRow[]> {
+  const { rows } = await sql<StoredOrder>`
+    select order_key, merchant_id, source_id, order_id, merged, parent_order_id, parent_kind, made_at, changed_at
+    from orders where source_id = ${sourceId} and order_id = ${orderId} and (${merchantId}::text is null or merchant_id = ${merchantId})
+    order by merchant_id`.execute(db);
+  return rows.map(readOrder);
+}
+
+/** Locks the orders that are there, in the order of their keys, so that two who merge never wait for each other crosswise. */
+export async function lockOrders(trx: Transaction<DB>, wanted: readonly OrderId[]): Promise<Map<string, OrderRow>> {
+  const { rows } = await sql<StoredOrder>`
+    select order_key, merchant_id, source_id, order_id, merged, parent_order_id, parent_kind, made_at, changed_at
+    from ${unnestOrders(wanted)} join orders using (merchant_id, order_id, source_id)
+    order by order_key for no key update of orders`.execute(trx);
+  return new Map(rows.map(readOrder).map((order) => [orderName(order), order]));
+}
+
+/** Order names as rows of `wanted`. */
+export function unnestOrders(orders: readonly OrderId[]) {
+  return sql`unnest(${orders.map((order) => order.merchantId)}::text[], ${orders.map((order) => order.sourceId)}::text[],
+    ${orders.map((order) => order.orderId)}::text[]) as wanted (merchant_id, source_id, order_id)`;
+}
+
+interface StoredOrder {
+  order_key: bigint;
+  merchant_id: string;
+  source_id: string;
+  order_id: string;
+  merged: MergedOrder;
+  parent_order_id: string | null;
+  parent_kind: 'split' | 'gift' | null;
+  made_at: Date;
+  changed_at: Date;
+}
+
+function readOrder(row: StoredOrder): OrderRow {
+  return {
+    orderKey: row.order_key,
+    merchantId: row.merchant_id,
+    sourceId: row.source_id,
+    orderId: row.order_id,
+    merged: row.merged,
+    parentOrderId: row.parent_order_id,
+    parentKind: row.parent_kind,
+    madeAt: row.made_at,
+    changedAt: row.changed_at,
+  };
+}

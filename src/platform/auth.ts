@@ -1,0 +1,115 @@
+// Who may call which route: every route under /v1 declares the scopes it grants, and what it does not grant is refused.
+
+import type { Kysely } from 'kysely';
+import { LruMap } from 'toad-cache';
+
+import { DomainError } from '../core/errors.ts';
+import { isGranted, type Actor, type Scope } from './actor.ts';
+import type { App } from './http.ts';
+import { findActor, hashOfKey, touchKey } from './keys-store.ts';
+import { SECURITY_SCHEME } from './openapi.ts';
+import type { DB } from './tables.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may use the route. `admin` always may, and `auditor` may GET. No key is asked for where this is absent. */
+    scopes?: readonly Scope[];
+  }
+  interface FastifyRequest {
+    /** Who calls. There on every route that declares scopes. */
+    actor: Actor;
+  }
+}
+
+/** For so long a revoked key may still pass in other processes. */
+const FOUND_TTL_MS = 10_000;
+const FOUND_MAX = 10_000;
+const TOUCHED_TTL_MS = 60_000;
+const BEARER = /^bearer +([\x21-\x7e]+)$/i;
+
+/** The keys that this process has seen lately. */
+export interface KnownKeys {
+  /** Who the key belongs to; asks the database only when it was not seen for ten seconds. Null for a key that is none. */
+  find(key: string): Actor | Promise<Actor | null>;
+  /** Forgets a key that was revoked here. */
+  forget(keyId: string): void;
+  /** Resolves when the last uses are noted. */
+  close(): Promise<void>;
+}
+
+/** Makes the memory of keys. Their use is noted beside the request, never in its way. */
+export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): KnownKeys {
+  const found = new LruMap<Actor>(FOUND_MAX, FOUND_TTL_MS);
+  const hashes = new LruMap<string>(FOUND_MAX);
+  const touched = new LruMap<true>(FOUND_MAX, TOUCHED_TTL_MS);
+  const touching = new Set<Promise<void>>();
+
+  function touch(keyId: string): void {
+    if (touched.get(keyId) === true) return;
+    touched.set(keyId, true);
+    const noting = touchKey(db, keyId)
+      .catch(onError)
+      .finally(() => touching.delete(noting));
+    touching.add(noting);
+  }
+
+  async function ask(keyHash: Buffer, name: string): Promise<Actor | null> {
+    const actor = await findActor(db, keyHash);
+    if (actor === null) return null;
+    found.set(name, actor);
+    hashes.set(actor.keyId, name);
+    touch(actor.keyId);
+    return actor;
+  }
+
+  return {
+    find(key) {
+      const keyHash = hashOfKey(key);
+      const name = keyHash.toString('latin1');
+      const actor = found.get(name);
+      if (actor === undefined) return ask(keyHash, name);
+      touch(actor.keyId);
+      return actor;
+    },
+    forget(keyId) {
+      const name = hashes.get(keyId);
+      if (name !== undefined) found.delete(name);
+    },
+    async close() {
+      await Promise.all(touching);
+    },
+  };
+}
+
+/** Asks for a key on every route that declares scopes, and refuses at start a route under /v1 that declares none. */
+export function requireKeys(app: App, keys: KnownKeys): void {
+  app.decorateRequest('actor');
+  app.addHook('onRoute', (route) => {
+    if (route.config?.scopes !== undefined) route.schema = { ...route.schema, security: [{ [SECURITY_SCHEME]: [] }] };
+    else if (route.url.startsWith('/v1/')) throw new Error(`${String(route.method)} ${route.url} does not declare its scopes`);
+  });
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { scopes } = request.routeOptions.config;
+    if (scopes === undefined) {
+      done();
+      return;
+    }
+    const admit = (actor: Actor | null): void => {
+      if (actor === null) return done(unauthorized('This key is not known, or was revoked.'));
+      if (!isGranted(actor.scope, scopes, request.method))
+        return done(new DomainError('forbidden', `A ${actor.scope} key may not do this.`));
+      request.actor = actor;
+      done();
+    };
+    const key = BEARER.exec(request.headers.authorization ?? '')?.[1];
+    if (key === undefined) return done(unauthorized('Send a key: Authorization: Bearer <key>.'));
+    const found = keys.find(key);
+    if (found instanceof Promise) found.then(admit, done);
+    else admit(found);
+  });
+  app.addHook('onClose', () => keys.close());
+}
+
+function unauthorized(message: string): DomainError {
+  return new DomainError('unauthorized', message);
+}

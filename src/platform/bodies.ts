@@ -1,0 +1,104 @@
+// How bodies are read: strict JSON everywhere, raw bytes where a signature is verified, streams where a file is loaded.
+
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+
+import { DomainError } from '../core/errors.ts';
+import type { App } from './http.ts';
+import { parseJson } from './json.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body as it came, for signatures and fingerprints; null without a body and for streams. */
+    rawBody: Buffer | null;
+  }
+}
+
+export const STREAM_BYTES_MAX = 1024 * 1024 * 1024;
+const STREAM_TIMEOUT_MS = 60 * 60 * 1000;
+
+/** Sockets on which a file is arriving: it may take longer than a request may. */
+const streaming = new WeakSet<Socket>();
+
+/** Whether a body is being streamed in on this socket. */
+export function isStreaming(socket: Socket): boolean {
+  return streaming.has(socket);
+}
+
+/** Reads JSON bodies, strictly (see json.ts), and nothing else: any other content type is 415. */
+export function acceptJson(app: App): void {
+  app.removeAllContentTypeParsers();
+  app.decorateRequest('rawBody', null);
+  for (const contentType of ['application/json', /^application\/[\w.-]+\+json(?:$|;)/]) {
+    app.addContentTypeParser<Buffer>(contentType, { parseAs: 'buffer' }, (request, bytes, done) => {
+      request.rawBody = bytes;
+      const value = parseJson(bytes);
+      done(null, value);
+    });
+  }
+  // What a browser sends without asking first. It is readable, so it is the body that is at fault, not its type.
+  app.addContentTypeParser('text/plain', { parseAs: 'buffer' }, (_request, _bytes, done) => {
+    done(new DomainError('malformed_request', 'Send JSON, as application/json.'));
+  });
+}
+
+/**
+ * Within this scope every body, of whatever content type or none, is a Buffer: `request.body` and `request.rawBody`.
+ * A sender whose Content-Type cannot be parsed is heard too: what it says may be an order.
+ */
+export function rawBodyScope(scope: App): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (request, bytes, done) => {
+    request.rawBody = bytes;
+    done(null, bytes);
+  });
+  const contentTypes = new WeakMap<object, string>();
+  scope.addHook('onRequest', (request, _reply, done) => {
+    const contentType = request.raw.headers['content-type'];
+    if (contentType !== undefined) contentTypes.set(request, contentType);
+    delete request.raw.headers['content-type'];
+    done();
+  });
+  scope.addHook('preValidation', (request, _reply, done) => {
+    const contentType = contentTypes.get(request);
+    if (contentType !== undefined) request.raw.headers['content-type'] = contentType;
+    request.rawBody ??= Buffer.alloc(0);
+    request.body = request.rawBody;
+    done();
+  });
+}
+
+/**
+ * Within this scope bodies of these content types reach the handler as they arrive, as an `AsyncIterable<Buffer>` of at most 1 GiB that
+ * throws `payload_too_large` beyond. Its routes may take an hour.
+ */
+export function streamScope(scope: App, contentTypes: string[], bytesMax = STREAM_BYTES_MAX): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser(contentTypes, (request, payload, done) => {
+    if (Number(request.headers['content-length']) > bytesMax) done(tooLarge(bytesMax));
+    else done(null, capped(payload, bytesMax));
+  });
+  scope.addHook('onRoute', (route) => {
+    route.handlerTimeout = STREAM_TIMEOUT_MS;
+  });
+  scope.addHook('onRequest', (request, reply, done) => {
+    const { socket } = request.raw;
+    streaming.add(socket);
+    reply.raw.once('close', () => streaming.delete(socket));
+    done();
+  });
+}
+
+/** Stopping early must not destroy the socket: the refusal still has to be answered on it. */
+async function* capped(payload: Readable, bytesMax: number): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of payload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw tooLarge(bytesMax);
+    yield chunk;
+  }
+}
+
+function tooLarge(bytesMax: number): DomainError {
+  return new DomainError('payload_too_large', `The body is larger than ${bytesMax} bytes.`);
+}

@@ -1,0 +1,161 @@
+// What the operator decides: the only reader of the environment. An empty value is an absent one, and all mistakes are told at once.
+
+import { BlockList, isIP } from 'node:net';
+
+import { z } from 'zod';
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const INTERVAL_MS_MIN = 50;
+const INTERVAL_MS_MAX = 3_600_000;
+const ADMIN_KEY_LENGTH_MIN = 8;
+const SECRET_LENGTH_MIN = 16;
+
+/** Everything that can be set. A secret that is null is made once by the service and kept in its database. */
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  /** Where links begin, without a slash at the end. */
+  readonly publicUrl: string;
+  readonly dataDir: string;
+  /** Null: a PostgreSQL of our own in `dataDir`. */
+  readonly databaseUrl: string | null;
+  readonly databasePoolSize: number;
+  /** Null: the queue lives in PostgreSQL. */
+  readonly redisUrl: string | null;
+  readonly adminKey: string | null;
+  /** Signs click tokens. */
+  readonly tokenSecret: string | null;
+  /** Encrypts the secrets of sources. */
+  readonly secretsKey: string | null;
+  /** Hashes the identities of buyers. */
+  readonly identityKey: string | null;
+  readonly referralLevelsMax: number;
+  readonly sweepIntervalMs: number;
+  readonly guardIntervalMs: number;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** The addresses of the proxies whose `X-Forwarded-For` is believed; none when empty. */
+  readonly trustProxy: string[];
+}
+
+const schema = z.object({
+  PORT: wholeNumber(1, 65_535).default(3000),
+  HOST: z
+    .string()
+    .regex(/^[\w.:-]+$/, 'must be a host name or an IP address')
+    .default('127.0.0.1'),
+  PUBLIC_URL: z.string().transform(publicBase).optional(),
+  DATA_DIR: z.string().default('.data'),
+  DATABASE_URL: addressOf(['postgres:', 'postgresql:']).optional(),
+  DATABASE_POOL_SIZE: wholeNumber(2, 500).default(10),
+  REDIS_URL: addressOf(['redis:', 'rediss:']).optional(),
+  ADMIN_KEY: secret(ADMIN_KEY_LENGTH_MIN).optional(),
+  TOKEN_SECRET: secret(SECRET_LENGTH_MIN).optional(),
+  SECRETS_KEY: secret(SECRET_LENGTH_MIN).optional(),
+  IDENTITY_KEY: secret(SECRET_LENGTH_MIN).optional(),
+  REFERRAL_LEVELS_MAX: wholeNumber(1, 10).default(2),
+  SWEEP_INTERVAL_MS: wholeNumber(INTERVAL_MS_MIN, INTERVAL_MS_MAX).default(5000),
+  GUARD_INTERVAL_MS: wholeNumber(INTERVAL_MS_MIN, INTERVAL_MS_MAX).default(5000),
+  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  TRUST_PROXY: z.string().transform(proxies).default([]),
+});
+
+/**
+ * Reads the environment. Throws one error that lists every mistake, one a line, and quotes no value: any of them may be a secret.
+ */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in schema.shape && value?.trim() !== ''));
+  const parsed = schema.safeParse(given);
+  const mistakes = (parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}`);
+  mistakes.push(...sharedSecrets(given));
+  if (!parsed.success || mistakes.length > 0) {
+    throw new Error(`The environment cannot be used:\n${mistakes.map((mistake) => `  ${mistake}`).join('\n')}`);
+  }
+  const { data } = parsed;
+  return Object.freeze({
+    port: data.PORT,
+    host: data.HOST,
+    publicUrl: data.PUBLIC_URL ?? `http://${hostInUrl(data.HOST)}:${data.PORT}`,
+    dataDir: data.DATA_DIR,
+    databaseUrl: data.DATABASE_URL ?? null,
+    databasePoolSize: data.DATABASE_POOL_SIZE,
+    redisUrl: data.REDIS_URL ?? null,
+    adminKey: data.ADMIN_KEY ?? null,
+    tokenSecret: data.TOKEN_SECRET ?? null,
+    secretsKey: data.SECRETS_KEY ?? null,
+    identityKey: data.IDENTITY_KEY ?? null,
+    referralLevelsMax: data.REFERRAL_LEVELS_MAX,
+    sweepIntervalMs: data.SWEEP_INTERVAL_MS,
+    guardIntervalMs: data.GUARD_INTERVAL_MS,
+    logLevel: data.LOG_LEVEL,
+    trustProxy: data.TRUST_PROXY,
+  });
+}
+
+function wholeNumber(least: number, greatest: number) {
+  const message = `must be a whole number from ${least} to ${greatest}`;
+  return z
+    .string()
+    .regex(/^\s*\d{1,9}\s*$/, message)
+    .transform(Number)
+    .refine((value) => value >= least && value <= greatest, message);
+}
+
+function secret(lengthMin: number) {
+  return z
+    .string()
+    .regex(new RegExp(`^[\\x21-\\x7e]{${lengthMin},}$`), `must be at least ${lengthMin} printable ASCII characters, without spaces`);
+}
+
+function addressOf(protocols: string[]) {
+  return z.string().refine((text) => protocols.includes(URL.canParse(text) ? new URL(text).protocol : ''), {
+    error: `must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  });
+}
+
+function publicBase(text: string, context: z.RefinementCtx): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search + url.hash + url.username + url.password !== '') {
+    context.addIssue({ code: 'custom', message: 'must be an http or https address without user, query and fragment' });
+    return z.NEVER;
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function proxies(text: string, context: z.RefinementCtx): string[] {
+  const addresses = text.split(',').map((address) => address.trim());
+  if (!addresses.every(isAddressOrSubnet)) {
+    context.addIssue({ code: 'custom', message: 'must be a list of IP addresses or subnets (10.0.0.0/8), separated by commas' });
+    return z.NEVER;
+  }
+  return addresses;
+}
+
+function isAddressOrSubnet(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  if (bits === undefined) return true;
+  try {
+    new BlockList().addSubnet(address, /^\d+$/.test(bits) ? Number(bits) : Number.NaN, family === 4 ? 'ipv4' : 'ipv6');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** One secret never serves two uses: rotating the one would orphan what the other made. */
+function sharedSecrets(given: Record<string, string | undefined>): string[] {
+  const names = ['ADMIN_KEY', 'TOKEN_SECRET', 'SECRETS_KEY', 'IDENTITY_KEY'];
+  return names.flatMap((name, index) =>
+    names
+      .slice(0, index)
+      .filter((earlier) => given[name] !== undefined && given[name] === given[earlier])
+      .map((earlier) => `${name} must differ from ${earlier}`),
+  );
+}
+
+/** How a listening address is written in a URL; an address that means "everywhere" is reached as localhost. */
+function hostInUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return isIP(host) === 6 ? `[${host}]` : host;
+}

@@ -1,0 +1,201 @@
+// The HTTP ground every route stands on: limits, timeouts, bodies, security headers, and one answer for everything that goes wrong.
+
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+import { fastify, LogController } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+
+import { DomainError } from '../core/errors.ts';
+import { acceptJson, isStreaming } from './bodies.ts';
+import { stringifyJson } from './json.ts';
+import { faultsOf, problemHeaders, problemOf, problemOfRefusal, PROBLEM_TYPE } from './problem.ts';
+import { sendSecurityHeaders } from './security-headers.ts';
+
+/** Our server: routes declare zod schemas, and their handlers are typed by them. */
+export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A route whose every microsecond counts: no security headers, no handler timeout, no logger of its own, counted instead of timed. */
+    hot?: boolean;
+  }
+}
+
+const BODY_BYTES_MAX = 1024 * 1024;
+/** An id has 128 characters, and percent-encoded each may take 12 bytes. */
+const PARAM_BYTES_MAX = 128 * 12;
+const HEADER_BYTES_MAX = 16 * 1024;
+const REQUESTS_PER_SOCKET_MAX = 1000;
+const HANDLER_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 20_000;
+/** Longer than the idle timeout of the proxies before us, so that they never send into a socket that we are closing. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const CHECKING_INTERVAL_MS = 2000;
+
+const PART_NAMES: Record<string, string> = { querystring: 'query', params: 'path', headers: 'header' };
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+export interface HttpOptions {
+  logger?: Logger;
+  /** Greatest JSON body in bytes; 1 MiB when absent. */
+  bodyLimit?: number;
+  /** The addresses of the proxies whose X-Forwarded-For is believed. */
+  trustProxy?: string[];
+  /** How long a request may take to arrive, and its handler to answer; both in milliseconds. */
+  requestTimeoutMs?: number;
+  handlerTimeoutMs?: number;
+}
+
+/**
+ * Makes the server without listening. What is registered after it (documents, metrics, keys, then routes) sees every later route.
+ * A route may set `handlerTimeout`, or `config.hot` where microseconds count.
+ */
+export function buildHttp(options: HttpOptions = {}): App {
+  const app: App = fastify(serverOptions(options)).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler<z.ZodType>(
+    ({ schema, httpPart }) =>
+      (data) =>
+        checkPart(schema, data, httpPart ?? 'request'),
+  );
+  app.setSerializerCompiler(() => stringifyJson);
+  app.setReplySerializer(stringifyJson);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerNotFound);
+  app.addHook('onRoute', (route) => {
+    if (route.config?.hot === true) route.childLoggerFactory = (parent) => parent;
+    else route.handlerTimeout ??= options.handlerTimeoutMs ?? HANDLER_TIMEOUT_MS;
+  });
+  greet(app);
+  acceptJson(app);
+  sendSecurityHeaders(app);
+  return app;
+}
+
+function serverOptions({ logger, bodyLimit, trustProxy, requestTimeoutMs }: HttpOptions) {
+  const requestTimeout = requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+  return {
+    ...(logger === undefined ? {} : { loggerInstance: logger as FastifyBaseLogger }),
+    // An info line per request costs a third of the throughput; metrics count requests, and errors are logged where they are answered.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: bodyLimit ?? BODY_BYTES_MAX,
+    trustProxy: trustProxy ?? false,
+    genReqId: requestIdOf,
+    requestIdHeader: false as const,
+    requestTimeout,
+    connectionTimeout: IDLE_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    maxRequestsPerSocket: REQUESTS_PER_SOCKET_MAX,
+    http: {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeout),
+      connectionsCheckingInterval: Math.min(CHECKING_INTERVAL_MS, requestTimeout),
+      maxHeaderSize: HEADER_BYTES_MAX,
+      requestTimeout,
+    },
+    routerOptions: { maxParamLength: PARAM_BYTES_MAX },
+    forceCloseConnections: 'idle' as const,
+    // Fastify's own 503 while closing is not a problem document; `greet` answers instead.
+    return503OnClosing: false,
+    frameworkErrors: answerFrameworkError,
+    clientErrorHandler: answerClientError,
+  };
+}
+
+/** A caller's own request id is kept when it can do no harm in a log line. */
+function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID();
+}
+
+/** The first look at every request: named, not while closing, and no zero byte in its address, which PostgreSQL could not compare. */
+function greet(app: App): void {
+  let closing = false;
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    if (closing) done(new DomainError('unavailable', 'This server is shutting down. Try again.'));
+    else if (request.raw.url?.includes('%00') === true) done(new DomainError('malformed_request', 'The address holds a zero byte.'));
+    else done();
+  });
+}
+
+function checkPart(schema: z.ZodType, data: unknown, part: string) {
+  const result = schema.safeParse(data);
+  if (result.success) return { value: result.data };
+  const errors = faultsOf(result.error);
+  const first = errors[0]!;
+  const place = first.path === '' ? 'as a whole' : `at ${first.path}`;
+  return {
+    error: new DomainError('malformed_request', `The ${PART_NAMES[part] ?? part} is wrong ${place}: ${first.message}.`, { errors }),
+  };
+}
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = problemOf(error, request.id);
+  if (problem.status >= 500) {
+    const route = request.routeOptions.url;
+    request.log.error({ err: error, request_id: request.id, method: request.method, route }, 'request failed');
+  }
+  // Closing at once would cut off a sender who is still sending, before he can read why. What comes is read and thrown away instead, for as
+  // long as a request may take to arrive.
+  if (problem.status === 413) reply.removeHeader('connection');
+  return reply.code(problem.status).headers(problemHeaders(problem.code)).type(PROBLEM_TYPE).send(problem);
+}
+
+function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const url = request.raw.url ?? '/';
+  const path = url.split('?', 1)[0]!;
+  const allowed = METHODS.filter((method) => request.server.findRoute({ method, url: path }) !== null);
+  if (allowed.length === 0) return answerError(new DomainError('not_found', 'There is nothing at this address.'), request, reply);
+  reply.header('allow', allowed.join(', '));
+  return answerError(new DomainError('method_not_allowed', `This address answers ${allowed.join(', ')} only.`), request, reply);
+}
+
+/** Addresses that the router refuses before any hook runs: bad percent-encoding, and ids that are far too long. */
+function answerFrameworkError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  answerError(error, request, reply.header('x-request-id', request.id));
+}
+
+/** What is not even a request. The raw socket is all there is to answer on. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isStreaming(socket)) return;
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy(error);
+    return;
+  }
+  const problem = clientProblem(error.code);
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    `content-type: ${PROBLEM_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.destroySoon();
+}
+
+function clientProblem(code: string | undefined) {
+  if (code === 'HPE_HEADER_OVERFLOW') return problemOfRefusal(new DomainError('header_too_large', 'The header is larger than 16 KiB.'));
+  const refusal = problemOfRefusal(new DomainError('malformed_request', 'This is not an HTTP request that we can read.'));
+  if (code !== 'ERR_HTTP_REQUEST_TIMEOUT') return refusal;
+  const type = 'urn:fenyong:problem:request_timeout';
+  return {
+    ...refusal,
+    type,
+    title: 'Request timeout',
+    status: 408,
+    code: 'request_timeout',
+    detail: 'The request took too long to arrive.',
+  };
+}

@@ -1,0 +1,27 @@
+// The log: one JSON line per event on stdout, ids instead of bodies, and no secret in any of them.
+
+import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
+
+const SECRET_FIELDS = ['authorization', 'cookie', 'key', 'secret', 'secrets', 'token', 'password', 'phone', 'email', 'bank', 'card'];
+
+/** What of an error is logged. PostgreSQL's `detail`, `where` and parameters are not: they quote the rows that are being written. */
+function errorFields(error: Error): Record<string, unknown> {
+  const { type, message, stack, ...others } = stdSerializers.err(error);
+  const kept = ['code', 'constraint', 'table', 'schema', 'routine', 'syscall', 'address', 'port'].filter(
+    (name) => others[name] !== undefined,
+  );
+  return { type, message, stack, ...Object.fromEntries(kept.map((name) => [name, others[name]])) };
+}
+
+/** Makes the logger of the process. `level` is one of pino's; a destination is given by tests only. */
+export function buildLogger(level: string, destination?: DestinationStream): Logger {
+  const options = {
+    level,
+    base: undefined,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: errorFields },
+    redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), censor: '[hidden]' },
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
+}

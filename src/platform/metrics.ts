@@ -1,0 +1,45 @@
+// What the process tells Prometheus, at GET /metrics: its own health, its requests, and whatever its features count in the same registry.
+
+import { collectDefaultMetrics, Counter, Histogram, Registry } from '@prometheus-io/client';
+
+import type { App } from './http.ts';
+
+/** Around the promises: a redirect in milliseconds, an answer in a second, nothing over ten. */
+const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const LABELS = ['http_request_method', 'http_route', 'http_response_status_code'] as const;
+
+/** Makes the registry of the process. Each feature puts its own metrics into it. */
+export function buildRegistry(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return registry;
+}
+
+/** Serves GET /metrics and times every route by its template; hot routes are counted only. No id ever becomes a label. */
+export function serveMetrics(app: App, registry: Registry): void {
+  const durations = new Histogram({
+    name: 'http_server_request_duration_seconds',
+    help: 'How long requests took, from their head to the last byte of the answer.',
+    labelNames: LABELS,
+    buckets: SECONDS_BUCKETS,
+    registers: [registry],
+  });
+  const hotRequests = new Counter({
+    name: 'http_server_hot_requests_total',
+    help: 'Requests of routes that are too hot to be timed.',
+    labelNames: LABELS,
+    registers: [registry],
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const { url, config } = request.routeOptions;
+    const labels = { http_request_method: request.method, http_route: url ?? 'none', http_response_status_code: reply.statusCode };
+    if (config.hot === true) hotRequests.inc(labels);
+    else durations.observe(labels, reply.elapsedTime / 1000);
+    done();
+  });
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    const text = await registry.metrics();
+    return reply.type(registry.contentType).send(text);
+  });
+}

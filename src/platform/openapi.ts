@@ -1,0 +1,89 @@
+// The OpenAPI 3.1 document, made from the very schemas that the routes validate with, and a page to read it.
+
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import type { OpenAPI } from 'openapi-types';
+import { z } from 'zod';
+
+import type { App } from './http.ts';
+
+declare module 'fastify' {
+  interface FastifySchema {
+    hide?: boolean;
+  }
+}
+
+/** What the document calls the API key in Authorization. */
+export const SECURITY_SCHEME = 'key';
+
+const DOCUMENTATION_CSP = {
+  'default-src': "'self'",
+  'img-src': "'self' data:",
+  'style-src': "'self' 'unsafe-inline'",
+  'object-src': "'none'",
+};
+
+interface OpenApiOptions {
+  version: string;
+  tags?: { name: string; description: string }[];
+}
+
+/** Collects the routes registered after it, and serves GET /openapi.json and the page at /documentation. */
+export async function serveOpenApi(app: App, { version, tags }: OpenApiOptions): Promise<void> {
+  const zodToJsonConfig = { override: describe };
+  const addComponents = createJsonSchemaTransformObject({ zodToJsonConfig });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Fenyong',
+        version,
+        description: 'Commission attribution for social commerce.',
+        license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+      },
+      servers: [{ url: '/' }],
+      ...(tags === undefined ? {} : { tags }),
+      components: {
+        securitySchemes: { [SECURITY_SCHEME]: { type: 'http', scheme: 'bearer', description: 'An API key, as POST /v1/keys made it.' } },
+      },
+    },
+    transform: createJsonSchemaTransform({ zodToJsonConfig }),
+    transformObject: (document) => pruned(addComponents(document)),
+  });
+  await app.register(swaggerUi, { routePrefix: '/documentation', staticCSP: DOCUMENTATION_CSP });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => openApiDocument(app));
+}
+
+/** The document of a server that is ready. */
+export function openApiDocument(app: App): OpenAPI.Document {
+  return app.swagger();
+}
+
+/**
+ * The document without the component schemas that nothing refers to: the provider writes each of them twice, as it is sent (`…Input`) and
+ * as it is answered. A component may be referred to by an unused one only, hence the rounds.
+ */
+function pruned<Document extends object>(document: Document): Document {
+  if (!('components' in document)) return document;
+  const { components } = document;
+  if (typeof components !== 'object' || components === null || !('schemas' in components)) return document;
+  const text = JSON.stringify(document);
+  const used = Object.entries(components.schemas ?? {}).filter(([name]) => text.includes(`"#/components/schemas/${name}"`));
+  const next = { ...document, components: { ...components, schemas: Object.fromEntries(used) } };
+  return used.length === Object.keys(components.schemas ?? {}).length ? next : pruned(next);
+}
+
+interface Described {
+  zodSchema: z.core.$ZodTypes;
+  jsonSchema: z.core.JSONSchema.BaseSchema;
+}
+
+/** What zod cannot say in JSON Schema, or says at length: dates and bigints as sent, no bounds of doubles, no pattern of formats. */
+function describe({ zodSchema, jsonSchema }: Described): void {
+  if (zodSchema instanceof z.ZodDate) Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
+  if (zodSchema instanceof z.ZodBigInt) Object.assign(jsonSchema, { type: 'integer', format: 'int64' });
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
+}

@@ -1,0 +1,66 @@
+// Secrets at rest: sealed with AES-256-GCM under a master key, and the master keys that nobody gave, made once.
+
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+
+import type { Kysely } from 'kysely';
+
+import type { DB } from './tables.ts';
+
+/** A key as AES takes it, and its name in what it sealed. */
+interface MasterKey {
+  name: Buffer;
+  key: Buffer;
+}
+
+/** Master keys: the first seals, all open, so that a key is rotated by putting a new one before it. */
+export type MasterKeys = readonly MasterKey[];
+
+const VERSION = 1;
+const NAME_BYTES = 4;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const HEAD_BYTES = 1 + NAME_BYTES + NONCE_BYTES + TAG_BYTES;
+const SECRET_BYTES = 32;
+
+/** Master keys from their secrets, of any form but of at least 32 characters of entropy; the newest first. */
+export function masterKeys(secrets: string[]): MasterKeys {
+  return secrets.map((secret) => ({ name: derive(secret, 'name', NAME_BYTES), key: derive(secret, 'key', 32) }));
+}
+
+/** Seals a text. `aad` says where it belongs (table, column, row): sealed bytes that were moved elsewhere do not open. */
+export function seal(keys: MasterKeys, plaintext: string, aad: string): Buffer {
+  const [first] = keys;
+  if (first === undefined) throw new Error('broken law: there is a master key');
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', first.key, nonce).setAAD(Buffer.from(aad));
+  const sealed = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
+  return Buffer.concat([Buffer.of(VERSION), first.name, nonce, cipher.getAuthTag(), sealed]);
+}
+
+/** Opens what `seal` made for the same place. Throws when no master key of that name is here, and when a single bit was changed. */
+export function open(keys: MasterKeys, sealed: Buffer, aad: string): string {
+  if (sealed.length < HEAD_BYTES || sealed[0] !== VERSION) throw new Error('this was not sealed by us');
+  const name = sealed.subarray(1, 1 + NAME_BYTES);
+  const key = keys.find((candidate) => candidate.name.equals(name))?.key;
+  if (key === undefined) throw new Error(`the master key ${name.toString('hex')} is not among SECRETS_KEY`);
+  const nonce = sealed.subarray(1 + NAME_BYTES, 1 + NAME_BYTES + NONCE_BYTES);
+  const tag = sealed.subarray(HEAD_BYTES - TAG_BYTES, HEAD_BYTES);
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(aad)).setAuthTag(tag);
+  return Buffer.concat([decipher.update(sealed.subarray(HEAD_BYTES)), decipher.final()]).toString('utf8');
+}
+
+/** The secret of this name: made at the first call, the same for every process and for ever after. */
+export async function ensureSecret(db: Kysely<DB>, name: string): Promise<string> {
+  const secret = randomBytes(SECRET_BYTES).toString('base64url');
+  await db
+    .insertInto('setting')
+    .values({ name, value: secret })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute();
+  const row = await db.selectFrom('setting').select('value').where('name', '=', name).executeTakeFirstOrThrow();
+  return row.value;
+}
+
+function derive(secret: string, purpose: string, bytes: number): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, 'fenyong', purpose, bytes));
+}

@@ -1,0 +1,28 @@
+// What the routes of promotion are given: the database, the keys, the writer of clicks, and whom to tell of what has changed.
+
+import type { KeyObject } from 'node:crypto';
+
+import type { Kysely, Transaction } from 'kysely';
+
+import type { DB } from '../platform/tables.ts';
+import type { ClickWriter } from './click-writer.ts';
+import type { LinkCache } from './link-cache.ts';
+
+export interface PromotionDeps {
+  db: Kysely<DB>;
+  /** Where links begin, without a slash at the end. */
+  publicUrl: string;
+  /** The first signs click tokens, all are believed. */
+  tokenKeys: readonly [KeyObject, ...KeyObject[]];
+  identityKey: KeyObject;
+  links: LinkCache;
+  clicks: ClickWriter;
+  /** Orders of the buyers with these identities may be decided otherwise now. Called in the transaction that brings the evidence. */
+  onEvidence: (trx: Transaction<DB>, merchantId: string, identities: readonly string[], now: Date) => Promise<void>;
+  /** Reports that were parked for this merchant can go on. */
+  merchantMade: (trx: Transaction<DB>, merchantId: string) => Promise<void>;
+  /** Orders that name this promoter or one of its coupon codes may be decided otherwise now. */
+  promoterChanged: (trx: Transaction<DB>, promoterId: string, now: Date) => Promise<void>;
+  /** There may be work of this kind now. Called after the commit. */
+  nudge: (kind: 'award' | 'inbox') => void;
+}

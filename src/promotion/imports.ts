@@ -1,0 +1,173 @@
+// Loading in bulk: files of lines, each a full statement as its PUT or POST takes it, in transactions of some hundred lines.
+
+import type { Transaction } from 'kysely';
+import { z } from 'zod';
+
+import { DomainError, type Fault } from '../core/errors.ts';
+import type { Actor } from '../platform/actor.ts';
+import { streamScope } from '../platform/bodies.ts';
+import { inTransaction } from '../platform/database.ts';
+import type { App } from '../platform/http.ts';
+import { NDJSON_TYPES, readNdjson } from '../platform/ndjson.ts';
+import { faultsOf, problems } from '../platform/problem.ts';
+import type { DB } from '../platform/tables.ts';
+import type { PromotionDeps } from './deps.ts';
+import { callerId } from './fields.ts';
+import { linkLine, linkWish } from './link-body.ts';
+import { makeLinks } from './link-store.ts';
+import { merchantBody, merchantTerms, productBody, productTerms } from './merchant-body.ts';
+import { applyMerchant } from './merchant-routes.ts';
+import { stateProduct, type Statement } from './merchant-store.ts';
+import { applyPromoter, promoterBody, promoterTerms } from './promoter-routes.ts';
+
+type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'promoterChanged' | 'nudge'>;
+
+const LINES_PER_COMMIT = 500;
+const ERRORS_MAX = 1000;
+
+const answer = z.object({
+  accepted: z.int().meta({ description: 'Lines that are stored, or were already.' }),
+  refused: z.int(),
+  errors: z
+    .array(
+      z.object({
+        line: z.int(),
+        code: z.string(),
+        message: z.string(),
+        errors: z.array(z.object({ path: z.string(), message: z.string() })),
+      }),
+    )
+    .meta({ description: `What is wrong with the refused lines; the first ${ERRORS_MAX} of them.` }),
+});
+
+type Answer = z.output<typeof answer>;
+
+/** The outcome of one line: null when it was taken. */
+type Outcome = DomainError | null;
+
+/** How lines of a kind are read and stored. `store` answers for each line in order; what it refuses it must not have begun to write. */
+interface Loader<Line> {
+  schema: z.ZodType<Line>;
+  store: (given: { trx: Transaction<DB>; deps: Deps; actor: Actor; now: Date }, lines: Line[]) => Promise<Outcome[]>;
+}
+
+const merchants: Loader<z.output<typeof merchantBody> & { merchant_id: string }> = {
+  schema: merchantBody.extend({ merchant_id: callerId }),
+  store: ({ trx, deps, actor, now }, lines) =>
+    oneByOne(lines, ({ merchant_id, ...line }) =>
+      applyMerchant(trx, deps, merchant_id, merchantTerms(line), statementOf(line, actor, now)),
+    ),
+};
+
+const products: Loader<z.output<typeof productBody> & { merchant_id: string; product_id: string }> = {
+  schema: productBody.extend({ merchant_id: callerId, product_id: callerId }),
+  store: ({ trx, actor, now }, lines) =>
+    oneByOne(lines, (line) =>
+      stateProduct(trx, { merchantId: line.merchant_id, productId: line.product_id }, productTerms(line), statementOf(line, actor, now)),
+    ),
+};
+
+const promoters: Loader<z.output<typeof promoterBody> & { promoter_id: string }> = {
+  schema: promoterBody.extend({ promoter_id: callerId }),
+  store: ({ trx, deps, actor, now }, lines) =>
+    oneByOne(lines, (line) => applyPromoter(trx, deps, line.promoter_id, promoterTerms(line), statementOf(line, actor, now))),
+};
+
+const links: Loader<z.output<typeof linkLine>> = {
+  schema: linkLine,
+  store: async ({ trx, now }, lines) => {
+    const results = await makeLinks(trx, lines.map(linkWish), now);
+    return results.map((result) => (result instanceof DomainError ? result : null));
+  },
+};
+
+function statementOf(line: { effective_from?: Date | null }, actor: Actor, now: Date): Statement {
+  return { actor, now, effectiveFrom: line.effective_from ?? null };
+}
+
+async function oneByOne<Line>(lines: Line[], state: (line: Line) => Promise<unknown>): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const line of lines) {
+    try {
+      await state(line);
+      outcomes.push(null);
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      outcomes.push(error);
+    }
+  }
+  return outcomes;
+}
+
+/** POST /v1/imports/{merchants|products|promoters|links}. */
+export function importRoutes(app: App, deps: Deps): void {
+  void app.register(async (scope) => {
+    streamScope(scope, NDJSON_TYPES);
+    importRoute(scope, deps, 'merchants', merchants);
+    importRoute(scope, deps, 'products', products);
+    importRoute(scope, deps, 'promoters', promoters);
+    importRoute(scope, deps, 'links', links);
+  });
+}
+
+function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Line>): void {
+  app.post(`/v1/imports/${kind}`, {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['imports'],
+      summary: `Load ${kind} from a file of JSON lines`,
+      description: `Each line is what stating one takes, with its ids. Lines are stored as they come, ${LINES_PER_COMMIT} at a time; a bad line is
+        refused alone. A file that was cut off can be sent again: what is stored already is not stored twice${kind === 'links' ? ', where it names its code' : ''}.`,
+      response: { 200: answer, ...problems(400, 401, 403, 413, 415) },
+    },
+    handler: async (request) => {
+      const load = await loadLines(request.body as AsyncIterable<Buffer>, deps, loader, request.actor);
+      deps.links.forget();
+      deps.nudge('inbox');
+      deps.nudge('award');
+      return load;
+    },
+  });
+}
+
+async function loadLines<Line>(stream: AsyncIterable<Buffer>, deps: Deps, loader: Loader<Line>, actor: Actor): Promise<Answer> {
+  const told: Answer = { accepted: 0, refused: 0, errors: [] };
+  let batch: { line: number; value: Line }[] = [];
+
+  const refuse = (line: number, code: string, message: string, errors: Fault[]): void => {
+    told.refused += 1;
+    if (told.errors.length < ERRORS_MAX) told.errors.push({ line, code, message, errors });
+  };
+
+  const store = async (): Promise<void> => {
+    const lines = batch;
+    batch = [];
+    const outcomes = await inTransaction(deps.db, ({ trx, now }) =>
+      loader.store(
+        { trx, deps, actor, now },
+        lines.map(({ value }) => value),
+      ),
+    );
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome === null) told.accepted += 1;
+      else refuse(lines[index]!.line, outcome.code, outcome.message, outcome.errors);
+    }
+  };
+
+  for await (const read of readNdjson(stream)) {
+    if ('error' in read) {
+      refuse(read.line, 'malformed_request', read.error, []);
+      continue;
+    }
+    const parsed = loader.schema.safeParse(read.value);
+    if (!parsed.success) {
+      refuse(read.line, 'malformed_request', 'The line is not as it should be.', faultsOf(parsed.error));
+      continue;
+    }
+    batch.push({ line: read.line, value: parsed.data });
+    if (batch.length >= LINES_PER_COMMIT) await store();
+  }
+  if (batch.length > 0) await store();
+  told.errors.sort((a, b) => a.line - b.line);
+  return told;
+}

@@ -1,0 +1,76 @@
+// Effective-dated statements: every PUT is a full statement that counts from a time on, and nothing that was stated is changed.
+// In force at t is the version with the greatest (effective_from, version) not after t.
+
+import { isDeepStrictEqual } from 'node:util';
+
+import { sql, type Kysely, type RawBuilder } from 'kysely';
+
+import type { DB } from '../platform/tables.ts';
+
+type VersionTable = 'merchant_version' | 'product_version' | 'promoter_version' | 'coupon_version';
+
+/** What every version has. `effective_from` is null for the first statement, which counts for all earlier time. */
+export interface Version {
+  version: number;
+  effective_from: Date | null;
+  recorded_at: Date;
+}
+
+/** Where a new statement goes in the history of its thing. */
+export interface Place<Row> {
+  version: number;
+  effectiveFrom: Date | '-infinity';
+  /** The version in force at that time; null when this is the first statement. */
+  before: Row | null;
+}
+
+const NOW = sql<Date>`clock_timestamp()`;
+
+/** The version of one thing that is in force at `at`, now when absent. */
+export async function inForce<Row extends Version>(
+  db: Kysely<DB>,
+  table: VersionTable,
+  thing: RawBuilder<boolean>,
+  at: Date | RawBuilder<Date> = NOW,
+): Promise<Row | null> {
+  const { rows } = await sql<Row>`
+    select * from ${sql.table(table)} where ${thing} and effective_from <= ${at}
+    order by effective_from desc, version desc limit 1`.execute(db);
+  return rows[0] === undefined ? null : readVersion(rows[0]);
+}
+
+/** A version as the database answers it, which gives the time of the first statement as minus infinity. */
+export function readVersion<Row extends Version>(row: Row): Row {
+  return row.effective_from instanceof Date ? row : { ...row, effective_from: null };
+}
+
+/**
+ * Where a statement goes that is to count from `asked` on, or from now. The thing's own row must be locked. A statement for now never
+ * counts from before the one in force, whatever the clocks of two writers say: it would be shadowed by what it replaces.
+ */
+export async function placeStatement<Row extends Version>(
+  db: Kysely<DB>,
+  table: VersionTable,
+  thing: RawBuilder<boolean>,
+  asked: Date | null,
+  now: Date,
+): Promise<Place<Row>> {
+  const { rows } = await sql<{ last: number | null }>`select max(version) as last from ${sql.table(table)} where ${thing}`.execute(db);
+  const last = rows[0]?.last ?? null;
+  if (last === null) return { version: 1, effectiveFrom: '-infinity', before: null };
+  const before = await inForce<Row>(db, table, thing, asked ?? NOW);
+  const since = before?.effective_from ?? null;
+  const effectiveFrom = asked ?? (since !== null && since > now ? since : now);
+  return { version: last + 1, effectiveFrom, before };
+}
+
+/** Whether two versions differ in nothing but their place in the history. */
+export function saysTheSame<Row extends Version>(before: Row, after: Row): boolean {
+  const place = { version: 0, effective_from: null, recorded_at: null };
+  return isDeepStrictEqual({ ...before, ...place }, { ...after, ...place });
+}
+
+/** How a place is answered. */
+export function effectiveFromOf({ effectiveFrom }: Pick<Place<unknown>, 'effectiveFrom'>): Date | null {
+  return effectiveFrom === '-infinity' ? null : effectiveFrom;
+}

@@ -1,0 +1,40 @@
+// Fields and dependencies that the routes of sources and of their mappings share.
+import type { Kysely, Transaction } from 'kysely';
+import { z } from 'zod';
+
+import { DomainError } from '../core/errors.ts';
+import type { MasterKeys } from '../platform/secrets.ts';
+import type { DB } from '../platform/tables.ts';
+import type { SourceCache } from './source-cache.ts';
+import type { Adapter } from './source.ts';
+
+export interface SourcesDeps {
+  db: Kysely<DB>;
+  keys: MasterKeys;
+  adapters: readonly Adapter[];
+  cache: SourceCache;
+  /** Lets go on what has waited for one of these (`merchant:<id>`, `mapping:<source>/<type>/<value>`), and tells how much that is. */
+  unpark: (trx: Transaction<DB>, waitedFor: readonly string[]) => Promise<number>;
+  /** There may be deliveries to process now. Called after the commit. */
+  onDelivered: () => void;
+}
+
+/** The source that every merchant has of its own, without a row. */
+export const REST = 'rest';
+
+/** Text of one line. */
+export const words = (lengthMax: number) =>
+  z
+    .string()
+    .min(1)
+    .max(lengthMax)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
+
+/** An id that the caller has chosen. */
+export const callerId = words(128);
+
+export const sourcePath = z.object({ source_id: callerId });
+
+export function noSource(sourceId: string): DomainError {
+  return new DomainError('not_found', `There is no source ${sourceId}.`);
+}

@@ -1,0 +1,50 @@
+// One PostgreSQL for the whole run, and in it a migrated template of which every test file gets a copy.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Client } from 'pg';
+import type { TestProject } from 'vitest/node';
+
+import { startEmbedded } from '../src/platform/embedded.ts';
+import { buildLogger } from '../src/platform/log.ts';
+import { migrate, migrateQueue } from '../src/platform/migrate.ts';
+
+const TEMPLATE = 'template_fenyong';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The superuser's address of the server that all tests share, with the template as its database. */
+    templateUrl: string;
+  }
+}
+
+/** Runs before all tests. What it gives back runs after them. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-test-'));
+  const embedded = await startEmbedded({ dataDir, log: buildLogger('warn') });
+  const teardown = async (): Promise<void> => {
+    await embedded.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    project.provide('templateUrl', await makeTemplate(embedded.connectionString));
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+  return teardown;
+}
+
+async function makeTemplate(serverUrl: string): Promise<string> {
+  const client = new Client(serverUrl);
+  await client.connect();
+  await client.query(`create database ${TEMPLATE}`);
+  await client.end();
+  const url = new URL(serverUrl);
+  url.pathname = TEMPLATE;
+  await migrate(url.href);
+  await migrateQueue(url.href);
+  return url.href;
+}

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { allGuards } from '../../src/guards/catalogue.ts';
+import { askGuard } from '../../src/guards/check.ts';
+import { foldBalances } from '../../src/ledger/balances.ts';
+import { testDatabase, type TestDatabase } from '../harness.ts';
+import { bookWorld, foundWorld } from './world.ts';
+
+let database: TestDatabase;
+const guards = allGuards({ levelsMax: 2, spooled: () => 0 });
+
+beforeAll(async () => {
+  database = await testDatabase();
+});
+
+afterAll(() => database.close());
+
+test('of empty books every guard is silent', async () => {
+  for (const guard of guards) expect(await askGuard(database.db, guard), guard.name).toEqual({ violations: 0, sample: [] });
+});
+
+test('of books that are in order every guard is silent', async () => {
+  await foundWorld(database.owner);
+  await bookWorld(database.owner, () => foldBalances(database.db));
+  for (const guard of guards) expect(await askGuard(database.db, guard), guard.name).toEqual({ violations: 0, sample: [] });
+});
+
+test('no two guards have one name, and each says what holds in one sentence', () => {
+  expect(new Set(guards.map(({ name }) => name)).size).toBe(guards.length);
+  for (const { name, says } of guards) {
+    expect(name).toMatch(/^[a-z]+(_[a-z]+)*$/);
+    expect(says, name).toMatch(/^[A-Z][^.]*\.$/);
+  }
+});

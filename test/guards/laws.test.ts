@@ -1,0 +1,47 @@
+import type { Transaction } from 'kysely';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { allGuards } from '../../src/guards/catalogue.ts';
+import { askGuard } from '../../src/guards/check.ts';
+import { foldBalances } from '../../src/ledger/balances.ts';
+import type { DB } from '../../src/platform/tables.ts';
+import { testDatabase, type TestDatabase } from '../harness.ts';
+import { PLANTS_OF_BOOKS } from './plants-of-books.ts';
+import { PLANTS_OF_ORDERS } from './plants-of-orders.ts';
+import { bookWorld, foundWorld, tampering } from './world.ts';
+
+let database: TestDatabase;
+const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ kind }) => kind === 'law');
+const plants = [...PLANTS_OF_ORDERS, ...PLANTS_OF_BOOKS];
+
+beforeAll(async () => {
+  database = await testDatabase();
+  await foundWorld(database.owner);
+  await bookWorld(database.owner, () => foldBalances(database.db));
+});
+
+afterAll(() => database.close());
+
+async function broken(trx: Transaction<DB>): Promise<string[]> {
+  const names: string[] = [];
+  for (const law of laws) {
+    const { violations, sample } = await askGuard(trx, law);
+    expect(sample.length > 0, law.name).toBe(violations > 0);
+    if (violations > 0) names.push(law.name);
+  }
+  return names;
+}
+
+test('every law has a violation that is planted for it', () => {
+  expect(new Set(plants.map(({ law }) => law))).toEqual(new Set(laws.map(({ name }) => name)));
+});
+
+describe('a planted violation is found by its law, and by no other', () => {
+  test.each(plants)('$law: $plant', async ({ law, do: plant, also = [] }) => {
+    await tampering(database.owner, async (trx) => {
+      expect(await broken(trx)).toEqual([]);
+      await plant(trx);
+      expect((await broken(trx)).toSorted()).toEqual([law, ...also].toSorted());
+    });
+  });
+});

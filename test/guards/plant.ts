@@ -1,0 +1,30 @@
+// What a planted violation is, and the usual ways to plant one.
+
+import { sql, type Transaction } from 'kysely';
+
+import type { DB } from '../../src/platform/tables.ts';
+
+export interface Plant {
+  law: string;
+  plant: string;
+  do: (trx: Transaction<DB>) => Promise<unknown>;
+  /** The other laws that this cannot but break too. */
+  also?: string[];
+}
+
+/** Changes the standing rows of one order: its own, its award's or its decisions'. */
+export function change(table: 'orders' | 'award' | 'decision' | 'transfer', assignment: string, orderId = 'waiting') {
+  return (trx: Transaction<DB>): Promise<unknown> =>
+    sql`update ${sql.table(table)} as changed set ${sql.raw(assignment)} from orders as named
+      where named.order_key = changed.order_key and named.order_id = ${orderId}`.execute(trx);
+}
+
+/** Says something else in the merged state of an order. */
+export function changeMerged(path: string, value: unknown, orderId = 'waiting') {
+  return change('orders', `merged = jsonb_set(changed.merged, '{${path}}', '${JSON.stringify(value)}')`, orderId);
+}
+
+/** Says something else in what the decision of an order pinned. */
+export function changePin(path: string, value: unknown, orderId = 'waiting') {
+  return change('decision', `pinned = jsonb_set(pinned, '{${path}}', '${JSON.stringify(value)}')`, orderId);
+}

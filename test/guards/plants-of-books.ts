@@ -1,0 +1,226 @@
+// Violations of the laws of the books and of their borders, each planted in a world whose books are in order.
+
+import { sql, type Transaction } from 'kysely';
+
+import type { DB } from '../../src/platform/tables.ts';
+import { change, changeMerged, type Plant } from './plant.ts';
+import { ago, BUYER, KEY_ID } from './world.ts';
+
+/** Opens an account and moves one side of a transfer of the waiting order, which is not folded yet, to it. */
+function redirect(side: 'from' | 'to', kind: string, promoterId: string | null, currency = 'CNY') {
+  return async (trx: Transaction<DB>): Promise<void> => {
+    const found = await sql<{ account_id: bigint }>`
+      select account_id from account where kind = ${kind} and promoter_id is not distinct from ${promoterId} and currency = ${currency}`.execute(
+      trx,
+    );
+    const account =
+      found.rows[0] ??
+      (await trx
+        .insertInto('account')
+        .values({ kind, merchant_id: 'm1', promoter_id: promoterId, currency })
+        .returning('account_id')
+        .executeTakeFirstOrThrow());
+    await sql`
+      update transfer set ${sql.ref(`${side}_account_id`)} = ${account.account_id}
+      from orders where orders.order_key = transfer.order_key and order_id = 'waiting' and transfer.promoter_id = 'bob'`.execute(trx);
+  };
+}
+
+const unaudited = (kind: string, id: string) => (trx: Transaction<DB>) =>
+  sql`delete from audit_log where subject_kind = ${kind} and subject_id = ${id}`.execute(trx);
+
+const childLink = {
+  ...{ code: 'child-link', merchant_id: 'm1', promoter_id: 'a1', landing_url: 'https://shop.example.com/', scene: 'group' },
+  ...{ shared_from: 'alices-link', sharers: ['alice', 'bob'], made_at: ago(1) },
+};
+
+export const PLANTS_OF_BOOKS: Plant[] = [
+  { law: 'shares_booked', plant: 'a fen more in the books than was decided', do: change('transfer', 'amount = amount + 1') },
+  {
+    law: 'shares_booked',
+    plant: 'a share that was never booked',
+    do: (trx) => sql`delete from transfer using orders where orders.order_key = transfer.order_key and order_id = 'waiting'`.execute(trx),
+  },
+  { law: 'shares_booked', plant: 'a share that was booked on another line', do: change('transfer', `line_id = '2'`) },
+  {
+    law: 'shares_booked',
+    plant: 'a transfer that nobody decided',
+    do: (trx) =>
+      sql`
+      insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, from_account_id,
+        to_account_id, amount, booked_at)
+      select order_key, revision, 99, kind, transfer.merchant_id, transfer.currency, promoter_id, line_id, 'account', from_account_id,
+        to_account_id, 1, booked_at
+      from transfer join orders using (order_key) where order_id = 'waiting' and promoter_id = 'bob'`.execute(trx),
+  },
+  { law: 'shares_booked', plant: 'an award in another currency than its transfers', do: change('award', `currency = 'USD'`) },
+  {
+    law: 'void_earns_nothing',
+    plant: 'a void order that goes on earning',
+    do: async (trx) => {
+      await changeMerged('void', ['fraud', 1, ''])(trx);
+      await change('orders', 'is_void = true')(trx);
+    },
+  },
+  {
+    law: 'void_earns_nothing',
+    plant: 'a line that was refunded in full and keeps its commission',
+    do: async (trx) => {
+      await changeMerged('refunds', [{ refundId: 'r', lineId: ['1', 1, ''], amount: [9999, 1, ''], status: null, refundedAt: null }])(trx);
+      await change('decision', 'refunded_amount = 9999, base = 0, pool = 0')(trx);
+    },
+    also: ['shares_within_pool'],
+  },
+  {
+    law: 'transfers_keyed',
+    plant: 'one place that was booked twice',
+    do: async (trx) => {
+      await sql`alter table transfer drop constraint transfer_once`.execute(trx);
+      await change('transfer', 'position = 0')(trx);
+    },
+  },
+  { law: 'transfers_keyed', plant: 'a transfer of a revision that never was', do: change('transfer', 'revision = 9') },
+  {
+    law: 'transfers_keyed',
+    plant: 'transfers without an award',
+    do: (trx) => sql`delete from award using orders where orders.order_key = award.order_key and order_id = 'waiting'`.execute(trx),
+    also: ['paid_orders_decided', 'shares_booked'],
+  },
+  {
+    law: 'transfers_move_rightly',
+    plant: 'an earning that skips the wait',
+    do: redirect('to', 'available', 'bob'),
+  },
+  { law: 'transfers_move_rightly', plant: 'an earning on somebody else’s account', do: redirect('to', 'pending', 'alice') },
+  { law: 'transfers_move_rightly', plant: 'an earning that another promoter pays for', do: redirect('from', 'pending', 'alice') },
+  { law: 'transfers_move_rightly', plant: 'a share of a promoter in our revenue', do: redirect('to', 'revenue', null) },
+  {
+    law: 'transfers_move_rightly',
+    plant: 'a transfer from an account that is not there',
+    do: (trx) =>
+      sql`
+      update transfer set from_account_id = 999999 from orders
+      where orders.order_key = transfer.order_key and order_id = 'waiting'`.execute(trx),
+    also: ['book_sums_to_zero'],
+  },
+  {
+    law: 'holds_kept',
+    plant: 'a release before the end of the hold',
+    do: async (trx) => {
+      await sql`update transfer set booked_at = ${ago(9)} from orders
+        where orders.order_key = transfer.order_key and order_id = 'released' and kind = 'release'`.execute(trx);
+      await change('award', `released_at = '${ago(9).toISOString()}'`, 'released')(trx);
+    },
+  },
+  { law: 'holds_kept', plant: 'a release of an order that is not released', do: change('award', 'released_at = null', 'released') },
+  { law: 'holds_kept', plant: 'a release of an order that was never completed', do: changeMerged('completedAt', null, 'released') },
+  {
+    law: 'holds_kept',
+    plant: 'a release beside an open refund',
+    do: changeMerged(
+      'refunds,1',
+      { refundId: 'r2', lineId: null, amount: [1, 1, ''], status: ['open', 1, ''], refundedAt: null },
+      'released',
+    ),
+  },
+  { law: 'holds_kept', plant: 'a release of what the platform has not settled', do: changeMerged('settledAt', null, 'settled') },
+  {
+    law: 'balances_folded',
+    plant: 'a balance with a fen too much',
+    do: (trx) =>
+      sql`update account_balance set balance = balance + 1 where account_id = (select min(account_id) from account_balance)`.execute(trx),
+  },
+  { law: 'balances_folded', plant: 'a balance that is not kept', do: (trx) => sql`delete from account_balance`.execute(trx) },
+  { law: 'book_sums_to_zero', plant: 'money that changes its currency on the way', do: redirect('to', 'pending', 'bob', 'USD') },
+  { law: 'merchants_agree', plant: 'an award of another merchant', do: change('award', `merchant_id = 'm2'`) },
+  { law: 'merchants_agree', plant: 'a transfer of another merchant', do: change('transfer', `merchant_id = 'm2'`) },
+  {
+    law: 'merchants_agree',
+    plant: 'an account of another merchant',
+    do: (trx) => sql`update account set merchant_id = 'm2' where kind = 'pending' and promoter_id = 'bob'`.execute(trx),
+  },
+  {
+    law: 'merchants_agree',
+    plant: 'a rule of another merchant',
+    do: (trx) => sql`update rule_version set scope = '{"merchant_id": "m2"}'`.execute(trx),
+  },
+  {
+    law: 'merchants_agree',
+    plant: 'a buyer of another merchant',
+    do: (trx) => sql`update buyer_identity set merchant_id = 'm2' where identity = ${BUYER}`.execute(trx),
+  },
+  {
+    law: 'merchants_agree',
+    plant: 'a report of another merchant',
+    do: (trx) => sql`update delivery set merchant_id = 'm2'`.execute(trx),
+  },
+  { law: 'merchants_agree', plant: 'a source of another merchant', do: (trx) => sql`update source set merchant_id = 'm2'`.execute(trx) },
+  {
+    law: 'links_descend',
+    plant: 'a link that was shared from another merchant’s',
+    do: (trx) =>
+      trx
+        .insertInto('link')
+        .values({ ...childLink, merchant_id: 'm2' })
+        .execute(),
+  },
+  {
+    law: 'links_descend',
+    plant: 'a link below its own promoter',
+    do: (trx) =>
+      trx
+        .insertInto('link')
+        .values({ ...childLink, promoter_id: 'bob' })
+        .execute(),
+  },
+  {
+    law: 'links_descend',
+    plant: 'a link that forgets who shared it',
+    do: (trx) =>
+      trx
+        .insertInto('link')
+        .values({ ...childLink, sharers: ['bob'] })
+        .execute(),
+  },
+  {
+    law: 'links_descend',
+    plant: 'a first link that somebody stands above',
+    do: (trx) =>
+      trx
+        .insertInto('link')
+        .values({ ...childLink, shared_from: null })
+        .execute(),
+  },
+  {
+    law: 'idempotency_keys_finished',
+    plant: 'a request that hangs',
+    do: (trx) =>
+      trx
+        .insertInto('idempotency_key')
+        .values({ key_id: KEY_ID, key: 'k', fingerprint: Buffer.alloc(32), made_at: ago(1) })
+        .execute(),
+  },
+  {
+    law: 'idempotency_keys_finished',
+    plant: 'a request that is done without an answer',
+    do: async (trx) => {
+      await sql`alter table idempotency_key drop constraint idempotency_key_finished`.execute(trx);
+      await trx
+        .insertInto('idempotency_key')
+        .values({ key_id: KEY_ID, key: 'k', fingerprint: Buffer.alloc(32), made_at: ago(0), finished_at: ago(0) })
+        .execute();
+    },
+  },
+  { law: 'changes_audited', plant: 'a merchant that nobody stated', do: unaudited('merchant', 'm2') },
+  { law: 'changes_audited', plant: 'a product that nobody stated', do: unaudited('product', 'm1/p1') },
+  { law: 'changes_audited', plant: 'a promoter whom nobody stated', do: unaudited('promoter', 'bob') },
+  { law: 'changes_audited', plant: 'a rule that nobody published', do: unaudited('rule', 'r2') },
+  { law: 'changes_audited', plant: 'a source that nobody stated', do: unaudited('source', 'shop1') },
+  { law: 'changes_audited', plant: 'a mapping that nobody stated', do: unaudited('mapping', 'shop1/pid/b') },
+  { law: 'changes_audited', plant: 'a key that nobody made', do: unaudited('key', KEY_ID) },
+  {
+    law: 'changes_audited',
+    plant: 'a key that nobody revoked',
+    do: (trx) => sql`update api_key set revoked_at = now()`.execute(trx),
+  },
+];

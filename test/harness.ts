@@ -1,0 +1,104 @@
+// The ground of tests: a real database of one's own, a real Redis where there is one, a port that is free.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+
+import { Redis } from 'ioredis';
+import type { Kysely } from 'kysely';
+import { Client } from 'pg';
+import { inject } from 'vitest';
+
+import { openDatabase } from '../src/platform/database.ts';
+import { freePort } from '../src/platform/embedded-postmaster.ts';
+import { buildLogger } from '../src/platform/log.ts';
+import type { DB } from '../src/platform/tables.ts';
+
+export { freePort };
+
+/** For what tests start themselves: only what must not happen is told. */
+export const testLog = buildLogger('error');
+
+export interface TestDatabase {
+  /** What a service would be given as DATABASE_URL. It is the owner's; `openDatabase` takes the application's role by itself. */
+  connectionString: string;
+  ownerConnectionString: string;
+  /** As the service sees it. */
+  db: Kysely<DB>;
+  /** As the superuser sees it, to look and to damage behind the service's back. */
+  owner: Kysely<DB>;
+  close: () => Promise<void>;
+}
+
+/** An empty database for one test file, to be closed after its tests: migrated, unless the test is about migrating. */
+export async function testDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+  const template = new URL(inject('templateUrl'));
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await asSuperuser(template, `create database ${name} template ${migrated ? template.pathname.slice(1) : 'template0'} strategy wal_log`);
+  const url = new URL(template);
+  url.pathname = name;
+  const options = { connectionString: url.href, poolSize: 10, applicationName: name, log: testLog };
+  const app = openDatabase(options);
+  const owner = openDatabase({ ...options, asOwner: true });
+  return {
+    connectionString: url.href,
+    ownerConnectionString: url.href,
+    db: app.db,
+    owner: owner.db,
+    async close() {
+      await Promise.all([app.close(), owner.close()]);
+      await asSuperuser(template, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+/** Never on the template itself: a database that somebody is connected to cannot be copied. */
+async function asSuperuser(template: URL, statement: string): Promise<void> {
+  const url = new URL(template);
+  url.pathname = 'postgres';
+  const client = new Client(url.href);
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+export type TestRedis = { url: string; close: () => Promise<void> } | { url: null; reason: string };
+
+/** The Redis at REDIS_URL, else a server of this test's own; `url` is null, with the reason, where neither is to be had. */
+export async function redisForTests(): Promise<TestRedis> {
+  const given = process.env['REDIS_URL'];
+  if (given !== undefined && given !== '') return { url: given, close: async () => undefined };
+  if (spawnSync('redis-server', ['--version']).error !== undefined)
+    return { url: null, reason: 'no redis-server on the path, and no REDIS_URL' };
+  return startRedis(await freePort());
+}
+
+/** A Redis server on that port, so that a test can end it and start it again. */
+export async function startRedis(port: number): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
+    stdio: 'ignore',
+  });
+  const kill = (): void => void server.kill('SIGKILL');
+  process.once('exit', kill);
+  const ended = once(server, 'exit');
+  const url = `redis://127.0.0.1:${port}`;
+  await answers(url);
+  return {
+    url,
+    async close() {
+      process.off('exit', kill);
+      kill();
+      await ended;
+    },
+  };
+}
+
+async function answers(url: string): Promise<void> {
+  const redis = new Redis(url, { retryStrategy: () => 20 });
+  redis.on('error', () => undefined);
+  await redis.ping();
+  redis.disconnect();
+}

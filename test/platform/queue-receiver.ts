@@ -1,0 +1,11 @@
+// A process of its own that takes a nudge, says so, and never finishes with it: to be killed.
+
+import { buildLogger } from '../../src/platform/log.ts';
+import { openQueue } from '../../src/platform/queue.ts';
+
+const [connectionString = '', redisUrl] = process.argv.slice(2);
+const queue = openQueue({ redisUrl: redisUrl ?? null, connectionString, log: buildLogger('silent') });
+queue.onNudge((kind) => {
+  process.stdout.write(`${kind}\n`);
+  return new Promise(() => undefined);
+});

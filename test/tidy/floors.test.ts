@@ -1,0 +1,127 @@
+// The house: imports run downwards only, nothing lies about unused, and only what is installed in production is relied on.
+
+import { isBuiltin } from 'node:module';
+
+import { expect, test } from 'vitest';
+
+import { at, codeBelow, example, expectLaw, importsOf, nameOf, nodesOf, textOf, type CodeFile, type Law } from './files.ts';
+
+/** Every folder of src and its floor. A folder imports itself and the floors below it, never its neighbours. */
+const FLOOR_OF: Readonly<Record<string, number>> = {
+  core: 0,
+  platform: 1,
+  promotion: 2,
+  orders: 2,
+  ledger: 2,
+  sources: 2,
+  commission: 3,
+  inbox: 4,
+  guards: 4,
+  demo: 5,
+};
+/** The files beside the folders put everything together. */
+const TOP_FLOOR = 6;
+/** Run by Node itself, imported by nobody. */
+const ENTRIES = ['src/start.mjs', 'src/install.mjs', 'src/main.ts'];
+const STORES = /(^src\/platform\/(database|tables)|store)\.ts$/;
+
+const src = codeBelow('src');
+
+function folderOf(path: string): string | null {
+  return /^src\/([^/]+)\//.exec(path)?.[1] ?? null;
+}
+
+/** Why a file may not import another, or null when it may. */
+function forbidden(from: string, to: string): string | null {
+  if (!to.startsWith('src/')) return 'lies outside the program';
+  const [own, other] = [folderOf(from), folderOf(to)];
+  if (own === null || own === other) return null;
+  if (other === null) return 'stands at the top';
+  if (own === 'platform') return to === 'src/core/errors.ts' ? null : 'is no business of the platform';
+  if (own === 'demo') return other === 'platform' && !STORES.test(to) ? null : 'is not reached by HTTP';
+  const [floor = -1, below = TOP_FLOOR] = [FLOOR_OF[own], FLOOR_OF[other]];
+  return below < floor ? null : 'is not on a lower floor';
+}
+
+const importsDownwards: Law<CodeFile> = (file) =>
+  importsOf(file).flatMap(({ target, line }) => {
+    const reason = target === null ? null : forbidden(file.path, target);
+    return reason === null ? [] : [`${file.path}:${line} imports ${target}, which ${reason}`];
+  });
+
+test('imports run downwards only', () => {
+  expectLaw(importsDownwards, src, [
+    example('src/core/split.ts', `import { now } from '../platform/clock.ts';`),
+    example('src/platform/http.ts', `import type { Amount } from '../core/money.ts';`),
+    example('src/orders/store.ts', `import { findLink } from '../promotion/link-store.ts';`),
+    example('src/sources/routes.ts', `export const pay = async () => import('../ledger/store.ts');`),
+    example('src/ledger/store.ts', `type Rule = import('../commission/rule-store.ts').Rule;`),
+    example('src/inbox/store.ts', `import { runGuards } from '../guards/run.ts';`),
+    example('src/demo/shop.ts', `import { saveOrder } from '../orders/store.ts';`),
+    example('src/demo/shop.ts', `import { openDatabase } from '../platform/database.ts';`),
+    example('src/guards/run.ts', `import { buildApp } from '../app.ts';`),
+    example('src/orders/store.ts', `import { aClick } from '../../test/harness.ts';`),
+    example('src/elsewhere/store.ts', `import { partOf } from '../core/money.ts';`),
+  ]);
+});
+
+test('every folder stands on a floor', () => {
+  const folders = new Set(src.flatMap(({ path }) => folderOf(path) ?? []));
+  expect([...folders].filter((folder) => FLOOR_OF[folder] === undefined)).toEqual([]);
+});
+
+test('every file is imported by another, or is where a process begins', () => {
+  const imported = new Set(src.flatMap((file) => importsOf(file).flatMap(({ target }) => (target === file.path ? [] : target))));
+  expect(imported.size).toBeGreaterThan(0);
+  const idle = src.map(({ path }) => path).filter((path) => !imported.has(path) && !ENTRIES.includes(path));
+  expect(idle.join('\n')).toBe('');
+});
+
+const { dependencies } = JSON.parse(textOf('package.json')) as { dependencies: Record<string, string> };
+
+/** `@scope/name/file` is of the package `@scope/name`; of a file or of Node itself there is none. */
+function packageOf(specifier: string): string | null {
+  if (/^[./]/.test(specifier) || isBuiltin(specifier)) return null;
+  return /^(@[^/]+\/)?[^/]+/.exec(specifier)![0];
+}
+
+const importsWhatIsInstalled: Law<CodeFile> = (file) =>
+  importsOf(file).flatMap(({ specifier, line }) => {
+    const name = packageOf(specifier);
+    if (name === null) return isBuiltin(specifier) && !specifier.startsWith('node:') ? [`${file.path}:${line} lacks node:`] : [];
+    return dependencies[name] === undefined ? [`${file.path}:${line} imports ${name}, which is no dependency`] : [];
+  });
+
+test('the program imports its dependencies only, so that it runs where the tools of development are not installed', () => {
+  expectLaw(importsWhatIsInstalled, src, [
+    example('src/app.ts', `import { test } from 'vitest';`),
+    example('src/app.ts', `import type { OpenAPIV3_1 } from 'no-such-package/types';`),
+    example('src/app.ts', `import { readFile } from 'fs/promises';`),
+  ]);
+});
+
+test('every dependency is used', () => {
+  const used = new Set(src.flatMap((file) => importsOf(file).map(({ specifier }) => packageOf(specifier))));
+  // What starts the program names the package that reads TypeScript in a text, for a Node that cannot read it.
+  for (const { path, tree } of src) {
+    if (!path.endsWith('.mjs')) continue;
+    for (const { node } of nodesOf(tree)) if (node.type === 'Literal') used.add(packageOf(nameOf(node) || '.'));
+  }
+  expect(Object.keys(dependencies).filter((name) => !used.has(name))).toEqual([]);
+});
+
+const needsNoPackage: Law<CodeFile> = (file) =>
+  [...nodesOf(file.tree)].flatMap(({ node }) => {
+    const specifier = node.type === 'ImportDeclaration' ? nameOf(node['source'])! : '';
+    return specifier === '' || specifier.startsWith('node:') || /^\..*\.mjs$/.test(specifier)
+      ? []
+      : [`${at(file, node)} imports ${specifier} at once`];
+  });
+
+test('what runs before the packages are there, and before TypeScript can be read, imports neither', () => {
+  const early = src.filter(({ path }) => path.endsWith('.mjs'));
+  expectLaw(needsNoPackage, early, [
+    example('src/start.mjs', `import { register } from 'tsx/esm/api';`),
+    example('src/start.mjs', `import { main } from './main.ts';`),
+  ]);
+});

@@ -1,0 +1,85 @@
+// What a reader can hold: short files, short functions, short lines, and a first sentence that says what a file is for.
+
+import { expect, test } from 'vitest';
+
+import { at, codeBelow, example, expectLaw, isNode, lineOf, nameOf, nodesOf, pathsBelow, textOf } from './files.ts';
+import type { CodeFile, Law, Node, TextFile } from './files.ts';
+
+const FILE_LINES_MAX = 250;
+const FUNCTION_LINES_MAX = 70;
+const LINE_LENGTH_MAX = 140;
+/** Made from the migrated database. */
+const GENERATED = 'src/platform/tables.ts';
+
+const code = [...codeBelow('src'), ...codeBelow('test')];
+const migrations: TextFile[] = pathsBelow('migrations').map((path) => ({ path, text: textOf(path) }));
+
+const isShort: Law<TextFile> = ({ path, text }) => {
+  const count = text.trimEnd().split('\n').length;
+  return count > FILE_LINES_MAX && path !== GENERATED ? [`${path} has ${count} lines`] : [];
+};
+
+test(`a file has at most ${FILE_LINES_MAX} lines`, () => {
+  expectLaw(isShort, [...code, ...migrations], [{ path: 'src/app.ts', text: 'line\n'.repeat(FILE_LINES_MAX + 1) }]);
+});
+
+const hasShortLines: Law<TextFile> = ({ path, text }) =>
+  text
+    .split('\n')
+    .flatMap((line, index) => (line.length > LINE_LENGTH_MAX ? [`${path}:${index + 1} is ${line.length} characters long`] : []));
+
+test(`a line has at most ${LINE_LENGTH_MAX} characters`, () => {
+  expectLaw(hasShortLines, [...code, ...migrations], [{ path: 'src/app.ts', text: '-'.repeat(LINE_LENGTH_MAX + 1) }]);
+});
+
+/** With what a chain of calls begins: `describe` of `describe.each([…])('…', …)`. */
+function beginningOf(callee: unknown): string | undefined {
+  return isNode(callee) ? (nameOf(callee) ?? beginningOf(callee['object'] ?? callee['callee'])) : undefined;
+}
+
+/** What groups tests is a heading, not a function. */
+function isHeading(call: Node | undefined): boolean {
+  return beginningOf(call?.['callee']) === 'describe';
+}
+
+const hasShortFunctions: Law<CodeFile> = (file) =>
+  [...nodesOf(file.tree)].flatMap(({ node, parents }) => {
+    if (!/^(Arrow)?Function(Declaration|Expression)$/.test(node.type)) return [];
+    const count = lineOf(file.text, node.end) - lineOf(file.text, node.start) + 1;
+    return count > FUNCTION_LINES_MAX && !isHeading(parents.at(-1)) ? [`${at(file, node)} is a function of ${count} lines`] : [];
+  });
+
+test(`a function has at most ${FUNCTION_LINES_MAX} lines, whatever stands inside it included`, () => {
+  const long = `{${'\n'.repeat(FUNCTION_LINES_MAX)}}`;
+  expectLaw(hasShortFunctions, code, [
+    example('src/app.ts', `function long() ${long}`),
+    example('src/app.ts', `const long = async () => ${long}`),
+    example('src/app.ts', `const app = { async long() ${long} }`),
+    example('test/app.test.ts', `describe('a heading', () => { test('a long test', () => ${long}); });`),
+  ]);
+});
+
+test('a heading over many tests is not a long function', () => {
+  const long = `() => {${'\n'.repeat(FUNCTION_LINES_MAX)}}`;
+  for (const heading of ['describe', 'describe.each([1])', 'describe.skipIf(true)']) {
+    expect(hasShortFunctions(example('test/app.test.ts', `${heading}('of tests', ${long})`))).toEqual([]);
+  }
+});
+
+const opensWithComment: Law<TextFile> = ({ path, text }) => {
+  const first = text.replace(/^#!.*\n/, '');
+  const begins = path.endsWith('.sql') ? /^--\s*\S/ : /^(\/\/\s*\S|\/\*)/;
+  return begins.test(first) ? [] : [`${path}:1 does not say what the file is for`];
+};
+
+test('every file opens by saying what it is for', () => {
+  expectLaw(
+    opensWithComment,
+    [...code, ...migrations],
+    [
+      { path: 'src/app.ts', text: `import { z } from 'zod';` },
+      { path: 'src/app.ts', text: `\n// Late.` },
+      { path: 'migrations/0001-x.sql', text: 'create table x (y int);' },
+    ],
+  );
+});

@@ -1,0 +1,33 @@
+// A test stands where what it tests stands, and has its name.
+
+import { expect, test } from 'vitest';
+
+import { example, expectLaw, pathsBelow, type Law, type TextFile } from './files.ts';
+
+/** The tests of more than one file, each with what it is that they test. */
+const OF_THE_WHOLE: Readonly<Record<string, string>> = {
+  'test/sources/vectors.test.ts': 'the adapters against signatures that were computed by others',
+};
+/** How the project itself is kept. */
+const OF_THE_PROJECT = /^test\/tidy\//;
+
+const sources = new Set(pathsBelow('src'));
+const tests = pathsBelow('test')
+  .filter((path) => path.endsWith('.test.ts'))
+  .map((path) => ({ path, text: '' }));
+
+/** `test/core/split.laws.test.ts` is, with `test/core/split.test.ts`, of `src/core/split.ts`. */
+const mirrorsSource: Law<TextFile> = ({ path }) => {
+  if (OF_THE_WHOLE[path] !== undefined || OF_THE_PROJECT.test(path)) return [];
+  const source = path.replace(/^test\//, 'src/').replace(/(\.[^./]+)?\.test\.ts$/, '');
+  return sources.has(`${source}.ts`) || sources.has(`${source}.mjs`) ? [] : [`${path} tests no file of src`];
+};
+
+test('every test mirrors a source file, or is named as a test of the whole', () => {
+  expectLaw(mirrorsSource, tests, [example('test/core/no-such-file.test.ts', ''), example('test/no-such-file.laws.test.ts', '')]);
+});
+
+test('the named tests of the whole are there', () => {
+  const paths = new Set(tests.map(({ path }) => path));
+  expect(Object.keys(OF_THE_WHOLE).filter((path) => !paths.has(path))).toEqual([]);
+});

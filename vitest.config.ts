@@ -1,0 +1,15 @@
+// One PostgreSQL for the whole run, a database of its own for each test file.
+
+import { defineConfig } from 'vitest/config';
+
+// oxlint-disable-next-line import/no-default-export -- this is how Vitest reads its configuration
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/global-setup.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
