@@ -73,7 +73,7 @@ create table idempotency_key (
   constraint idempotency_key_finished check ((finished_at is null) = (status is null) and (body is null or status is not null))
 );
 create index idempotency_key_age on idempotency_key (made_at);
-comment on table idempotency_key is 'Answers to requests under an Idempotency-Key, for 30 days. A row commits with the effect of its request.';
+comment on table idempotency_key is 'Answers to requests under an Idempotency-Key, for 30 days. A row commits with its effect.';
 comment on column idempotency_key.key_id is 'The API key of the caller: two callers may use one Idempotency-Key.';
 comment on column idempotency_key.fingerprint is 'SHA-256 of method, path and raw body: another request under the same key is refused.';
 comment on column idempotency_key.body is 'The answer, byte for byte, without secrets; null for an answer without a body.';

@@ -57,8 +57,13 @@ async function repairLinks(native: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(ifMissing('[]'));
   for (const { source, target } of links.parse(JSON.parse(list))) {
     const link = join(native, '..', target);
-    const there = await stat(link).catch(ifMissing(undefined));
-    if (there === undefined) await symlink(basename(source), link).catch(ifCode('EEXIST', undefined));
+    if ((await stat(link).catch(ifMissing(undefined))) !== undefined) continue;
+    await symlink(basename(source), link).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'EEXIST') return;
+      throw new Error(`The PostgreSQL in node_modules is incomplete: let the owner of ${native} run npm rebuild, or set DATABASE_URL.`, {
+        cause,
+      });
+    });
   }
 }
 
@@ -108,16 +113,12 @@ function accountOf(name: string): Account | undefined {
   return Number.isInteger(account.uid) && Number.isInteger(account.gid) ? account : undefined;
 }
 
+/** Asks initdb where everything lies, which makes it look for the server, and looks into the data folder. */
 function works(runner: Runner, binaries: Binaries, dataDir: string): boolean {
-  const [command, ...args] = [...runner.prefix, '/bin/sh', '-c', '"$1" --version && cd "$2"', 'sh', binaries.postgres, dataDir];
-  const probe = spawnSync(command, args, {
-    ...runner.identity,
-    env: CHILD_ENVIRONMENT,
-    cwd: '/',
-    stdio: 'ignore',
-    timeout: PROBE_TIMEOUT_MS,
-  });
-  return probe.status === 0;
+  const script = '"$1" --show -D /nonexistent --username=postgres --encoding=UTF8 --locale=C && cd "$2"';
+  const [command, ...args] = [...runner.prefix, '/bin/sh', '-c', script, 'sh', binaries.initdb, dataDir];
+  const options = { ...runner.identity, env: CHILD_ENVIRONMENT, cwd: '/', timeout: PROBE_TIMEOUT_MS };
+  return spawnSync(command, args, { ...options, stdio: 'ignore' }).status === 0;
 }
 
 /** Starts a program of PostgreSQL. Detached, so that Ctrl-C in a terminal reaches us alone, and we close the database last. */
@@ -135,12 +136,8 @@ export function launch(
 
 /** For `catch`: the answer when a file is not there. Every other error goes on. */
 export function ifMissing<T>(answer: T): (error: NodeJS.ErrnoException) => T {
-  return ifCode('ENOENT', answer);
-}
-
-export function ifCode<T>(code: string, answer: T): (error: NodeJS.ErrnoException) => T {
   return (error) => {
-    if (error.code !== code) throw error;
+    if (error.code !== 'ENOENT') throw error;
     return answer;
   };
 }

@@ -38,7 +38,7 @@ export interface AccountBalance {
 
 export interface ApiKey {
   /**
-   * The last four characters, by which its owner recognises it; null for a key that came from the environment.
+   * The last four characters, by which its owner knows it again; null for a key from the environment.
    */
   ending: string | null;
   /**
@@ -81,7 +81,7 @@ export interface AuditLog {
   key_id: string | null;
   recorded_at: Timestamp;
   /**
-   * The transaction that wrote it: who reads by watermark stays below the oldest running one, and skips nothing that commits late.
+   * The transaction that wrote it: who reads by watermark stays below the oldest running one.
    */
   recorded_xid: Generated<bigint>;
   subject_id: string;
@@ -214,7 +214,7 @@ export interface Delivery {
   source_id: string;
   state: Generated<string>;
   /**
-   * What would let a parked delivery go on, as merchant:<id> or mapping:<source>/<type>/<value>.
+   * What would let a parked delivery go on, as merchant:<id>, promoter:<id> or mapping:<source>/<type>/<value>.
    */
   waits_for: string | null;
 }
@@ -223,8 +223,18 @@ export interface Entry {
   account_id: bigint | null;
   amount: bigint | null;
   booked_at: Timestamp | null;
+  booked_xid: bigint | null;
   currency: string | null;
+  kind: string | null;
+  level: number | null;
+  line_id: string | null;
   merchant_id: string | null;
+  order_key: bigint | null;
+  position: number | null;
+  promoter_id: string | null;
+  revision: number | null;
+  role: string | null;
+  side: number | null;
   transfer_id: bigint | null;
 }
 
@@ -361,6 +371,14 @@ export interface Orders {
   status: string;
 }
 
+export interface OrderWaiting {
+  order_key: bigint;
+  /**
+   * What would explain it, as in delivery: the deliveries of the order are then merged again.
+   */
+  waits_for: string;
+}
+
 export interface Product {
   made_at: Timestamp;
   merchant_id: string;
@@ -433,7 +451,7 @@ export interface Setting {
   made_at: Generated<Timestamp>;
   name: string;
   /**
-   * The secret itself: who may read this table may sign and decrypt. Give the secrets in the environment to keep them out of backups.
+   * The secret itself. Secrets that are given in the environment are not here, nor in any backup.
    */
   value: string;
 }
@@ -507,6 +525,7 @@ export interface DB {
   merchant_version: MerchantVersion;
   order_identity: OrderIdentity;
   order_report: OrderReport;
+  order_waiting: OrderWaiting;
   orders: Orders;
   product: Product;
   product_version: ProductVersion;

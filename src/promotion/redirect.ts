@@ -20,6 +20,12 @@ import { firstClickOf, makeVisitor, VISITOR, VISITOR_COOKIE, visitorIn } from '.
 const COOKIE_SECONDS = 365 * 24 * 60 * 60;
 const RETRY_SECONDS = 2;
 
+/** For the documents only; the answers are written by hand. */
+const RESPONSES: Record<number, z.ZodType> = {
+  302: z.undefined().meta({ description: 'To the landing URL.' }),
+  404: z.string().meta({ description: 'There is no such link.' }),
+};
+
 type Deps = Pick<PromotionDeps, 'publicUrl' | 'tokenKeys' | 'identityKey' | 'links' | 'clicks'> & {
   /** A click that could be made durable nowhere. Its redirect is answered all the same: the token proves the click. */
   onLost: (error: unknown) => void;
@@ -35,10 +41,7 @@ export function redirectRoutes(app: App, deps: Deps): void {
       tags: ['links'],
       summary: 'Follow a link',
       description: 'Leads to the landing URL with the click token added to its query as `fy_click`.',
-      response: {
-        302: z.undefined().meta({ description: 'To the landing URL.' }),
-        404: z.string().meta({ description: 'There is no such link.' }),
-      },
+      response: RESPONSES,
     },
     handler: (request, reply) => {
       const { code } = request.params as { code: string };

@@ -1,0 +1,33 @@
+// npm run bench [-- redirect|webhook|award|latency …] [--rounds N] [--seconds S]: each figure beside its twin, medians of alternating rounds.
+
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+
+import { benchAward } from './award.ts';
+import { benchLatency } from './latency.ts';
+import { benchRedirect } from './redirect.ts';
+import { benchWebhook } from './webhook.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '5' } },
+});
+const rounds = Number(values.rounds);
+const seconds = Number(values.seconds);
+
+const BENCHES: Record<string, () => Promise<string[]>> = {
+  redirect: () => benchRedirect({ rounds, seconds }),
+  webhook: () => benchWebhook({ rounds, seconds }),
+  award: () => benchAward({ rounds }),
+  latency: () => benchLatency({ perSecond: 50, seconds: seconds * 2 }),
+};
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+say(
+  `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB; client, service and database on this machine`,
+);
+for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
+  const bench = BENCHES[name];
+  if (bench === undefined) throw new Error(`there is no bench ${name}; there are ${Object.keys(BENCHES).join(', ')}`);
+  for (const line of await bench()) say(line);
+}

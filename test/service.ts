@@ -1,0 +1,74 @@
+// The whole service in the test's own process, on a database of its own: what main.ts opens, without its signals.
+
+import { createSecretKey } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { buildApp } from '../src/app.ts';
+import type { Ground } from '../src/ground.ts';
+import { allGuards } from '../src/guards/catalogue.ts';
+import { guardMetrics } from '../src/guards/run.ts';
+import { ADAPTERS } from '../src/main.ts';
+import { readConfig } from '../src/platform/config.ts';
+import type { App } from '../src/platform/http.ts';
+import { ensureAdminKey } from '../src/platform/keys-store.ts';
+import { buildRegistry } from '../src/platform/metrics.ts';
+import { migrateQueue } from '../src/platform/migrate.ts';
+import { openQueue } from '../src/platform/queue.ts';
+import { masterKeys } from '../src/platform/secrets.ts';
+import { startWorker } from '../src/worker.ts';
+import { testDatabase, testLog, type TestDatabase } from './harness.ts';
+
+export const ADMIN_KEY = 'fy_admin_of_the_tests';
+
+export interface Service {
+  app: App;
+  database: TestDatabase;
+  /** Where it listens. */
+  url: string;
+  close: () => Promise<void>;
+}
+
+/** Opens the service; with `works` it has a worker, and with `listens` a port. */
+export async function openService({ works, listens }: { works: boolean; listens: boolean }): Promise<Service> {
+  const database = await testDatabase();
+  const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-test-'));
+  const { connectionString, db } = database;
+  await migrateQueue(connectionString);
+  const ground: Ground = {
+    config: readConfig({
+      DATA_DIR: dataDir,
+      DATABASE_URL: connectionString,
+      SWEEP_INTERVAL_MS: '200',
+      PUBLIC_URL: 'http://fy.example.com',
+    }),
+    log: testLog,
+    db,
+    connectionString,
+    tokenKeys: [createSecretKey(Buffer.from('the tests sign clicks with this'))],
+    identityKey: createSecretKey(Buffer.from('the tests hash buyers with this')),
+    masterKeys: masterKeys(['the tests seal secrets with this']),
+    close: () => database.close(),
+  };
+  await ensureAdminKey(db, { adminKey: ADMIN_KEY });
+  const registry = buildRegistry();
+  const queue = openQueue({ redisUrl: null, connectionString, log: testLog });
+  const guards = allGuards({ levelsMax: ground.config.referralLevelsMax, spooled: () => 0 });
+  const app = await buildApp({ ground, queue, adapters: ADAPTERS, guards, registry, onSpoolDepth: () => undefined });
+  const worker = works ? startWorker({ ground, queue, adapters: ADAPTERS, guards, metrics: guardMetrics(registry) }) : null;
+  const url = listens ? await app.listen({ port: 0, host: '127.0.0.1' }) : '';
+  await app.ready();
+  return {
+    app,
+    database,
+    url,
+    async close() {
+      await app.close();
+      await worker?.close();
+      await queue.close();
+      await database.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
