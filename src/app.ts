@@ -47,6 +47,9 @@ import type { Adapter } from './sources/source.ts';
 
 export const VERSION = '0.1.0';
 
+/** Order systems wait five seconds for an answer; before that we say that we cannot store, so that they send again. */
+const DELIVERY_DEADLINE_MS = 3000;
+
 const TAGS = [
   { name: 'merchants', description: 'Who sells, what, and on which terms.' },
   { name: 'promoters', description: 'Who shares, and who invited whom.' },
@@ -146,7 +149,12 @@ function servePromotion(app: App, { ground, queue, onSpoolDepth }: AppDeps): voi
 /** Sources and the one door, with the writer of deliveries. */
 function serveOrders(app: App, { ground, queue, adapters, registry }: AppDeps): void {
   const { db, log, connectionString, masterKeys: keys } = ground;
-  const connection = dedicatedConnection({ connectionString, applicationName: 'fenyong deliveries', log });
+  const connection = dedicatedConnection({
+    connectionString,
+    applicationName: 'fenyong deliveries',
+    log,
+    deadlineMs: DELIVERY_DEADLINE_MS,
+  });
   const writer = deliveryWriter(connection);
   const sources = sourceCache(db, keys);
   const onDelivered = () => queue.nudge('deliveries');

@@ -61,7 +61,8 @@ export interface DeliveryDetail extends DeliveryRow {
 export async function findDelivery(db: Kysely<DB>, deliveryId: string, merchantId: string | null): Promise<DeliveryDetail | null> {
   const { rows } = await sql<DeliveryDetail>`
     select ${COLUMNS}, headers, body, coalesce((
-      select jsonb_agg(jsonb_build_object('merchant_id', orders.merchant_id, 'source_id', orders.source_id, 'order_id', order_id) order by ordinal)
+      select jsonb_agg(
+        jsonb_build_object('merchant_id', orders.merchant_id, 'source_id', orders.source_id, 'order_id', order_id) order by ordinal)
       from order_report join orders using (order_key) where order_report.delivery_id = delivery.delivery_id
     ), '[]') as orders
     from delivery where delivery_id = ${deliveryId}::uuid and ${merchantId === null ? sql<boolean>`true` : ofMerchant(merchantId)}`.execute(
@@ -71,5 +72,6 @@ export async function findDelivery(db: Kysely<DB>, deliveryId: string, merchantI
 }
 
 function ofMerchant(merchantId: string): RawBuilder<boolean> {
-  return sql`(merchant_id = ${merchantId} or source_id = any(array(select source_id from source where source.merchant_id = ${merchantId})))`;
+  return sql`(merchant_id = ${merchantId}
+    or source_id = any(array(select source_id from source where source.merchant_id = ${merchantId})))`;
 }

@@ -41,7 +41,7 @@ export function orderRoutes(app: App, deps: OrderRoutesDeps): void {
       tags: ['orders'],
       summary: 'Report an order, or what has become of it',
       description:
-        'Answered once the report is stored for good; it is merged into its order within a second. Reports may come in any order and often.',
+        'Answered once the report is stored for good; it is merged within a second. Reports may come in any order, as often as you like.',
       body: canonicalReport,
       response: { 202: answer, ...problems(400, 401, 403, 409, 413, 422, 503) },
     },

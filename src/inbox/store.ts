@@ -39,10 +39,13 @@ const INSERT = `
 
 // Two statements in one, because "is not distinct from" could not use the index.
 const FIND = `
-  select place, delivery_id from unnest($1::text[], $2::text[], $3::bytea[]) with ordinality as told (source_id, merchant_id, body_hash, place)
+  with told as (
+    select * from unnest($1::text[], $2::text[], $3::bytea[]) with ordinality as told (source_id, merchant_id, body_hash, place)
+  )
+  select place, delivery_id from told
   join delivery using (source_id, merchant_id, body_hash)
   union all
-  select place, delivery_id from unnest($1::text[], $2::text[], $3::bytea[]) with ordinality as told (source_id, merchant_id, body_hash, place)
+  select place, delivery_id from told
   join delivery using (source_id, body_hash) where told.merchant_id is null and delivery.merchant_id is null`;
 
 /**
@@ -120,9 +123,8 @@ export async function claimDue(
 export async function readClaimed(trx: Transaction<DB>, deliveryIds: readonly string[]): Promise<ClaimedDelivery[]> {
   const { rows } = await sql<ClaimedDelivery>`
     select delivery_id, source_id, merchant_id, body, headers, received_at from delivery
-    where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received' order by received_at, delivery_id for update skip locked`.execute(
-    trx,
-  );
+    where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'
+    order by received_at, delivery_id for update skip locked`.execute(trx);
   return rows;
 }
 
@@ -185,7 +187,8 @@ export async function postponeDelivery(
 /** Puts off deliveries that could not be done together, each by a random part of `msMax`. Nothing is given up for it. */
 export async function putOff(trx: Transaction<DB>, deliveryIds: readonly string[], error: string, msMax: number): Promise<void> {
   await sql`
-    update delivery set error = ${error.slice(0, ERROR_LENGTH_MAX)}, next_attempt_at = now() + random() * ${msMax} * interval '1 millisecond'
+    update delivery set error = ${error.slice(0, ERROR_LENGTH_MAX)},
+      next_attempt_at = now() + random() * ${msMax} * interval '1 millisecond'
     where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'`.execute(trx);
 }
 
@@ -198,7 +201,7 @@ export async function replayDelivery(trx: Transaction<DB>, deliveryId: string): 
 }
 
 /** A delivery keeps its last error until it is finished again. */
-export const DUE_AGAIN = {
+const DUE_AGAIN = {
   state: 'received',
   reason: null,
   waits_for: null,

@@ -31,9 +31,10 @@ export interface WebhookDeps {
 const REFUSAL_LOGGED_MS = 60_000;
 const REFUSALS_REMEMBERED_MAX = 1000;
 
-/** POST and GET /webhooks/{source_id}. */
-export function webhookRoutes(app: App, deps: WebhookDeps): void {
-  const { registry } = deps;
+type Refuse = (request: FastifyRequest, source: LiveSource, reason: Refusal) => DomainError;
+
+/** Counts refusals and logs them, so that a secret that is wrong after a rotation shows before its platform gives up. */
+function refusals(registry: Registry): Refuse {
   const refused = new Counter({
     name: 'fenyong_webhooks_refused_total',
     help: 'Pushes that were not believed, by the kind of their source and the reason.',
@@ -41,14 +42,20 @@ export function webhookRoutes(app: App, deps: WebhookDeps): void {
     registers: [registry],
   });
   const logged = new LruMap<true>(REFUSALS_REMEMBERED_MAX, REFUSAL_LOGGED_MS);
-
-  function refuse(request: FastifyRequest, { sourceId, kind }: LiveSource, reason: Refusal): DomainError {
+  return (request, { sourceId, kind }, reason) => {
     refused.inc({ kind, reason });
     const name = `${sourceId}\0${reason}`;
-    if (logged.get(name) === undefined) request.log.warn({ source_id: sourceId, reason }, 'a webhook was refused');
-    logged.set(name, true);
+    if (logged.get(name) === undefined) {
+      request.log.warn({ source_id: sourceId, reason }, 'a webhook was refused');
+      logged.set(name, true);
+    }
     return new DomainError('invalid_signature', `This push is not believed: ${reason}.`);
-  }
+  };
+}
+
+/** POST and GET /webhooks/{source_id}. */
+export function webhookRoutes(app: App, deps: WebhookDeps): void {
+  const refuse = refusals(deps.registry);
 
   async function take(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { source_id: sourceId } = request.params as z.output<typeof sourcePath>;

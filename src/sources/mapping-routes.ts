@@ -68,7 +68,7 @@ export function mappingRoutes(app: App, deps: SourcesDeps): void {
       const { source_id: sourceId, type, value } = request.params;
       const statement = toStatement({ type, value, ...request.body });
       const { outcome, unparked } = await inTransaction(db, async ({ trx, now }) => {
-        const source = await lockStated(trx, deps, sourceId);
+        const source = await lockStated(trx, sourceId);
         const fault = (await faultsIn(trx, source, [statement]))[0]!;
         if (fault !== null) throw new DomainError(fault.code, fault.message);
         const written = await stateAll(trx, deps, source, [statement], { actor: request.actor, now });
@@ -142,8 +142,8 @@ function bulkRoute(scope: App, deps: SourcesDeps): void {
     schema: {
       tags,
       summary: 'State many mappings, a JSON line each',
-      description: `Each line is {type, value} and what stating one takes. Lines are stored as they come, ${LINES_PER_COMMIT} at a time; a bad line is
-        refused alone. A file that was cut off can be sent again.`,
+      description: `Each line is {type, value} and what stating one takes. Lines are stored as they come, ${LINES_PER_COMMIT} at a
+        time; a bad line is refused alone. A file that was cut off can be sent again.`,
       params: sourcePath,
       response: { 200: bulkAnswer, ...problems(400, 401, 403, 404, 413, 415) },
     },
@@ -198,7 +198,7 @@ function storeLines(
   lines: readonly Line[],
 ): Promise<{ faults: (MappingFault | null)[]; unparked: number }> {
   return inTransaction(deps.db, async ({ trx, now }) => {
-    const source = await lockStated(trx, deps, sourceId);
+    const source = await lockStated(trx, sourceId);
     const statements = lines.map((one) => one.statement);
     const faults = await faultsIn(trx, source, statements);
     const sound = statements.filter((_, index) => faults[index] === null);

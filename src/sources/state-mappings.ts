@@ -7,7 +7,7 @@ import { recordChanges } from '../platform/audit-log.ts';
 import type { DB } from '../platform/tables.ts';
 import { mappingWait, missingTargets, SHOP, stateMappings } from './mapping-store.ts';
 import type { MappingRow, MappingStatement, MappingTarget, StatedMapping } from './mapping-store.ts';
-import { lockSource, type SourceRow } from './store.ts';
+import { lockSourceRow, type SourceRow } from './store.ts';
 import { noSource, type SourcesDeps } from './wire.ts';
 
 /** A mapping as a body names it. */
@@ -45,10 +45,10 @@ export function toStatement({ type, value, effective_from: effectiveFrom, ...nam
 }
 
 /** The source, locked, so that its mappings are stated by one at a time. Throws `not_found`. */
-export async function lockStated(trx: Transaction<DB>, { keys }: SourcesDeps, sourceId: string): Promise<SourceRow> {
-  const locked = await lockSource(trx, keys, sourceId);
-  if (locked === null) throw noSource(sourceId);
-  return locked.row;
+export async function lockStated(trx: Transaction<DB>, sourceId: string): Promise<SourceRow> {
+  const row = await lockSourceRow(trx, sourceId);
+  if (row === null) throw noSource(sourceId);
+  return row;
 }
 
 const MISSING = {

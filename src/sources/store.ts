@@ -131,6 +131,12 @@ export async function saveSource(
   return saved as SourceRow;
 }
 
+/** The source without its secrets, locked until the transaction ends; null when there is none. */
+export async function lockSourceRow(trx: Transaction<DB>, sourceId: string): Promise<SourceRow | null> {
+  const row = await trx.selectFrom('source').select(SHOWN).where('source_id', '=', sourceId).forNoKeyUpdate().executeTakeFirst();
+  return (row as SourceRow | undefined) ?? null;
+}
+
 export async function hasDeliveries(db: Kysely<DB>, sourceId: string): Promise<boolean> {
   const row = await db.selectFrom('delivery').select('delivery_id').where('source_id', '=', sourceId).limit(1).executeTakeFirst();
   return row !== undefined;

@@ -1,7 +1,7 @@
 // One suite over all order systems: what each of them pushes, signed as it signs, and what becomes of it.
 import { readdirSync, readFileSync } from 'node:fs';
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { canonicalReport } from '../../src/core/report.ts';
@@ -47,9 +47,6 @@ for (const signer of signers) describe(signer.adapter.kind, () => contractOf(sig
 
 function contractOf({ adapter, secret, otherSecret, sign }: Signer): void {
   const fixtures = fixturesOf(adapter.kind);
-  const push = (body: Buffer, headers: Record<string, string>, secrets: Secrets): Push => {
-    return { method: 'POST', query: {}, headers, body, secrets, now: NOW };
-  };
   const keptOf = (body: Buffer): Kept => {
     const verified = adapter.verify(push(body, sign(body, secret), { secret }));
     if (!verified.ok || 'answer' in verified) throw new Error('not a delivery');
@@ -104,7 +101,10 @@ function contractOf({ adapter, secret, otherSecret, sign }: Signer): void {
   });
 
   test('whatever the bytes are, mapping them gives reports or says what is wrong', () => {
-    const bytes = fc.oneof(fc.uint8Array().map(Buffer.from), fc.json().map((text) => Buffer.from(text)));
+    const bytes = fc.oneof(
+      fc.uint8Array().map((values) => Buffer.from(values)),
+      fc.json().map((text) => Buffer.from(text)),
+    );
     fc.assert(
       fc.property(bytes, (body) => {
         try {
@@ -125,4 +125,8 @@ function fixturesOf(kind: string): { name: string; body: Buffer; mapped: unknown
     const mapped: unknown = JSON.parse(readFileSync(new URL(`${name}.mapped.json`, folder), 'utf8'));
     return { name, body: readFileSync(new URL(file, folder)), mapped };
   });
+}
+
+function push(body: Buffer, headers: Record<string, string>, secrets: Secrets): Push {
+  return { method: 'POST', query: {}, headers, body, secrets, now: NOW };
 }

@@ -21,7 +21,10 @@ function asymmetric(signed: string): string {
   return `v1a,${sign(null, Buffer.from(signed), privateKey).toString('base64')}`;
 }
 
-function verify(signature: string, { id = 'msg_1', at = String(AT), secrets = { secret: SECRET } as Secrets } = {}) {
+function verify(
+  signature: string,
+  { id = 'msg_1', at = String(AT), secrets = { secret: SECRET } }: { id?: string; at?: string; secrets?: Secrets } = {},
+) {
   const headers = { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature };
   return standardWebhooks.verify({ method: 'POST', query: {}, headers, body: BODY, secrets, now: new Date(AT * 1000) });
 }
