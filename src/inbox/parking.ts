@@ -1,15 +1,8 @@
-// What waits for a word to be explained, and what lets it go on. Who parks and who explains at the same moment must not miss each other.
+// What waits for a word to be explained, and what lets it go on. Nobody locks anybody out: who parks at the very moment in which another
+// explains is found by the sweep.
 import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/tables.ts';
-
-// Held shared by who parks, from before the last look until the commit; alone by who explains, from after the statement until the commit.
-const PARKING = 'inbox:parking';
-
-/** To be called before the look after which something is parked; whoever explains meanwhile waits for our commit. */
-export async function beginParking(trx: Transaction<DB>): Promise<void> {
-  await sql`select pg_advisory_xact_lock_shared(hashtextextended(${PARKING}, 0))`.execute(trx);
-}
 
 /** That an order's reports name somebody whom nobody has explained yet. */
 export interface Waiting {
@@ -32,7 +25,6 @@ export async function noteWaiting(trx: Transaction<DB>, waiting: readonly Waitin
  */
 export async function unpark(trx: Transaction<DB>, waitedFor: readonly string[]): Promise<number> {
   if (waitedFor.length === 0) return 0;
-  await sql`select pg_advisory_xact_lock(hashtextextended(${PARKING}, 0))`.execute(trx);
   const { numAffectedRows } = await sql`
     with waiting as (
       delete from order_waiting where waits_for = any(${waitedFor}::text[]) returning order_key
@@ -44,4 +36,28 @@ export async function unpark(trx: Transaction<DB>, waitedFor: readonly string[])
     update delivery set state = 'received', reason = null, waits_for = null, attempts = 0, next_attempt_at = now(), finished_at = null
     from due where delivery.delivery_id = due.delivery_id and state in ('parked', 'processed')`.execute(trx);
   return Number(numAffectedRows ?? 0n);
+}
+
+/**
+ * Makes due again what waits for something that is there by now, at most `limit` of each kind: the merchant or the mapping may have been
+ * made while the report that needed it was being parked.
+ */
+export async function unparkExplained(trx: Transaction<DB>, limit: number): Promise<number> {
+  const { rows } = await sql<{ waits_for: string }>`
+    with waiting as (
+      (select distinct waits_for from delivery where state = 'parked' limit ${limit})
+      union
+      (select distinct waits_for from order_waiting limit ${limit})
+    )
+    select waits_for from waiting where waits_for in (
+      select 'merchant:' || merchant_id from merchant where 'merchant:' || merchant_id = waits_for
+      union all
+      select 'promoter:' || promoter_id from promoter where 'promoter:' || promoter_id = waits_for
+      union all
+      select 'mapping:' || source_id || '/' || type || '/' || value from mapping_version
+      where 'mapping:' || source_id || '/' || type || '/' || value = waits_for)`.execute(trx);
+  return unpark(
+    trx,
+    rows.map((row) => row.waits_for),
+  );
 }

@@ -5,7 +5,6 @@ import type { DB } from '../platform/tables.ts';
 import { mappingsAsOf, mappingWait, missingTargets, SHOP } from '../sources/mapping-store.ts';
 import type { MappingTarget, Word } from '../sources/mapping-store.ts';
 import { REST } from '../sources/wire.ts';
-import { beginParking } from './parking.ts';
 import type { Statement } from './read.ts';
 
 /** The types of the words that stand in the fields of a report. */
@@ -17,28 +16,8 @@ export type Resolution =
   | { status: 'parked'; reason: 'unknown_merchant' | 'unmapped_shop'; waitsFor: string }
   | { status: 'resolved'; merchantId: string; promoterIds: string[]; linkCodes: string[]; talentId: string | null; waitsFor: string[] };
 
-/**
- * Resolves reports in their order. What cannot be resolved is looked at a second time under the lock of parking, so that a merchant or a
- * mapping that is made at this moment is either seen or lets it go on.
- */
+/** Resolves reports, in their order, by what is known now. */
 export async function resolveStatements(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Resolution[]> {
-  const first = await look(trx, statements);
-  if (!first.some(isWaiting)) return first;
-  await beginParking(trx);
-  return look(trx, statements);
-}
-
-function isWaiting(resolution: Resolution): boolean {
-  return resolution.status === 'parked' || (resolution.status === 'resolved' && resolution.waitsFor.length > 0);
-}
-
-/** What was found for a batch: the meanings of words, and which of our own ids do not exist. */
-interface Known {
-  meaningOf: (statement: Statement, type: string, value: string) => MappingTarget | null;
-  isMissing: (column: keyof MappingTarget, id: string) => boolean;
-}
-
-async function look(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Resolution[]> {
   const words = statements.flatMap(wordsOf);
   const meanings = await mappingsAsOf(trx, words);
   const byWord = new Map(words.map((word, index) => [wordName(word), meanings[index]!]));
@@ -48,6 +27,12 @@ async function look(trx: Transaction<DB>, statements: readonly Statement[]): Pro
     isMissing: (column, id) => missing.has(`${column}:${id}`),
   };
   return statements.map((statement) => resolveOne(statement, known));
+}
+
+/** What was found for a batch: the meanings of words, and which of our own ids do not exist. */
+interface Known {
+  meaningOf: (statement: Statement, type: string, value: string) => MappingTarget | null;
+  isMissing: (column: keyof MappingTarget, id: string) => boolean;
 }
 
 type AskedWord = Word & { at: Date };

@@ -23,10 +23,13 @@ export function isBot(userAgent: string | undefined): boolean {
   return bot;
 }
 
+/** Crawlers and tools by their own words. */
+const CRAWLER = /bot\b|bot\/|spider|crawl|slurp|scrap|curl\/|wget\/|python|headless/i;
+
 /** The same of a click that a storefront tells. An app of its own may call itself "Shop/3.1" or "okhttp/4.9": that is no bot. */
 export function isBotTold(userAgent: string | undefined): boolean {
   if (userAgent === undefined) return false;
-  return userAgent.startsWith('Mozilla/') ? isBot(userAgent) : PREVIEW.test(userAgent);
+  return userAgent.startsWith('Mozilla/') ? isBot(userAgent) : PREVIEW.test(userAgent) || CRAWLER.test(userAgent);
 }
 
 interface Signs {

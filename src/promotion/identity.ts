@@ -1,27 +1,30 @@
 // A buyer's identities as they are stored: keyed hashes, each of one merchant only, so that no table tells who somebody is.
 
-import { createHmac, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 
-import { readUuid } from './uuid-bytes.ts';
+import { hmacHex } from './hmac.ts';
+import { uuidOfHex } from './uuid-bytes.ts';
 
 /** `{type: value}` as a storefront names its buyer; null and empty values say nothing. */
 export type Buyer = Readonly<Record<string, string | null | undefined>>;
 
 /** What shops write where a customer is not known. */
-const NOBODY = new Set(['', '0', '-', 'null', 'undefined', 'none', 'unknown', 'anonymous', 'guest']);
+const NOBODY = new Set(['', '0', '-', 'n/a', 'null', 'undefined', 'none', 'unknown', 'anonymous', 'guest']);
+
+const PHONE = /^[\d\s+().-]*\d[\d\s+().-]*$/;
 
 /**
  * The first 16 bytes of HMAC-SHA256(key, merchant \0 type \0 value), as the text of a uuid; none of the three may hold a zero byte.
  * The value counts exactly as given: `identitiesOf` is where spellings are made one.
  */
 export function identityHash(key: KeyObject, merchantId: string, type: string, value: string): string {
-  return readUuid(createHmac('sha256', key).update(`${merchantId}\0${type}\0${value}`).digest(), 0);
+  return uuidOfHex(hmacHex(key, `${merchantId}\0${type}\0${value}`));
 }
 
 /**
- * The identities of a buyer of this merchant, each once. An `email` is lower-cased and of a `phone` only the digits count (the code of its
- * country stays as it was written); every other value is taken exactly. Values that stand for nobody are left out ("", "0", "null", a
- * masked "138****0000", a phone without digits): taken seriously, they would make one buyer of everybody who has none.
+ * The identities of a buyer of this merchant, each once. An `email` is lower-cased and of a `phone` that is written as a number only the
+ * digits count (the code of its country stays as it was written); every other value is taken exactly. Values that stand for nobody are left
+ * out ("", "0", "null", a masked "138****0000"): taken seriously, they would make one buyer of everybody who has none.
  */
 export function identitiesOf(key: KeyObject, merchantId: string, buyer: Buyer): string[] {
   const identities = new Set<string>();
@@ -36,7 +39,5 @@ export function identitiesOf(key: KeyObject, merchantId: string, buyer: Buyer): 
 export function identityValue(type: string, given: string): string | null {
   if (NOBODY.has(given.trim().toLowerCase()) || given.includes('*')) return null;
   if (type === 'email') return given.trim().toLowerCase();
-  if (type !== 'phone') return given;
-  const digits = given.replaceAll(/\D/g, '');
-  return digits === '' ? null : digits;
+  return type === 'phone' && PHONE.test(given) ? given.replaceAll(/\D/g, '') : given;
 }

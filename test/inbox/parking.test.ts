@@ -1,6 +1,8 @@
 // What waits for a merchant or for the meaning of a word, and goes on by itself when that is there.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { unparkExplained } from '../../src/inbox/parking.ts';
+import { inTransaction } from '../../src/platform/database.ts';
 import { shopify } from '../../src/sources/shopify.ts';
 import type { Adapter } from '../../src/sources/source.ts';
 import { furnishedDoor, message, report, workUntilDone, type Door } from './door.ts';
@@ -53,11 +55,12 @@ test('one that is unmapped does not keep the others of its delivery from their o
   expect(await door.latest('many')).toMatchObject({ state: 'processed', reports: 2 });
 });
 
-test('whoever parks and whoever explains at the same moment do not miss each other', async () => {
+test('what was parked at the very moment in which it was explained is found by the sweep', async () => {
   for (let i = 0; i < 15; i++) {
     await door.push('union', message(report(`race-${i}`, { merchant_id: `race-${i}` })));
     await Promise.all([door.work(), door.merchant(`race-${i}`)]);
   }
+  await inTransaction(door.database.db, ({ trx }) => unparkExplained(trx, 100));
   await door.work();
   expect(await door.deliveries("source_id = 'union' and state <> 'processed'")).toEqual([]);
 });

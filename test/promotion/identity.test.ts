@@ -38,7 +38,8 @@ test.each(['', ' ', '0', 'null', 'undefined', 'NULL', 'Guest', '138****8000', '-
   expect(identitiesOf(key, 'm1', { customer_id: value, phone: value, absent: null })).toEqual([]);
 });
 
-test('a phone without digits is nobody', () => {
+test('a phone that is not written as a number counts as it stands', () => {
+  expect(identitiesOf(key, 'm1', { phone: 'line-1' })).not.toEqual(identitiesOf(key, 'm1', { phone: 'desk-1' }));
   expect(identitiesOf(key, 'm1', { phone: 'n/a' })).toEqual([]);
 });
 
