@@ -1,5 +1,4 @@
 // The service over HTTP: every route, and what they need to be durable and quick. It does not listen.
-import { join } from 'node:path';
 import type { Registry } from '@prometheus-io/client';
 import { markDueByIdentities, markNamedDue } from './commission/due-store.ts';
 import { orderRoutes as awardedOrderRoutes } from './commission/order-routes.ts';
@@ -17,29 +16,21 @@ import { webhookRoutes } from './inbox/webhook-routes.ts';
 import { ledgerRoutes } from './ledger/routes.ts';
 import { auditLogRoutes } from './platform/audit-log-routes.ts';
 import { knownKeys, requireKeys } from './platform/auth.ts';
-import { inTransaction } from './platform/database.ts';
 import { dedicatedConnection } from './platform/dedicated-connection.ts';
 import { buildHttp, type App } from './platform/http.ts';
 import { keysRoutes } from './platform/keys-routes.ts';
 import { serveMetrics } from './platform/metrics.ts';
 import { serveOpenApi } from './platform/openapi.ts';
 import type { Queue } from './platform/queue.ts';
-import { repeat } from './platform/repeat.ts';
+import type { ClickPath } from './promotion/click-path.ts';
 import { clickRoutes } from './promotion/click-routes.ts';
-import type { Click } from './promotion/click-store.ts';
-import { clickWriter } from './promotion/click-writer.ts';
 import type { PromotionDeps } from './promotion/deps.ts';
 import { identityRoutes } from './promotion/identity-routes.ts';
 import { importRoutes } from './promotion/imports.ts';
-import { linkCache } from './promotion/link-cache.ts';
-import { listenForChanges } from './promotion/link-notices.ts';
 import { linkRoutes } from './promotion/link-routes.ts';
-import { readLiveLinks } from './promotion/link-store.ts';
 import { merchantRoutes, productRoutes } from './promotion/merchant-routes.ts';
 import { promoterRoutes } from './promotion/promoter-routes.ts';
 import { redirectRoutes } from './promotion/redirect.ts';
-import { openSpool, replaySpool, spoolDepth } from './promotion/spool.ts';
-import { writeClicks } from './promotion/told-clicks.ts';
 import { mappingRoutes } from './sources/mapping-routes.ts';
 import { sourcesRoutes } from './sources/routes.ts';
 import { sourceCache } from './sources/source-cache.ts';
@@ -67,9 +58,11 @@ export interface AppDeps {
   adapters: readonly Adapter[];
   guards: readonly Guard[];
   registry: Registry;
-  /** Told how many files of clicks wait on the disk for the database, whenever that is looked at. */
-  onSpoolDepth: (files: number) => void;
+  clickPath: ClickPath;
 }
+
+/** New evidence about buyers lets their orders be awarded again. */
+export const onEvidence: PromotionDeps['onEvidence'] = (trx, _merchantId, identities, now) => markDueByIdentities(trx, identities, now);
 
 /** Builds the server with all its routes. Closing it makes durable whatever it has taken. */
 export async function buildApp(deps: AppDeps): Promise<App> {
@@ -94,45 +87,26 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   return app;
 }
 
-/** Merchants, promoters, links and clicks, with the writer of clicks, its spool, and the links in memory. */
-function servePromotion(app: App, { ground, queue, onSpoolDepth }: AppDeps): void {
-  const { config, db, log, connectionString, tokenKeys, identityKey } = ground;
-  const dir = join(config.dataDir, 'spool');
-  const onEvidence: PromotionDeps['onEvidence'] = (trx, _merchantId, identities, now) => markDueByIdentities(trx, identities, now);
-  const connection = dedicatedConnection({ connectionString, applicationName: 'fenyong clicks', log });
-  const clicks = clickWriter({ connection, spool: openSpool({ dir }) });
-  const onError = (error: unknown) => log.error({ err: error }, 'a link could not be read again');
-  const links = linkCache({ read: (codes) => readLiveLinks(db, codes), onError });
-  const notices = listenForChanges({ connectionString, onChange: links.forget, log });
-  const replaying = repeat({
-    everyMs: config.sweepIntervalMs,
-    work: async () => {
-      const write = (batch: Click[]) => inTransaction(db, ({ trx, now }) => writeClicks(trx, batch, onEvidence, now));
-      const { clicks: replayed, torn, damaged } = await replaySpool({ dir, write });
-      if (replayed + torn + damaged > 0) log.info({ replayed, torn, damaged }, 'spooled clicks were written');
-      onSpoolDepth((await spoolDepth(dir)).waiting);
-    },
-    onError: (error) => log.warn({ err: error }, 'spooled clicks wait for the database'),
-  });
-  app.addHook('onClose', async () => {
-    await Promise.all([replaying.close(), notices.close(), clicks.close()]);
-    await connection.close();
-  });
-
+/** Merchants, promoters, links and clicks. */
+function servePromotion(app: App, { ground, queue, clickPath }: AppDeps): void {
+  const { config, db, tokenKeys, identityKey } = ground;
   const deps: PromotionDeps = {
     db,
     publicUrl: config.publicUrl,
     tokenKeys,
     identityKey,
-    links,
-    clicks,
+    links: clickPath.links,
+    clicks: clickPath.clicks,
     onEvidence,
     merchantMade: async (trx, merchantId) => {
       await unpark(trx, [`merchant:${merchantId}`]);
     },
-    promoterChanged: async (trx, promoterId, now) => {
-      await unpark(trx, [`promoter:${promoterId}`]);
-      await markNamedDue(trx, promoterId, now);
+    promotersChanged: async (trx, promoterIds, now) => {
+      await unpark(
+        trx,
+        promoterIds.map((promoterId) => `promoter:${promoterId}`),
+      );
+      await markNamedDue(trx, promoterIds, now);
     },
     nudge: queue.nudge,
   };
@@ -143,7 +117,7 @@ function servePromotion(app: App, { ground, queue, onSpoolDepth }: AppDeps): voi
   linkRoutes(app, deps);
   clickRoutes(app, deps);
   identityRoutes(app, deps);
-  redirectRoutes(app, { ...deps, onLost: (error) => log.error({ err: error }, 'a click was made durable nowhere; its token stands') });
+  redirectRoutes(app, { ...deps, onLost: clickPath.onLost });
 }
 
 /** Sources and the one door, with the writer of deliveries. */

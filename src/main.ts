@@ -1,18 +1,20 @@
 // The program: one binary, several commands. The only place that names all adapters.
 import { parseArgs } from 'node:util';
 import type { Registry } from '@prometheus-io/client';
-import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
-import { buildApp } from './app.ts';
+import { buildApp, onEvidence } from './app.ts';
 import { openGround, type Ground } from './ground.ts';
 import { allGuards } from './guards/catalogue.ts';
 import { guardMetrics } from './guards/run.ts';
 import { readConfig, type Config } from './platform/config.ts';
 import { inTransaction } from './platform/database.ts';
 import { ensureAdminKey, makeKey } from './platform/keys-store.ts';
+import { endInGoodOrder } from './platform/ending.ts';
 import { buildLogger } from './platform/log.ts';
 import { buildRegistry } from './platform/metrics.ts';
+import { whenOrphaned } from './platform/parent.ts';
 import { openQueue } from './platform/queue.ts';
+import { openClickPath } from './promotion/click-path.ts';
 import { shopify } from './sources/shopify.ts';
 import type { Adapter } from './sources/source.ts';
 import { standardWebhooks } from './sources/standard-webhooks.ts';
@@ -81,20 +83,19 @@ async function serve(config: Config, log: Logger, roles: { api: boolean; worker:
   const close = async () => {
     for (const end of opened.toReversed()) await end();
   };
-  // Before anything is opened: a signal that comes early must find someone who closes what there is.
-  const grace = closeWithGrace({ delay: CLOSE_TIMEOUT_MS, logger: false }, async ({ err }) => {
-    if (err) log.fatal({ err }, 'the process ends on an error that nobody caught');
-    await close();
-  });
-  try {
-    const ground = await openGround(config, log);
+  const opening = openGround(config, log).then((ground) => {
     opened.push(() => ground.close());
-    await open(ground, roles, opened);
+    return open(ground, roles, opened);
+  });
+  // A signal that comes while something is being opened waits until there is something to close.
+  endInGoodOrder({ close: () => opening.then(close, close), log, timeoutMs: CLOSE_TIMEOUT_MS });
+  if (config.startedByNpm) whenOrphaned(() => process.kill(process.pid, 'SIGTERM'));
+  try {
+    await opening;
   } catch (error) {
     log.fatal({ err: error }, 'could not start');
     await close();
-    grace.uninstall();
-    process.exitCode = 1;
+    process.exit(1);
   }
 }
 
@@ -106,18 +107,18 @@ async function open(ground: Ground, roles: { api: boolean; worker: boolean }, op
   const registry: Registry = buildRegistry();
   const queue = openQueue({ redisUrl: config.redisUrl, connectionString, log });
   opened.push(() => queue.close());
-  let spooled = 0;
-  const guards = allGuards({ levelsMax: config.referralLevelsMax, spooled: () => spooled });
+  const clickPath = roles.api
+    ? openClickPath({ connectionString, db, dataDir: config.dataDir, registry, log, onEvidence, nudge: queue.nudge })
+    : null;
+  if (clickPath !== null) opened.push(() => clickPath.close());
+  const guards = allGuards({ levelsMax: config.referralLevelsMax, spooled: clickPath?.spooled ?? (() => 0) });
 
   if (roles.worker) {
     const worker: Worker = startWorker({ ground, queue, adapters: ADAPTERS, guards, metrics: guardMetrics(registry) });
     opened.push(() => worker.close());
   }
-  if (roles.api) {
-    const onSpoolDepth = (files: number) => {
-      spooled = files;
-    };
-    const app = await buildApp({ ground, queue, adapters: ADAPTERS, guards, registry, onSpoolDepth });
+  if (clickPath !== null) {
+    const app = await buildApp({ ground, queue, adapters: ADAPTERS, guards, registry, clickPath });
     opened.push(() => app.close());
     await app.listen({ port: config.port, host: config.host });
     log.info({ url: `http://${config.host}:${config.port}`, public_url: config.publicUrl }, 'fenyong serves');

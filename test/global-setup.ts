@@ -1,15 +1,12 @@
 // One PostgreSQL for the whole run, and in it a migrated template of which every test file gets a copy.
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 
 import { startEmbedded } from '../src/platform/embedded.ts';
 import { buildLogger } from '../src/platform/log.ts';
 import { migrate, migrateQueue } from '../src/platform/migrate.ts';
+import { temporaryFolder } from './leftovers.ts';
 
 const TEMPLATE = 'template_fenyong';
 
@@ -22,11 +19,11 @@ declare module 'vitest' {
 
 /** Runs before all tests. What it gives back runs after them. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-test-'));
-  const embedded = await startEmbedded({ dataDir, log: buildLogger('warn') });
+  const folder = await temporaryFolder('test');
+  const embedded = await startEmbedded({ dataDir: folder.path, log: buildLogger('warn') });
   const teardown = async (): Promise<void> => {
     await embedded.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    await folder.remove();
   };
   try {
     project.provide('templateUrl', await makeTemplate(embedded.connectionString));

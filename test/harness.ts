@@ -1,8 +1,7 @@
 // The ground of tests: a real database of one's own, a real Redis where there is one, a port that is free.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 
 import { Redis } from 'ioredis';
 import type { Kysely } from 'kysely';
@@ -10,11 +9,15 @@ import { Client } from 'pg';
 import { inject } from 'vitest';
 
 import { openDatabase } from '../src/platform/database.ts';
-import { freePort } from '../src/platform/embedded-postmaster.ts';
+import { freePort as portOfLoopback } from '../src/platform/embedded-postmaster.ts';
 import { buildLogger } from '../src/platform/log.ts';
 import type { DB } from '../src/platform/tables.ts';
+import { mortalServer } from './leftovers.ts';
 
-export { freePort };
+/** A port on which nobody listens at this moment. */
+export function freePort(): Promise<number> {
+  return portOfLoopback();
+}
 
 /** For what tests start themselves: only what must not happen is told. */
 export const testLog = buildLogger('error');
@@ -76,24 +79,12 @@ export async function redisForTests(): Promise<TestRedis> {
   return startRedis(await freePort());
 }
 
-/** A Redis server on that port, so that a test can end it and start it again. */
+/** A Redis server on that port; `close` kills it, so that a test can do without it for a while. */
 export async function startRedis(port: number): Promise<{ url: string; close: () => Promise<void> }> {
-  const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
-    stdio: 'ignore',
-  });
-  const kill = (): void => void server.kill('SIGKILL');
-  process.once('exit', kill);
-  const ended = once(server, 'exit');
   const url = `redis://127.0.0.1:${port}`;
+  const server = mortalServer(['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']);
   await answers(url);
-  return {
-    url,
-    async close() {
-      process.off('exit', kill);
-      kill();
-      await ended;
-    },
-  };
+  return { url, close: server.kill };
 }
 
 async function answers(url: string): Promise<void> {

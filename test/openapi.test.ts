@@ -1,9 +1,11 @@
+// The OpenAPI document is a golden file: what the routes say is what is kept, and a change of it is seen in review.
+
 import { readFile, writeFile } from 'node:fs/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openApiDocument } from '../src/platform/openapi.ts';
-import { openService, type Service } from './service.ts';
+import { openService, type Service } from './running.ts';
 
 const GOLDEN = new URL('../openapi/openapi.json', import.meta.url);
 

@@ -1,3 +1,5 @@
+// The quick start of the README is run as it is written.
+
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { buildApp } from '../src/app.ts';
+import { buildApp, onEvidence } from '../src/app.ts';
 import type { Ground } from '../src/ground.ts';
 import { allGuards } from '../src/guards/catalogue.ts';
 import { guardMetrics } from '../src/guards/run.ts';
@@ -17,6 +17,7 @@ import { buildRegistry } from '../src/platform/metrics.ts';
 import { migrateQueue } from '../src/platform/migrate.ts';
 import { openQueue } from '../src/platform/queue.ts';
 import { masterKeys } from '../src/platform/secrets.ts';
+import { openClickPath } from '../src/promotion/click-path.ts';
 import { startWorker } from '../src/worker.ts';
 import { testDatabase, testLog, type TestDatabase } from './harness.ts';
 
@@ -54,8 +55,9 @@ export async function openService({ works, listens }: { works: boolean; listens:
   await ensureAdminKey(db, { adminKey: ADMIN_KEY });
   const registry = buildRegistry();
   const queue = openQueue({ redisUrl: null, connectionString, log: testLog });
-  const guards = allGuards({ levelsMax: ground.config.referralLevelsMax, spooled: () => 0 });
-  const app = await buildApp({ ground, queue, adapters: ADAPTERS, guards, registry, onSpoolDepth: () => undefined });
+  const clickPath = openClickPath({ connectionString, db, dataDir, registry, log: testLog, onEvidence, nudge: queue.nudge });
+  const guards = allGuards({ levelsMax: ground.config.referralLevelsMax, spooled: clickPath.spooled });
+  const app = await buildApp({ ground, queue, adapters: ADAPTERS, guards, registry, clickPath });
   const worker = works ? startWorker({ ground, queue, adapters: ADAPTERS, guards, metrics: guardMetrics(registry) }) : null;
   const url = listens ? await app.listen({ port: 0, host: '127.0.0.1' }) : '';
   await app.ready();
@@ -66,6 +68,7 @@ export async function openService({ works, listens }: { works: boolean; listens:
     async close() {
       await app.close();
       await worker?.close();
+      await clickPath.close();
       await queue.close();
       await database.close();
       await rm(dataDir, { recursive: true, force: true });

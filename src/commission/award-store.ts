@@ -3,7 +3,8 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { MergedOrder } from '../core/merge.ts';
 import type { Role } from '../core/split.ts';
 import type { DB } from '../platform/tables.ts';
-import type { LineDecisionKind, Pin } from './decide.ts';
+import type { LineDecisionKind } from './decide.ts';
+import type { Pin } from './pin.ts';
 
 export interface DueOrder {
   orderKey: bigint;

@@ -2,6 +2,7 @@
 import { sql, type Transaction } from 'kysely';
 import type { DB } from '../platform/tables.ts';
 import type { NewDecision, NewHead } from './award-store.ts';
+import { ordersOfBuyers } from './buyer-store.ts';
 
 /** Adds the decisions of the batch's new revisions; the key (order, revision, line) refuses a second award of the same revision. */
 export async function writeDecisions(trx: Transaction<DB>, decisions: readonly NewDecision[]): Promise<void> {
@@ -21,6 +22,9 @@ export async function writeDecisions(trx: Transaction<DB>, decisions: readonly N
       ${column((one) => one.explanation)}::json[])`.execute(trx);
 }
 
+// As text, because pg writes an array of Dates far more slowly.
+const toText = (time: Date | null) => time?.toISOString() ?? null;
+
 /** Sets the heads of the batch's awards. */
 export async function writeHeads(trx: Transaction<DB>, heads: readonly NewHead[], now: Date): Promise<void> {
   if (heads.length === 0) return;
@@ -33,11 +37,11 @@ export async function writeHeads(trx: Transaction<DB>, heads: readonly NewHead[]
     from unnest(
       ${column((one) => String(one.orderKey))}::bigint[], ${column((one) => one.merchantId)}::text[], ${column((one) => one.revision)}::int[],
       ${column((one) => one.state)}::text[], ${column((one) => one.decisions.join(','))}::text[], ${column((one) => one.currency)}::text[],
-      ${column((one) => one.attributionAt)}::timestamptz[], ${column((one) => one.holdDays)}::int[],
-      ${column((one) => one.completedAt)}::timestamptz[], ${column((one) => one.releasesAt)}::timestamptz[],
-      ${column((one) => one.releasedAt)}::timestamptz[], ${column((one) => one.recheckAt)}::timestamptz[],
+      ${column((one) => toText(one.attributionAt))}::timestamptz[], ${column((one) => one.holdDays)}::int[],
+      ${column((one) => toText(one.completedAt))}::timestamptz[], ${column((one) => toText(one.releasesAt))}::timestamptz[],
+      ${column((one) => toText(one.releasedAt))}::timestamptz[], ${column((one) => toText(one.recheckAt))}::timestamptz[],
       ${column((one) => one.lockPromoterId)}::text[], ${column((one) => one.lockLinkCode)}::text[],
-      ${column((one) => one.lockClickedAt)}::timestamptz[]
+      ${column((one) => toText(one.lockClickedAt))}::timestamptz[]
     ) as head (order_key, merchant_id, revision, state, decisions, currency, attribution_at, hold_days, completed_at, releases_at,
       released_at, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at)
     on conflict (order_key) do update set revision = excluded.revision, state = excluded.state, decisions = excluded.decisions,
@@ -47,25 +51,30 @@ export async function writeHeads(trx: Transaction<DB>, heads: readonly NewHead[]
       lock_clicked_at = excluded.lock_clicked_at, awarded_at = excluded.awarded_at`.execute(trx);
 }
 
+/** An order whose lock has changed, the earliest time from which it locks or locked, and all identities of its buyer. */
+export interface Relocked {
+  orderKey: bigint;
+  since: Date;
+  identities: ReadonlySet<string>;
+}
+
 /**
- * Marks the later orders of the same buyers due, where an order's lock has changed: those that are unattributed or that a lock won.
- * A later order never changes an earlier one's lock, so this ends.
+ * Marks the later orders of the same buyers due, where an order's lock has changed, as long as their winners may change: a lock is evidence
+ * among the rest. A later order never changes an earlier one's lock, so this ends. An order without an award may be in another worker's
+ * hands, who has not seen this lock; marking it waits for that worker.
  */
-export async function markLockedDue(trx: Transaction<DB>, orderKeys: readonly bigint[], now: Date): Promise<void> {
-  if (orderKeys.length === 0) return;
+export async function markLockedDue(trx: Transaction<DB>, relocked: readonly Relocked[], now: Date): Promise<void> {
+  const asked = relocked.flatMap((one) => [...one.identities].map((identity) => ({ ...one, identity })));
+  if (asked.length === 0) return;
   await sql`
     insert into award_due (order_key, due_at)
     select distinct later.order_key, ${now}::timestamptz
-    from award locking
-    join order_identity own on own.order_key = locking.order_key
-    left join buyer_identity one on one.identity = own.identity
-    left join buyer_identity other on other.buyer = one.buyer
-    join order_identity same on same.identity = coalesce(other.identity, own.identity) and same.order_key <> locking.order_key
-    join award later on later.order_key = same.order_key
-    where locking.order_key = any(${orderKeys.map(String)}::bigint[])
-      and (later.attribution_at, later.order_key) > (locking.attribution_at, locking.order_key) and later.released_at is null
-      and ('unattributed' = any(later.decisions) or exists (
-        select from decision where decision.order_key = later.order_key and decision.revision = later.revision and decision.evidence = 'lock'))
+    from unnest(${asked.map((one) => String(one.orderKey))}::bigint[], ${asked.map((one) => one.since.toISOString())}::timestamptz[],
+      ${asked.map((one) => one.identity)}::uuid[]) as locking (order_key, since, identity)
+    join ${ordersOfBuyers('same')} on same.identity = locking.identity
+    join orders later on later.order_key = same.order_key
+    left join award on award.order_key = later.order_key
+    where (later.attribution_at, later.order_key) > (locking.since, locking.order_key) and award.released_at is null
     order by later.order_key
     on conflict (order_key) do nothing`.execute(trx);
 }

@@ -4,8 +4,21 @@ import type { DB } from '../platform/tables.ts';
 import type { BuyerClick, BuyerLock } from './evidence.ts';
 
 // The latest clicks and locks of one identity that are looked at; more of them is no buyer.
-const CLICKS_MAX = 500;
+const CLICKS_MAX = 200;
 const LOCKS_MAX = 20;
+
+/**
+ * Which orders are an identity's, in the place of a table: those whose reports state it, and the parts of a split order that does, since
+ * parts earn with the evidence of the whole.
+ */
+export const ordersOfBuyers = (alias: string) => sql`(
+  select identity, order_key from order_identity
+  union all
+  select identity, part.order_key from order_identity
+  join orders whole on whole.order_key = order_identity.order_key
+  join orders part on part.merchant_id = whole.merchant_id and part.source_id = whole.source_id
+    and part.parent_order_id = whole.order_id and part.parent_kind = 'split'
+) as ${sql.ref(alias)}`;
 
 /** Which buyer an order's evidence is looked for, and between which times (epoch milliseconds). */
 export interface BuyerQuestion {
@@ -40,30 +53,40 @@ export async function readClicks(db: Kysely<DB>, questions: readonly BuyerQuesti
       select click_id from touch where touch.identity = asked.identity and clicked_at between asked.after and asked.until
       order by clicked_at desc limit ${CLICKS_MAX}
     ) as touched
-    join click using (click_id)`.execute(db);
+    join click using (click_id) order by clicked_at, click_id`.execute(db);
   return grouped(rows, (row) => ({ clickId: row.click_id, linkCode: row.link_code, clickedAt: row.clicked_at.getTime(), bot: row.bot }));
 }
 
 /** The locks of earlier orders; `until` is the order's own attribution time, and an order paid at that very moment comes before it by its key. */
 export async function readLocks(db: Kysely<DB>, questions: readonly BuyerQuestion[]): Promise<Map<bigint, BuyerLock[]>> {
   const asked = questions.flatMap(perIdentity);
-  const { rows } = await sql<{ order_key: bigint; order_id: string; promoter_id: string; link_code: string | null; attribution_at: Date }>`
-    select distinct asked.order_key, locking.order_id, locking.promoter_id, locking.link_code, locking.attribution_at
+  const { rows } = await sql<LockRow>`
+    select distinct asked.order_key, locking.*
     from ${unnest(asked)} as asked (order_key, identity, after, until),
     lateral (
-      select orders.order_id, lock_promoter_id as promoter_id, lock_link_code as link_code, award.attribution_at
-      from order_identity join award using (order_key) join orders using (order_key)
-      where order_identity.identity = asked.identity and lock_promoter_id is not null
+      select orders.order_id, orders.order_key as locking_key, lock_promoter_id, lock_link_code, lock_clicked_at, award.attribution_at
+      from ${ordersOfBuyers('own')} join award using (order_key) join orders using (order_key)
+      where own.identity = asked.identity and lock_promoter_id is not null
         and award.attribution_at between asked.after and asked.until
         and (award.attribution_at, order_key) < (asked.until, asked.order_key)
-      order by award.attribution_at desc limit ${LOCKS_MAX}
-    ) as locking`.execute(db);
+      order by award.attribution_at desc, order_key desc limit ${LOCKS_MAX}
+    ) as locking order by attribution_at, locking_key`.execute(db);
   return grouped(rows, (row) => ({
     orderId: row.order_id,
-    promoterId: row.promoter_id,
-    linkCode: row.link_code,
+    promoterId: row.lock_promoter_id,
+    linkCode: row.lock_link_code,
     attributedAt: row.attribution_at.getTime(),
+    chainAt: row.lock_clicked_at.getTime(),
   }));
+}
+
+interface LockRow {
+  order_key: bigint;
+  order_id: string;
+  lock_promoter_id: string;
+  lock_link_code: string | null;
+  lock_clicked_at: Date;
+  attribution_at: Date;
 }
 
 function perIdentity({ orderKey, identities, from, until }: BuyerQuestion): Asked[] {
@@ -72,8 +95,11 @@ function perIdentity({ orderKey, identities, from, until }: BuyerQuestion): Aske
 
 function unnest(asked: readonly Asked[]) {
   return sql`unnest(${asked.map((one) => String(one.orderKey))}::bigint[], ${asked.map((one) => one.identity)}::uuid[],
-    ${asked.map((one) => new Date(one.from))}::timestamptz[], ${asked.map((one) => new Date(one.until))}::timestamptz[])`;
+    ${asked.map((one) => toText(one.from))}::timestamptz[], ${asked.map((one) => toText(one.until))}::timestamptz[])`;
 }
+
+// As text, because pg writes an array of Dates far more slowly.
+const toText = (at: number) => new Date(at).toISOString();
 
 function grouped<Row extends { order_key: bigint }, Item>(rows: readonly Row[], read: (row: Row) => Item): Map<bigint, Item[]> {
   const byOrder = new Map<bigint, Item[]>();

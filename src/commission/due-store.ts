@@ -1,6 +1,7 @@
 // The award's queue: which orders' books may differ from what they should be. A row is the truth, a nudge only says that there is one.
 import { sql, type Transaction } from 'kysely';
 import type { DB } from '../platform/tables.ts';
+import { ordersOfBuyers } from './buyer-store.ts';
 
 /** Marks orders due for the award at `now`; marking twice is marking once. Rows are taken in key order, so that two markers never wait crosswise. */
 export async function markDue(trx: Transaction<DB>, orderKeys: readonly bigint[], now: Date): Promise<void> {
@@ -25,44 +26,55 @@ export async function markDueByIdentities(trx: Transaction<DB>, identities: read
     )
     insert into award_due (order_key, due_at)
     select distinct order_key, ${now}::timestamptz
-    from known join order_identity using (identity) left join award using (order_key)
+    from known join ${ordersOfBuyers('own')} using (identity) left join award using (order_key)
     where award.released_at is null
     order by order_key
     on conflict (order_key) do update set due_at = least(award_due.due_at, excluded.due_at), attempts = 0, error = null`.execute(trx);
 }
 
-/** Marks the unattributed orders and those without a rule, of one merchant or of all: what they lacked may be there now. */
-export async function markUndecidedDue(trx: Transaction<DB>, merchantId: string | null, now: Date): Promise<void> {
+/** Marks the orders that found no rule, of one merchant or of all, and were paid at or after `from`: there may be one now. */
+export async function markUnruledDue(trx: Transaction<DB>, merchantId: string | null, from: Date, now: Date): Promise<void> {
   await sql`
     insert into award_due (order_key, due_at)
     select order_key, ${now}::timestamptz from award
-    where decisions && array['unattributed', 'no_rule'] ${merchantId === null ? sql`` : sql`and merchant_id = ${merchantId}`}
+    where decisions && array['unattributed', 'no_rule'] and 'no_rule' = any(decisions) and attribution_at >= ${from}
+      ${merchantId === null ? sql`` : sql`and merchant_id = ${merchantId}`}
     order by order_key
     on conflict (order_key) do nothing`.execute(trx);
 }
 
 /**
- * Marks the unattributed orders that a statement about a promoter may decide otherwise: their evidence names the promoter, who may have
- * been unknown or suspended, or a coupon that nobody held.
+ * Marks the unattributed orders that statements about promoters may decide otherwise, until their cutoff: their evidence names one of them,
+ * who may have been unknown or suspended, or a coupon that nobody held and that is theirs now.
  */
-export async function markNamedDue(trx: Transaction<DB>, promoterId: string, now: Date): Promise<void> {
+export async function markNamedDue(trx: Transaction<DB>, promoterIds: readonly string[], now: Date): Promise<void> {
+  if (promoterIds.length === 0) return;
   await sql`
+    with held as materialized (select distinct merchant_id, code from coupon_version where promoter_id = any(${promoterIds}::text[]))
     insert into award_due (order_key, due_at)
-    select distinct order_key, ${now}::timestamptz from award join decision using (order_key, revision)
-    where decisions && array['unattributed', 'no_rule'] and 'unattributed' = any(decisions) and decision.decision = 'unattributed'
-      and (strpos(explanation::text, ${JSON.stringify(promoterId)}) > 0 or strpos(explanation::text, '"unknown_coupon"') > 0)
+    select distinct order_key, ${now}::timestamptz
+    from award join decision using (order_key, revision), json_array_elements(explanation -> 'evidence') as told
+    where recheck_at is not null and decision.decision = 'unattributed'
+      and (told ->> 'promoter_id' = any(${promoterIds}::text[])
+        or (told ->> 'reason' = 'unknown_promoter' and told ->> 'reference' = any(${promoterIds}::text[]))
+        or (told ->> 'reason' = 'unknown_coupon' and (award.merchant_id, upper(told ->> 'reference')) in (select merchant_id, code from held)))
     order by order_key
     on conflict (order_key) do nothing`.execute(trx);
 }
 
-/** Marks what time has made due: holds that have ended and unattributed orders to be looked at again. At most `limit` of each. */
+const IS_NOT_DUE = sql`not exists (select from award_due where award_due.order_key = award.order_key)`;
+
+/**
+ * Marks what time has made due: holds that have ended and unattributed orders to be looked at again. At most `limit` of each, and none that
+ * waits already, so that orders which cannot be awarded do not keep back those behind them.
+ */
 export async function markMaturedDue(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
   const marked = await sql`
     insert into award_due (order_key, due_at)
     select order_key, ${now}::timestamptz from (
-      (select order_key from award where releases_at <= ${now} order by releases_at limit ${limit})
+      (select order_key from award where releases_at <= ${now} and ${IS_NOT_DUE} order by releases_at limit ${limit})
       union
-      (select order_key from award where recheck_at <= ${now} order by recheck_at limit ${limit})
+      (select order_key from award where recheck_at <= ${now} and ${IS_NOT_DUE} order by recheck_at limit ${limit})
     ) as matured order by order_key
     on conflict (order_key) do nothing`.execute(trx);
   return Number(marked.numAffectedRows ?? 0n);

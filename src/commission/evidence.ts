@@ -6,7 +6,7 @@ import { identityHash } from '../promotion/identity.ts';
 import { readClickToken } from '../promotion/token.ts';
 import { couponKey, inForce, isContentLink, isPresent, type Facts, type LinkFacts } from './facts.ts';
 
-/** A click of the buyer, found by one of the buyer's identities. */
+/** A click of the buyer, found by one of the buyer's identities or proven by a token. */
 export interface BuyerClick {
   clickId: string;
   linkCode: string;
@@ -20,6 +20,8 @@ export interface BuyerLock {
   promoterId: string;
   linkCode: string | null;
   attributedAt: number;
+  /** As of when the chain above that promoter was read. */
+  chainAt: number;
 }
 
 /** What the order itself and its buyer's past hold; of a split child also the parent's. */
@@ -33,6 +35,8 @@ export interface Told {
   clicks: readonly BuyerClick[];
   locks: readonly BuyerLock[];
   identities: ReadonlySet<string>;
+  /** Whether a token is told in place of its click, which it is wherever tokens count. */
+  countsTokens: boolean;
   /** Whether a purchase of the promoter's own is to be told apart: it is looked for only where the policy refuses it. */
   refusesSelf: boolean;
 }
@@ -48,38 +52,16 @@ export function gatherEvidence(told: Told, facts: Facts, identityKey: KeyObject)
   const evidence: Evidence[] = [];
   const byToken = new Set<string>();
   for (const { value, read } of told.tokens) {
-    if (read === null) {
-      evidence.push(unreadable('click_token', value.slice(0, 24), told.attributionAt, 'unreadable_token'));
-      continue;
-    }
-    if (byToken.has(read.clickId)) continue;
-    byToken.add(read.clickId);
-    evidence.push(
-      ofLink(
-        'click_token',
-        { reference: read.clickId, clickId: read.clickId, at: read.clickedAt, bot: read.bot },
-        read.linkCode,
-        told,
-        facts,
-      ),
-    );
+    if (read === null) evidence.push(unreadable('click_token', value.slice(0, 24), told.attributionAt, 'unreadable_token'));
+    else if (!byToken.has(read.clickId)) evidence.push(ofClick('click_token', read, told, facts));
+    if (read !== null && told.countsTokens) byToken.add(read.clickId);
   }
-  for (const code of told.linkCodes)
-    evidence.push(ofLink('link_code', { reference: code.value, at: code.toldAt }, code.value, told, facts));
+  for (const { value, toldAt } of told.linkCodes) {
+    evidence.push(ofLink('link_code', { reference: value, at: toldAt, chainAt: told.attributionAt }, value, told, facts));
+  }
   for (const code of told.couponCodes) evidence.push(ofCoupon(code, told, facts));
-  for (const named of told.promoterIds) evidence.push(ofPromoter('platform', named.value, named.value, named.toldAt, told, facts));
-  for (const click of told.clicks) {
-    if (byToken.has(click.clickId)) continue;
-    evidence.push(
-      ofLink(
-        'click',
-        { reference: click.clickId, clickId: click.clickId, at: click.clickedAt, bot: click.bot },
-        click.linkCode,
-        told,
-        facts,
-      ),
-    );
-  }
+  for (const { value, toldAt } of told.promoterIds) evidence.push(ofPromoter('platform', value, value, toldAt, told, facts));
+  for (const click of told.clicks) if (!byToken.has(click.clickId)) evidence.push(ofClick('click', click, told, facts));
   for (const lock of told.locks) evidence.push(ofLock(lock, told, facts));
   if (told.refusesSelf) for (const one of evidence) one.selfPurchase = isSelf(one.promoterId, told, identityKey);
   return evidence;
@@ -101,10 +83,10 @@ const NOTHING_KNOWN = {
 } as const;
 
 function unreadable(kind: EvidenceKind, reference: string, at: number, fault: EvidenceFault): Evidence {
-  return { ...NOTHING_KNOWN, kind, reference, at, fault };
+  return { ...NOTHING_KNOWN, kind, reference, at, chainAt: at, fault };
 }
 
-type Seen = Pick<Evidence, 'reference' | 'at'> & Partial<Pick<Evidence, 'clickId' | 'bot'>>;
+type Seen = Pick<Evidence, 'reference' | 'at' | 'chainAt'> & Partial<Pick<Evidence, 'clickId' | 'bot'>>;
 
 function ofLink(kind: EvidenceKind, seen: Seen, linkCode: string, told: Told, facts: Facts): Evidence {
   const link = facts.links.get(linkCode);
@@ -120,6 +102,10 @@ function ofLink(kind: EvidenceKind, seen: Seen, linkCode: string, told: Told, fa
   };
 }
 
+function ofClick(kind: 'click_token' | 'click', { clickId, linkCode, clickedAt, bot }: BuyerClick, told: Told, facts: Facts): Evidence {
+  return ofLink(kind, { reference: clickId, clickId, at: clickedAt, chainAt: clickedAt, bot }, linkCode, told, facts);
+}
+
 function knownOf(link: LinkFacts) {
   const { promoterId, productId, scene, talentId, campaignId, expiresAt } = link;
   return { linkCode: link.code, promoterId, productId, scene, talentId, campaignId, expiresAt, content: isContentLink(link) };
@@ -133,12 +119,16 @@ function ofCoupon(code: ToldEvidence, told: Told, facts: Facts): Evidence {
 
 function ofPromoter(kind: EvidenceKind, reference: string, promoterId: string, at: number, told: Told, facts: Facts): Evidence {
   if (!facts.promoters.has(promoterId)) return unreadable(kind, reference, at, 'unknown_promoter');
-  return { ...NOTHING_KNOWN, kind, reference, at, promoterId, suspended: !isPresent(facts, promoterId, told.attributionAt), fault: null };
+  const suspended = !isPresent(facts, promoterId, told.attributionAt);
+  return { ...NOTHING_KNOWN, kind, reference, at, chainAt: told.attributionAt, promoterId, suspended, fault: null };
 }
 
 /** A lock keeps the link that won the locking order, for its chain and campaign, but not its product or expiry. */
 function ofLock(lock: BuyerLock, told: Told, facts: Facts): Evidence {
-  const evidence = ofPromoter('lock', lock.orderId, lock.promoterId, lock.attributedAt, told, facts);
+  const evidence = {
+    ...ofPromoter('lock', lock.orderId, lock.promoterId, lock.attributedAt, told, facts),
+    chainAt: lock.chainAt,
+  };
   const link = lock.linkCode === null ? undefined : facts.links.get(lock.linkCode);
   return link === undefined ? evidence : { ...evidence, linkCode: link.code, talentId: link.talentId, campaignId: link.campaignId };
 }

@@ -2,7 +2,8 @@
 import type { Judged } from '../core/attribution.ts';
 import type { RuleOutcome } from '../core/rule.ts';
 import type { LineSplit } from '../core/split.ts';
-import type { Choice, PinnedWinner } from './decide.ts';
+import type { Choice } from './decide.ts';
+import type { PinnedWinner } from './pin.ts';
 
 /** A rule that matched the line, and why it won or lost; part of the stored explanation. */
 export interface ExplainedRule {
@@ -59,6 +60,7 @@ function explainWinner(winner: PinnedWinner) {
     promoter_id: winner.promoter_id,
     weight_ppm: winner.weight_ppm,
     chain: winner.chain,
+    chain_at: winner.chain_at,
     agency_id: winner.agency_id,
     talent_id: winner.talent_id,
     talent_agency_id: winner.talent_agency_id,

@@ -2,13 +2,14 @@
 import type { KeyObject } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { viewOrder, type Order } from '../core/order.ts';
+import type { Policy } from '../core/policy.ts';
 import type { DB } from '../platform/tables.ts';
 import { parentKey, readParents, type DueOrder } from './award-store.ts';
 import { readBuyers, readClicks, readLocks, type BuyerQuestion } from './buyer-store.ts';
 import { readTokens, type Told } from './evidence.ts';
-import { inForce, type Facts, type LinkFacts } from './facts.ts';
+import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
-import type { RuleShelf } from './rule-shelf.ts';
+import type { Rules } from './rule-shelf.ts';
 
 const DAY_MS = 86_400_000;
 // Evidence that is too old or too late loses with its reason; this far beyond the window it is still looked at.
@@ -25,18 +26,22 @@ export interface Case {
 export interface GatheringDeps {
   tokenKeys: KeyObject[];
   levelsMax: number;
-  shelf: RuleShelf;
 }
 
 /** Reads the facts for a batch of orders and what each of them tells. Reads only; nothing is decided here. */
-export async function gatherCases(db: Kysely<DB>, due: readonly DueOrder[], deps: GatheringDeps): Promise<{ cases: Case[]; facts: Facts }> {
+export async function gatherCases(
+  db: Kysely<DB>,
+  due: readonly DueOrder[],
+  rules: Rules,
+  deps: GatheringDeps,
+): Promise<{ cases: Case[]; facts: Facts }> {
   const parents = await readParents(
     db,
     due.flatMap((one) => (one.parentKind === 'split' ? [{ ...one, parentOrderId: one.parentOrderId! }] : [])),
   );
   const voices = due.map((one) => {
     const parent = parents.get(parentKey(one.merchantId, one.sourceId, one.parentOrderId ?? ''));
-    return parent === undefined ? [viewOrder(one.merged)] : [viewOrder(one.merged), viewOrder(parent)];
+    return parent === undefined ? [viewOrder(one.merged)] : withParent(viewOrder(one.merged), viewOrder(parent));
   });
   const facts: Facts = {
     merchants: await readMerchants(db, [...new Set(due.map((one) => one.merchantId))]),
@@ -47,7 +52,7 @@ export async function gatherCases(db: Kysely<DB>, due: readonly DueOrder[], deps
     coupons: await loadCoupons(db, due, voices),
     promoters: new Map(),
     links: new Map(),
-    rules: deps.shelf.book,
+    rules: rules.book,
     levelsMax: deps.levelsMax,
   };
   const cases = due.map((one, index) => ({
@@ -57,8 +62,13 @@ export async function gatherCases(db: Kysely<DB>, due: readonly DueOrder[], deps
   }));
   await addBuyersPast(db, cases, facts);
   for (const link of await loadLinks(db, cases)) facts.links.set(link.code, link);
-  await loadPromoters(db, cases, facts, deps.shelf.named);
+  await loadPromoters(db, cases, facts, rules.named);
   return { cases, facts };
+}
+
+/** A part of a split order speaks with its parent's evidence too, of which talent and scene are single words. */
+function withParent(order: Order, parent: Order): Order[] {
+  return [{ ...order, talentId: order.talentId ?? parent.talentId, scene: order.scene ?? parent.scene }, parent];
 }
 
 function productsOf(merchantId: string, order: Order) {
@@ -76,6 +86,7 @@ type MutableTold = { -readonly [Key in keyof Told]: Told[Key] };
 
 function toldBy(merchantId: string, orders: readonly Order[], facts: Facts, tokenKeys: KeyObject[]): MutableTold {
   const attributionAt = orders[0]!.attributionAt ?? 0;
+  const policies = policiesOf(merchantId, facts);
   return {
     merchantId,
     attributionAt,
@@ -86,13 +97,22 @@ function toldBy(merchantId: string, orders: readonly Order[], facts: Facts, toke
     clicks: [],
     locks: [],
     identities: new Set(orders.flatMap((order) => order.identities)),
-    refusesSelf: inForce(facts.merchants.get(merchantId), attributionAt)?.policy.allow_self_purchase === false,
+    countsTokens: policies.every((policy) => policy.precedence.includes('click_token')),
+    refusesSelf: policies.some((policy) => !policy.allow_self_purchase),
   };
+}
+
+/** All policies that the merchant ever had: a decision may hold on to one that is not in force any more. */
+function policiesOf(merchantId: string, facts: Facts): Policy[] {
+  return facts.merchants.get(merchantId)?.map((terms) => terms.policy) ?? [];
 }
 
 function distinct<Item extends { value: string }>(items: readonly Item[]): Item[] {
   return [...new Map(items.toReversed().map((item) => [item.value, item])).values()].toReversed();
 }
+
+const clickDays = (policy: Policy) => Math.max(policy.product_click_days, policy.content_click_days);
+const lockDays = (policy: Policy) => policy.order_lock_days;
 
 async function addBuyersPast(db: Kysely<DB>, cases: readonly (Case & { told: MutableTold })[], facts: Facts): Promise<void> {
   const identified = cases.filter(({ told, order }) => told.identities.size > 0 && order.attributionAt !== null);
@@ -101,22 +121,15 @@ async function addBuyersPast(db: Kysely<DB>, cases: readonly (Case & { told: Mut
   for (const { told } of identified)
     told.identities = new Set([...told.identities].flatMap((identity) => groups.get(identity) ?? [identity]));
 
-  const ask = (windowMs: (one: Case) => number, aheadMs: number): BuyerQuestion[] =>
-    identified.map((one) => ({
-      orderKey: one.due.orderKey,
-      identities: [...one.told.identities],
-      from: one.told.attributionAt - windowMs(one) - LOOK_BACK_MS,
-      until: one.told.attributionAt + aheadMs,
+  const ask = (daysOf: (policy: Policy) => number, aheadMs: number): BuyerQuestion[] =>
+    identified.map(({ due: { orderKey }, told: { merchantId, attributionAt, identities } }) => ({
+      orderKey,
+      identities: [...identities],
+      from: attributionAt - Math.max(0, ...policiesOf(merchantId, facts).map(daysOf)) * DAY_MS - LOOK_BACK_MS,
+      until: attributionAt + aheadMs,
     }));
-  const policyOf = ({ told }: Case) => inForce(facts.merchants.get(told.merchantId), told.attributionAt)!.policy;
-  const clicks = await readClicks(
-    db,
-    ask((one) => Math.max(policyOf(one).product_click_days, policyOf(one).content_click_days) * DAY_MS, LOOK_AHEAD_MS),
-  );
-  const locks = await readLocks(
-    db,
-    ask((one) => policyOf(one).order_lock_days * DAY_MS, 0),
-  );
+  const clicks = await readClicks(db, ask(clickDays, LOOK_AHEAD_MS));
+  const locks = await readLocks(db, ask(lockDays, 0));
   for (const one of identified) {
     one.told.clicks = clicks.get(one.due.orderKey) ?? [];
     one.told.locks = locks.get(one.due.orderKey) ?? [];

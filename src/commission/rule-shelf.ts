@@ -4,31 +4,41 @@ import type { Plan, PlanNode, Scope } from '../core/plan.ts';
 import { ruleBook, type RuleBook, type RuleVersion } from '../core/rule.ts';
 import type { DB } from '../platform/tables.ts';
 
-export interface RuleShelf {
+/** All rules as one transaction saw them. */
+export interface Rules {
   revision: bigint;
   book: RuleBook;
-  versions: Map<string, RuleVersion>;
+  versions: ReadonlyMap<string, RuleVersion>;
   /** The promoters whom plans name themselves. */
-  named: string[];
+  named: readonly string[];
+}
+
+/** Where the rules stand that were read last. */
+export interface RuleShelf {
+  rules: Rules | null;
 }
 
 export function emptyShelf(): RuleShelf {
-  return { revision: -1n, book: ruleBook([]), versions: new Map(), named: [] };
+  return { rules: null };
 }
 
-/** Brings the shelf up to the rules that this transaction sees. */
-export async function refreshShelf(db: Kysely<DB>, shelf: RuleShelf): Promise<void> {
+/** The rules that this transaction sees. They are never changed, so that whoever has them may keep them while the shelf is filled anew. */
+export async function currentRules(db: Kysely<DB>, shelf: RuleShelf): Promise<Rules> {
   const { revision } = await db.selectFrom('rule_book').select('revision').executeTakeFirstOrThrow();
-  if (revision === shelf.revision) return;
+  if (shelf.rules?.revision === revision) return shelf.rules;
   const versions = await readRules(db);
-  shelf.book = ruleBook(versions);
-  shelf.versions = new Map(versions.map((rule) => [versionKey(rule.ruleId, rule.version), rule]));
-  shelf.named = [...new Set(versions.flatMap((rule) => namedAccounts(rule.plan.split)))];
-  shelf.revision = revision;
+  const rules = {
+    revision,
+    book: ruleBook(versions),
+    versions: new Map(versions.map((rule) => [versionKey(rule.ruleId, rule.version), rule])),
+    named: [...new Set(versions.flatMap((rule) => namedAccounts(rule.plan.split)))],
+  };
+  shelf.rules = rules;
+  return rules;
 }
 
-export function findRule(shelf: RuleShelf, ruleId: string, version: number): RuleVersion {
-  const rule = shelf.versions.get(versionKey(ruleId, version));
+export function findRule(rules: Rules, ruleId: string, version: number): RuleVersion {
+  const rule = rules.versions.get(versionKey(ruleId, version));
   if (rule === undefined) throw new Error(`rule ${ruleId} has no version ${version}`);
   return rule;
 }
@@ -39,7 +49,7 @@ const versionKey = (ruleId: string, version: number) => `${ruleId}/${version}`;
 export function namedAccounts(nodes: readonly PlanNode[]): string[] {
   return nodes.flatMap((node) => [
     ...(typeof node.to === 'object' ? [node.to.account.replace(/^promoter:/, '')] : []),
-    ...namedAccounts(node.pays ?? []),
+    ...namedAccounts(node.pays),
   ]);
 }
 
@@ -54,12 +64,12 @@ interface RuleRow {
   plan: Plan;
 }
 
-/** All versions of all rules; one that was ended is in force no longer than that. */
-export async function readRules(db: Kysely<DB>, ruleId: string | null = null): Promise<RuleVersion[]> {
+/** All versions of these rules, or of all; one that was ended is in force no longer than that. */
+export async function readRules(db: Kysely<DB>, ruleIds: readonly string[] | null = null): Promise<RuleVersion[]> {
   const { rows } = await sql<RuleRow>`
     select rule_id, version, name, scope, priority, effective_from, least(effective_to, ends_at) as effective_to, plan
     from rule_version left join rule_end using (rule_id)
-    ${ruleId === null ? sql`` : sql`where rule_id = ${ruleId}`} order by rule_id, version`.execute(db);
+    ${ruleIds === null ? sql`` : sql`where rule_id = any(${ruleIds}::text[])`} order by rule_id, version`.execute(db);
   return rows.map((row) => ({
     ruleId: row.rule_id,
     version: row.version,

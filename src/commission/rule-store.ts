@@ -37,16 +37,23 @@ export async function addVersion(trx: Transaction<DB>, rule: RuleVersion, now: D
 
 /** All versions of the rules that have one of the same scope and priority: a later version of theirs may have moved away. */
 async function readRivals(trx: Transaction<DB>, rule: RuleVersion): Promise<RuleVersion[]> {
-  const { rows } = await sql<{ rule_id: string }>`
-    select distinct rule_id from rule_version
-    where scope_key = ${scopeKey(rule.scope)} and priority = ${rule.priority} and rule_id <> ${rule.ruleId}`.execute(trx);
-  const rivals = await Promise.all(rows.map((row) => readRules(trx, row.rule_id)));
-  return rivals.flat();
+  const rivals = await trx
+    .selectFrom('rule_version')
+    .select('rule_id')
+    .distinct()
+    .where('scope_key', '=', scopeKey(rule.scope))
+    .where('priority', '=', rule.priority)
+    .where('rule_id', '<>', rule.ruleId)
+    .execute();
+  return readRules(
+    trx,
+    rivals.map((rival) => rival.rule_id),
+  );
 }
 
 /** Every version of one rule, the first one first. Throws `not_found`. */
 export async function findVersions(db: Kysely<DB>, ruleId: string): Promise<RuleVersion[]> {
-  const versions = await readRules(db, ruleId);
+  const versions = await readRules(db, [ruleId]);
   if (versions.length === 0) throw new DomainError('not_found', `There is no rule ${ruleId}.`);
   return versions;
 }
@@ -71,5 +78,9 @@ export async function listRules(db: Kysely<DB>, after: string | null, limit: num
     .orderBy('rule_id')
     .limit(limit)
     .execute();
-  return Promise.all(ids.map((row) => readRules(db, row.rule_id)));
+  const versions = await readRules(
+    db,
+    ids.map((row) => row.rule_id),
+  );
+  return ids.map((row) => versions.filter((version) => version.ruleId === row.rule_id));
 }

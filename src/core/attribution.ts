@@ -11,6 +11,8 @@ export interface Evidence {
   reference: string;
   /** When the buyer clicked, when an order was told of the code, when the locking order was paid. */
   at: number;
+  /** As of when the chain above the promoter is read: the click, of a lock the locking order's, and where nobody clicked the attribution time. */
+  chainAt: number;
   promoterId: string | null;
   linkCode: string | null;
   clickId: string | null;
@@ -28,12 +30,7 @@ export interface Evidence {
   fault: EvidenceFault | null;
 }
 
-export type EvidenceFault =
-  | 'unreadable_token'
-  | 'unknown_link'
-  | 'unknown_coupon'
-  | 'unknown_promoter'
-  | 'link_of_other_merchant';
+export type EvidenceFault = 'unreadable_token' | 'unknown_link' | 'unknown_coupon' | 'unknown_promoter' | 'link_of_other_merchant';
 
 export type LossReason =
   | EvidenceFault
@@ -49,7 +46,8 @@ export type LossReason =
   | 'other_product'
   | 'later_click_won'
   | 'earlier_click_won'
-  | 'later_order_locks';
+  | 'later_order_locks'
+  | 'too_late';
 
 export interface Judged {
   evidence: Evidence;
@@ -59,7 +57,8 @@ export interface Judged {
 
 export interface Credit {
   evidence: Evidence;
-  weightPpm: number;
+  /** Parts per million. */
+  weightPpm: bigint;
 }
 
 export interface Question {
@@ -72,14 +71,14 @@ export interface Question {
 }
 
 export interface Verdict {
-  /** Who is credited, earlier click first; weights sum to 1 000 000. Empty: unattributed. */
+  /** Who is credited, earlier click first, each promoter once; weights sum to 1 000 000. Empty: unattributed. */
   credits: Credit[];
   judged: Judged[];
 }
 
 const DAY_MS = 86_400_000;
 const WHOLE_PPM = 1_000_000n;
-// Weights of the time decay are integers before they are normalised; 2^-40 of a click still counts.
+// Weights of the time decay are integers before they are normalised: fine enough for parts per million.
 const DECAY_SCALE = 2 ** 50;
 
 /** Judges all evidence of one line: the strongest kind that has anything eligible wins, and within it the policy's model. */
@@ -97,7 +96,7 @@ export function attribute(all: readonly Evidence[], question: Question): Verdict
   const contenders = exactProductFirst(rivals, question).toSorted(byTime);
   const weights = weigh(contenders, kind, question);
   contenders.forEach((one, index) => {
-    if (weights[index]! > 0) one.won = true;
+    if (weights[index]! > 0n) one.won = true;
     else one.reason = lossReason(kind, question.policy);
   });
   return { credits: perPromoter(contenders, weights), judged };
@@ -124,7 +123,8 @@ function untimely(evidence: Evidence, policy: Policy, attributionAt: number): Lo
   if (evidence.expiresAt !== null && evidence.kind !== 'lock' && usedAt >= evidence.expiresAt) return 'link_expired';
   if (isClick && evidence.at > attributionAt + policy.clock_skew_seconds * 1000) return 'after_order';
   const days = windowDays(evidence, policy);
-  return days !== null && evidence.at < attributionAt - days * DAY_MS ? 'outside_window' : null;
+  // Two orders of one moment: a lock of no days holds not even then.
+  return days !== null && (days === 0 || evidence.at < attributionAt - days * DAY_MS) ? 'outside_window' : null;
 }
 
 /** The days before the attribution time in which this evidence counts; null where no window applies (codes on the order itself). */
@@ -144,28 +144,27 @@ function exactProductFirst(rivals: Judged[], { policy, productId }: Question): J
 
 function byTime(a: Judged, b: Judged): number {
   if (a.evidence.at !== b.evidence.at) return a.evidence.at - b.evidence.at;
-  return a.evidence.reference < b.evidence.reference ? -1 : 1;
+  return a.evidence.reference === b.evidence.reference ? 0 : a.evidence.reference < b.evidence.reference ? -1 : 1;
 }
 
 /** Weights in parts per million of contenders in time order. A lock is always the last order's, whatever the model. */
-function weigh(contenders: Judged[], kind: EvidenceKind, { policy, paidAt }: Question): number[] {
-  const count = contenders.length;
+function weigh(contenders: Judged[], kind: EvidenceKind, { policy, paidAt }: Question): bigint[] {
   const model = kind === 'lock' ? 'last_click' : policy.model;
-  const only = (winner: number) => contenders.map((_, index) => (index === winner ? 1_000_000 : 0));
-  if (model === 'last_click' || count === 1) return only(count - 1);
-  if (model === 'first_click') return only(0);
-  let weights: bigint[];
-  if (model === 'time_decay') weights = contenders.map((one) => decayWeight(paidAt - one.evidence.at, policy.time_decay_half_life_days));
-  else if (model === 'linear' || count === 2) weights = contenders.map(() => 1n);
-  else weights = contenders.map((_, index) => (index === 0 || index === count - 1 ? 2n * BigInt(count - 2) : 1n));
-  if (weights.every((weight) => weight === 0n)) weights = contenders.map(() => 1n);
-  return allocate(WHOLE_PPM, weights).map(Number);
+  const last = contenders.length - 1;
+  if (model === 'last_click') return contenders.map((_, index) => (index === last ? WHOLE_PPM : 0n));
+  if (model === 'first_click') return contenders.map((_, index) => (index === 0 ? WHOLE_PPM : 0n));
+  if (model === 'time_decay') return allocate(WHOLE_PPM, decayed(contenders, paidAt, policy.time_decay_half_life_days));
+  // 40 % for the first, 40 % for the last, and 20 % for all between them, where there are any.
+  const ofAnEnd = model === 'position_based' && last > 1 ? 2n * BigInt(last - 1) : 1n;
+  const parts = contenders.map((_, index) => (index === 0 || index === last ? ofAnEnd : 1n));
+  return allocate(WHOLE_PPM, parts);
 }
 
-/** 2^(−age / half-life), as an integer; a click told after the payment has no age. */
-function decayWeight(ageMs: number, halfLifeDays: number): bigint {
-  const halves = Math.max(0, ageMs) / (halfLifeDays * DAY_MS);
-  return BigInt(Math.round(DECAY_SCALE * 2 ** -halves));
+/** 2^(−age / half-life) as integers; a click after the payment has no age. Only ratios count, so ages are taken beyond the youngest's. */
+function decayed(contenders: readonly Judged[], paidAt: number, halfLifeDays: number): bigint[] {
+  const ages = contenders.map(({ evidence }) => Math.max(0, paidAt - evidence.at));
+  const youngest = Math.min(...ages);
+  return ages.map((age) => BigInt(Math.round(DECAY_SCALE * 2 ** (-(age - youngest) / (halfLifeDays * DAY_MS)))));
 }
 
 function lossReason(kind: EvidenceKind, policy: Policy): LossReason {
@@ -173,14 +172,15 @@ function lossReason(kind: EvidenceKind, policy: Policy): LossReason {
   return policy.model === 'first_click' ? 'earlier_click_won' : 'later_click_won';
 }
 
-/** A promoter with several winning clicks is one winner: the weights add up, and the latest click stands for them. */
-function perPromoter(contenders: Judged[], weights: number[]): Credit[] {
+/** A promoter with several winning clicks is one winner: the weights add up, and the latest click stands for them, in its place. */
+function perPromoter(contenders: Judged[], weights: bigint[]): Credit[] {
   const credits = new Map<string, Credit>();
   contenders.forEach(({ evidence }, index) => {
     const weightPpm = weights[index]!;
-    if (weightPpm === 0) return;
+    if (weightPpm === 0n) return;
     const earlier = credits.get(evidence.promoterId!);
-    credits.set(evidence.promoterId!, { evidence, weightPpm: weightPpm + (earlier?.weightPpm ?? 0) });
+    credits.delete(evidence.promoterId!);
+    credits.set(evidence.promoterId!, { evidence, weightPpm: weightPpm + (earlier?.weightPpm ?? 0n) });
   });
   return [...credits.values()];
 }

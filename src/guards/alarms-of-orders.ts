@@ -1,8 +1,9 @@
 // Alarms about orders and money that are as the world told them, and still want somebody to look.
 
-import { alarm, IN_RANGE, ORDER } from './guard.ts';
+import { alarm, inRange, ORDER } from './guard.ts';
 
 const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
+const IN_RANGE = inRange('orders', 'award', 'decision');
 
 const unattributedJump = alarm(
   'whole',
@@ -51,14 +52,14 @@ const overRefunds = alarm(
     select sum((refund -> 'amount' ->> 0)::numeric) as refunded from jsonb_array_elements(merged -> 'refunds') as refund
     where coalesce(refund -> 'status' ->> 0, 'succeeded') = 'succeeded'
   ) as refunds
-  where ${IN_RANGE} and refunded > coalesce(paid, 0) and attribution_at is not null`,
+  where ${inRange('orders')} and refunded > coalesce(paid, 0) and attribution_at is not null`,
 );
 
 const currencyConflicts = alarm(
   'orders',
   'currency_conflicts',
   'The reports of an order agree on its currency.',
-  `select order_key, ${ORDER}, merged -> 'currencies' as currencies from orders where ${IN_RANGE} and currency_conflict`,
+  `select order_key, ${ORDER}, merged -> 'currencies' as currencies from orders where ${inRange('orders')} and currency_conflict`,
 );
 
 /** Since when a balance has been below zero: since the first transfer after which it never came back. */

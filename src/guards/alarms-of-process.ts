@@ -30,14 +30,14 @@ const clocksAgree: ProcessGuard = {
   },
 };
 
-/** The alarms of this process; `spooled` says how many clicks wait on its disk for the database. */
+/** The alarms of this process; `spooled` says how many files of clicks wait on its disk for the database. */
 export function alarmsOfProcess({ spooled }: { spooled: () => number }) {
   const spoolEmpty: ProcessGuard = {
     name: 'spool_empty',
     kind: 'alarm',
     scope: 'process',
     says: 'No click waits on the disk of this process for the database to come back.',
-    rows: () => (spooled() === 0 ? [] : [{ clicks: spooled(), times: spooled() }]),
+    rows: () => (spooled() === 0 ? [] : [{ files: spooled(), times: spooled() }]),
   };
   return [clickPartitions, clocksAgree, spoolEmpty];
 }

@@ -1,6 +1,6 @@
 // Alarms about what order systems and storefronts send us, and what they do not.
 
-import { alarm, IN_RANGE, ORDER } from './guard.ts';
+import { alarm, inRange, ORDER } from './guard.ts';
 
 /** From so many on a habit is a habit. */
 const SAMPLE_MIN = 20;
@@ -58,7 +58,7 @@ const missingWebhooks = alarm(
   'missing_webhooks',
   'Every order that a storefront told of was reported by its own source within a quarter of an hour.',
   `select order_key, ${ORDER}, made_at from orders
-  where ${IN_RANGE} and source_id <> 'rest' and status = 'created' and attribution_at is null
+  where ${inRange('orders')} and source_id <> 'rest' and status = 'created' and attribution_at is null
     and made_at between now() - interval '30 days' and now() - interval '15 minutes'
     and merged ->> 'status' is null`,
 );
@@ -102,7 +102,7 @@ const senderClocks = alarm(
       select (line -> 'paidAmount' ->> 1)::bigint from jsonb_array_elements(merged -> 'lines') as line
     ) as told
   ) as told
-  where ${IN_RANGE} and changed_at > now() - interval '7 days'
+  where ${inRange('orders')} and changed_at > now() - interval '7 days'
     and timestamptz 'epoch' + ahead * interval '1 millisecond' > changed_at + interval '5 minutes'`,
 );
 

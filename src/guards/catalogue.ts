@@ -12,7 +12,7 @@ import { LAWS_OF_ORDERS } from './laws-of-orders.ts';
 export interface GuardSettings {
   /** How many levels of a referral chain may be paid, the seller being the first. */
   levelsMax: number;
-  /** How many clicks wait in this process's spool. */
+  /** How many files of clicks wait in this process's spool. */
   spooled: () => number;
 }
 

@@ -20,7 +20,7 @@ export interface Found {
 }
 
 /** Asks the guard. Within a transaction it asks that one, so that what it has not committed can be judged too. */
-export async function askGuard(db: Kysely<DB>, guard: Guard): Promise<Found> {
+export async function askGuard(db: Kysely<DB>, guard: Guard, keysPerRange = KEYS_PER_RANGE): Promise<Found> {
   if (guard.scope === 'process') return toFound(await guard.rows(db));
   const keys = KEYS[guard.scope];
   if (keys === undefined) return reading(db, (trx) => askOnce(trx, guard, []));
@@ -28,7 +28,7 @@ export async function askGuard(db: Kysely<DB>, guard: Guard): Promise<Found> {
   let after = keys.first;
   while (found.violations < VIOLATIONS_MAX) {
     const started = performance.now();
-    const upTo = await reading(db, (trx) => endOfRange(trx, keys, after));
+    const upTo = await reading(db, (trx) => endOfRange(trx, keys, after, keysPerRange));
     if (upTo === undefined) break;
     const range = [after, upTo];
     const { violations, sample } = await reading(db, (trx) => askOnce(trx, guard, range));
@@ -52,10 +52,10 @@ const KEYS: Partial<Record<Scope, Keys>> = {
   deliveries: { table: 'delivery', key: 'delivery_id', first: '00000000-0000-0000-0000-000000000000' },
 };
 
-async function endOfRange(trx: Transaction<DB>, { table, key }: Keys, after: string): Promise<string | undefined> {
+async function endOfRange(trx: Transaction<DB>, { table, key }: Keys, after: string, limit: number): Promise<string | undefined> {
   const { rows } = await trx.executeQuery<{ key: string }>(
     CompiledQuery.raw(
-      `select key::text from (select ${key} as key from ${table} where ${key} > $1 order by ${key} limit ${KEYS_PER_RANGE}) as range
+      `select key::text from (select ${key} as key from ${table} where ${key} > $1 order by ${key} limit ${limit}) as range
       order by range.key desc limit 1`,
       [after],
     ),

@@ -49,8 +49,13 @@ export function alarm(scope: Scope, name: string, says: string, sql: string): Sq
 /** The orders of a range whose books need not agree with them yet: they wait for the award, and `awards_in_time` watches how long. */
 export const NOT_DUE = 'not exists (select from award_due where award_due.order_key = orders.order_key)';
 
-/** The orders of the range that a query of scope `orders` is to read. */
-export const IN_RANGE = 'orders.order_key > $1 and orders.order_key <= $2';
+/**
+ * The rows of the range that a query of scope `orders` is to read. It is said of every table that is joined by `order_key`: the planner does
+ * not conclude it from one to the other, and would read the others whole for every range.
+ */
+export function inRange(...tables: string[]): string {
+  return tables.map((table) => `${table}.order_key > $1 and ${table}.order_key <= $2`).join(' and ');
+}
 
 /** What an order is called outside. */
 export const ORDER = 'orders.merchant_id, orders.source_id, orders.order_id';

@@ -1,8 +1,10 @@
 // Laws of the ledger: it says of every order what was decided, moves money only along its paths, balances, and waits before it releases.
 
-import { IN_RANGE, law, NOT_DUE, ORDER } from './guard.ts';
+import { inRange, law, NOT_DUE, ORDER } from './guard.ts';
 
-const TRANSFERS = `from transfer join orders using (order_key)`;
+const TRANSFERS = 'from transfer join orders using (order_key)';
+const IN_RANGE = inRange('transfer', 'orders');
+const WITH_AWARD = inRange('transfer', 'orders', 'award');
 const SHOWN = `orders.order_key, ${ORDER}, transfer_id, transfer.kind, line_id, amount, transfer.currency`;
 
 /** What a transfer adds to the share of its slot; a release only moves it. */
@@ -18,7 +20,7 @@ const sharesBooked = law(
     select orders.order_key, line_id, share ->> 'role' as role, coalesce((share ->> 'level')::integer, 0) as level,
       coalesce(share ->> 'promoter_id', '') as promoter_id, award.currency, sum((share ->> 'amount')::bigint) as amount
     from orders join award using (order_key) join decision using (order_key, revision), jsonb_array_elements(shares) as share
-    where ${IN_RANGE} group by 1, 2, 3, 4, 5, 6
+    where ${inRange('orders', 'award', 'decision')} group by 1, 2, 3, 4, 5, 6
   ), booked as (
     select orders.order_key, line_id, role, coalesce(level, 0)::integer as level, coalesce(promoter_id, '') as promoter_id,
       transfer.currency, sum(${SIGNED}) as amount
@@ -35,8 +37,8 @@ const voidEarnsNothing = law(
   'A void order and a line that was refunded in full leave nobody any commission.',
   `select orders.order_key, ${ORDER}, transfer.line_id, transfer.promoter_id, role, sum(${SIGNED}) as left_over
   ${TRANSFERS} join award using (order_key) left join decision on decision.order_key = orders.order_key
-    and decision.revision = award.revision and decision.line_id = transfer.line_id
-  where ${IN_RANGE} and ${NOT_DUE} and (is_void or refunded_amount >= paid_amount)
+    and decision.revision = award.revision and decision.line_id = transfer.line_id and ${inRange('decision')}
+  where ${WITH_AWARD} and ${NOT_DUE} and (is_void or refunded_amount >= paid_amount)
   group by orders.order_key, transfer.line_id, transfer.promoter_id, role having sum(${SIGNED}) <> 0`,
 );
 
@@ -45,7 +47,7 @@ const transfersKeyed = law(
   'transfers_keyed',
   'Every transfer stands for one place in one revision of one award, and no place is booked twice.',
   `select orders.order_key, ${ORDER}, transfer.revision, position, count(*) as transfers
-  ${TRANSFERS} left join award using (order_key)
+  ${TRANSFERS} left join award on award.order_key = orders.order_key and ${inRange('award')}
   where ${IN_RANGE} group by orders.order_key, transfer.revision, position, award.revision
   having count(*) > 1 or award.revision is null or transfer.revision not between 1 and award.revision or position < 0`,
 );
@@ -75,7 +77,7 @@ const holdsKept = law(
   'Nothing was released before its order was completed, its hold had ended, and no refund was open.',
   `select ${SHOWN}, booked_at, ${epoch(`merged ->> 'completedAt'`)} as completed_at, hold_days
   ${TRANSFERS} join award using (order_key)
-  where ${IN_RANGE} and transfer.kind = 'release' and (
+  where ${WITH_AWARD} and transfer.kind = 'release' and (
     released_at is null or booked_at < released_at or merged ->> 'completedAt' is null
     or booked_at < ${epoch(`merged ->> 'completedAt'`)} + hold_days * interval '24 hours'
     or (booked_at = released_at and orders.changed_at < booked_at - interval '5 minutes' and exists (
@@ -103,8 +105,8 @@ const bookSumsToZero = law(
   'book_sums_to_zero',
   'In every currency what all accounts have gained and lost is nothing in all: no money is made and none vanishes.',
   `select account.currency, sum(amount) as sum
-  from orders join entry using (order_key) join account using (account_id)
-  where ${IN_RANGE} group by account.currency having sum(amount) <> 0`,
+  from entry join account using (account_id)
+  where ${inRange('entry')} group by account.currency having sum(amount) <> 0`,
 );
 
 export const LAWS_OF_BOOKS = [

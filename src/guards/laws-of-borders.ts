@@ -1,29 +1,32 @@
 // Laws of who may touch what: one merchant's rows never meet another's, every change by an operator is on record, every retry has one answer.
 
-import { IN_RANGE, law, ORDER } from './guard.ts';
+import { inRange, law, ORDER } from './guard.ts';
 
-/** An order with the rows that hang on it, each of which says a merchant too. */
-function borders(what: string, from: string, foreign: string): string {
+/** An order and the rows that hang on it by its key, down to one that says a merchant too. */
+function borders(what: string, tables: string[], from: string, foreign: string): string {
   return `select orders.order_key, ${ORDER}, '${what}' as of, ${foreign} as merchant_found
-  from orders join ${from} where ${IN_RANGE} and ${foreign} <> orders.merchant_id`;
+  from orders join ${from} where ${inRange('orders', ...tables)} and ${foreign} <> orders.merchant_id`;
 }
+
+const ACCOUNTS = 'transfer using (order_key) join account on account_id in (from_account_id, to_account_id)';
+const RULES = `award using (order_key) join decision using (order_key, revision)
+    join rule_version on rule_version.rule_id = decision.rule_id and version = rule_version`;
+
+const BUYERS = `lateral jsonb_array_elements(merged -> 'identities') as told on true
+    join buyer_identity on identity = (told ->> 0)::uuid`;
 
 const merchantsAgree = law(
   'orders',
   'merchants_agree',
   'Source, reports, buyer, award, rules, transfers and accounts of an order are all of its own merchant.',
   [
-    borders('award', 'award using (order_key)', 'award.merchant_id'),
-    borders('transfer', 'transfer using (order_key)', 'transfer.merchant_id'),
-    borders('account', 'transfer using (order_key) join account on account_id in (from_account_id, to_account_id)', 'account.merchant_id'),
-    borders(
-      'rule',
-      'award using (order_key) join decision using (order_key, revision) join rule_version on rule_version.rule_id = decision.rule_id and version = rule_version',
-      `rule_version.scope ->> 'merchant_id'`,
-    ),
-    borders('buyer', 'order_identity using (order_key) join buyer_identity using (identity)', 'buyer_identity.merchant_id'),
-    borders('source', `source on source.source_id = orders.source_id and merged ->> 'status' is not null`, 'source.merchant_id'),
-    borders('report', 'order_report using (order_key) join delivery using (delivery_id)', 'delivery.merchant_id'),
+    borders('award', ['award'], 'award using (order_key)', 'award.merchant_id'),
+    borders('transfer', ['transfer'], 'transfer using (order_key)', 'transfer.merchant_id'),
+    borders('account', ['transfer'], ACCOUNTS, 'account.merchant_id'),
+    borders('rule', ['award', 'decision'], RULES, `rule_version.scope ->> 'merchant_id'`),
+    borders('buyer', [], BUYERS, 'buyer_identity.merchant_id'),
+    borders('source', [], `source on source.source_id = orders.source_id and merged ->> 'status' is not null`, 'source.merchant_id'),
+    borders('report', ['order_report'], 'order_report using (order_key) join delivery using (delivery_id)', 'delivery.merchant_id'),
   ].join('\n  union all\n  '),
 );
 

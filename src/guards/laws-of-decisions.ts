@@ -1,11 +1,14 @@
 // Laws of the decisions that stand: the split stays within what there is to split, and whoever is credited may be.
 
-import { IN_RANGE, law, ORDER } from './guard.ts';
+import { inRange, law, ORDER } from './guard.ts';
 
-const STANDING = `from orders join award using (order_key) join decision using (order_key, revision)`;
+const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
+const IN_RANGE = inRange('orders', 'award', 'decision');
 
-/** An order that was told of anew after its release keeps its winners and rules, whatever its time has become. */
-const NOT_FIXED = '(award.released_at is null or orders.changed_at <= award.released_at)';
+/** An order that was told of anew after its release, or past its cutoff, keeps its winners and rules, whatever its time has become. */
+const NOT_FIXED = `(award.released_at is null or orders.changed_at <= award.released_at) and orders.changed_at <= orders.attribution_at
+    + interval '24 hours' * (select (policy ->> 'cutoff_days')::integer from merchant_version
+      where merchant_version.merchant_id = orders.merchant_id and merchant_version.version = (pinned ->> 'merchant_version')::integer)`;
 
 /** A transaction that began before another one may commit after it, but never so much later. */
 const KNOWN_BY = `least(orders.attribution_at, orders.made_at) - interval '5 minutes'`;

@@ -1,6 +1,6 @@
 // Laws of the way of an order: what was delivered has its effect, what was paid is decided, and both agree with what the reports said.
 
-import { IN_RANGE, law, NOT_DUE, ORDER } from './guard.ts';
+import { inRange, law, NOT_DUE, ORDER } from './guard.ts';
 
 const OVERDUE = `interval '60 seconds'`;
 /** Sweeps run every few seconds; what time has made due may wait for one that is slow. */
@@ -21,7 +21,9 @@ const effectsOnce = law(
   'effects_once',
   'Every processed report has had its whole effect on orders, and had it once.',
   `select delivery_id, source_id, reports, count(order_report.ordinal) as effects
-  from delivery left join order_report using (delivery_id)
+  from delivery left join (
+    select delivery_id, ordinal from order_report where delivery_id > $1 and delivery_id <= $2
+  ) as order_report using (delivery_id)
   where delivery_id > $1 and delivery_id <= $2 and state = 'processed'
   group by delivery_id having count(order_report.ordinal) is distinct from reports`,
 );
@@ -31,7 +33,8 @@ const oneDoor = law(
   'one_door',
   'No order exists that nobody has reported to us.',
   `select order_key, ${ORDER} from orders
-  where ${IN_RANGE} and not exists (select from order_report where order_report.order_key = orders.order_key)`,
+  where ${inRange('orders')} and not exists (
+    select from order_report where order_report.order_key = orders.order_key and ${inRange('order_report')})`,
 );
 
 const ordersReadOff = law(
@@ -39,7 +42,7 @@ const ordersReadOff = law(
   'orders_read_off',
   'Status, void, currency, parent and time of an order are what its reports say together.',
   `select order_key, ${ORDER}, status, is_void, currency, attribution_at
-  from orders where ${IN_RANGE} and (
+  from orders where ${inRange('orders')} and (
     status <> coalesce(merged ->> 'status', 'created')
     or is_void <> coalesce(jsonb_typeof(merged -> 'void' -> 0) = 'string', false)
     or currency_conflict <> (jsonb_array_length(merged -> 'currencies') > 1)
@@ -55,10 +58,11 @@ const paidOrdersDecided = law(
   'paid_orders_decided',
   'Every line of a paid order has a decision.',
   `select orders.order_key, ${ORDER}, line ->> 'lineId' as line_id, award.revision
-  from orders left join award using (order_key), jsonb_array_elements(merged -> 'lines') as line
-  where ${IN_RANGE} and orders.attribution_at is not null and ${NOT_DUE} and not exists (
+  from orders left join award on award.order_key = orders.order_key and ${inRange('award')},
+    jsonb_array_elements(merged -> 'lines') as line
+  where ${inRange('orders')} and orders.attribution_at is not null and ${NOT_DUE} and not exists (
     select from decision
-    where decision.order_key = orders.order_key and decision.revision = award.revision and decision.line_id = line ->> 'lineId'
+    where ${inRange('decision')} and decision.order_key = orders.order_key and decision.revision = award.revision and decision.line_id = line ->> 'lineId'
   )`,
 );
 
@@ -80,7 +84,8 @@ const amountsRecomputed = law(
   'amounts_recomputed',
   'What was paid for and refunded on each line, and the base of its commission, are what the reports add up to.',
   `with checked as (
-    select order_key, merged, revision from orders join award using (order_key) where ${IN_RANGE} and ${NOT_DUE}
+    select order_key, merged, revision from orders join award using (order_key)
+    where ${inRange('orders', 'award')} and ${NOT_DUE}
   ), line as (
     select order_key, revision, line ->> 'lineId' as line_id, coalesce((line -> 'quantity' ->> 0)::bigint, 1) as quantity,
       coalesce((line -> 'paidAmount' ->> 0)::numeric, 0) as paid, (line -> 'platformCommission' ->> 0)::numeric as commission
@@ -116,6 +121,7 @@ const amountsRecomputed = law(
       end as base_expected
     from kept join decision using (order_key, revision, line_id)
     left join rule_version on rule_version.rule_id = decision.rule_id and version = rule_version
+    where ${inRange('decision')}
   )
   select order_key, line_id, decision, paid_amount, paid as paid_expected, refunded_amount, refunded as refunded_expected, base, base_expected
   from expected
@@ -129,7 +135,7 @@ const ordersEarnOnce = law(
   `with earning as (
     select orders.order_key, ${ORDER}, orders.parent_order_id, orders.parent_kind, award.decisions
     from orders join award using (order_key)
-    where ${IN_RANGE} and ${NOT_DUE} and 'attributed' = any(award.decisions)
+    where ${inRange('orders', 'award')} and ${NOT_DUE} and 'attributed' = any(award.decisions)
   )
   select earning.order_key, earning.merchant_id, earning.source_id, earning.order_id, 'told by ' || earlier.source_id as reason
   from earning join source on source.source_id = earning.source_id

@@ -31,13 +31,13 @@ interface Watermark {
  * a time. Nothing that commits late is skipped, because its transaction keeps the watermark below it. Where another process folds at this
  * moment, nothing is done. Throws when the watermark lies above all transactions: then the books were restored, see `continueLedger`.
  */
-export async function foldBalances(db: Kysely<DB>): Promise<Fold> {
+export async function foldBalances(db: Kysely<DB>, limit = TRANSFERS_PER_FOLD_MAX): Promise<Fold> {
   return inTransaction(db, async ({ trx }) => {
     const held = await sql<{ below_xid: bigint; xid_offset: bigint }>`
       select below_xid, xid_offset from ledger_fold for update skip locked`.execute(trx);
     const [fold] = held.rows;
     if (fold === undefined) return { folded: 0, more: false };
-    const { old, below, count } = await nextWatermark(trx, fold.below_xid, fold.xid_offset);
+    const { old, below, count } = await nextWatermark(trx, { ...fold, limit });
     if (below < old)
       throw new Error(`The ledger has counted to ${old} and this cluster only to ${below}: it was restored. Start the service anew.`);
     if (count === 0n) return { folded: 0, more: false };
@@ -47,24 +47,26 @@ export async function foldBalances(db: Kysely<DB>): Promise<Fold> {
       group by account_id order by account_id
       on conflict (account_id) do update set balance = account_balance.balance + excluded.balance`.execute(trx);
     await sql`update ledger_fold set below_xid = ${below}`.execute(trx);
-    return { folded: Number(count), more: count >= BigInt(TRANSFERS_PER_FOLD_MAX) };
+    return { folded: Number(count), more: count >= BigInt(limit) };
   });
 }
 
 /** How far the fold may go now. What the next statement of this transaction sees is at least what this one has seen. */
-async function nextWatermark(trx: Kysely<DB>, old: bigint, offset: bigint): Promise<Watermark> {
+async function nextWatermark(
+  trx: Kysely<DB>,
+  { below_xid: old, xid_offset: offset, limit }: { below_xid: bigint; xid_offset: bigint; limit: number },
+): Promise<Watermark> {
   const { rows } = await sql<{ oldest: bigint; last: bigint | null; count: bigint }>`
-    with tail as (
-      select booked_xid from transfer
-      where booked_xid >= ${old} and booked_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + ${offset}::bigint
-      order by booked_xid limit ${TRANSFERS_PER_FOLD_MAX}
+    with oldest as materialized (
+      select pg_snapshot_xmin(pg_current_snapshot())::text::bigint + ${offset}::bigint as xid
+    ), tail as (
+      select booked_xid from transfer where booked_xid >= ${old} and booked_xid < (select xid from oldest)
+      order by booked_xid limit ${limit}
     )
-    select pg_snapshot_xmin(pg_current_snapshot())::text::bigint + ${offset}::bigint as oldest, max(booked_xid) as last, count(*) as count
-    from tail`.execute(trx);
+    select (select xid from oldest) as oldest, max(booked_xid) as last, count(*) as count from tail`.execute(trx);
   const { oldest, last, count } = rows[0]!;
   // All transfers of one transaction are folded together, whatever the limit has cut.
-  const isCut = count >= BigInt(TRANSFERS_PER_FOLD_MAX);
-  return { old, below: isCut ? last! + 1n : oldest, count };
+  return { old, below: count >= BigInt(limit) ? last! + 1n : oldest, count };
 }
 
 /**

@@ -84,6 +84,8 @@ export function streamScope(scope: App, contentTypes: string[], bytesMax = STREA
   scope.addHook('onRequest', (request, reply, done) => {
     const { socket } = request.raw;
     streaming.add(socket);
+    // It may be quiet for long while we are storing what came.
+    socket.setTimeout(0);
     reply.raw.once('close', () => streaming.delete(socket));
     done();
   });

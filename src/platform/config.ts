@@ -35,6 +35,8 @@ export interface Config {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** The addresses of the proxies whose `X-Forwarded-For` is believed; none when empty. */
   readonly trustProxy: string[];
+  /** npm is our parent: a signal that reaches it alone ends it, and leaves us behind. */
+  readonly startedByNpm: boolean;
 }
 
 const schema = z.object({
@@ -88,6 +90,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     guardIntervalMs: data.GUARD_INTERVAL_MS,
     logLevel: data.LOG_LEVEL,
     trustProxy: data.TRUST_PROXY,
+    startedByNpm: env['npm_lifecycle_event'] !== undefined,
   });
 }
 

@@ -99,14 +99,24 @@ const NETWORK_ERRORS = new Set('ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT ENOTFOUN
 const PASSING_STATES = /^(08...|40001|40P01|53...|57...|58030|55P03|25006|25P03)$/;
 
 /** What pg, its pool and Kysely say without any code. */
-const PASSING_WORDS =
-  /connection terminated|timeout exceeded when trying to connect|timeout expired|query read timeout|connection error and is not queryable|client was closed and is not queryable|after calling end on the pool|connection has been discarded|driver has already been destroyed/i;
+const PASSING_WORDS = [
+  'connection terminated',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+  'query read timeout',
+  'is not queryable',
+  'after calling end on the pool',
+  'connection has been discarded',
+  'driver has already been destroyed',
+];
 
 /** True when the database could not do it now, and may do it later: to be answered 503, and tried again by whoever sent it. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = codeOf(error);
-  if (NETWORK_ERRORS.has(code) || PASSING_STATES.test(code) || PASSING_WORDS.test(error.message)) return true;
+  if (NETWORK_ERRORS.has(code) || PASSING_STATES.test(code)) return true;
+  const message = error.message.toLowerCase();
+  if (code === '' && PASSING_WORDS.some((words) => message.includes(words))) return true;
   return error.cause !== undefined && error.cause !== error && isUnavailable(error.cause);
 }
 

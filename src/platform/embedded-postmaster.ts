@@ -74,6 +74,7 @@ export async function startPostmaster(
   if (size > LOG_BYTES_MAX) await rename(logPath, `${logPath}.1`);
   const log = await open(logPath, 'a', 0o600);
   try {
+    if (runner.owner !== undefined) await log.chown(runner.owner.uid, runner.owner.gid);
     const from = (await log.stat()).size;
     const args = ['-D', cluster, ...Object.entries(settings(port)).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
     const environment = stalePid === undefined ? {} : { PG_GRANDPARENT_PID: String(stalePid) };

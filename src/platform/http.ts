@@ -101,7 +101,7 @@ function serverOptions({ logger, bodyLimit, trustProxy, requestTimeoutMs }: Http
     },
     routerOptions: { maxParamLength: PARAM_BYTES_MAX },
     forceCloseConnections: 'idle' as const,
-    // Fastify's own 503 while closing is not a problem document; `greet` answers instead.
+    // While we close, what still arrives is served: see `greet`.
     return503OnClosing: false,
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: answerClientError,
@@ -114,7 +114,10 @@ function requestIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID();
 }
 
-/** The first look at every request: named, not while closing, and no zero byte in its address, which PostgreSQL could not compare. */
+/**
+ * The first look at every request: it is named, and its address holds no zero byte, which PostgreSQL could not compare. While the server
+ * closes, what still arrives on an open connection is served, and is the last on it.
+ */
 function greet(app: App): void {
   let closing = false;
   app.addHook('preClose', (done) => {
@@ -123,8 +126,8 @@ function greet(app: App): void {
   });
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    if (closing) done(new DomainError('unavailable', 'This server is shutting down. Try again.'));
-    else if (request.raw.url?.includes('%00') === true) done(new DomainError('malformed_request', 'The address holds a zero byte.'));
+    if (closing) reply.header('connection', 'close');
+    if (request.raw.url?.includes('%00') === true) done(new DomainError('malformed_request', 'The address holds a zero byte.'));
     else done();
   });
 }

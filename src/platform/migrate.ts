@@ -42,7 +42,6 @@ async function migrateWith(db: Kysely<DB>): Promise<string[]> {
     const failed = results.find(({ status }) => status === 'Error');
     throw new Error(`The migration ${failed?.migrationName ?? 'of the database'} failed, and nothing was changed.`, { cause: error });
   }
-  await sql`grant select on ${sql.table(DEFAULT_MIGRATION_TABLE)} to fenyong_app`.execute(db);
   return results.map(({ migrationName }) => migrationName);
 }
 
@@ -76,11 +75,17 @@ async function names(): Promise<string[]> {
   return known;
 }
 
+async function runFile(db: Kysely<unknown>, text: string): Promise<void> {
+  await sql.raw(text).execute(db);
+  // The application asks for itself whether its database is migrated. Said here, in the transaction that others wait for.
+  await sql`grant select on ${sql.table(DEFAULT_MIGRATION_TABLE)} to fenyong_app`.execute(db);
+}
+
 const sqlFiles: MigrationProvider = {
   async getMigrations(): Promise<Record<string, Migration>> {
     const migrations = (await names()).map(async (name): Promise<[string, Migration]> => {
       const text = await readFile(join(FOLDER, `${name}.sql`), 'utf8');
-      return [name, { up: async (db) => void (await sql.raw(text).execute(db)) }];
+      return [name, { up: (db) => runFile(db, text) }];
     });
     return Object.fromEntries(await Promise.all(migrations));
   },

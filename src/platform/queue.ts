@@ -6,10 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
 
-import { postgresEngine, redisEngine, type Receiver, type Sender } from './queue-engine.ts';
+import { postgresEngine, redisEngine, type Engine, type Processor, type Receiver, type Sender } from './queue-engine.ts';
 
 const ATTEMPTS_MAX = 5;
 const RETRY_PAUSE_MS = 100;
+const RECEIVER_PAUSE_MS = 1000;
 /** Under load one job says as much as a hundred: between two of a kind there is this much time. */
 const SPACING_MS = 20;
 const WORK_TIMEOUT_MS = 10_000;
@@ -43,80 +44,32 @@ export function openQueue({ redisUrl, connectionString, log }: QueueOptions): Qu
   const onError = quietly((error) => log.warn({ err: error }, 'the queue is in trouble; the sweep does its work meanwhile'));
   const engine = redisUrl === null ? postgresEngine(connectionString, onError) : redisEngine(redisUrl, onError);
   const closing = new AbortController();
-  /** Jobs of different processes are not merged: several workers may be woken by several senders. */
-  const sentBy = randomBytes(6).toString('hex');
+  const life: Life = { engine, onError, signal: closing.signal };
+  const elsewhere = sending(life);
   let handler: NudgeHandler | undefined;
-  let sender: Promise<Sender> | undefined;
   let receiving: Promise<Receiver | undefined> | undefined;
 
   const here = perKind(async (kind) => {
     await handler?.(kind).catch((error: unknown) => log.error({ err: error, kind }, 'the work of a nudge failed'));
   });
 
-  const elsewhere = perKind(async (kind) => {
-    const deduplication = { id: `${kind}-${sentBy}`, keepLastIfActive: true };
-    for (let attempt = 1; attempt <= ATTEMPTS_MAX && !closing.signal.aborted; attempt += 1) {
-      try {
-        sender ??= openSender();
-        await (await sender).add(kind, {}, { deduplication, removeOnComplete: true, removeOnFail: true });
-        break;
-      } catch (error) {
-        onError(error);
-        await pause(RETRY_PAUSE_MS * 2 ** attempt);
-      }
-    }
-    await pause(SPACING_MS);
-  });
-
-  async function openSender(): Promise<Sender> {
-    try {
-      return await ready(engine.sender());
-    } catch (error) {
-      sender = undefined;
-      throw error;
-    }
-  }
-
-  async function receive(): Promise<Receiver | undefined> {
-    while (!closing.signal.aborted) {
-      try {
-        const receiver = await ready(engine.receiver((job) => here(job.name)));
-        receiver.run().catch(onError);
-        return receiver;
-      } catch (error) {
-        onError(error);
-        await pause(1000);
-      }
-    }
-    return undefined;
-  }
-
-  /** Waits, but not for longer than we live. */
-  async function pause(milliseconds: number): Promise<void> {
-    await sleep(milliseconds, undefined, { signal: closing.signal, ref: false }).catch(() => 'closing');
-  }
-
   /** What is being worked on may take its time; a store that is away may not. */
   async function closeAll(): Promise<void> {
     const received = receiving?.then((receiver) => receiver?.close());
     await atMost(WORK_TIMEOUT_MS, here.idle());
     await atMost(GOODBYE_TIMEOUT_MS, received);
-    await atMost(GOODBYE_TIMEOUT_MS, elsewhere.idle());
-    await atMost(
-      GOODBYE_TIMEOUT_MS,
-      sender?.then((opened) => opened.close()),
-    );
+    await elsewhere.close();
   }
 
   return {
     nudge(kind) {
       if (closing.signal.aborted) return;
-      void (handler === undefined ? elsewhere(kind) : here(kind));
+      void (handler === undefined ? elsewhere.send(kind) : here.request(kind));
     },
     onNudge(given) {
       if (handler !== undefined) throw new Error('this process has a handler already');
       handler = given;
-      receiving = receive();
+      receiving = receive(life, (job) => here.request(job.name));
     },
     async close() {
       if (closing.signal.aborted) return;
@@ -125,6 +78,74 @@ export function openQueue({ redisUrl, connectionString, log }: QueueOptions): Qu
       await engine.end();
     },
   };
+}
+
+/** What sending and receiving have in common; they end when the signal says so. */
+interface Life {
+  engine: Engine;
+  onError: (error: unknown) => void;
+  signal: AbortSignal;
+}
+
+function sending({ engine, onError, signal }: Life): { send: (kind: string) => Promise<void>; close: () => Promise<void> } {
+  /** Jobs of different processes are not merged: several workers may be woken by several senders. */
+  const sentBy = randomBytes(6).toString('hex');
+  let sender: Promise<Sender> | undefined;
+
+  async function open(): Promise<Sender> {
+    try {
+      return await ready(engine.sender());
+    } catch (error) {
+      sender = undefined;
+      throw error;
+    }
+  }
+
+  const jobs = perKind(async (kind) => {
+    const deduplication = { id: `${kind}-${sentBy}`, keepLastIfActive: true };
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX && !signal.aborted; attempt += 1) {
+      try {
+        sender ??= open();
+        await (await sender).add(kind, {}, { deduplication, removeOnComplete: true, removeOnFail: true });
+        break;
+      } catch (error) {
+        onError(error);
+        await pause(RETRY_PAUSE_MS * 2 ** attempt, signal);
+      }
+    }
+    await pause(SPACING_MS, signal);
+  });
+
+  return {
+    send: jobs.request,
+    async close() {
+      await atMost(GOODBYE_TIMEOUT_MS, jobs.idle());
+      await atMost(
+        GOODBYE_TIMEOUT_MS,
+        sender?.then((opened) => opened.close()),
+      );
+    },
+  };
+}
+
+/** Begins to receive, as soon as the store is there. */
+async function receive({ engine, onError, signal }: Life, processor: Processor): Promise<Receiver | undefined> {
+  while (!signal.aborted) {
+    try {
+      const receiver = await ready(engine.receiver(processor));
+      receiver.run().catch(onError);
+      return receiver;
+    } catch (error) {
+      onError(error);
+      await pause(RECEIVER_PAUSE_MS, signal);
+    }
+  }
+  return undefined;
+}
+
+/** Waits, but not for longer than we live. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal, ref: false }).catch(() => 'closing');
 }
 
 /** What did not get ready once never does, so it is thrown away. */
@@ -143,14 +164,16 @@ async function atMost(milliseconds: number, work: Promise<unknown> | undefined):
 }
 
 /** The same work for each kind, coalesced within the kind. `idle` waits until none is running. */
-function perKind(work: (kind: string) => Promise<void>): ((kind: string) => Promise<void>) & { idle: () => Promise<unknown> } {
+function perKind(work: (kind: string) => Promise<void>): { request: (kind: string) => Promise<void>; idle: () => Promise<unknown> } {
   const runs = new Map<string, Coalesced>();
-  const request = (kind: string): Promise<void> => {
-    let run = runs.get(kind);
-    if (run === undefined) runs.set(kind, (run = coalesce(() => work(kind))));
-    return run.request();
+  return {
+    request(kind) {
+      let run = runs.get(kind);
+      if (run === undefined) runs.set(kind, (run = coalesce(() => work(kind))));
+      return run.request();
+    },
+    idle: () => Promise.all([...runs.values()].map(({ last }) => last())),
   };
-  return Object.assign(request, { idle: () => Promise.all([...runs.values()].map(({ last }) => last())) });
 }
 
 interface Coalesced {

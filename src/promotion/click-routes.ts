@@ -57,7 +57,7 @@ export function clickRoutes(app: App, deps: Deps): void {
           return { status: 201, body: answerOf(click, tokenKeys[0]) };
         });
       }
-      deps.nudge('award');
+      deps.nudge('awards');
     },
   });
 }

@@ -36,13 +36,25 @@ export async function copyClicks(client: ClientBase, clicks: readonly Click[]): 
   await copyIn(client, texts);
 }
 
+let latestMs = 0;
+let latestText = new Date(0).toISOString();
+
+/** The text of a time; the clicks of one commit share a few of them. */
+function timeText(ms: number): string {
+  if (ms !== latestMs) {
+    latestMs = ms;
+    latestText = new Date(ms).toISOString();
+  }
+  return latestText;
+}
+
 // Ids, codes and times hold nothing that COPY's text format would need to escape.
 function clickRow({ clickId, linkCode, clickedAt, identity, bot }: Click): string {
-  return `${clickId}\t${linkCode}\t${new Date(clickedAt).toISOString()}\t${identity ?? '\\N'}\t${bot ? 't' : 'f'}\n`;
+  return `${clickId}\t${linkCode}\t${timeText(clickedAt)}\t${identity ?? '\\N'}\t${bot ? 't' : 'f'}\n`;
 }
 
 function touchRow({ identity, clickedAt, clickId }: Touch): string {
-  return `${identity}\t${new Date(clickedAt).toISOString()}\t${clickId}\n`;
+  return `${identity}\t${timeText(clickedAt)}\t${clickId}\n`;
 }
 
 /** Writes clicks that may have been written before, and returns those that were not; of the others nothing is written again. */

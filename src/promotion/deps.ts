@@ -21,8 +21,8 @@ export interface PromotionDeps {
   onEvidence: (trx: Transaction<DB>, merchantId: string, identities: readonly string[], now: Date) => Promise<void>;
   /** Reports that were parked for this merchant can go on. */
   merchantMade: (trx: Transaction<DB>, merchantId: string) => Promise<void>;
-  /** Orders that name this promoter or one of its coupon codes may be decided otherwise now. */
-  promoterChanged: (trx: Transaction<DB>, promoterId: string, now: Date) => Promise<void>;
+  /** Orders that name one of these promoters or a coupon code of theirs may be decided otherwise now. */
+  promotersChanged: (trx: Transaction<DB>, promoterIds: readonly string[], now: Date) => Promise<void>;
   /** There may be work of this kind now. Called after the commit. */
-  nudge: (kind: 'award' | 'inbox') => void;
+  nudge: (kind: 'awards' | 'deliveries') => void;
 }

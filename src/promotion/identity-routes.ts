@@ -65,7 +65,7 @@ export function identityRoutes(app: App, deps: Deps): void {
         if (merged || touched > 0) await deps.onEvidence(trx, merchantId, all, now);
         return { status: 200, body: { merged: all.length } };
       });
-      deps.nudge('award');
+      deps.nudge('awards');
     },
   });
 }

@@ -20,9 +20,9 @@ import { applyMerchant } from './merchant-routes.ts';
 import { stateProduct, type Statement } from './merchant-store.ts';
 import { applyPromoter, promoterBody, promoterTerms } from './promoter-routes.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'promoterChanged' | 'nudge'>;
+type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'promotersChanged' | 'nudge'>;
 
-const LINES_PER_COMMIT = 500;
+const LINES_PER_COMMIT = 100;
 const ERRORS_MAX = 1000;
 
 const answer = z.object({
@@ -69,8 +69,15 @@ const products: Loader<z.output<typeof productBody> & { merchant_id: string; pro
 
 const promoters: Loader<z.output<typeof promoterBody> & { promoter_id: string }> = {
   schema: promoterBody.extend({ promoter_id: callerId }),
-  store: ({ trx, deps, actor, now }, lines) =>
-    oneByOne(lines, (line) => applyPromoter(trx, deps, line.promoter_id, promoterTerms(line), statementOf(line, actor, now))),
+  store: async ({ trx, deps, actor, now }, lines) => {
+    const changed: string[] = [];
+    const collect = { promotersChanged: async (_: unknown, promoterIds: readonly string[]) => void changed.push(...promoterIds) };
+    const outcomes = await oneByOne(lines, (line) =>
+      applyPromoter(trx, collect, line.promoter_id, promoterTerms(line), statementOf(line, actor, now)),
+    );
+    await deps.promotersChanged(trx, changed, now);
+    return outcomes;
+  },
 };
 
 const links: Loader<z.output<typeof linkLine>> = {
@@ -123,8 +130,8 @@ function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Li
     handler: async (request) => {
       const load = await loadLines(request.body as AsyncIterable<Buffer>, deps, loader, request.actor);
       deps.links.forget();
-      deps.nudge('inbox');
-      deps.nudge('award');
+      deps.nudge('deliveries');
+      deps.nudge('awards');
       return load;
     },
   });

@@ -76,7 +76,7 @@ export function merchantRoutes(app: App, deps: Deps): void {
         applyMerchant(trx, deps, params.merchant_id, merchantTerms(body), { actor, now, effectiveFrom: body.effective_from ?? null }),
       );
       if (changed) deps.links.forget();
-      if (made) deps.nudge('inbox');
+      if (made) deps.nudge('deliveries');
       return reply.code(made ? 201 : 200).send(showMerchant(row));
     },
   });

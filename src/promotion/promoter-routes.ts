@@ -25,7 +25,7 @@ import {
   type PromoterTerms,
 } from './promoter-store.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'links' | 'promoterChanged' | 'nudge'>;
+type Deps = Pick<PromotionDeps, 'db' | 'links' | 'promotersChanged' | 'nudge'>;
 
 const COUPONS_MAX = 200;
 
@@ -85,13 +85,13 @@ function showPromoter(row: PromoterRow): z.output<typeof promoterAnswer> {
 /** States a promoter and tells whoever must know. */
 export async function applyPromoter(
   trx: Transaction<DB>,
-  deps: Pick<Deps, 'promoterChanged'>,
+  deps: Pick<Deps, 'promotersChanged'>,
   promoterId: string,
   terms: PromoterTerms,
   statement: Statement,
 ): Promise<Stated<PromoterRow>> {
   const stated = await statePromoter(trx, promoterId, terms, statement);
-  if (stated.changed) await deps.promoterChanged(trx, promoterId, statement.now);
+  if (stated.changed) await deps.promotersChanged(trx, [promoterId], statement.now);
   if (stated.changed && !stated.made) await notifyChanged(trx);
   return stated;
 }
@@ -115,7 +115,7 @@ export function promoterRoutes(app: App, deps: Deps): void {
       );
       if (changed) {
         deps.links.forget();
-        deps.nudge('award');
+        deps.nudge('awards');
       }
       return reply.code(made ? 201 : 200).send(showPromoter(row));
     },

@@ -86,17 +86,16 @@ async function refuseStrangers(trx: Transaction<DB>, { inviter_id: inviterId, ag
  */
 async function refuseCycle(trx: Transaction<DB>, promoterId: string, inviterId: string, effectiveFrom: Date | '-infinity'): Promise<void> {
   const { rows } = await sql<{ is_cycle: boolean; depth: number }>`
-    with recursive span as (
-      select promoter_id, inviter_id, effective_from as low,
-        coalesce(lead(effective_from) over (partition by promoter_id order by effective_from, version), 'infinity') as high
-      from promoter_version
-    ), climb (promoter_id, low, high, depth) as (
+    with recursive climb (promoter_id, low, high, depth) as (
       select ${inviterId}::text, ${effectiveFrom}::timestamptz, coalesce(
         (select min(effective_from) from promoter_version where promoter_id = ${promoterId} and effective_from > ${effectiveFrom}::timestamptz),
         'infinity'::timestamptz), 1
       union
       select above.inviter_id, greatest(climb.low, above.low), least(climb.high, above.high), climb.depth + 1
-      from climb, lateral (select * from span where span.promoter_id = climb.promoter_id) as above
+      from climb, lateral (
+        select inviter_id, effective_from as low, coalesce(lead(effective_from) over (order by effective_from, version), 'infinity') as high
+        from promoter_version where promoter_version.promoter_id = climb.promoter_id
+      ) as above
       where above.inviter_id is not null and greatest(climb.low, above.low) < least(climb.high, above.high)
         and climb.promoter_id <> ${promoterId} and climb.depth < ${CHAIN_DEPTH_MAX}
     )

@@ -81,7 +81,7 @@ type Visit = (link: LiveLink, landing: Landing, now: number, headers: IncomingHt
 function visitor({ publicUrl, tokenKeys: [tokenKey], identityKey, clicks, onLost }: Deps): Visit {
   const cookieEnd = `; Path=/; Max-Age=${COOKIE_SECONDS}; HttpOnly; SameSite=Lax${publicUrl.startsWith('https:') ? '; Secure' : ''}`;
 
-  return async (link, landing, now, headers, reply) => {
+  return (link, landing, now, headers, reply) => {
     const click: Click = {
       clickId: uuidv7(now),
       linkCode: link.code,
@@ -99,12 +99,11 @@ function visitor({ publicUrl, tokenKeys: [tokenKey], identityKey, clicks, onLost
       if (known === null) reply.header('set-cookie', `${VISITOR_COOKIE}=${value}${cookieEnd}`);
       else click.touches = touchesOf(known, click.identity, click, link.visitorTag);
     }
-    try {
-      await clicks.write(click);
-    } catch (error) {
+    const answer = (): FastifyReply => lead(reply, landing.before + mintClickToken(tokenKey, click) + landing.after);
+    return clicks.write(click).then(answer, (error: unknown) => {
       onLost(error);
-    }
-    return lead(reply, landing.before + mintClickToken(tokenKey, click) + landing.after);
+      return answer();
+    });
   };
 }
 

@@ -22,7 +22,7 @@ export async function replayClicks({ dir, db, log, onEvidence, nudge }: ReplayDe
   if (before.waiting === 0 || !(await isThere(db))) return before;
   const write = (batch: Click[]): Promise<void> => inTransaction(db, ({ trx, now }) => writeClicks(trx, batch, onEvidence, now));
   const { clicks, torn, damaged } = await replaySpool({ dir, write });
-  if (clicks > 0) nudge('award');
+  if (clicks > 0) nudge('awards');
   if (damaged > 0) log.error({ clicks, torn, damaged }, 'the spool had lines that cannot be read; their file is kept');
   else if (clicks > 0) log.info({ clicks, torn }, 'clicks came back from the spool');
   return spoolDepth(dir);

@@ -14,6 +14,8 @@ const DAMAGED = '.damaged';
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const SPOOL_BYTES_MAX = 4 * 1024 * 1024 * 1024;
 const LINES_PER_WRITE = 1000;
+/** A replay claims a file every few seconds, so that a second attempt is seldom needed, and more than that never. */
+const ATTEMPTS_MAX = 5;
 
 export interface Spool {
   /** Resolves when the clicks would survive a power cut. Rejects, with nothing acknowledged, when the disk refuses or the spool is full. */
@@ -43,8 +45,7 @@ export function openSpool({ dir, bytesMax = SPOOL_BYTES_MAX }: { dir: string; by
 
   async function append(clicks: Click[]): Promise<void> {
     const bytes = Buffer.from(clicks.map((click) => `${JSON.stringify(click)}\n`).join(''));
-    // Once: the file may have been claimed by a replay. Twice in a row only when replays overtake every write.
-    for (let attempt = 0; attempt < 3; attempt++) if (await written(bytes)) return;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) if (await written(bytes)) return;
     throw new DomainError('unavailable', 'The spool is being replayed as fast as it is written.');
   }
 

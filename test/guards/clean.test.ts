@@ -2,9 +2,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
-import { foldBalances } from '../../src/ledger/balances.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
-import { bookWorld, foundWorld } from './world.ts';
+import { foldAll } from '../ledger/books.ts';
+import { bookWorld } from './books.ts';
+import { foundWorld } from './world.ts';
 
 let database: TestDatabase;
 const guards = allGuards({ levelsMax: 2, spooled: () => 0 });
@@ -21,7 +22,7 @@ test('of empty books every guard is silent', async () => {
 
 test('of books that are in order every guard is silent', async () => {
   await foundWorld(database.owner);
-  await bookWorld(database.owner, () => foldBalances(database.db));
+  await bookWorld(database.owner, () => foldAll(database.db));
   for (const guard of guards) expect(await askGuard(database.db, guard), guard.name).toEqual({ violations: 0, sample: [] });
 });
 

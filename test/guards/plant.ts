@@ -1,6 +1,6 @@
 // What a planted violation is, and the usual ways to plant one.
 
-import { sql, type Transaction } from 'kysely';
+import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../../src/platform/tables.ts';
 
@@ -27,4 +27,18 @@ export function changeMerged(path: string, value: unknown, orderId = 'waiting') 
 /** Says something else in what the decision of an order pinned. */
 export function changePin(path: string, value: unknown, orderId = 'waiting') {
   return change('decision', `pinned = jsonb_set(pinned, '{${path}}', '${JSON.stringify(value)}')`, orderId);
+}
+
+/** Runs the work as one who can break every law: no triggers, no foreign keys. What it does is never committed. */
+export async function tampering(owner: Kysely<DB>, work: (trx: Transaction<DB>) => Promise<void>): Promise<void> {
+  const undo = new Error('undo');
+  try {
+    await owner.transaction().execute(async (trx) => {
+      await sql`set local session_replication_role = replica`.execute(trx);
+      await work(trx);
+      throw undo;
+    });
+  } catch (error) {
+    if (error !== undo) throw error;
+  }
 }

@@ -30,8 +30,14 @@ const unaudited = (kind: string, id: string) => (trx: Transaction<DB>) =>
   sql`delete from audit_log where subject_kind = ${kind} and subject_id = ${id}`.execute(trx);
 
 const childLink = {
-  ...{ code: 'child-link', merchant_id: 'm1', promoter_id: 'a1', landing_url: 'https://shop.example.com/', scene: 'group' },
-  ...{ shared_from: 'alices-link', sharers: ['alice', 'bob'], made_at: ago(1) },
+  code: 'child-link',
+  merchant_id: 'm1',
+  promoter_id: 'a1',
+  landing_url: 'https://shop.example.com/',
+  scene: 'group',
+  shared_from: 'alices-link',
+  sharers: ['alice', 'bob'],
+  made_at: ago(1),
 };
 
 export const PLANTS_OF_BOOKS: Plant[] = [

@@ -1,3 +1,5 @@
+// What the operator may set, and how mistakes are told.
+
 import { describe, expect, test } from 'vitest';
 
 import { readConfig } from '../../src/platform/config.ts';
@@ -19,6 +21,7 @@ const DEFAULTS = {
   guardIntervalMs: 5000,
   logLevel: 'info',
   trustProxy: [],
+  startedByNpm: false,
 };
 
 function mistakesOf(env: Record<string, string>): string[] {
@@ -65,6 +68,7 @@ describe('the environment', () => {
       GUARD_INTERVAL_MS: '60000',
       LOG_LEVEL: 'warn',
       TRUST_PROXY: '10.0.0.0/8, 192.0.2.7,fd00::/8',
+      npm_lifecycle_event: 'start',
     });
     expect(config).toEqual({
       port: 8080,
@@ -83,6 +87,7 @@ describe('the environment', () => {
       guardIntervalMs: 60_000,
       logLevel: 'warn',
       trustProxy: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8'],
+      startedByNpm: true,
     });
   });
 

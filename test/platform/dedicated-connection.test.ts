@@ -1,11 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+// The connection of a writer that commits in groups.
 
 import { sql } from 'kysely';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { isUnavailable } from '../../src/platform/database.ts';
 import { dedicatedConnection, type DedicatedConnection, type DedicatedConnectionOptions } from '../../src/platform/dedicated-connection.ts';
 import { buildLogger } from '../../src/platform/log.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
+import { errorOf } from './answers.ts';
 import { openProxy } from './proxy.ts';
 
 const log = buildLogger('silent');
@@ -33,15 +35,6 @@ function open(options: Partial<DedicatedConnectionOptions> = {}): DedicatedConne
 
 function ask({ run }: DedicatedConnection, text: string): Promise<Record<string, unknown>[]> {
   return run(async (client) => (await client.query<Record<string, unknown>>(text)).rows);
-}
-
-async function errorOf(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => {
-      throw new Error('it went well');
-    },
-    (error: unknown) => error,
-  );
 }
 
 describe('a dedicated connection', () => {

@@ -1,3 +1,5 @@
+// The way from an empty database to ours.
+
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 

@@ -1,7 +1,9 @@
-// A process of its own that takes a nudge, says so, and never finishes with it: to be killed.
+// A process of its own that takes a nudge, says so, and never finishes with it: to be killed. It ends with who started it.
 
 import { buildLogger } from '../../src/platform/log.ts';
 import { openQueue } from '../../src/platform/queue.ts';
+
+process.stdin.resume().once('end', () => process.exit());
 
 const [connectionString = '', redisUrl] = process.argv.slice(2);
 const queue = openQueue({ redisUrl: redisUrl ?? null, connectionString, log: buildLogger('silent') });

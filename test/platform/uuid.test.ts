@@ -1,3 +1,5 @@
+// Ids that carry their time.
+
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 

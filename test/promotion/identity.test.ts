@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { uuidv7 } from '../../src/platform/uuid.ts';
@@ -26,8 +26,9 @@ test('merchant, type, value and key each make another identity', () => {
   expect(new Set(hashes).size).toBe(hashes.length);
 });
 
+const of = (type: string, value: string) => identitiesOf(key, 'm1', { [type]: value });
+
 test('spellings of one phone or one e-mail address are one identity, of anything else they are not', () => {
-  const of = (type: string, value: string) => identitiesOf(key, 'm1', { [type]: value });
   expect(of('phone', '+86 138-0013-8000')).toEqual(of('phone', '8613800138000'));
   expect(of('email', ' Alice@Example.com')).toEqual(of('email', 'alice@example.com'));
   expect(of('openid', 'oABC')).not.toEqual(of('openid', 'oabc'));

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { DomainError } from '../../src/core/errors.ts';
@@ -90,46 +90,41 @@ test.each([
   expect(refusal(text)).toBe('invalid_landing_url');
 });
 
+const PIECES = [
+  'https:',
+  'http:',
+  '//',
+  '/',
+  '\\',
+  '@',
+  ':',
+  '#',
+  '?',
+  '.',
+  '%',
+  '%2f',
+  '%40',
+  'shop.example.com',
+  'evil.example',
+  'localhost',
+  ':3001',
+  '443',
+  '\t',
+  '\n',
+  '。',
+  '／',
+  'user',
+  '[',
+  ']',
+  '::1',
+  'javascript:',
+  ' ',
+  '\0',
+];
+
 const nasty = fc.oneof(
   fc.webUrl({ withFragments: true, withQueryParameters: true }),
-  fc
-    .array(
-      fc.constantFrom(
-        ...[
-          'https:',
-          'http:',
-          '//',
-          '/',
-          '\\',
-          '@',
-          ':',
-          '#',
-          '?',
-          '.',
-          '%',
-          '%2f',
-          '%40',
-          'shop.example.com',
-          'evil.example',
-          'localhost',
-          ':3001',
-          '443',
-          '\t',
-          '\n',
-          '。',
-          '／',
-          'user',
-          '[',
-          ']',
-          '::1',
-          'javascript:',
-          ' ',
-          '\0',
-        ],
-      ),
-      { maxLength: 10 },
-    )
-    .map((parts) => `https://${parts.join('')}`),
+  fc.array(fc.constantFrom(...PIECES), { maxLength: 10 }).map((parts) => `https://${parts.join('')}`),
   fc.string({ unit: 'binary', maxLength: 40 }).map((text) => `https://shop.example.com${text}`),
 );
 

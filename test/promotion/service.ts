@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction, openDatabase } from '../../src/platform/database.ts';
 import { buildHttp, type App } from '../../src/platform/http.ts';
 import { makeKey } from '../../src/platform/keys-store.ts';
 import { buildRegistry } from '../../src/platform/metrics.ts';
@@ -19,6 +19,7 @@ import { merchantRoutes, productRoutes } from '../../src/promotion/merchant-rout
 import { promoterRoutes } from '../../src/promotion/promoter-routes.ts';
 import { redirectRoutes } from '../../src/promotion/redirect.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
+import { openProxy, type Proxy } from '../platform/proxy.ts';
 
 export const PUBLIC_URL = 'https://s.example.com';
 export const PHONE =
@@ -41,6 +42,8 @@ export interface Answer {
 export interface Service {
   app: App;
   database: TestDatabase;
+  /** The way to the database, when it is proxied. */
+  proxy: Proxy | null;
   path: ClickPath;
   heard: Heard;
   tokenKey: KeyObject;
@@ -57,9 +60,12 @@ export interface Service {
   close: () => Promise<void>;
 }
 
-export async function startService({ connectionString }: { connectionString?: string } = {}): Promise<Service> {
+/** With `proxied` the service reaches its database by `proxy` only; `database` always reaches it. */
+export async function startService({ proxied = false } = {}): Promise<Service> {
   const database = await testDatabase();
-  const { db } = database;
+  const proxy = proxied ? await openProxy(database.connectionString) : null;
+  const connectionString = proxy?.url ?? database.connectionString;
+  const { db, close: closeDb } = openDatabase({ connectionString, poolSize: 5, applicationName: 'fenyong test', log: testLog });
   const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-promotion-'));
   const heard: Heard = { evidence: [], merchants: [], promoters: [] };
   const tokenKey = createSecretKey(randomBytes(32));
@@ -68,7 +74,7 @@ export async function startService({ connectionString }: { connectionString?: st
     onEvidence: async (_trx: unknown, merchantId: string, identities: readonly string[]) =>
       void heard.evidence.push({ merchantId, identities }),
     merchantMade: async (_trx: unknown, merchantId: string) => void heard.merchants.push(merchantId),
-    promoterChanged: async (_trx: unknown, promoterId: string) => void heard.promoters.push(promoterId),
+    promotersChanged: async (_trx: unknown, promoterIds: readonly string[]) => void heard.promoters.push(...promoterIds),
     nudge: () => undefined,
   };
   const registry = buildRegistry();
@@ -80,7 +86,7 @@ export async function startService({ connectionString }: { connectionString?: st
     log: testLog,
     ...told,
   });
-  const app = await buildHttp({ logger: testLog });
+  const app = buildHttp({ logger: testLog });
   requireKeys(
     app,
     knownKeys(db, (error) => testLog.error(error)),
@@ -141,6 +147,7 @@ export async function startService({ connectionString }: { connectionString?: st
   return {
     app,
     database,
+    proxy,
     path,
     heard,
     tokenKey,
@@ -165,6 +172,8 @@ export async function startService({ connectionString }: { connectionString?: st
     async close() {
       await app.close();
       await path.close();
+      await closeDb();
+      await proxy?.refuse();
       await database.close();
       await rm(dataDir, { recursive: true, force: true });
     },

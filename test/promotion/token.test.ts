@@ -1,6 +1,6 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { mintClickToken, readClickToken } from '../../src/promotion/token.ts';
@@ -35,7 +35,7 @@ test('a token of a retired key reads as long as the key is believed', () => {
 
 test('a token with any one character changed, added or taken away is no token', () => {
   fc.assert(
-    fc.property(proofs, fc.nat(), fc.constantFrom(...'Aa0_-.= %'), (proof, position, character) => {
+    fc.property(proofs, fc.nat(), fc.constantFrom('A', 'a', '0', '_', '-', '.', '=', ' ', '%'), (proof, position, character) => {
       const token = mintClickToken(key, proof);
       const at = position % token.length;
       const texts = [token.slice(0, at) + token.slice(at + 1), token.slice(0, at) + character + token.slice(at)];

@@ -34,6 +34,8 @@ export interface Import {
   specifier: string;
   /** The file of this project that is meant; null for a package or one of Node's own modules. */
   target: string | null;
+  /** Nothing of it is left when the program runs. */
+  typeOnly: boolean;
   line: number;
 }
 
@@ -138,6 +140,16 @@ export function importsOf(file: CodeFile): Import[] {
     const specifier = nameOf(node['source']);
     if (specifier === undefined) return [];
     const target = specifier.startsWith('.') ? posix.join(posix.dirname(file.path), specifier) : null;
-    return [{ specifier, target, line: lineOf(file.text, node.start) }];
+    const typeOnly = node['importKind'] === 'type' || node.type === 'TSImportType';
+    return [{ specifier, target, typeOnly, line: lineOf(file.text, node.start) }];
   });
+}
+
+/** The names of the environment's variables that the program reads, sorted. */
+export function configVariables(): string[] {
+  const path = 'src/platform/config.ts';
+  const keys = [...nodesOf(example(path, textOf(path)).tree)].flatMap(({ node }) =>
+    node.type === 'Property' ? (nameOf(node['key']) ?? []) : [],
+  );
+  return keys.filter((key) => /^[A-Z][A-Z_]+$/.test(key)).toSorted();
 }

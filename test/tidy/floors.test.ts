@@ -22,7 +22,7 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
 /** The files beside the folders put everything together. */
 const TOP_FLOOR = 6;
 /** Run by Node itself, imported by nobody. */
-const ENTRIES = ['src/start.mjs', 'src/install.mjs', 'src/main.ts'];
+const ENTRIES = new Set(['src/start.mjs', 'src/install.mjs', 'src/main.ts']);
 const STORES = /(^src\/platform\/(database|tables)|store)\.ts$/;
 
 const src = codeBelow('src');
@@ -73,11 +73,12 @@ test('every folder stands on a floor', () => {
 test('every file is imported by another, or is where a process begins', () => {
   const imported = new Set(src.flatMap((file) => importsOf(file).flatMap(({ target }) => (target === file.path ? [] : target))));
   expect(imported.size).toBeGreaterThan(0);
-  const idle = src.map(({ path }) => path).filter((path) => !imported.has(path) && !ENTRIES.includes(path));
+  const idle = src.map(({ path }) => path).filter((path) => !imported.has(path) && !ENTRIES.has(path));
   expect(idle.join('\n')).toBe('');
 });
 
-const { dependencies } = JSON.parse(textOf('package.json')) as { dependencies: Record<string, string> };
+type Versions = Readonly<Record<string, string>>;
+const { dependencies, devDependencies } = JSON.parse(textOf('package.json')) as { dependencies: Versions; devDependencies: Versions };
 
 /** `@scope/name/file` is of the package `@scope/name`; of a file or of Node itself there is none. */
 function packageOf(specifier: string): string | null {
@@ -86,15 +87,18 @@ function packageOf(specifier: string): string | null {
 }
 
 const importsWhatIsInstalled: Law<CodeFile> = (file) =>
-  importsOf(file).flatMap(({ specifier, line }) => {
+  importsOf(file).flatMap(({ specifier, typeOnly, line }) => {
     const name = packageOf(specifier);
     if (name === null) return isBuiltin(specifier) && !specifier.startsWith('node:') ? [`${file.path}:${line} lacks node:`] : [];
-    return dependencies[name] === undefined ? [`${file.path}:${line} imports ${name}, which is no dependency`] : [];
+    // A type is gone before anything runs.
+    const isThere = dependencies[name] !== undefined || (typeOnly && devDependencies[name] !== undefined);
+    return isThere ? [] : [`${file.path}:${line} imports ${name}, which is no dependency`];
   });
 
 test('the program imports its dependencies only, so that it runs where the tools of development are not installed', () => {
   expectLaw(importsWhatIsInstalled, src, [
     example('src/app.ts', `import { test } from 'vitest';`),
+    example('src/app.ts', `import { type Test, test } from 'vitest';`),
     example('src/app.ts', `import type { OpenAPIV3_1 } from 'no-such-package/types';`),
     example('src/app.ts', `import { readFile } from 'fs/promises';`),
   ]);

@@ -7,16 +7,16 @@ import type { CodeFile, Law, Node, TextFile } from './files.ts';
 
 const FILE_LINES_MAX = 250;
 const FUNCTION_LINES_MAX = 70;
-const LINE_LENGTH_MAX = 140;
-/** Made from the migrated database. */
+const LINE_LENGTH_MAX = 150;
+/** Made from the migrated database, and read by nobody. */
 const GENERATED = 'src/platform/tables.ts';
 
-const code = [...codeBelow('src'), ...codeBelow('test')];
+const code = [...codeBelow('src'), ...codeBelow('test')].filter(({ path }) => path !== GENERATED);
 const migrations: TextFile[] = pathsBelow('migrations').map((path) => ({ path, text: textOf(path) }));
 
 const isShort: Law<TextFile> = ({ path, text }) => {
   const count = text.trimEnd().split('\n').length;
-  return count > FILE_LINES_MAX && path !== GENERATED ? [`${path} has ${count} lines`] : [];
+  return count > FILE_LINES_MAX ? [`${path} has ${count} lines`] : [];
 };
 
 test(`a file has at most ${FILE_LINES_MAX} lines`, () => {

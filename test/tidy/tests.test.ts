@@ -6,6 +6,15 @@ import { example, expectLaw, pathsBelow, type Law, type TextFile } from './files
 
 /** The tests of more than one file, each with what it is that they test. */
 const OF_THE_WHOLE: Readonly<Record<string, string>> = {
+  'test/openapi.test.ts': 'the published document against all routes',
+  'test/readme.test.ts': 'the commands of the README against what they print',
+  'test/guards/alarms.test.ts': 'every alarm against its sign',
+  'test/guards/arithmetic.test.ts': 'what the guards add up in SQL against what the core reckons',
+  'test/guards/clean.test.ts': 'all guards against books that are in order',
+  'test/guards/laws.test.ts': 'every law against a violation that was planted for it',
+  'test/inbox/door.test.ts': 'the one door, from request to row',
+  'test/promotion/outage.test.ts': 'the way of a click while the database is away',
+  'test/sources/contract.test.ts': 'all adapters against what every adapter promises',
   'test/sources/vectors.test.ts': 'the adapters against signatures that were computed by others',
 };
 /** How the project itself is kept. */

@@ -1,0 +1,200 @@
+// The marketplace of the demo: who sells what, who shares it, what is earned on it, and which order systems tell of the orders.
+
+import { randomBytes } from 'node:crypto';
+
+import { openClient, type Client } from './client.ts';
+
+const DAY_MS = 86_400_000;
+/** Rules that were there before the oldest order. */
+const RULES_SINCE_DAYS = 60;
+
+/** The shops. Money is in fen: minor units of CNY. */
+export const MERCHANTS = {
+  mumu: { name: '木木母婴', hold_days: 7 },
+  haochi: { name: '好吃零食铺', hold_days: 0 },
+  shuma: { name: '极客数码', hold_days: 7 },
+} as const;
+
+export type MerchantId = keyof typeof MERCHANTS;
+
+export const PRODUCTS = {
+  naifen: { merchant_id: 'mumu', title: '婴儿配方奶粉 900 克', category: '奶粉', price: 29_900 },
+  niaoku: { merchant_id: 'mumu', title: '云柔纸尿裤 L 码', category: '纸品', price: 9_999 },
+  zongzi: { merchant_id: 'haochi', title: '咸蛋黄肉粽礼盒', category: '粽子', price: 10_000 },
+  jianguo: { merchant_id: 'haochi', title: '每日坚果礼盒', category: '坚果', price: 8_800 },
+  mangguo: { merchant_id: 'haochi', title: '芒果干', category: '果干', price: 2_590 },
+  erji: { merchant_id: 'shuma', title: '降噪蓝牙耳机', category: '音频', price: 49_900 },
+  chongdian: { merchant_id: 'shuma', title: '氮化镓充电器', category: '配件', price: 12_900 },
+} as const;
+
+/** Stated in this order: whoever is named stands before who names them. */
+export const PROMOTERS = {
+  xinghe: { name: '星河传媒', kind: 'agency' },
+  yunduan: { name: '云端机构', kind: 'agency' },
+  lin: { name: '林老师', kind: 'talent', agency_id: 'yunduan' },
+  mo: { name: '小莫', kind: 'talent', agency_id: 'yunduan' },
+  alice: { name: '艾丽丝', kind: 'person', agency_id: 'xinghe', tier: 'silver' },
+  bob: { name: '阿博', kind: 'person', agency_id: 'xinghe', inviter_id: 'alice' },
+  carol: { name: '卡罗', kind: 'person', inviter_id: 'bob', tier: 'silver' },
+  dave: { name: '大伟', kind: 'person', inviter_id: 'carol', tier: 'gold', coupon_codes: [{ merchant_id: 'shuma', code: 'DAWEI8' }] },
+} as const;
+
+type PromoterId = keyof typeof PROMOTERS;
+
+/** What a promoter pays on to whoever stands above. */
+const toInviter = (sharePpm: number) => [{ to: 'upline', level: 1, share_ppm: sharePpm }];
+
+const RULES = [
+  {
+    name: '默认 10%',
+    scope: {},
+    plan: {
+      rate_ppm: 100_000,
+      split: [{ to: 'agency', share_ppm: 1_000_000, pays: [{ to: 'promoter', share_ppm: 700_000, pays: toInviter(100_000) }] }],
+    },
+  },
+  {
+    name: '奶粉 15%',
+    scope: { category: '奶粉' },
+    plan: { rate_ppm: 150_000, split: [{ to: 'promoter', share_ppm: 1_000_000, pays: toInviter(200_000) }] },
+  },
+  {
+    name: '金牌 12%',
+    scope: { tier: 'gold' },
+    plan: { rate_ppm: 120_000, split: [{ to: 'promoter', share_ppm: 1_000_000, pays: toInviter(100_000) }] },
+  },
+  {
+    name: '双十一 20%',
+    scope: { campaign_id: 'double-11' },
+    plan: {
+      rate_ppm: 200_000,
+      currency: 'CNY',
+      cap_per_order: 5_000,
+      split: [{ to: 'promoter', share_ppm: 1_000_000, pays: toInviter(150_000) }],
+    },
+  },
+  {
+    // Each pays the next out of its own share: of 10.00 they keep 4, 2, 2, 1 and 1.
+    name: '直播五方 10%',
+    scope: { merchant_id: 'haochi', product_id: 'zongzi' },
+    plan: {
+      rate_ppm: 100_000,
+      split: [
+        waterfall(['platform', 1_000_000], ['talent_agency', 600_000], ['talent', 666_667], ['agency', 500_000], ['promoter', 500_000]),
+      ],
+    },
+  },
+];
+
+interface PlanNode {
+  to: string;
+  share_ppm: number;
+  pays: PlanNode[];
+}
+
+function waterfall([to, share_ppm]: [string, number], ...rest: [string, number][]): PlanNode {
+  const [next, ...others] = rest;
+  return { to, share_ppm, pays: next === undefined ? [] : [waterfall(next, ...others)] };
+}
+
+interface LinkWish {
+  promoter: PromoterId;
+  /** A product, or the whole shop. */
+  leadsTo: keyof typeof PRODUCTS | MerchantId;
+  scene: string;
+  /** The name of the link that is shared again. */
+  again?: string;
+  content_id?: string;
+  talent_id?: PromoterId;
+  campaign_id?: string;
+}
+
+const LINKS = {
+  diapersOfAlice: { promoter: 'alice', leadsTo: 'niaoku', scene: 'group' },
+  diapersOfBob: { promoter: 'bob', leadsTo: 'niaoku', scene: 'moments', again: 'diapersOfAlice' },
+  milkOfCarol: { promoter: 'carol', leadsTo: 'naifen', scene: 'chat' },
+  milkOfMo: { promoter: 'mo', leadsTo: 'naifen', scene: 'article', content_id: 'how-to-choose-milk' },
+  liveOfBob: { promoter: 'bob', leadsTo: 'zongzi', scene: 'live', content_id: 'live-room-618', talent_id: 'lin' },
+  nutsOfDave: { promoter: 'dave', leadsTo: 'jianguo', scene: 'group', campaign_id: 'double-11' },
+  nutsOfAlice: { promoter: 'alice', leadsTo: 'jianguo', scene: 'moments' },
+  snacksOfCarol: { promoter: 'carol', leadsTo: 'haochi', scene: 'group' },
+  headphonesOfDave: { promoter: 'dave', leadsTo: 'erji', scene: 'group' },
+  headphonesOfAlice: { promoter: 'alice', leadsTo: 'erji', scene: 'moments', again: 'headphonesOfDave' },
+} as const satisfies Record<string, LinkWish>;
+
+export type LinkName = keyof typeof LINKS;
+
+export interface Link {
+  code: string;
+  url: string;
+}
+
+/** What shoppers and order systems need of the marketplace. */
+export interface Marketplace {
+  url: string;
+  signal: AbortSignal;
+  /** The shops' mini-program: it makes links, tells clicks and reports orders. */
+  storefront: Client;
+  links: Record<LinkName, Link>;
+  /** What each order system signs with. */
+  secrets: Secrets;
+}
+
+type Secrets = { 'haochi-erp': string; 'shuma-shopify': string };
+
+/** Throws when the service has a marketplace already: the figures of two would add up to neither's. */
+export async function refuseInhabited(admin: Client): Promise<void> {
+  const orders = await admin.get<{ data: unknown[] }>('/v1/orders?limit=1');
+  const rules = await admin.get<{ data: unknown[] }>('/v1/rules?limit=1');
+  if (orders.data.length + rules.data.length > 0) {
+    throw new Error('There are orders or rules in DATA_DIR already. The demo needs an empty folder, or none: then it makes one.');
+  }
+}
+
+/** States everything, over HTTP as any operator does. */
+export async function openMarketplace(admin: Client, url: string, signal: AbortSignal): Promise<Marketplace> {
+  for (const [id, { name, hold_days }] of Object.entries(MERCHANTS)) {
+    await admin.put(`/v1/merchants/${id}`, { name, currency: 'CNY', landing_hosts: [hostOf(id)], hold_days });
+  }
+  for (const [id, { merchant_id, ...product }] of Object.entries(PRODUCTS)) {
+    await admin.put(`/v1/merchants/${merchant_id}/products/${id}`, { ...product, landing_url: `https://${hostOf(merchant_id)}/p/${id}` });
+  }
+  for (const [id, promoter] of Object.entries(PROMOTERS)) await admin.put(`/v1/promoters/${id}`, promoter);
+  const since = new Date(Date.now() - RULES_SINCE_DAYS * DAY_MS).toISOString();
+  for (const rule of RULES) await admin.post('/v1/rules', { ...rule, effective_from: since, retroactive: true });
+
+  const secrets: Secrets = {
+    'haochi-erp': `whsec_${randomBytes(24).toString('base64')}`,
+    'shuma-shopify': randomBytes(24).toString('hex'),
+  };
+  await putSource(admin, 'haochi-erp', { kind: 'standard-webhooks', merchant_id: 'haochi' }, secrets);
+  await putSource(admin, 'shuma-shopify', { kind: 'shopify', merchant_id: 'shuma' }, secrets);
+  const { key } = await admin.post<{ key: string }>('/v1/keys', { scope: 'storefront', label: '商城小程序' });
+  const storefront = openClient(url, key, signal);
+  return { url, signal, storefront, links: await makeLinks(storefront), secrets };
+}
+
+async function putSource(admin: Client, sourceId: keyof Secrets, source: object, secrets: Secrets): Promise<void> {
+  await admin.put(`/v1/sources/${sourceId}`, { ...source, secrets: { secret: secrets[sourceId] } });
+}
+
+function hostOf(merchantId: string): string {
+  return `${merchantId}.example.com`;
+}
+
+/** The promoters' links. A link that shares another one again comes after it. */
+async function makeLinks(storefront: Client): Promise<Record<LinkName, Link>> {
+  const made: Partial<Record<string, Link>> = {};
+  for (const [name, wish] of Object.entries<LinkWish>(LINKS)) {
+    const { promoter, leadsTo, again, ...others } = wish;
+    const shared = again === undefined ? {} : { shared_from: made[again]!.code };
+    made[name] = await storefront.post<Link>('/v1/links', { promoter_id: promoter, ...targetOf(leadsTo), ...others, ...shared });
+  }
+  return made as Record<LinkName, Link>;
+}
+
+function targetOf(leadsTo: LinkWish['leadsTo']): object {
+  const product = Object.entries(PRODUCTS).find(([id]) => id === leadsTo)?.[1];
+  if (product !== undefined) return { merchant_id: product.merchant_id, product_id: leadsTo };
+  return { merchant_id: leadsTo, landing_url: `https://${hostOf(leadsTo)}/` };
+}

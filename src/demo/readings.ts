@@ -1,0 +1,216 @@
+// What is read back from the service: orders, the explanation of one, balances, the trial balance, guards. Nothing here is computed.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Client } from './client.ts';
+import { PROMOTERS } from './marketplace.ts';
+
+const POLL_MS = 150;
+const SETTLE_TIMEOUT_MS = 120_000;
+const DELIVERY_STATES = ['received', 'processed', 'parked', 'failed'] as const;
+
+interface List<Item> {
+  data: Item[];
+}
+
+export interface Share {
+  role: string;
+  level?: number;
+  promoter_id: string | null;
+  /** Fen, as all amounts are. */
+  amount: number;
+}
+
+export interface Line {
+  line_id: string;
+  product_id: string | null;
+  paid_amount: number;
+  refunded_amount: number;
+  decision: string;
+  evidence: string | null;
+  promoter_id: string | null;
+  rule_id: string | null;
+  rule_version: number | null;
+  pool: number;
+  shares: Share[];
+}
+
+export interface Order {
+  source_id: string;
+  order_id: string;
+  merchant_id: string;
+  award: string;
+  paid_at: string | null;
+  releases_at: string | null;
+  lines: Line[];
+}
+
+export interface Evidence {
+  kind: string;
+  reference: string;
+  at: string;
+  promoter_id: string | null;
+  link_code: string | null;
+  won: boolean;
+  reason: string | null;
+}
+
+export interface PlanNode {
+  to: string | { account: string };
+  share_ppm: number;
+  pays: PlanNode[];
+}
+
+/** A rule as it was published; the demo publishes no second versions. */
+export interface Rule {
+  rule_id: string;
+  name: string;
+  plan: { split: PlanNode[] };
+}
+
+export interface RuleOutcome {
+  version: number;
+  name: string;
+  weight: number;
+  outcome: 'won' | 'lost';
+  reason: string;
+}
+
+/** One line of the reckoning; which fields are there depends on the step. */
+export type Step =
+  | { step: 'base'; paid: number; refunded: number; base: number }
+  | { step: 'pool'; rate_ppm: number; rated: number; fixed: number; limited_by: string | null; pool: number }
+  | { step: 'cap_per_order'; cap: number; pool: number }
+  | { step: 'winner'; promoter_id: string; part: number }
+  | { step: 'share'; role: string; promoter_id: string | null; gross: number; net: number; amount: number }
+  | { step: 'absent'; role: string; gross: number; net: number; kept_by: string }
+  | { step: 'uncharged'; amount: number };
+
+export interface Explanation {
+  order: Order;
+  lines: {
+    line_id: string;
+    reason: string | null;
+    evidence: Evidence[];
+    winners: { promoter_id: string; chain: string[]; chain_at: string }[];
+    rules: RuleOutcome[];
+    arithmetic: Step[];
+  }[];
+  transfers: { kind: string; role: string; promoter_id: string | null; from: string; to: string; amount: number }[];
+}
+
+export interface PromoterBalance {
+  promoter_id: string;
+  pending: number;
+  available: number;
+}
+
+export interface TrialBalance {
+  currency: string;
+  accounts: { kind: string; balance: number }[];
+  sum: number;
+}
+
+export interface Guard {
+  name: string;
+  kind: 'law' | 'alarm';
+  says: string;
+  ok: boolean;
+  violations: number;
+  checked_at: string;
+}
+
+/** What the demo shows and checks. */
+export interface Books {
+  orders: Order[];
+  explanations: Explanation[];
+  rules: Rule[];
+  balances: PromoterBalance[];
+  trialBalance: TrialBalance[];
+  /** How many reports the service has kept, by their state: a report that comes twice is kept once. */
+  deliveries: Record<(typeof DELIVERY_STATES)[number], number>;
+}
+
+/** Which orders are to be shown, and when they are all as they will stay. */
+export interface Question {
+  places: readonly Pick<Order, 'source_id' | 'order_id'>[];
+  isSettled: (orders: Order[], rules: Rule[]) => boolean;
+}
+
+/** Waits until all orders have settled, then reads everything. What has not settled within its time is read as it is. */
+export async function readBooks(api: Client, { places, isSettled }: Question, signal: AbortSignal): Promise<Books> {
+  const rules = await readRules(api);
+  const orders = await readUntil(
+    signal,
+    () => readOrders(api),
+    (found) => isSettled(found, rules),
+  );
+  const shown = places.filter((place) => orders.some((order) => isAt(order, place)));
+  return {
+    orders,
+    explanations: await Promise.all(shown.map((place) => readExplanation(api, place))),
+    rules,
+    balances: await readBalances(api),
+    trialBalance: (await api.get<List<TrialBalance>>('/v1/ledger/trial-balance')).data,
+    deliveries: await countDeliveries(api),
+  };
+}
+
+/** The guards, each asked after that time, as far as they are within the time there is: a guard rests a while whenever it was asked. */
+export async function readGuards(api: Client, signal: AbortSignal, since: Date): Promise<Guard[]> {
+  const read = async () => (await api.get<List<Guard>>('/v1/guards')).data;
+  return readUntil(signal, read, (guards) => guards.every((guard) => isAskedSince(guard, since)));
+}
+
+export function isAt(order: Order, place: Question['places'][number]): boolean {
+  return order.source_id === place.source_id && order.order_id === place.order_id;
+}
+
+/** Reads again and again until it is enough, for two minutes at most; answers with the last reading, enough or not. */
+export async function readUntil<Reading>(
+  signal: AbortSignal,
+  read: () => Promise<Reading>,
+  isEnough: (reading: Reading) => boolean,
+): Promise<Reading> {
+  const deadline = Date.now() + SETTLE_TIMEOUT_MS;
+  for (;;) {
+    const reading = await read();
+    if (isEnough(reading) || Date.now() > deadline) return reading;
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+export async function readOrders(api: Client): Promise<Order[]> {
+  return (await api.get<List<Order>>('/v1/orders?limit=200')).data;
+}
+
+async function readExplanation(api: Client, { source_id, order_id }: Question['places'][number]): Promise<Explanation> {
+  return api.get<Explanation>(`/v1/orders/${source_id}/${order_id}/explanation`);
+}
+
+async function readRules(api: Client): Promise<Rule[]> {
+  const { data } = await api.get<List<{ versions: Rule[] }>>('/v1/rules?limit=200');
+  return data.flatMap(({ versions }) => versions);
+}
+
+async function countDeliveries(api: Client): Promise<Books['deliveries']> {
+  const counts = DELIVERY_STATES.map(async (state) => {
+    const { data } = await api.get<List<unknown>>(`/v1/deliveries?state=${state}&limit=200`);
+    return [state, data.length] as const;
+  });
+  return Object.fromEntries(await Promise.all(counts)) as Books['deliveries'];
+}
+
+/** Everybody's balance in CNY, the one currency here. For whom nothing was ever booked the service names none, and it is 0. */
+async function readBalances(api: Client): Promise<PromoterBalance[]> {
+  return Promise.all(
+    Object.keys(PROMOTERS).map(async (promoter_id) => {
+      const { data } = await api.get<List<Omit<PromoterBalance, 'promoter_id'>>>(`/v1/promoters/${promoter_id}/balance`);
+      return { promoter_id, pending: data[0]?.pending ?? 0, available: data[0]?.available ?? 0 };
+    }),
+  );
+}
+
+export function isAskedSince(guard: Guard, since: Date): boolean {
+  return Date.parse(guard.checked_at) >= since.getTime();
+}

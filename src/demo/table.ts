@@ -1,0 +1,53 @@
+// Tables for a terminal: columns line up also where Chinese stands in them, and a cell may have several lines.
+
+/** What a terminal draws two columns wide: the scripts of East Asia, their punctuation, full-width forms and emoji. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const WITHOUT_WIDTH = /[\p{Mn}\p{Me}\p{Cf}]/u;
+const GAP = '  ';
+
+export interface Column {
+  title: string;
+  /** Amounts stand on the right. */
+  right?: boolean;
+}
+
+/** How many columns of a terminal a text of one line takes. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const char of text) width += WITHOUT_WIDTH.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
+  return width;
+}
+
+/** A table as text, ending in a line break. Where any cell has several lines, rows are set apart by an empty one. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => columns.map((_, at) => (row[at] ?? '').split('\n')));
+  const widths = columns.map(({ title }, at) => Math.max(...[[title], ...cells.map((row) => row[at]!)].flat().map(widthOf)));
+  const isTall = cells.some((row) => row.some((lines) => lines.length > 1));
+
+  const lineOf = (texts: readonly string[]) =>
+    columns
+      .map(({ right }, at) => {
+        const padding = ' '.repeat(widths[at]! - widthOf(texts[at]!));
+        return right ? padding + texts[at]! : texts[at]! + padding;
+      })
+      .join(GAP)
+      .trimEnd();
+  const linesOf = (row: readonly string[][]) =>
+    Array.from({ length: Math.max(...row.map((lines) => lines.length)) }, (_, line) => lineOf(row.map((lines) => lines[line] ?? '')));
+
+  const head = [lineOf(columns.map(({ title }) => title)), lineOf(widths.map((width) => '-'.repeat(width)))];
+  const body = cells.flatMap((row, at) => (isTall && at > 0 ? ['', ...linesOf(row)] : linesOf(row)));
+  return `${[...head, ...body].join('\n')}\n`;
+}
+
+/** Minor units of a currency with two digits as people write them: 1250 is 12.50. */
+export function yuan(fen: number): string {
+  const digits = String(Math.abs(fen)).padStart(3, '0');
+  return `${fen < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
+}
+
+/** Parts per million as percent: 125000 is 12.5 %. */
+export function percent(ppm: number): string {
+  return `${ppm / 10_000} %`;
+}

@@ -1,0 +1,112 @@
+// The award and locks: an order that somebody earned locks its buyer for the orders after it.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ago, inDays, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld();
+});
+afterAll(() => world.close());
+
+async function openSimpleShop(terms: Record<string, unknown> = {}) {
+  const shop = await openShop(world, terms);
+  await shop.rule(SIMPLE_PLAN);
+  return shop;
+}
+
+const buyer = { openid: 'o1' };
+
+test('an order locks its buyer to its promoter, an order by the lock extends it, and it ends', async () => {
+  const shop = await openSimpleShop({ order_lock_days: 10 });
+  await shop.order('1', { buyer, link_code: shop.code, paid_at: ago(30) });
+  for (const [orderId, days] of [
+    ['2', 21],
+    ['3', 12],
+    ['4', 1.9],
+  ] as const)
+    await shop.order(orderId, { buyer, paid_at: ago(days) });
+  const lines = await Promise.all(['2', '3', '4'].map((orderId) => shop.line(orderId)));
+  expect(lines.map((line) => line.evidence)).toEqual(['lock', 'lock', null]);
+  expect(lines[1]).toMatchObject({ promoter_id: shop.bob, pool: 999n });
+  const [explained] = (await world.explained(shop.m, '4')).lines;
+  expect(explained!.evidence.map(({ reference, reason }) => [reference, reason])).toEqual([
+    ['1', 'outside_window'],
+    ['2', 'outside_window'],
+    ['3', 'outside_window'],
+  ]);
+});
+
+test('the lock of an earlier order that is told later is found, and so is its end', async () => {
+  const shop = await openSimpleShop();
+  await shop.order('later', { buyer, paid_at: ago(1) });
+  await shop.order('last', { buyer, paid_at: ago(0.5) });
+  expect((await shop.line('later')).decision).toBe('unattributed');
+  await shop.order('first', { buyer, paid_at: ago(2), link_code: shop.code });
+  expect(await Promise.all(['later', 'last'].map(async (orderId) => (await shop.line(orderId)).evidence))).toEqual(['lock', 'lock']);
+  await shop.tell('first', { void: { reason: 'cancelled' } });
+  expect(await Promise.all(['later', 'last'].map(async (orderId) => (await shop.line(orderId)).decision))).toEqual([
+    'unattributed',
+    'unattributed',
+  ]);
+  expect(await shop.balance(shop.bob)).toEqual([['CNY', 0, 0]]);
+});
+
+test('a lock is evidence among the rest: where it is ranked first, one that appears later takes an order from its click', async () => {
+  const shop = await openSimpleShop({ precedence: ['lock', 'link_code'] });
+  const alices = await world.link(shop.m, shop.alice);
+  await shop.order('2', { buyer, paid_at: ago(1), link_code: alices });
+  expect(await shop.line('2')).toMatchObject({ evidence: 'link_code', promoter_id: shop.alice });
+  await shop.order('1', { buyer, paid_at: ago(2), link_code: shop.code });
+  expect(await shop.line('2')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
+});
+
+test('an order whose time turns out to be earlier locks from then on', async () => {
+  const shop = await openSimpleShop();
+  await shop.order('locks', { buyer, paid_at: ago(1), link_code: shop.code });
+  await shop.order('other', { buyer, paid_at: ago(2) });
+  expect((await shop.line('other')).decision).toBe('unattributed');
+  await shop.tell('locks', { deposit_paid_at: ago(3) });
+  expect(await shop.line('other')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
+});
+
+test('of orders of one moment the one that became known first locks the others, and none locks it', async () => {
+  const shop = await openSimpleShop();
+  const paid_at = ago(1);
+  await shop.order('1', { buyer, paid_at });
+  await shop.order('2', { buyer, paid_at, link_code: shop.code });
+  expect((await shop.line('1')).decision).toBe('unattributed');
+  await shop.order('3', { buyer, paid_at });
+  expect((await shop.line('3')).evidence).toBe('lock');
+});
+
+test('what a lock does not change any more: a released order', async () => {
+  const shop = await openSimpleShop({ precedence: ['lock', 'link_code'] });
+  const alices = await world.link(shop.m, shop.alice);
+  await shop.order('2', { buyer, paid_at: ago(1), link_code: alices, status: 'completed', completed_at: ago(0.5) });
+  await world.awardAt(inDays(7));
+  await shop.order('1', { buyer, paid_at: ago(2), link_code: shop.code });
+  expect(await shop.line('2')).toMatchObject({ promoter_id: shop.alice });
+  expect((await world.standing(shop.m, '2')).head!.revision).toBe(2);
+});
+
+test('the chain above a lock is as of the click that the lock goes back to', async () => {
+  const shop = await openShop(world);
+  await shop.rule();
+  const carol = `carol-${shop.m}`;
+  await world.promoter(carol);
+  await shop.order('1', { buyer, paid_at: ago(5), click_token: world.token(shop.code, { at: ago(6) }) });
+  await world.promoter(shop.bob, { inviter_id: carol, agency_id: shop.agency, from: ago(4) });
+  await shop.order('2', { buyer, paid_at: ago(3) });
+  await shop.order('3', { buyer, paid_at: ago(2) });
+  await shop.order('4', { buyer: { openid: 'other' }, paid_at: ago(2), click_token: world.token(shop.code, { at: ago(3) }) });
+  const uplineOf = async (orderId: string) => (await shop.line(orderId)).shares.find(({ role }) => role === 'upline')?.promoter_id;
+  expect(await Promise.all(['1', '2', '3', '4'].map(uplineOf))).toEqual([shop.alice, shop.alice, shop.alice, carol]);
+});
+
+test('the parts of a split order lock the buyer whom only the whole names', async () => {
+  const shop = await openSimpleShop();
+  await shop.order('whole', { buyer, link_code: shop.code, paid_at: ago(3) });
+  await shop.order('part', { parent: { order_id: 'whole', kind: 'split' }, paid_at: ago(3) });
+  await shop.order('next', { buyer, paid_at: ago(1) });
+  expect(await shop.line('next')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
+});

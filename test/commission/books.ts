@@ -1,0 +1,48 @@
+// What the books of a world say: orders as they are shown, why, what was booked for them, and what promoters have.
+import type { Kysely } from 'kysely';
+import { showExplanation, showOrder } from '../../src/commission/order-answer.ts';
+import { findShown, readDeliveries, readTransfers } from '../../src/commission/order-store.ts';
+import { balancesOf } from '../../src/ledger/balances.ts';
+import type { Actor } from '../../src/platform/actor.ts';
+import type { DB } from '../../src/platform/tables.ts';
+
+const ADMIN: Actor = { keyId: 'admin', scope: 'admin', merchantId: null, promoterId: null };
+
+export function books(db: Kysely<DB>) {
+  async function find(merchantId: string, orderId: string, sourceId: string) {
+    const [found] = await findShown(db, sourceId, orderId, merchantId);
+    if (found === undefined) throw new Error(`there is no order ${orderId}`);
+    return found;
+  }
+
+  return {
+    /** The order as an operator sees it. */
+    shown: async (merchantId: string, orderId: string, sourceId = 'rest') => showOrder(await find(merchantId, orderId, sourceId), ADMIN),
+
+    async explained(merchantId: string, orderId: string, sourceId = 'rest') {
+      const found = await find(merchantId, orderId, sourceId);
+      const [deliveries, transfers] = await Promise.all([readDeliveries(db, found.order_key), readTransfers(db, found.order_key)]);
+      return showExplanation(found, { deliveries, transfers }, ADMIN);
+    },
+
+    /** The head and the decisions of the standing award, and how many revisions there were. */
+    async standing(merchantId: string, orderId: string, sourceId = 'rest') {
+      const { order_key: orderKey, lines } = await find(merchantId, orderId, sourceId);
+      return { head: await db.selectFrom('award').selectAll().where('order_key', '=', orderKey).executeTakeFirst(), lines };
+    },
+
+    /** Everything that was booked for the order, first to last, signed from the promoter's side. */
+    async transfers(merchantId: string, orderId: string, sourceId = 'rest') {
+      const transfers = await readTransfers(db, (await find(merchantId, orderId, sourceId)).order_key);
+      return transfers.map(({ kind, role, promoter_id: promoterId, from, to, amount }) => {
+        return { kind, role, promoterId, way: `${from} > ${to}`, amount: Number(kind === 'reverse' ? -amount : amount) };
+      });
+    },
+
+    /** What a promoter has of one merchant: pending and available, of every currency. */
+    async balance(promoterId: string, merchantId: string | null = null) {
+      const balances = await balancesOf(db, promoterId, merchantId);
+      return balances.map(({ currency, pending, available }) => [currency, Number(pending), Number(available)]);
+    },
+  };
+}

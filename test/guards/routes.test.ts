@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+
+import { alarm, law } from '../../src/guards/guard.ts';
+import { guardRoutes } from '../../src/guards/routes.ts';
+import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
+import { buildHttp, type App } from '../../src/platform/http.ts';
+import { makeKey } from '../../src/platform/keys-store.ts';
+import { inTransaction } from '../../src/platform/database.ts';
+import { testDatabase, type TestDatabase } from '../harness.ts';
+
+let database: TestDatabase;
+let app: App;
+const keys: Record<string, string> = {};
+
+const guards = [
+  law('present', 'a_law', 'The books hold.', `select 1 as one from setting where name = 'broken'`),
+  alarm('present', 'an_alarm', 'The world is quiet.', 'select 1 as one'),
+];
+
+beforeAll(async () => {
+  database = await testDatabase();
+  const { db } = database;
+  app = buildHttp();
+  requireKeys(
+    app,
+    knownKeys(db, () => undefined),
+  );
+  guardRoutes(app, { db, guards });
+  for (const scope of ['admin', 'auditor', 'storefront', 'promoter'] as const) {
+    const wanted = { scope, label: '', merchantId: null, promoterId: scope === 'promoter' ? 'bob' : null };
+    keys[scope] = (await inTransaction(db, ({ trx, now }) => makeKey(trx, wanted, null, now))).key;
+  }
+});
+
+beforeEach(async () => {
+  await database.owner.deleteFrom('guard_result').execute();
+  await database.owner.deleteFrom('setting').execute();
+});
+
+afterAll(async () => {
+  await app.close();
+  await database.close();
+});
+
+function get(url: string, scope = 'auditor') {
+  return app.inject({ method: 'GET', url, headers: { authorization: `Bearer ${keys[scope]}` } });
+}
+
+test('the first who asks has the guards asked; an alarm does not break the books', async () => {
+  const answer = await get('/v1/guards');
+  expect(answer.statusCode).toBe(200);
+  expect(answer.json()).toEqual({
+    ok: true,
+    data: [
+      { name: 'a_law', kind: 'law', says: 'The books hold.', ok: true, violations: 0, sample: [], checked_at: expect.any(String) },
+      {
+        name: 'an_alarm',
+        kind: 'alarm',
+        says: 'The world is quiet.',
+        ok: false,
+        violations: 1,
+        sample: [{ one: 1 }],
+        checked_at: expect.any(String),
+      },
+    ],
+  });
+});
+
+test('a broken law breaks the whole', async () => {
+  await database.owner.insertInto('setting').values({ name: 'broken', value: '' }).execute();
+  expect((await get('/v1/guards')).json()).toMatchObject({ ok: false, data: [{ name: 'a_law', ok: false, violations: 1 }, {}] });
+});
+
+test('later ones are told what was kept, so that asking costs nothing', async () => {
+  await get('/v1/guards');
+  await database.owner.insertInto('setting').values({ name: 'broken', value: '' }).execute();
+  expect((await get('/v1/guards')).json()).toMatchObject({ ok: true });
+});
+
+test('a law that nobody has asked for an hour does not count as kept', async () => {
+  await get('/v1/guards');
+  await database.owner
+    .updateTable('guard_result')
+    .set({ checked_at: new Date(Date.now() - 3_600_000) })
+    .execute();
+  expect((await get('/v1/guards')).json()).toMatchObject({ ok: false, data: [{ name: 'a_law', ok: false, violations: 0 }, {}] });
+});
+
+test('one guard is told by its name', async () => {
+  expect((await get('/v1/guards/a_law')).json()).toMatchObject({ name: 'a_law', ok: true });
+  expect((await get('/v1/guards/nothing')).statusCode).toBe(404);
+});
+
+test('only who answers for the whole may ask', async () => {
+  expect((await get('/v1/guards', 'admin')).statusCode).toBe(200);
+  for (const scope of ['storefront', 'promoter']) {
+    for (const url of ['/v1/guards', '/v1/guards/a_law']) expect((await get(url, scope)).statusCode).toBe(403);
+  }
+});

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { startService, type Service } from './service.ts';
+
+let service: Service;
+
+beforeAll(async () => {
+  service = await startService();
+  await service.shop();
+});
+afterAll(() => service.close());
+
+const load = (kind: string, lines: (object | string)[], key?: string) =>
+  service.call(
+    'POST',
+    `/v1/imports/${kind}`,
+    lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'),
+    key,
+    {
+      'content-type': 'application/x-ndjson',
+    },
+  );
+
+test('every kind is loaded in bulk, as it is stated one by one', async () => {
+  expect((await load('merchants', [{ merchant_id: 'i1', name: 'I', currency: 'CNY', landing_hosts: ['i.example.com'] }])).body).toEqual({
+    accepted: 1,
+    refused: 0,
+    errors: [],
+  });
+  await load('products', [{ merchant_id: 'i1', product_id: 'p', title: 'P', landing_url: 'https://i.example.com/p' }]);
+  await load('promoters', [
+    { promoter_id: 'ia', name: 'A', kind: 'person' },
+    { promoter_id: 'ib', name: 'B', kind: 'person', inviter_id: 'ia' },
+  ]);
+  const links = await load('links', [
+    { code: 'old-link-1', merchant_id: 'i1', promoter_id: 'ia', product_id: 'p' },
+    { code: 'old-link-2', merchant_id: 'i1', promoter_id: 'ib', product_id: 'p', shared_from: 'old-link-1' },
+  ]);
+  expect(links).toMatchObject({ status: 200, body: { accepted: 2, refused: 0 } });
+  expect((await service.call('GET', '/v1/links/old-link-2')).body).toMatchObject({ promoter_id: 'ib', shared_from: 'old-link-1' });
+  expect((await service.call('GET', '/v1/promoters/ib')).body).toMatchObject({ inviter_id: 'ia', version: 1 });
+  expect(service.heard.merchants).toContain('i1');
+  expect((await service.follow('old-link-2')).status).toBe(302);
+});
+
+test('a bad line is refused alone, with its number and what is wrong in it', async () => {
+  const loaded = await load('promoters', [
+    { promoter_id: 'ok1', name: 'A', kind: 'person' },
+    '{"promoter_id": ',
+    '',
+    { promoter_id: 'bad1', name: 'A', kind: 'alien' },
+    { promoter_id: 'bad2', name: 'A', kind: 'person', inviter_id: 'nobody' },
+    { promoter_id: 'ok2', name: 'A', kind: 'person' },
+  ]);
+  expect(loaded.body).toMatchObject({
+    accepted: 2,
+    refused: 3,
+    errors: [
+      { line: 2, code: 'malformed_request' },
+      { line: 4, code: 'malformed_request', errors: [{ path: 'kind' }] },
+      { line: 5, code: 'unknown_inviter', errors: [{ path: 'inviter_id' }] },
+    ],
+  });
+  expect((await service.call('GET', '/v1/promoters/ok2')).status).toBe(200);
+  expect((await service.call('GET', '/v1/promoters/bad2')).status).toBe(404);
+});
+
+test('a file that is sent again changes nothing', async () => {
+  const promoters = Array.from({ length: 1203 }, (_, index) => ({ promoter_id: `n${index}`, name: `N ${index}`, kind: 'person' }));
+  expect((await load('promoters', promoters)).body).toMatchObject({ accepted: 1203, refused: 0 });
+  expect((await load('promoters', promoters)).body).toMatchObject({ accepted: 1203, refused: 0 });
+  const links = promoters.map(({ promoter_id }, index) => ({ code: `code-${index}`, merchant_id: 'm1', promoter_id, product_id: 'p1' }));
+  expect((await load('links', links)).body).toMatchObject({ accepted: 1203, refused: 0 });
+  expect((await load('links', links)).body).toMatchObject({ accepted: 1203, refused: 0 });
+  const { version } = await service.database.db
+    .selectFrom('promoter_version')
+    .select(({ fn }) => fn.max('version').as('version'))
+    .where('promoter_id', 'like', 'n%')
+    .executeTakeFirstOrThrow();
+  expect(version).toBe(1);
+});
+
+test('a code that is the code of another link is refused', async () => {
+  const link = { code: 'twice-1', merchant_id: 'm1', promoter_id: 'bob', product_id: 'p1' };
+  const loaded = await load('links', [link, link, { ...link, promoter_id: 'alice' }, { ...link, code: 'ü' }]);
+  expect(loaded.body).toMatchObject({
+    accepted: 2,
+    refused: 2,
+    errors: [
+      { line: 3, code: 'conflict' },
+      { line: 4, code: 'malformed_request' },
+    ],
+  });
+});
+
+test('imports are for the operator, and take lines of JSON only', async () => {
+  expect((await load('merchants', [], await service.key('storefront'))).status).toBe(403);
+  expect((await service.call('POST', '/v1/imports/merchants', { a: 1 })).status).toBe(415);
+  expect((await service.call('POST', '/v1/imports/clicks', '', undefined, { 'content-type': 'application/x-ndjson' })).status).toBe(404);
+});
