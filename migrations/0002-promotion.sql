@@ -19,7 +19,8 @@ create table merchant_version (
   primary key (merchant_id, version)
 );
 create index merchant_version_in_force on merchant_version (merchant_id, effective_from desc, version desc);
-comment on column merchant_version.policy is 'The attribution policy, complete: every default is written out, so that a later default changes nothing decided.';
+comment on column merchant_version.policy is
+  'The attribution policy, complete: every default is written out, so that a later default changes nothing decided.';
 
 create table product (
   merchant_id text not null references merchant,
@@ -93,7 +94,8 @@ create table link (
 );
 create index link_of_promoter on link (promoter_id, made_at desc, code desc);
 comment on table link is 'A share of a promoter; never changed once made.';
-comment on column link.sharers is 'The promoters whose shares this one descends from, nearest first, each once and never its own promoter: the re-shared part of the referral chain.';
+comment on column link.sharers is
+  'The promoters whose shares this one descends from, nearest first, each once and never its own promoter: the re-shared part of the chain.';
 
 -- A click is a narrow fact: no index but its key and a BRIN, partitioned by the day of its id (uuidv7 carries the time of recording).
 create table click (
@@ -105,7 +107,8 @@ create table click (
 ) partition by range (click_id);
 create index click_time on click using brin (clicked_at);
 create table click_other partition of click default;
-comment on table click is 'A visit of a buyer through a link. No foreign key to link: the code was looked up, or proven by a signed token, before the row is written.';
+comment on table click is
+  'A visit of a buyer through a link. No foreign key to link: the code was looked up, or proven by a signed token, before the row is written.';
 comment on column click.clicked_at is 'When the buyer clicked; may lie before the recording when a storefront told it later.';
 comment on column click.identity is 'One identity of the buyer (keyed hash), so that a click token can be joined to its buyer.';
 
@@ -139,24 +142,25 @@ create function make_click_partitions(from_day date, days integer) returns void
 language plpgsql security definer set search_path = pg_catalog, public set lock_timeout = '1s' as $$
 declare
   day date;
-  low uuid;
-  high uuid;
+  partition text;
+  bounds uuid[];
 begin
   for day in select generate_series(from_day, from_day + (days - 1), interval '1 day')::date loop
-    low := (substr(lpad(to_hex((extract(epoch from day::timestamp at time zone 'utc') * 1000)::bigint), 12, '0'), 1, 8) || '-'
-      || substr(lpad(to_hex((extract(epoch from day::timestamp at time zone 'utc') * 1000)::bigint), 12, '0'), 9, 4) || '-0000-0000-000000000000')::uuid;
-    high := (substr(lpad(to_hex((extract(epoch from (day + 1)::timestamp at time zone 'utc') * 1000)::bigint), 12, '0'), 1, 8) || '-'
-      || substr(lpad(to_hex((extract(epoch from (day + 1)::timestamp at time zone 'utc') * 1000)::bigint), 12, '0'), 9, 4) || '-0000-0000-000000000000')::uuid;
+    partition := 'click_' || to_char(day, 'YYYYMMDD');
+    -- The first 48 bits of an id are the milliseconds of its recording; a day begins at its midnight in UTC.
+    select array_agg((lpad(to_hex(extract(epoch from midnight)::bigint * 1000), 12, '0') || repeat('0', 20))::uuid order by midnight)
+      into bounds from unnest(array[day::timestamp, (day + 1)::timestamp]) as midnight;
     begin
       execute format('create table if not exists public.%I partition of public.click for values from (%L) to (%L)',
-        'click_' || to_char(day, 'YYYYMMDD'), low, high);
-      execute format('revoke update, delete, truncate on public.%I from fenyong_app', 'click_' || to_char(day, 'YYYYMMDD'));
+        partition, bounds[1], bounds[2]);
+      execute format('revoke update, delete, truncate on public.%I from fenyong_app', partition);
     exception when check_violation then
       raise notice 'clicks of % stay in click_other: they came before their partition was made', day;
     end;
   end loop;
 end $$;
-comment on function make_click_partitions is 'Makes the click partitions of the days ahead; runs as the owner, because only the owner of a table may add partitions. Clicks wait while it waits, so it gives up after a second.';
+comment on function make_click_partitions is
+  'Makes the click partitions of the days ahead; as the owner, who alone may. Clicks wait while it waits, so it gives up after a second.';
 
 select make_click_partitions(current_date - 1, 15);
 
@@ -166,4 +170,5 @@ create trigger promoter_version_unchanged before update or delete on promoter_ve
 create trigger coupon_version_unchanged before update or delete on coupon_version for each row execute function refuse_change();
 create trigger link_unchanged before update or delete on link for each row execute function refuse_change();
 create trigger identity_statement_unchanged before update or delete on identity_statement for each row execute function refuse_change();
-revoke update, delete, truncate on merchant_version, product_version, promoter_version, coupon_version, link, click, click_other, identity_statement from fenyong_app;
+revoke update, delete, truncate on merchant_version, product_version, promoter_version, coupon_version from fenyong_app;
+revoke update, delete, truncate on link, click, click_other, identity_statement from fenyong_app;

@@ -86,7 +86,8 @@ create table orders (
 create index orders_by_time on orders (merchant_id, attribution_at);
 create index orders_by_id on orders (source_id, order_id);
 create index orders_children on orders (merchant_id, source_id, parent_order_id) where parent_order_id is not null;
-comment on column orders.merged is 'The join of all reports: every field with the stamp that decides which report speaks. The other columns are read off it.';
+comment on column orders.merged is
+  'The join of all reports: every field with the stamp that decides which report speaks. The other columns are read off it.';
 comment on column orders.attribution_at is 'When the deposit, else the price, was paid: everything is decided as of this time.';
 
 create table order_report (

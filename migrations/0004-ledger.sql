@@ -11,7 +11,8 @@ create table account (
   constraint account_owner check ((promoter_id is null) = (kind in ('commission', 'revenue')))
 );
 create index account_of_promoter on account (promoter_id) where promoter_id is not null;
-comment on table account is 'Merchant: commission (what it owes, below zero). Promoter, per merchant: pending, available, paying, withheld, paid. Platform, per merchant: revenue.';
+comment on table account is
+  'Merchant: commission (what it owes, below zero). Promoter, per merchant: pending, available, paying, withheld, paid. Platform: revenue.';
 
 create table account_balance (
   account_id bigint primary key references account,
@@ -31,7 +32,8 @@ comment on column ledger_fold.xid_offset is
 
 create function ledger_xid() returns bigint language sql stable
   return pg_current_xact_id()::text::bigint + (select xid_offset from ledger_fold);
-comment on function ledger_xid is 'The number of the running transaction in the count of the ledger, which only grows, whatever cluster the books live in.';
+comment on function ledger_xid is
+  'The number of the running transaction in the count of the ledger, which only grows, whatever cluster the books live in.';
 
 create table transfer (
   transfer_id bigint generated always as identity primary key,
@@ -58,8 +60,10 @@ create table transfer (
 );
 create index transfer_of_promoter on transfer (promoter_id, booked_xid, transfer_id) where promoter_id is not null;
 create index transfer_unfolded on transfer (booked_xid);
-comment on constraint transfer_once on transfer is 'The business key: award posts the difference of one revision of one order, and can do so only once.';
-comment on column transfer.booked_xid is 'The transaction that booked it, by ledger_xid(): balances are folded only below the oldest running transaction, so nothing that commits late is skipped.';
+comment on constraint transfer_once on transfer is
+  'The business key: award posts the difference of one revision of one order, and can do so only once.';
+comment on column transfer.booked_xid is
+  'What booked it, by ledger_xid(). Balances are folded below the oldest running transaction only: what commits late is not skipped.';
 
 create view entry as
   select transfer_id, side, account_id, sides.amount, order_key, revision, position, kind, merchant_id, currency, promoter_id,
@@ -85,7 +89,7 @@ begin
   return found;
 end $$;
 comment on function continue_ledger is
-  'Lets the count of the ledger go on where it stood, after a restore into a cluster that has counted less far; true if that was needed. Runs as the owner, because it must wait for all bookings.';
+  'Lets the count of the ledger go on after a restore into a younger cluster; true if that was needed. The owner''s: it waits for all bookings.';
 
 create trigger account_unchanged before update or delete on account for each row execute function refuse_change();
 create trigger transfer_unchanged before update or delete on transfer for each row execute function refuse_change();

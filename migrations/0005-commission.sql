@@ -33,7 +33,8 @@ create table rule_book (
   revision bigint not null
 );
 insert into rule_book (revision) values (0);
-comment on table rule_book is 'Raised by every change of a rule, under its row lock: publishing is one at a time, and a worker knows by one read whether its rules are the latest.';
+comment on table rule_book is
+  'Raised by every change of a rule, under its row lock: publishing is one at a time, and one read tells whether the rules are the latest.';
 
 create table award_due (
   order_key bigint primary key references orders,
@@ -42,7 +43,8 @@ create table award_due (
   error text
 );
 create index award_due_at on award_due (due_at);
-comment on table award_due is 'Orders whose books may differ from what they should be. Award deletes the row in the transaction that makes them equal.';
+comment on table award_due is
+  'Orders whose books may differ from what they should be. Award deletes the row in the transaction that makes them equal.';
 
 create table award (
   order_key bigint primary key,
@@ -68,7 +70,8 @@ create index award_rechecks on award (recheck_at) where recheck_at is not null;
 create index award_undecided on award (merchant_id) where decisions && array['unattributed', 'no_rule'];
 comment on table award is 'The head of an order''s award: which revision stands, and what time will change about it.';
 comment on column award.hold_days is 'As the merchant''s terms were at the attribution time.';
-comment on column award.releases_at is 'When the hold ends; null while nothing can be released (not completed, a refund open, nothing earned) and once it was released.';
+comment on column award.releases_at is
+  'When the hold ends; null while nothing can be released (not completed, a refund open, nothing earned) and once it was released.';
 comment on column award.recheck_at is 'When an unattributed order is looked at again; null past the cutoff.';
 comment on column award.lock_promoter_id is 'The promoter to whom this order locks its buyer for the orders after it.';
 
@@ -98,10 +101,12 @@ create table decision (
   constraint decision_pinned check ((decision = 'attributed') = (pinned is not null))
 );
 create index decision_of_promoter on decision (promoter_id, order_key) where promoter_id is not null;
-comment on table decision is 'What was decided of each line in each revision, and why; never changed. The standing one has the revision of the award.';
+comment on table decision is
+  'What was decided of each line in each revision, and why; never changed. The standing one has the revision of the award.';
 comment on column decision.shares is 'The net shares: [{role, level, promoter_id, amount}].';
 comment on column decision.pinned is 'What the decision read and must read again: winners, weights, chains, parties, rule.';
-comment on column decision.explanation is 'Every evidence considered and why it lost, the rules that matched and why one won, the arithmetic step by step.';
+comment on column decision.explanation is
+  'Every evidence considered and why it lost, the rules that matched and why one won, the arithmetic step by step.';
 
 create trigger rule_version_unchanged before update or delete on rule_version for each row execute function refuse_change();
 create trigger rule_end_unchanged before update or delete on rule_end for each row execute function refuse_change();

@@ -3,6 +3,7 @@ import type { Registry } from '@prometheus-io/client';
 import { markDueByIdentities, markNamedDue } from './commission/due-store.ts';
 import { orderRoutes as awardedOrderRoutes } from './commission/order-routes.ts';
 import { ruleRoutes } from './commission/rule-routes.ts';
+import { consoleRoutes } from './console/routes.ts';
 import type { Ground } from './ground.ts';
 import type { Guard } from './guards/guard.ts';
 import { guardRoutes } from './guards/routes.ts';
@@ -76,6 +77,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   requireKeys(app, keys);
 
   healthRoutes(app, { db });
+  consoleRoutes(app);
   keysRoutes(app, { db, keys });
   auditLogRoutes(app, db);
   servePromotion(app, deps);

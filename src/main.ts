@@ -6,7 +6,7 @@ import { buildApp, onEvidence } from './app.ts';
 import { openGround, type Ground } from './ground.ts';
 import { allGuards } from './guards/catalogue.ts';
 import { guardMetrics } from './guards/run.ts';
-import { readConfig, type Config } from './platform/config.ts';
+import { givenDataDir, readConfig, type Config } from './platform/config.ts';
 import { inTransaction } from './platform/database.ts';
 import { ensureAdminKey, makeKey } from './platform/keys-store.ts';
 import { endInGoodOrder } from './platform/ending.ts';
@@ -46,7 +46,7 @@ export async function main(args: readonly string[]): Promise<void> {
   }
   if (command === 'demo') {
     const { demo } = await import('./demo/demo.ts');
-    process.exitCode = await demo(rest);
+    process.exitCode = await demo([...rest], givenDataDir(process.env));
     return;
   }
   const run = COMMANDS[command];

@@ -5,9 +5,11 @@ import { runGuards, type GuardMetrics } from './guards/run.ts';
 import { sweep } from './guards/sweep.ts';
 import type { Guard } from './guards/guard.ts';
 import type { Ground } from './ground.ts';
+import { unparkExplained } from './inbox/parking.ts';
 import { processDeliveries } from './inbox/process.ts';
 import { foldBalances } from './ledger/balances.ts';
 import { accountCache } from './ledger/store.ts';
+import { inTransaction } from './platform/database.ts';
 import type { Queue } from './platform/queue.ts';
 import { repeat } from './platform/repeat.ts';
 import { makeClickPartitions } from './promotion/click-store.ts';
@@ -15,6 +17,7 @@ import type { Adapter } from './sources/source.ts';
 
 const DELIVERIES_PER_BATCH = 500;
 const AWARDS_PER_BATCH = 1000;
+const EXPLAINED_PER_SWEEP = 1000;
 const FOLD_INTERVAL_MS = 1000;
 const PARTITION_INTERVAL_MS = 6 * 3_600_000;
 
@@ -54,6 +57,7 @@ export function startWorker({ ground, queue, adapters, guards, metrics }: Worker
   const sweeping = repeat({
     everyMs: config.sweepIntervalMs,
     work: async () => {
+      await inTransaction(db, ({ trx }) => unparkExplained(trx, EXPLAINED_PER_SWEEP));
       await sweep(db);
       main.wake();
     },

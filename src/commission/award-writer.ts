@@ -4,22 +4,32 @@ import type { DB } from '../platform/tables.ts';
 import type { NewDecision, NewHead } from './award-store.ts';
 import { ordersOfBuyers } from './buyer-store.ts';
 
-/** Adds the decisions of the batch's new revisions; the key (order, revision, line) refuses a second award of the same revision. */
+/**
+ * Adds the decisions of the batch's new revisions; the key (order, revision, line) refuses a second award of the same revision. Their
+ * documents go as one JSON array each, because an array of documents would be written with every quote escaped.
+ */
 export async function writeDecisions(trx: Transaction<DB>, decisions: readonly NewDecision[]): Promise<void> {
   if (decisions.length === 0) return;
   const column = <Value>(read: (decision: NewDecision) => Value) => decisions.map(read);
   await sql`
     insert into decision (order_key, revision, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity,
       paid_amount, refunded_amount, base, pool, shares, pinned, explanation)
-    select * from unnest(
-      ${column((one) => String(one.order_key))}::bigint[], ${column((one) => one.revision)}::int[], ${column((one) => one.line_id)}::text[],
-      ${column((one) => one.product_id)}::text[], ${column((one) => one.decision)}::text[], ${column((one) => one.evidence)}::text[],
-      ${column((one) => one.promoter_id)}::text[], ${column((one) => one.rule_id)}::text[], ${column((one) => one.rule_version)}::int[],
-      ${column((one) => one.quantity)}::int[], ${column((one) => String(one.paid_amount))}::bigint[],
-      ${column((one) => String(one.refunded_amount))}::bigint[], ${column((one) => String(one.base))}::bigint[],
-      ${column((one) => String(one.pool))}::bigint[], ${column((one) => JSON.stringify(one.shares))}::jsonb[],
-      ${column((one) => (one.pinned === null ? null : JSON.stringify(one.pinned)))}::jsonb[],
-      ${column((one) => one.explanation)}::json[])`.execute(trx);
+    select order_key, revision, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity,
+      paid_amount, refunded_amount, base, pool, shares, nullif(pinned, 'null'), explanation
+    from rows from (
+      unnest(
+        ${column((one) => String(one.order_key))}::bigint[], ${column((one) => one.revision)}::int[],
+        ${column((one) => one.line_id)}::text[], ${column((one) => one.product_id)}::text[], ${column((one) => one.decision)}::text[],
+        ${column((one) => one.evidence)}::text[], ${column((one) => one.promoter_id)}::text[], ${column((one) => one.rule_id)}::text[],
+        ${column((one) => one.rule_version)}::int[], ${column((one) => one.quantity)}::int[],
+        ${column((one) => String(one.paid_amount))}::bigint[], ${column((one) => String(one.refunded_amount))}::bigint[],
+        ${column((one) => String(one.base))}::bigint[], ${column((one) => String(one.pool))}::bigint[]
+      ),
+      jsonb_array_elements(${JSON.stringify(column((one) => one.shares))}::jsonb),
+      jsonb_array_elements(${JSON.stringify(column((one) => one.pinned))}::jsonb),
+      json_array_elements(${`[${column((one) => one.explanation).join(',')}]`}::json)
+    ) as told (order_key, revision, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity,
+      paid_amount, refunded_amount, base, pool, shares, pinned, explanation)`.execute(trx);
 }
 
 // As text, because pg writes an array of Dates far more slowly.

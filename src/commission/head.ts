@@ -105,17 +105,32 @@ function lockOf(lines: readonly LineDecision[]) {
   return best === null ? null : heaviestWinner(best.pin!);
 }
 
+const LOCK = ['lockPromoterId', 'lockLinkCode', 'lockClickedAt', 'attributionAt'] as const;
+const ALL = [
+  ...LOCK,
+  'revision',
+  'state',
+  'decisions',
+  'currency',
+  'holdDays',
+  'completedAt',
+  'releasesAt',
+  'releasedAt',
+  'recheckAt',
+] as const satisfies (keyof AwardHead)[];
+
 /** Whether two heads say the same. */
 export function sameHead(a: AwardHead, b: AwardHead): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return ALL.every((field) => valueOf(a[field]) === valueOf(b[field]));
 }
 
 /** Whether two heads lock the buyer in the same way. */
 export function sameLock(a: AwardHead | null, b: AwardHead): boolean {
-  return lockText(a) === lockText(b);
+  if (a === null || a.lockPromoterId === null) return b.lockPromoterId === null;
+  return LOCK.every((field) => valueOf(a[field]) === valueOf(b[field]));
 }
 
-function lockText(head: AwardHead | null): string {
-  if (head === null || head.lockPromoterId === null) return '';
-  return JSON.stringify([head.lockPromoterId, head.lockLinkCode, head.lockClickedAt, head.attributionAt]);
+function valueOf(value: AwardHead[keyof AwardHead]): string | number | null {
+  if (value instanceof Date) return value.getTime();
+  return Array.isArray(value) ? value.join() : value;
 }

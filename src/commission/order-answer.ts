@@ -44,7 +44,7 @@ export const orderSchema = z
     merchant_id: z.string(),
     status: z.enum(['created', 'paid', 'completed']),
     void: z.union([z.literal(false), z.object({ reason: z.string() })]),
-    currency: z.string().nullable(),
+    currency: z.string().nullable().meta({ description: 'Null while reports disagree.' }),
     created_at: z.date().nullable(),
     paid_at: z.date().nullable(),
     completed_at: z.date().nullable(),
@@ -117,7 +117,7 @@ export function showOrder(found: ShownOrder, actor: Actor): z.output<typeof orde
     merchant_id: found.merchant_id,
     status: seen.status,
     void: seen.void ?? false,
-    currency: seen.currency ?? found.award_currency,
+    currency: seen.currencyConflict ? null : (seen.currency ?? found.award_currency),
     created_at: toDate(seen.createdAt),
     paid_at: toDate(seen.paidAt),
     completed_at: toDate(seen.completedAt),
@@ -185,9 +185,16 @@ export function showExplanation(
   return {
     order: showOrder(found, actor),
     deliveries,
-    lines: found.lines.map((one) => ({ line_id: one.line_id, decision: one.decision, ...(JSON.parse(one.explanation) as ExplainedLine) })),
+    lines: found.lines.map((one) => explainDecision(one, actor)),
     transfers: transfers
       .filter((transfer) => isSeenBy(actor, transfer.promoter_id))
       .map(({ level, ...transfer }) => (level === null ? transfer : { ...transfer, level })),
   };
+}
+
+/** Why a line was decided so; of the arithmetic a promoter sees what is its own, and what is nobody's. */
+function explainDecision({ line_id, decision, explanation }: StandingDecision, actor: Actor) {
+  const explained = JSON.parse(explanation) as ExplainedLine;
+  const arithmetic = explained.arithmetic.filter(({ promoter_id: id }) => id === undefined || isSeenBy(actor, id as string | null));
+  return { line_id, decision, ...explained, arithmetic };
 }

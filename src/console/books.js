@@ -2,17 +2,19 @@
 
 import { money } from './amounts.js';
 import { addressOf, get } from './api.js';
-import { amount, element, formOf, linkToOrder, loaded, mark, pagesOf, section, tableOf, timeOf } from './page.js';
+import { roleOf } from './explanation.js';
+import { amount, element, formOf, headingOf, linkToOrder, loaded, mark, pagesOf, section, tableOf, timeOf } from './page.js';
 import { nameOf, say } from './words.js';
 
 const BALANCES = ['pending', 'available', 'paying', 'withheld', 'paid'];
 
 export function trialBalanceSection() {
-  const load = async () => {
-    const { data } = await get(['ledger', 'trial-balance']);
-    return data.length === 0 ? element('p', { class: 'empty' }, say('nothing')) : element('div', { class: 'cards' }, ...data.map(trialCard));
-  };
-  return section(say('trial_balance'), loaded(load));
+  return section(say('trial_balance'), loaded(showTrialBalance));
+}
+
+async function showTrialBalance() {
+  const { data } = await get(['ledger', 'trial-balance']);
+  return data.length === 0 ? element('p', { class: 'empty' }, say('nothing')) : element('div', { class: 'cards' }, ...data.map(trialCard));
 }
 
 /** @param {any} trial */
@@ -29,7 +31,7 @@ export function promoterView({ parts: [, promoterId = ''] }) {
   const question = formOf([{ name: 'promoter_id', label: say('promoter'), field }], say('show'), ({ promoter_id = '' }) => {
     location.hash = `#/${addressOf(['promoters', promoter_id])}`;
   });
-  const heading = element('h1', { tabindex: '-1' }, promoterId === '' ? say('promoters') : element('bdi', {}, promoterId));
+  const heading = headingOf(promoterId === '' ? say('promoters') : element('bdi', {}, promoterId));
   if (promoterId === '') return element('div', {}, heading, question);
   return element('div', {}, heading, question, balanceSection(promoterId), entriesSection(promoterId));
 }
@@ -49,14 +51,18 @@ function balanceSection(promoterId) {
 function entriesSection(promoterId) {
   const headings = [say('time'), say('why'), say('order'), say('role'), say('account'), say('amount'), say('balance')];
   const read = (/** @type {string | null} */ cursor) => get(['promoters', promoterId, 'entries'], { cursor });
-  const cellsOf = (/** @type {any} */ entry) => [
+  return section(say('entries'), pagesOf(read, headings, cellsOf));
+}
+
+/** @param {any} entry */
+function cellsOf(entry) {
+  return [
     timeOf(entry.booked_at),
     nameOf('transfer', entry.kind),
     linkToOrder(entry),
-    nameOf('role', entry.role),
+    roleOf({ role: entry.role, level: entry.level }),
     nameOf('account', entry.account),
     amount(money(entry.amount, entry.currency)),
     amount(money(entry.balance, entry.currency)),
   ];
-  return section(say('entries'), pagesOf(read, headings, cellsOf));
 }

@@ -1,14 +1,13 @@
 // The console's frame: signing in with a key, the views and how they are reached, and the language. It starts the page.
 
-import { get, keepKey, KEY_CHARACTERS, readKey, UNAUTHORIZED } from './api.js';
+import { get, keepKey, KEY_CHARACTERS, readKey, Refusal, UNAUTHORIZED } from './api.js';
 import { promoterView } from './books.js';
 import { orderView } from './order.js';
 import { ordersView } from './orders.js';
 import { overviewView } from './overview.js';
-import { element, formOf, linkTo, problemOf } from './page.js';
+import { element, formOf, headingOf, linkTo, problemOf } from './page.js';
 import { rulesView } from './rules.js';
 import { chooseLanguage, currentLanguage, findLanguage, say } from './words.js';
-import { Refusal } from './api.js';
 
 /** @typedef {{parts: string[], query: Record<string, string>}} Place */
 
@@ -56,7 +55,13 @@ function header(place) {
     return link;
   });
   const navigation = place === null ? null : element('nav', { 'aria-label': say('views') }, ...links);
-  return element('header', {}, element('strong', {}, 'Fenyong 分佣'), navigation, element('div', { class: 'tools' }, languageButton(), signOutButton(place)));
+  return element(
+    'header',
+    {},
+    element('strong', {}, 'Fenyong 分佣'),
+    navigation,
+    element('div', { class: 'tools' }, languageButton(), place === null ? null : signOutButton()),
+  );
 }
 
 /** It says the language that it leads to, in that language. */
@@ -69,14 +74,13 @@ function languageButton() {
   return element('button', { type: 'button', lang: other, click: switchTo }, other === 'zh' ? '中文' : 'English');
 }
 
-/** @param {Place | null} place */
-function signOutButton(place) {
-  if (place === null) return null;
-  const signOut = () => {
-    keepKey(null);
-    show();
-  };
+function signOutButton() {
   return element('button', { type: 'button', click: signOut }, say('sign_out'));
+}
+
+function signOut() {
+  keepKey(null);
+  show();
 }
 
 /** @param {HTMLElement | null} problem why there is no key any more */
@@ -87,7 +91,7 @@ function signInView(problem) {
     answer.replaceChildren(say('loading'));
     signIn(key).catch((error) => answer.replaceChildren(problemOf(error)));
   });
-  return element('section', { class: 'sign-in' }, element('h1', {}, say('sign_in')), element('p', {}, say('key_promise')), form, answer);
+  return element('section', { class: 'sign-in' }, headingOf(say('sign_in')), element('p', {}, say('key_promise')), form, answer);
 }
 
 /** Keeps the key once the API has accepted it. Orders are what a key of any scope may list. @param {string} key */

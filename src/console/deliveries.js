@@ -39,7 +39,10 @@ function reasonOf({ reason, waits_for: waitsFor, error, next_attempt_at: nextAtt
   return lines.length === 0 ? '–' : element('ul', { class: 'plain' }, ...lines.map((line) => element('li', {}, line)));
 }
 
-/** One key for one button: however often it is pressed, and whatever is lost on the way, the delivery is replayed once. @param {string} deliveryId */
+/**
+ * One key for one button: however often it is pressed, and whatever is lost on the way, the delivery is replayed once.
+ * @param {string} deliveryId
+ */
 function replayButton(deliveryId) {
   const idempotencyKey = newIdempotencyKey();
   const replay = async () => {

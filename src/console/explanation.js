@@ -1,4 +1,4 @@
-// Why a line of an order earns what it earns, as sentences: the reasons that the API keeps as data, in the order a person would ask for them.
+// Why a line of an order earns what it earns: the reasons that the API keeps as data, told as sentences in the order a person would ask.
 
 import { money, percent } from './amounts.js';
 import { moment, nameOf, say } from './words.js';
@@ -41,8 +41,10 @@ export function verdictOn({ line_id: line, decision, reason, attribution_at: at,
 }
 
 /** @param {any} evidence @returns {Sentence} */
-function tellEvidence({ kind, reference, at, promoter_id: promoter, won, reason }) {
-  const values = { kind: nameOf('evidence', kind), reference, at: moment(at), who: promoter ?? say('nobody') };
+function tellEvidence({ kind, reference, link_code: link, at, promoter_id: promoter, won, reason }) {
+  // A person knows a link by its code; the id of the click tells two visits of it apart.
+  const named = link === null || link === reference ? reference : `${link} (${reference})`;
+  const values = { kind: nameOf('evidence', kind), reference: named, at: moment(at), who: promoter ?? say('nobody') };
   return won ? ['evidence.won', values] : ['evidence.lost', { ...values, reason: nameOf('loss', reason) }];
 }
 
@@ -114,7 +116,8 @@ function tellShare(step, sum) {
   const gross = BigInt(step.gross);
   const values = {
     role: roleOf(step),
-    who: step.promoter_id ?? say('platform'),
+    // The role says it already where it is the platform's.
+    who: step.promoter_id ?? '',
     gross: sum(step.gross),
     passed: sum(String(gross - BigInt(step.net))),
     amount: sum(step.amount),

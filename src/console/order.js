@@ -4,7 +4,7 @@ import { money } from './amounts.js';
 import { get } from './api.js';
 import { roleOf, storyOf, verdictOn } from './explanation.js';
 import { decisionMark, standingOf } from './orders.js';
-import { amount, element, factsOf, linkToPromoter, loaded, section, sentence, tableOf, timeOf } from './page.js';
+import { amount, element, factsOf, headingOf, linkToPromoter, loaded, section, sentence, tableOf, timeOf } from './page.js';
 import { nameOf, say } from './words.js';
 
 /** @param {{parts: string[], query: Record<string, string>}} place */
@@ -13,7 +13,7 @@ export function orderView({ parts: [, sourceId = '', orderId = ''], query: { mer
     const explanation = await get(['orders', sourceId, orderId, 'explanation'], { merchant_id });
     return element('div', {}, ...chaptersOf(explanation));
   };
-  return element('div', {}, element('h1', { tabindex: '-1' }, element('bdi', {}, orderId)), loaded(load));
+  return element('div', {}, headingOf(element('bdi', {}, orderId)), loaded(load));
 }
 
 /** @param {any} explanation */

@@ -2,7 +2,7 @@
 
 import { money, sumOf } from './amounts.js';
 import { addressOf, get } from './api.js';
-import { amount, element, formOf, linkToOrder, linkToPromoter, mark, pagesOf, section, timeOf } from './page.js';
+import { amount, element, formOf, headingOf, linkToOrder, linkToPromoter, mark, pagesOf, timeOf } from './page.js';
 import { nameOf, say } from './words.js';
 
 const DECISIONS = ['attributed', 'unattributed', 'no_rule', 'not_commissionable', 'duplicate_order', 'parent_earns', 'void', 'pending'];
@@ -10,9 +10,18 @@ const DECISIONS = ['attributed', 'unattributed', 'no_rule', 'not_commissionable'
 /** @param {{query: Record<string, string>}} place */
 export function ordersView({ query }) {
   const { merchant_id, promoter_id, decision } = query;
-  const headings = [say('order'), say('merchant'), say('paid_at'), say('status'), say('decision'), say('promoter'), say('paid'), say('commission')];
+  const headings = [
+    say('order'),
+    say('merchant'),
+    say('paid_at'),
+    say('status'),
+    say('decision'),
+    say('promoter'),
+    say('paid'),
+    say('commission'),
+  ];
   const read = (/** @type {string | null} */ cursor) => get(['orders'], { merchant_id, promoter_id, decision, cursor });
-  return section(say('orders'), filterForm(query), pagesOf(read, headings, cellsOf));
+  return element('div', {}, headingOf(say('orders')), filterForm(query), pagesOf(read, headings, cellsOf));
 }
 
 /** @param {Record<string, string>} query */
@@ -52,10 +61,18 @@ function decisionsOf(lines) {
 
 /** How far an order is, and its award with it. @param {any} order */
 export function standingOf({ status, award }) {
-  return element('span', { class: 'several' }, mark('quiet', nameOf('status', status)), mark(award === 'released' ? 'good' : 'quiet', nameOf('award', award)));
+  return element(
+    'span',
+    { class: 'several' },
+    mark('quiet', nameOf('status', status)),
+    mark(award === 'released' ? 'good' : 'quiet', nameOf('award', award)),
+  );
 }
 
 /** @param {string} decision */
 export function decisionMark(decision) {
-  return mark(decision === 'attributed' ? 'good' : decision === 'no_rule' || decision === 'unattributed' ? 'bad' : 'quiet', nameOf('decision', decision));
+  return mark(
+    decision === 'attributed' ? 'good' : decision === 'no_rule' || decision === 'unattributed' ? 'bad' : 'quiet',
+    nameOf('decision', decision),
+  );
 }

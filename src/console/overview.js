@@ -3,14 +3,14 @@
 import { get } from './api.js';
 import { trialBalanceSection } from './books.js';
 import { deliveriesSection } from './deliveries.js';
-import { element, loaded, mark, section, timeOf } from './page.js';
+import { element, headingOf, loaded, mark, section, timeOf } from './page.js';
 import { nameOf, say } from './words.js';
 
 export function overviewView() {
   return element(
     'div',
     {},
-    element('h1', { tabindex: '-1' }, say('overview')),
+    headingOf(say('overview')),
     section(say('guards'), loaded(showGuards)),
     trialBalanceSection(),
     deliveriesSection(),

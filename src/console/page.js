@@ -70,6 +70,11 @@ export function sentence(word, values) {
   return element('p', {}, ...parts);
 }
 
+/** The heading of a view, where whoever arrives at it begins to read. @param {Child} text */
+export function headingOf(text) {
+  return element('h1', { tabindex: '-1' }, text);
+}
+
 /** @param {string} title @param {...Child} children */
 export function section(title, ...children) {
   return element('section', {}, element('h2', {}, title), ...children);
@@ -133,6 +138,15 @@ export function loaded(load) {
 }
 
 /**
+ * The button that was pressed is gone: whoever reads with a keyboard or by ear goes on where the new rows begin.
+ * @param {HTMLElement | undefined} row
+ */
+function goOnFrom(row) {
+  row?.setAttribute('tabindex', '-1');
+  row?.focus();
+}
+
+/**
  * A list of the API as a table, page by page: the next one is read when it is asked for.
  * @param {(cursor: string | null) => Promise<Page>} read
  * @param {readonly string[]} headings
@@ -154,7 +168,9 @@ export function pagesOf(read, headings, cellsOf) {
     /** @param {string} from */
     async function append(from) {
       const page = await read(from);
-      table.querySelector('tbody')?.append(...page.data.map((row) => rowOf(headings, cellsOf(row))));
+      const rows = page.data.map((row) => rowOf(headings, cellsOf(row)));
+      table.querySelector('tbody')?.append(...rows);
+      goOnFrom(rows[0]);
       return page.next_cursor === null ? null : moreButton(page.next_cursor);
     }
   });

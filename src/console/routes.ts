@@ -31,6 +31,7 @@ const PARTS = [
   'orders.js',
   'overview.js',
   'page.js',
+  'parts.css',
   'rules.js',
   'words.js',
   'words-en.js',

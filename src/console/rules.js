@@ -3,11 +3,11 @@
 import { money, percent } from './amounts.js';
 import { get } from './api.js';
 import { roleOf } from './explanation.js';
-import { element, factsOf, loaded, timeOf } from './page.js';
+import { element, factsOf, headingOf, loaded, timeOf } from './page.js';
 import { nameOf, say } from './words.js';
 
 export function rulesView() {
-  return element('div', {}, element('h1', { tabindex: '-1' }, say('rules')), pageFrom(null));
+  return element('div', {}, headingOf(say('rules')), pageFrom(null));
 }
 
 /** @param {string | null} cursor */

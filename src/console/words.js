@@ -73,5 +73,7 @@ export function nameOf(kind, code) {
  */
 export function moment(time) {
   if (time === null) return '–';
-  return new Intl.DateTimeFormat(language === 'zh' ? 'zh-CN' : 'en-GB', { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(time));
+  return new Intl.DateTimeFormat(language === 'zh' ? 'zh-CN' : 'en-GB', { dateStyle: 'medium', timeStyle: 'medium' }).format(
+    new Date(time),
+  );
 }

@@ -24,11 +24,13 @@ export interface Service {
 }
 
 /**
- * Runs the service while `work` does: on the data folder of the environment, else on a new one that is removed afterwards, also when `work`
- * throws. Throws when the service does not start, or does not end in good order.
+ * Runs the service while `work` does: on the given data folder, else on a new one that is removed afterwards, also when `work` throws.
+ * Throws when the service does not start, or does not end in good order.
  */
-export async function withService<Result>(signal: AbortSignal, work: (service: Service) => Promise<Result>): Promise<Result> {
-  const given = process.env['DATA_DIR']?.trim() || null;
+export async function withService<Result>(
+  { dataDir: given, signal }: { dataDir: string | null; signal: AbortSignal },
+  work: (service: Service) => Promise<Result>,
+): Promise<Result> {
   const dataDir = given ?? (await mkdtemp(join(tmpdir(), 'fenyong-demo-')));
   try {
     return await withChild(dataDir, signal, work);
@@ -63,7 +65,7 @@ async function withChild<Result>(dataDir: string, signal: AbortSignal, work: (se
   return result;
 }
 
-/** All that the service is told. Nothing of our own environment: the demo is the same wherever it runs, and touches no database but its own. */
+/** All that the service is told. Nothing of our own environment: the demo is the same everywhere, and touches no database but its own. */
 function environmentOf(own: { DATA_DIR: string; PORT: string; ADMIN_KEY: string }): Record<string, string> {
   return {
     ...own,

@@ -19,9 +19,10 @@ const EXIT_INTERRUPTED = 130;
 
 /**
  * Tells the story and checks every figure of it. Answers with the exit code: 0 when all is as it must be, 1 when something differs or
- * fails, 130 when it was interrupted. With `--keep` the service is left running until a signal comes.
+ * fails, 130 when it was interrupted. With `--keep` the service is left running until a signal comes. The data go to `dataDir`, which stays,
+ * or where it is null to a folder that is removed afterwards.
  */
-export async function demo(args: string[]): Promise<number> {
+export async function demo(args: string[], dataDir: string | null): Promise<number> {
   const end = new AbortController();
   const interrupt = () => end.abort(INTERRUPTED);
   for (const signal of SIGNALS) process.on(signal, interrupt);
@@ -30,7 +31,7 @@ export async function demo(args: string[]): Promise<number> {
   try {
     const { values } = parseArgs({ args, options: { keep: { type: 'boolean', default: false } } });
     say('Starting the service on a database of its own …');
-    return await withService(end.signal, async (service) => {
+    return await withService({ dataDir, signal: end.signal }, async (service) => {
       void service.ended.then((code) => end.abort(new Error(`The service ended by itself, with the code ${code}.`)));
       const differences = await tellStory(service, end.signal);
       conclude(differences);

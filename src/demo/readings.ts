@@ -6,7 +6,10 @@ import type { Client } from './client.ts';
 import { PROMOTERS } from './marketplace.ts';
 
 const POLL_MS = 150;
-const SETTLE_TIMEOUT_MS = 120_000;
+/** Orders settle within a second or two. */
+const SETTLE_TIMEOUT_MS = 30_000;
+/** A guard rests a hundred times as long as it took, which on a busy machine is a while. */
+const GUARDS_TIMEOUT_MS = 120_000;
 const DELIVERY_STATES = ['received', 'processed', 'parked', 'failed'] as const;
 
 interface List<Item> {
@@ -156,23 +159,24 @@ export async function readBooks(api: Client, { places, isSettled }: Question, si
   };
 }
 
-/** The guards, each asked after that time, as far as they are within the time there is: a guard rests a while whenever it was asked. */
+/** The guards, each asked after that time, as far as they are within two minutes. */
 export async function readGuards(api: Client, signal: AbortSignal, since: Date): Promise<Guard[]> {
   const read = async () => (await api.get<List<Guard>>('/v1/guards')).data;
-  return readUntil(signal, read, (guards) => guards.every((guard) => isAskedSince(guard, since)));
+  return readUntil(signal, read, (guards) => guards.every((guard) => isAskedSince(guard, since)), GUARDS_TIMEOUT_MS);
 }
 
 export function isAt(order: Order, place: Question['places'][number]): boolean {
   return order.source_id === place.source_id && order.order_id === place.order_id;
 }
 
-/** Reads again and again until it is enough, for two minutes at most; answers with the last reading, enough or not. */
+/** Reads again and again until it is enough, or the time is up; answers with the last reading, enough or not. */
 export async function readUntil<Reading>(
   signal: AbortSignal,
   read: () => Promise<Reading>,
   isEnough: (reading: Reading) => boolean,
+  timeoutMs = SETTLE_TIMEOUT_MS,
 ): Promise<Reading> {
-  const deadline = Date.now() + SETTLE_TIMEOUT_MS;
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
     const reading = await read();
     if (isEnough(reading) || Date.now() > deadline) return reading;

@@ -72,7 +72,7 @@ function sentencesOfSteps(steps: readonly Step[], split: readonly PlanNode[]): s
     const { share_ppm, payerAt } = nodes[grosses.length] ?? { share_ppm: 0, payerAt: null };
     const payer = payerAt === null ? { role: 'pool', gross: pool } : grosses[payerAt]!;
     grosses.push(step);
-    return sentenceOfShare(step, `${percent(share_ppm)} of the ${yuan(payer.gross)} of the ${payer.role}`);
+    return sentenceOfShare(step, `${percent(share_ppm)} of the ${payer.role}'s ${yuan(payer.gross)}`);
   });
 }
 
@@ -93,10 +93,10 @@ function nodesOf(nodes: readonly PlanNode[], payerAt: number | null, places: Nod
 
 function sentenceOfShare(step: Extract<Step, { step: 'share' | 'absent' }>, part: string): string {
   if (step.step === 'absent') {
-    return `There is no ${step.role}, whose ${part} would be ${yuan(step.gross)}: the net of it, ${yuan(step.net)}, stays with the ${step.kept_by}.`;
+    return `There is no ${step.role} to get ${part}, ${yuan(step.gross)}: its net, ${yuan(step.net)}, stays with the ${step.kept_by}.`;
   }
-  const keeps = step.amount === step.gross ? 'keeps all of it' : `keeps ${yuan(step.amount)} after paying those below`;
-  return `The ${step.role} ${step.promoter_id ?? 'itself'} gets ${part}, rounded down to the fen ${yuan(step.gross)}, and ${keeps}.`;
+  const gets = `The ${step.role} ${step.promoter_id ?? 'itself'} gets ${part}, rounded down to the fen: ${yuan(step.gross)}.`;
+  return step.amount === step.gross ? gets : `${gets} Of this it pays those below, and keeps ${yuan(step.amount)}.`;
 }
 
 function sentenceOfStep(step: Exclude<Step, { step: 'share' | 'absent' }>): string {
@@ -104,9 +104,10 @@ function sentenceOfStep(step: Exclude<Step, { step: 'share' | 'absent' }>): stri
     case 'base':
       return `${yuan(step.paid)} was paid and ${yuan(step.refunded)} refunded, so ${yuan(step.base)} counts.`;
     case 'pool': {
-      const fixed = step.fixed === 0 ? '' : ` and ${yuan(step.fixed)} are added`;
+      const rated = `The pool is ${percent(step.rate_ppm)} of that, rounded down to the fen: ${yuan(step.rated)}.`;
+      if (step.fixed === 0 && step.limited_by === null) return rated;
       const limit = step.limited_by === null ? '' : `, limited by ${LIMITS[step.limited_by] ?? step.limited_by}`;
-      return `The pool is ${percent(step.rate_ppm)} of that, rounded down to the fen ${yuan(step.rated)}${fixed}: ${yuan(step.pool)}${limit}.`;
+      return `${rated} ${yuan(step.fixed)} are added, which makes ${yuan(step.pool)}${limit}.`;
     }
     case 'cap_per_order':
       return `An order earns at most ${yuan(step.cap)}, of which this line has ${yuan(step.pool)}.`;

@@ -1,8 +1,11 @@
 // Tables for a terminal: columns line up also where Chinese stands in them, and a cell may have several lines.
 
 /** What a terminal draws two columns wide: the scripts of East Asia, their punctuation, full-width forms and emoji. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const WIDE = new RegExp(
+  '[\\u1100-\\u115f\\u2e80-\\u303e\\u3041-\\ua4cf\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f' +
+    '\\uff00-\\uff60\\uffe0-\\uffe6\\u{1f300}-\\u{1faff}\\u{20000}-\\u{3fffd}]',
+  'u',
+);
 const WITHOUT_WIDTH = /[\p{Mn}\p{Me}\p{Cf}]/u;
 const GAP = '  ';
 

@@ -37,11 +37,12 @@ export type Guard = SqlGuard | ProcessGuard;
 /** What a violation shows, as JSON. */
 export type Violation = Record<string, unknown>;
 
-/** What holds for all guards of one kind and scope, said once. */
+/** A law of the books, as a query for what breaks it. */
 export function law(scope: Scope, name: string, says: string, sql: string): SqlGuard {
   return { name, kind: 'law', scope, says, sql };
 }
 
+/** An alarm about the world, as a query for what somebody should look at. */
 export function alarm(scope: Scope, name: string, says: string, sql: string): SqlGuard {
   return { name, kind: 'alarm', scope, says, sql };
 }
@@ -50,8 +51,8 @@ export function alarm(scope: Scope, name: string, says: string, sql: string): Sq
 export const NOT_DUE = 'not exists (select from award_due where award_due.order_key = orders.order_key)';
 
 /**
- * The rows of the range that a query of scope `orders` is to read. It is said of every table that is joined by `order_key`: the planner does
- * not conclude it from one to the other, and would read the others whole for every range.
+ * The rows of the range that a query of scope `orders` is to read. It is said of every table that is joined by `order_key`: the planner
+ * does not conclude it from one to the other, and would read the others whole for every range.
  */
 export function inRange(...tables: string[]): string {
   return tables.map((table) => `${table}.order_key > $1 and ${table}.order_key <= $2`).join(' and ');

@@ -1,4 +1,5 @@
-// Laws of who may touch what: one merchant's rows never meet another's, every change by an operator is on record, every retry has one answer.
+// Laws of who may touch what: one merchant's rows never meet another's, every change by an operator is on record, every retry has one
+// answer.
 
 import { inRange, law, ORDER } from './guard.ts';
 

@@ -93,7 +93,7 @@ export function lawsOfDecisions(levelsMax: number) {
   const chains = law(
     'orders',
     'chains_sound',
-    `A referral chain holds nobody twice and never its own winner, is not deeper than ${levelsMax - 1} above the seller, and pays who stands in it.`,
+    `A referral chain holds nobody twice nor its own winner, goes at most ${levelsMax - 1} above the seller, and pays who stands in it.`,
     `select orders.order_key, ${ORDER}, line_id, winner.promoter_id, winner.chain ${STANDING},
       jsonb_to_recordset(pinned -> 'winners') as winner (promoter_id text, chain text[])
     where ${IN_RANGE} and (cardinality(chain) > ${levelsMax - 1} or winner.promoter_id = any(chain)

@@ -62,7 +62,8 @@ const paidOrdersDecided = law(
     jsonb_array_elements(merged -> 'lines') as line
   where ${inRange('orders')} and orders.attribution_at is not null and ${NOT_DUE} and not exists (
     select from decision
-    where ${inRange('decision')} and decision.order_key = orders.order_key and decision.revision = award.revision and decision.line_id = line ->> 'lineId'
+    where ${inRange('decision')} and decision.order_key = orders.order_key and decision.revision = award.revision
+      and decision.line_id = line ->> 'lineId'
   )`,
 );
 
@@ -100,7 +101,8 @@ const amountsRecomputed = law(
     from line left join refund own on own.order_key = line.order_key and own.line_id = line.line_id
     left join refund whole on whole.order_key = line.order_key and whole.line_id is null
   ), spread as (
-    select *, least(whole, sum(room) over orders) as total, nullif(sum(room) over orders, 0) as rooms from own window orders as (partition by order_key)
+    select *, least(whole, sum(room) over orders) as total, nullif(sum(room) over orders, 0) as rooms
+    from own window orders as (partition by order_key)
   ), part as (
     select *, coalesce(div(total * room, rooms), 0) as part, coalesce(mod(total * room, rooms), 0) as remainder from spread
   ), ranked as (
@@ -123,7 +125,8 @@ const amountsRecomputed = law(
     left join rule_version on rule_version.rule_id = decision.rule_id and version = rule_version
     where ${inRange('decision')}
   )
-  select order_key, line_id, decision, paid_amount, paid as paid_expected, refunded_amount, refunded as refunded_expected, base, base_expected
+  select order_key, line_id, decision, paid_amount, paid as paid_expected, refunded_amount, refunded as refunded_expected,
+    base, base_expected
   from expected
   where paid_amount <> paid or refunded_amount <> refunded or base <> base_expected or decided_quantity <> quantity`,
 );

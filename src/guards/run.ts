@@ -9,7 +9,7 @@ import { askGuard, type Found } from './check.ts';
 import type { Guard } from './guard.ts';
 import { keepResults, readResults, type GuardResult } from './store.ts';
 
-/** A guard rests fifty times as long as it took, half of which was rest already: it takes a hundredth of the time, however the books grow. */
+/** A guard rests fifty times as long as it took, half of which was rest already: it takes a hundredth of the time, whatever the books. */
 const REST_RATIO = 50;
 const STALE_MS = 15 * 60_000;
 const QUERY_CANCELED = '57014';

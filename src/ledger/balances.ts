@@ -104,7 +104,7 @@ export interface Balance {
   paid: bigint;
 }
 
-/** The promoter's money per currency, of one merchant or summed over all, exact as of this statement. Empty when nothing was ever booked. */
+/** The promoter's money per currency, of one merchant or over all, exact as of this statement. Empty when nothing was ever booked. */
 export async function balancesOf(db: Kysely<DB>, promoterId: string, merchantId: string | null = null): Promise<Balance[]> {
   const { rows } = await sql<Balance>`
     with mine as materialized (

@@ -1,6 +1,6 @@
 // How bodies are read: strict JSON everywhere, raw bytes where a signature is verified, streams where a file is loaded.
 
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 
 import { DomainError } from '../core/errors.ts';
@@ -84,8 +84,8 @@ export function streamScope(scope: App, contentTypes: string[], bytesMax = STREA
   scope.addHook('onRequest', (request, reply, done) => {
     const { socket } = request.raw;
     streaming.add(socket);
-    // It may be quiet for long while we are storing what came.
-    socket.setTimeout(0);
+    // It may be quiet for long while we are storing what came. (What is injected comes by no socket.)
+    if (socket instanceof Socket) socket.setTimeout(0);
     reply.raw.once('close', () => streaming.delete(socket));
     done();
   });

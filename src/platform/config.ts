@@ -94,6 +94,11 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   });
 }
 
+/** The data folder that the environment names; null where it leaves that to us. */
+export function givenDataDir(env: Record<string, string | undefined>): string | null {
+  return env['DATA_DIR']?.trim() || null;
+}
+
 function wholeNumber(least: number, greatest: number) {
   const message = `must be a whole number from ${least} to ${greatest}`;
   return z

@@ -13,9 +13,11 @@ export interface GroupCommit<Item, Result> {
   waiting(): number;
 }
 
+/** Makes all items durable, or none, and tells the result of each in their order. */
+type Commit<Item, Result> = (items: Item[]) => Promise<Result[]>;
+
 interface GroupCommitOptions<Item, Result> {
-  /** Makes all items durable, or none, and tells the result of each in their order. */
-  commit: (items: Item[]) => Promise<Result[]>;
+  commit: Commit<Item, Result>;
   /** Greatest number of items in one commit. */
   itemsMax: number;
   /** Greatest number of items taken and not settled. */
@@ -59,7 +61,7 @@ export function groupCommit<Item, Result>({ commit, itemsMax, waitingMax }: Grou
   async function drain(): Promise<void> {
     while (queue.items.length > 0) {
       const group = takeGroup();
-      await settle(group);
+      await settle(group, commit);
       unsettled -= group.items.length;
     }
     busy = false;
@@ -77,33 +79,6 @@ export function groupCommit<Item, Result>({ commit, itemsMax, waitingMax }: Grou
     return group;
   }
 
-  async function settle(group: Group<Item, Result>): Promise<void> {
-    const { items, resolves } = group;
-    let results: Result[];
-    try {
-      results = await commit(items);
-    } catch (error) {
-      await settleFailed(group, error);
-      return;
-    }
-    if (results.length !== items.length) {
-      rejectAll(group, new Error(`broken law: ${items.length} items were committed and have ${results.length} results`));
-      return;
-    }
-    for (let at = 0; at < resolves.length; at++) resolves[at]!(results[at]!);
-  }
-
-  async function settleFailed(group: Group<Item, Result>, error: unknown): Promise<void> {
-    const size = group.items.length;
-    if (size === 1 || isUnavailable(error)) {
-      rejectAll(group, error);
-      return;
-    }
-    const middle = size >> 1;
-    await settle(sliceGroup(group, 0, middle));
-    await settle(sliceGroup(group, middle, size));
-  }
-
   function close(): Promise<void> {
     closed = true;
     if (!busy) return Promise.resolve();
@@ -113,6 +88,34 @@ export function groupCommit<Item, Result>({ commit, itemsMax, waitingMax }: Grou
   }
 
   return { push, close, waiting: () => unsettled };
+}
+
+/** Commits a group and settles each of its items. */
+async function settle<Item, Result>(group: Group<Item, Result>, commit: Commit<Item, Result>): Promise<void> {
+  const { items, resolves } = group;
+  let results: Result[];
+  try {
+    results = await commit(items);
+  } catch (error) {
+    await settleFailed(group, error, commit);
+    return;
+  }
+  if (results.length !== items.length) {
+    rejectAll(group, new Error(`broken law: ${items.length} items were committed and have ${results.length} results`));
+    return;
+  }
+  for (let at = 0; at < resolves.length; at++) resolves[at]!(results[at]!);
+}
+
+async function settleFailed<Item, Result>(group: Group<Item, Result>, error: unknown, commit: Commit<Item, Result>): Promise<void> {
+  const size = group.items.length;
+  if (size === 1 || isUnavailable(error)) {
+    rejectAll(group, error);
+    return;
+  }
+  const middle = size >> 1;
+  await settle(sliceGroup(group, 0, middle), commit);
+  await settle(sliceGroup(group, middle, size), commit);
 }
 
 function emptyGroup<Item, Result>(): Group<Item, Result> {

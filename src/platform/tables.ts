@@ -299,7 +299,7 @@ export interface Link {
   scene: string;
   shared_from: string | null;
   /**
-   * The promoters whose shares this one descends from, nearest first, each once and never its own promoter: the re-shared part of the referral chain.
+   * The promoters whose shares this one descends from, nearest first, each once and never its own promoter: the re-shared part of the chain.
    */
   sharers: string[];
   talent_id: string | null;
@@ -484,7 +484,7 @@ export interface Transfer {
   amount: bigint;
   booked_at: Timestamp;
   /**
-   * The transaction that booked it, by ledger_xid(): balances are folded only below the oldest running transaction, so nothing that commits late is skipped.
+   * What booked it, by ledger_xid(). Balances are folded below the oldest running transaction only: what commits late is not skipped.
    */
   booked_xid: Generated<bigint>;
   currency: string;

@@ -18,7 +18,8 @@ export interface IdentityStatement {
 }
 
 /**
- * Keeps the statement (unless it is of one identity only) and makes the identities one buyer. Returns all identities of that buyer, and whether they were not one before.
+ * Keeps the statement (unless it is of one identity only) and makes the identities one buyer. Returns all identities of that buyer, and
+ * whether they were not one before.
  * Throws `unprocessable` when the buyer would have too many of them.
  */
 export async function mergeIdentities(

@@ -83,9 +83,10 @@ export async function insertTouches(trx: Kysely<DB>, touches: readonly Touch[]):
     select distinct * from unnest(${touches.map((touch) => touch.identity)}::uuid[],
       ${touches.map((touch) => new Date(touch.clickedAt))}::timestamptz[], ${touches.map((touch) => touch.clickId)}::uuid[])
       as told (identity, clicked_at, click_id)
-    where not exists (select from touch where (touch.identity, touch.clicked_at, touch.click_id) = (told.identity, told.clicked_at, told.click_id))`.execute(
-    trx,
-  );
+    where not exists (
+      select from touch as known
+      where known.identity = told.identity and known.clicked_at = told.clicked_at and known.click_id = told.click_id
+    )`.execute(trx);
   return Number(numAffectedRows ?? 0n);
 }
 

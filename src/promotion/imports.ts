@@ -123,8 +123,10 @@ function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Li
     schema: {
       tags: ['imports'],
       summary: `Load ${kind} from a file of JSON lines`,
-      description: `Each line is what stating one takes, with its ids. Lines are stored as they come, ${LINES_PER_COMMIT} at a time; a bad line is
-        refused alone. A file that was cut off can be sent again: what is stored already is not stored twice${kind === 'links' ? ', where it names its code' : ''}.`,
+      description: [
+        `Each line is what stating one takes, with its ids. Lines are stored as they come, ${LINES_PER_COMMIT} at a time; a bad one is refused`,
+        'alone. A file that was cut off can be sent again: what is stored already is not stored twice; of links, those that name their code.',
+      ].join(' '),
       response: { 200: answer, ...problems(400, 401, 403, 413, 415) },
     },
     handler: async (request) => {

@@ -6,8 +6,7 @@ const URL_LENGTH_MAX = 2048;
 const HOST_NAME = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const LOCALHOST = /^localhost(?::(\d{1,5}))?$/i;
 /** What browsers drop or turn around while reading a URL: controls, spaces, backslashes. */
-// oxlint-disable-next-line no-control-regex
-const DECEIVING = /[\u0000-\u0020\u007f-\u009f\\\p{Zs}\p{Zl}\p{Zp}\p{Cs}]/u;
+const DECEIVING = /[\p{Cc}\p{Zs}\p{Zl}\p{Zp}\p{Cs}\\]/u;
 const TOKEN_PARAMETER = 'fy_click';
 
 /**

@@ -95,7 +95,8 @@ async function readProductLandings(trx: Transaction<DB>, wishes: readonly LinkWi
   if (wanted.length === 0) return new Map();
   const { rows } = await sql<{ merchant_id: string; product_id: string; landing_url: string | null }>`
     select distinct on (merchant_id, product_id) merchant_id, product_id, landing_url
-    from unnest(${wanted.map((wish) => wish.merchant_id)}::text[], ${wanted.map((wish) => wish.product_id)}::text[]) as wanted (merchant_id, product_id)
+    from unnest(${wanted.map((wish) => wish.merchant_id)}::text[], ${wanted.map((wish) => wish.product_id)}::text[])
+      as wanted (merchant_id, product_id)
     join product_version using (merchant_id, product_id) where effective_from <= clock_timestamp()
     order by merchant_id, product_id, effective_from desc, version desc`.execute(trx);
   return new Map(rows.map((row) => [`${row.merchant_id}\0${row.product_id}`, row.landing_url]));

@@ -37,7 +37,8 @@ export async function openCrowd(db: Kysely<DB>, tokenKey: KeyObject): Promise<vo
     from generate_series(0, ${PROMOTERS}::int - 1) n`.execute(db);
   await openRules(db);
   await sql`
-    insert into link select 'link' || n, 'm1', 'u' || n, 'p' || n % 1000, 'https://shop.example.com/p/' || n, 'group', null, null, null, '{}', null, null, now()
+    insert into link select 'link' || n, 'm1', 'u' || n, 'p' || n % 1000, 'https://shop.example.com/p/' || n, 'group',
+      null, null, null, '{}', null, null, now()
     from generate_series(0, ${PROMOTERS}::int - 1) n`.execute(db);
   await sql`select make_click_partitions(current_date - 31, 32)`.execute(db);
   await openClicks(db);
@@ -79,7 +80,8 @@ async function openRules(db: Kysely<DB>): Promise<void> {
 async function openClicks(db: Kysely<DB>): Promise<void> {
   await sql`
     insert into click (click_id, link_code, clicked_at, identity, bot)
-    select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid,
+    select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '7' ||
+      substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid,
       'link' || (n::bigint * 7919 % ${PROMOTERS}::int), at, md5('buyer' || n % ${BUYERS}::int)::uuid, false
     from generate_series(0, ${CLICKS}::int - 1) n, lateral (select now() - interval '30 days' * (n::float / ${CLICKS}::int)) as clicked (at)`.execute(
     db,

@@ -24,7 +24,8 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 say(
-  `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB; client, service and database on this machine`,
+  `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB; ` +
+    'client, service and database on this machine',
 );
 for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
   const bench = BENCHES[name];

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 type Shop = Awaited<ReturnType<typeof openShop>>;
-const RUNS = 150;
+const RUNS = 25;
 const DAYS = { deposit: ago(4.5), early: ago(3), late: ago(2), now: ago(1) };
 const often = <Value>(value: Value, ...others: Value[]) => fc.constantFrom(...Array.from({ length: 3 }, () => value), ...others);
 
@@ -103,11 +103,9 @@ async function outcomeOf({ m }: Shop, orderId: string) {
     const slot = `${lineId} ${role} ${promoterId} ${currency}`;
     booked.set(slot, (booked.get(slot) ?? 0n) + (kind === 'reverse' ? -amount : amount));
   }
-  const { order_id: _, currency: __, releases_at: releasesAt, ...shown } = order;
+  const { order_id: _, ...shown } = order;
   return {
     ...shown,
-    releasesAt,
-    lines: shown.lines,
     booked: new Map([...booked].filter(([, amount]) => amount !== 0n)),
     why: lines.map((line) => ({ ...line, evidence: line.evidence.filter(({ kind }) => kind !== 'lock') })),
   };
@@ -143,4 +141,5 @@ test.each(['last_click', 'linear', 'time_decay'])(
     });
     await fc.assert(property, { numRuns: RUNS });
   },
+  120_000,
 );

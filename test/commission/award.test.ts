@@ -1,4 +1,5 @@
 // The award on real books: what an order earns, to the fen, through payment, refund, completion and release.
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ago, inDays, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
 
@@ -143,6 +144,25 @@ describe('the hold', () => {
       lines: [{ decision: 'void', shares: [] }],
     });
     expect(await shop.balance(bob)).toEqual([['CNY', 0, 0]]);
+  });
+
+  test('is over and the money paid out: a refund then makes the promoter owe', async () => {
+    const { m, bob, token, ...shop } = await shopWithToken();
+    await shop.order('1', { click_token: token, ...completed });
+    await world.awardAt(inDays(8));
+    await sql`
+      with paid as (
+        insert into account (kind, merchant_id, promoter_id, currency) values ('paid', ${m}, ${bob}, 'CNY') returning account_id
+      )
+      insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, from_account_id,
+        to_account_id, amount, booked_at)
+      select order_key, 0, 0, 'pay', merchant_id, currency, promoter_id, line_id, role, to_account_id, paid.account_id, amount, now()
+      from transfer, paid where kind = 'release' and promoter_id = ${bob}`.execute(world.owner);
+    expect(await shop.balance(bob)).toEqual([['CNY', 0, 0]]);
+    await shop.tell('1', { refunds: [refund('late', 9999)] });
+    expect(await shop.balance(bob)).toEqual([['CNY', 0, -630]]);
+    await shop.order('2', { click_token: token });
+    expect(await shop.balance(bob)).toEqual([['CNY', 630, -630]]);
   });
 
   test('is held by an open refund until that is decided', async () => {

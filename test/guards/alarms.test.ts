@@ -1,3 +1,5 @@
+// Every alarm is raised by a sign that is given for it in a world whose books are in order.
+
 import { sql, type Transaction } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 

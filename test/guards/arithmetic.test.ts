@@ -1,3 +1,5 @@
+// The arithmetic of the laws in SQL against that of the core, over random orders.
+
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 

@@ -1,3 +1,5 @@
+// All guards over books that are in order: none of them says a word.
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { allGuards } from '../../src/guards/catalogue.ts';

@@ -10,9 +10,8 @@ import { ago, BUYER, KEY_ID } from './world.ts';
 function redirect(side: 'from' | 'to', kind: string, promoterId: string | null, currency = 'CNY') {
   return async (trx: Transaction<DB>): Promise<void> => {
     const found = await sql<{ account_id: bigint }>`
-      select account_id from account where kind = ${kind} and promoter_id is not distinct from ${promoterId} and currency = ${currency}`.execute(
-      trx,
-    );
+      select account_id from account
+      where kind = ${kind} and promoter_id is not distinct from ${promoterId} and currency = ${currency}`.execute(trx);
     const account =
       found.rows[0] ??
       (await trx

@@ -1,3 +1,5 @@
+// The guards over HTTP: what was kept, what is stale, and who may ask.
+
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { alarm, law } from '../../src/guards/guard.ts';

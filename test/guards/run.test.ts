@@ -1,3 +1,5 @@
+// How guards are asked and when, and what becomes of one that fails.
+
 import { Registry } from '@prometheus-io/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 

@@ -102,8 +102,15 @@ describe('merging', () => {
   });
 
   test('a Shopify order and the refund that comes alone are one order', async () => {
-    const order = `{"id":9007199254740993001,"currency":"CNY","created_at":"2026-06-01T10:00:00Z","updated_at":"2026-06-01T10:01:00Z","processed_at":"2026-06-01T10:00:30Z","financial_status":"paid","note_attributes":[{"name":"fy_click","value":"t"}],"line_items":[{"id":9007199254740994001,"product_id":"p1","quantity":2,"price":"109.99","total_discount":"0.00","discount_allocations":[{"amount":"20.00"}]}],"refunds":[]}`;
-    const refund = `{"id":77,"order_id":9007199254740993001,"created_at":"2026-06-02T10:00:00Z","refund_line_items":[{"id":1,"line_item_id":9007199254740994001,"quantity":1,"subtotal":"99.99","total_tax":"0.00","subtotal_set":{"shop_money":{"amount":"99.99","currency_code":"CNY"}}}]}`;
+    const order =
+      '{"id":9007199254740993001,"currency":"CNY","created_at":"2026-06-01T10:00:00Z","updated_at":"2026-06-01T10:01:00Z",' +
+      '"processed_at":"2026-06-01T10:00:30Z","financial_status":"paid","note_attributes":[{"name":"fy_click","value":"t"}],' +
+      '"line_items":[{"id":9007199254740994001,"product_id":"p1","quantity":2,"price":"109.99","total_discount":"0.00",' +
+      '"discount_allocations":[{"amount":"20.00"}]}],"refunds":[]}';
+    const refund =
+      '{"id":77,"order_id":9007199254740993001,"created_at":"2026-06-02T10:00:00Z","refund_line_items":[{"id":1,' +
+      '"line_item_id":9007199254740994001,"quantity":1,"subtotal":"99.99","total_tax":"0.00",' +
+      '"subtotal_set":{"shop_money":{"amount":"99.99","currency_code":"CNY"}}}]}';
     await door.pushShopify('shop', refund);
     await door.pushShopify('shop', order);
     await door.work();

@@ -1,3 +1,5 @@
+// Balances at every moment, the trial balance, and books that came from another cluster.
+
 import { sql, type Kysely } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 

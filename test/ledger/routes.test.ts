@@ -1,3 +1,5 @@
+// The books over HTTP: balances, entries, transfers, accounts, and whose they are to see.
+
 import type { Kysely } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 

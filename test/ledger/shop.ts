@@ -46,7 +46,7 @@ export async function openOrder(owner: Kysely<DB>, merchant_id: string, order_id
 
 let revision = 0;
 
-/** A transfer of some order with a revision of its own, so that each of them may be booked; an accrual of 100 to bob where nothing else is said. */
+/** A transfer with a revision of its own, so that each of them may be booked: an accrual of 100 to bob where nothing else is said. */
 export function transferOf(orderKey: bigint, more: Partial<NewTransfer> = {}): NewTransfer {
   revision += 1;
   return {

@@ -1,3 +1,5 @@
+// Who is told from a buyer by the headers of a request.
+
 import { expect, test } from 'vitest';
 
 import { isBotRequest, isBotTold } from '../../src/promotion/bots.ts';

@@ -1,3 +1,5 @@
+// The quick HMAC against Node's own, and the bytes of uuids.
+
 import { createHmac, createSecretKey } from 'node:crypto';
 
 import * as fc from 'fast-check';

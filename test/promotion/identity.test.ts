@@ -1,3 +1,5 @@
+// What becomes one identity, and what a visitor's cookie tells to whom.
+
 import { createHmac, createSecretKey } from 'node:crypto';
 
 import * as fc from 'fast-check';

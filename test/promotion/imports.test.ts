@@ -1,25 +1,18 @@
+// Files of merchants, products, promoters and links, good lines and bad.
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { startService, type Service } from './service.ts';
+import { openShop, type Shop } from './shop.ts';
 
-let service: Service;
+let shop: Shop;
 
 beforeAll(async () => {
-  service = await startService();
-  await service.shop();
+  shop = await openShop();
+  await shop.stock();
 });
-afterAll(() => service.close());
+afterAll(() => shop.close());
 
-const load = (kind: string, lines: (object | string)[], key?: string) =>
-  service.call(
-    'POST',
-    `/v1/imports/${kind}`,
-    lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'),
-    key,
-    {
-      'content-type': 'application/x-ndjson',
-    },
-  );
+const load: Shop['load'] = (...given) => shop.load(...given);
 
 test('every kind is loaded in bulk, as it is stated one by one', async () => {
   expect((await load('merchants', [{ merchant_id: 'i1', name: 'I', currency: 'CNY', landing_hosts: ['i.example.com'] }])).body).toEqual({
@@ -37,10 +30,10 @@ test('every kind is loaded in bulk, as it is stated one by one', async () => {
     { code: 'old-link-2', merchant_id: 'i1', promoter_id: 'ib', product_id: 'p', shared_from: 'old-link-1' },
   ]);
   expect(links).toMatchObject({ status: 200, body: { accepted: 2, refused: 0 } });
-  expect((await service.call('GET', '/v1/links/old-link-2')).body).toMatchObject({ promoter_id: 'ib', shared_from: 'old-link-1' });
-  expect((await service.call('GET', '/v1/promoters/ib')).body).toMatchObject({ inviter_id: 'ia', version: 1 });
-  expect(service.heard.merchants).toContain('i1');
-  expect((await service.follow('old-link-2')).status).toBe(302);
+  expect((await shop.call('GET', '/v1/links/old-link-2')).body).toMatchObject({ promoter_id: 'ib', shared_from: 'old-link-1' });
+  expect((await shop.call('GET', '/v1/promoters/ib')).body).toMatchObject({ inviter_id: 'ia', version: 1 });
+  expect(shop.heard.merchants).toContain('i1');
+  expect((await shop.follow('old-link-2')).status).toBe(302);
 });
 
 test('a bad line is refused alone, with its number and what is wrong in it', async () => {
@@ -61,18 +54,18 @@ test('a bad line is refused alone, with its number and what is wrong in it', asy
       { line: 5, code: 'unknown_inviter', errors: [{ path: 'inviter_id' }] },
     ],
   });
-  expect((await service.call('GET', '/v1/promoters/ok2')).status).toBe(200);
-  expect((await service.call('GET', '/v1/promoters/bad2')).status).toBe(404);
+  expect((await shop.call('GET', '/v1/promoters/ok2')).status).toBe(200);
+  expect((await shop.call('GET', '/v1/promoters/bad2')).status).toBe(404);
 });
 
 test('a file that is sent again changes nothing', async () => {
-  const promoters = Array.from({ length: 1203 }, (_, index) => ({ promoter_id: `n${index}`, name: `N ${index}`, kind: 'person' }));
-  expect((await load('promoters', promoters)).body).toMatchObject({ accepted: 1203, refused: 0 });
-  expect((await load('promoters', promoters)).body).toMatchObject({ accepted: 1203, refused: 0 });
+  const promoters = Array.from({ length: 253 }, (_, index) => ({ promoter_id: `n${index}`, name: `N ${index}`, kind: 'person' }));
+  expect((await load('promoters', promoters)).body).toMatchObject({ accepted: 253, refused: 0 });
+  expect((await load('promoters', promoters)).body).toMatchObject({ accepted: 253, refused: 0 });
   const links = promoters.map(({ promoter_id }, index) => ({ code: `code-${index}`, merchant_id: 'm1', promoter_id, product_id: 'p1' }));
-  expect((await load('links', links)).body).toMatchObject({ accepted: 1203, refused: 0 });
-  expect((await load('links', links)).body).toMatchObject({ accepted: 1203, refused: 0 });
-  const { version } = await service.database.db
+  expect((await load('links', links)).body).toMatchObject({ accepted: 253, refused: 0 });
+  expect((await load('links', links)).body).toMatchObject({ accepted: 253, refused: 0 });
+  const { version } = await shop.database.db
     .selectFrom('promoter_version')
     .select(({ fn }) => fn.max('version').as('version'))
     .where('promoter_id', 'like', 'n%')
@@ -94,7 +87,7 @@ test('a code that is the code of another link is refused', async () => {
 });
 
 test('imports are for the operator, and take lines of JSON only', async () => {
-  expect((await load('merchants', [], await service.key('storefront'))).status).toBe(403);
-  expect((await service.call('POST', '/v1/imports/merchants', { a: 1 })).status).toBe(415);
-  expect((await service.call('POST', '/v1/imports/clicks', '', undefined, { 'content-type': 'application/x-ndjson' })).status).toBe(404);
+  expect((await load('merchants', [], await shop.key('storefront'))).status).toBe(403);
+  expect((await load('merchants', [{ a: 1 }], undefined, 'application/json')).status).toBe(415);
+  expect((await load('clicks', [])).status).toBe(404);
 });

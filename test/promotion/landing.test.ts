@@ -1,3 +1,5 @@
+// Where links may lead: written by the well-meaning, by the careless and by the hostile.
+
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -142,7 +144,6 @@ test('no input leaves the named hosts, before or after a token is added', () => 
       accepted += 1;
       const { plain, before, after } = cutLanding(href);
       expect(plain).toBe(href);
-      // oxlint-disable-next-line no-control-regex
       for (const location of [href, before + token + after]) expect(location).toMatch(/^[\x21-\x7e]+$/);
       const landed = new URL(before + token + after);
       expect(isAllowed(landed, HOSTS)).toBe(true);

@@ -1,3 +1,5 @@
+// The spool against failing disks, torn lines, replays beside it, and kill -9.
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';

@@ -1,3 +1,5 @@
+// The click token: what was minted is read, and nothing else is.
+
 import { createSecretKey, randomBytes } from 'node:crypto';
 
 import * as fc from 'fast-check';

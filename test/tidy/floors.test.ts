@@ -17,6 +17,7 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
   commission: 3,
   inbox: 4,
   guards: 4,
+  console: 5,
   demo: 5,
 };
 /** The files beside the folders put everything together. */

@@ -7,6 +7,7 @@ import { example, expectLaw, pathsBelow, type Law, type TextFile } from './files
 /** The tests of more than one file, each with what it is that they test. */
 const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/openapi.test.ts': 'the published document against all routes',
+  'test/demo/demo.test.ts': 'the demo, run as its user runs it',
   'test/readme.test.ts': 'the commands of the README against what they print',
   'test/guards/alarms.test.ts': 'every alarm against its sign',
   'test/guards/arithmetic.test.ts': 'what the guards add up in SQL against what the core reckons',

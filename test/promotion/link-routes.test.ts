@@ -1,21 +1,23 @@
+// Links as they are made, listed, refused and drawn.
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { PUBLIC_URL, startService, type Service } from './service.ts';
+import { openShop, PUBLIC_URL, type Body, type Shop } from './shop.ts';
 
-let service: Service;
+let shop: Shop;
 const wish = { promoter_id: 'bob', merchant_id: 'm1', product_id: 'p1' };
 
 beforeAll(async () => {
-  service = await startService();
-  await service.shop();
-  await service.shop('m2');
+  shop = await openShop();
+  await shop.stock();
+  await shop.stock('m2');
 });
-afterAll(() => service.close());
+afterAll(() => shop.close());
 
-const post = (body: unknown, key?: string, headers?: Record<string, string>) => service.call('POST', '/v1/links', body, key, headers);
+const post = (body: object, key?: string, headers?: Record<string, string>) => shop.call('POST', '/v1/links', body, key, headers);
 
 async function sharersOf(code: string): Promise<string[]> {
-  const row = await service.database.db.selectFrom('link').select('sharers').where('code', '=', code).executeTakeFirstOrThrow();
+  const row = await shop.database.db.selectFrom('link').select('sharers').where('code', '=', code).executeTakeFirstOrThrow();
   return row.sharers;
 }
 
@@ -32,9 +34,9 @@ test('a link has a code that cannot be guessed, a short URL, and the landing URL
       expires_at: null,
     },
   });
-  expect((await service.call('GET', `/v1/links/${made.body.code}`)).body).toEqual(made.body);
+  expect((await shop.call('GET', `/v1/links/${made.body.code}`)).body).toEqual(made.body);
   expect((await post(wish)).body.code).not.toBe(made.body.code);
-  expect((await service.call('GET', '/v1/links/nothing1')).status).toBe(404);
+  expect((await shop.call('GET', '/v1/links/nothing1')).status).toBe(404);
 });
 
 test('everything that is said of a link is kept', async () => {
@@ -70,29 +72,29 @@ test('an unknown product does not matter where a landing URL is given', async ()
 });
 
 test('a link shared again knows who shared it before, nearest first, each once and never itself', async () => {
-  const first = await service.link({ promoter_id: 'alice' });
-  const second = await service.link({ promoter_id: 'bob', shared_from: first });
-  await service.call('PUT', '/v1/promoters/carol', { name: 'Carol', kind: 'person' });
-  const third = await service.link({ promoter_id: 'carol', shared_from: second });
+  const first = await shop.link({ promoter_id: 'alice' });
+  const second = await shop.link({ promoter_id: 'bob', shared_from: first });
+  await shop.call('PUT', '/v1/promoters/carol', { name: 'Carol', kind: 'person' });
+  const third = await shop.link({ promoter_id: 'carol', shared_from: second });
   expect(await sharersOf(first)).toEqual([]);
   expect(await sharersOf(second)).toEqual(['alice']);
   expect(await sharersOf(third)).toEqual(['bob', 'alice']);
-  expect(await sharersOf(await service.link({ promoter_id: 'alice', shared_from: third }))).toEqual(['carol', 'bob']);
-  expect(await sharersOf(await service.link({ promoter_id: 'carol', shared_from: third }))).toEqual(['bob', 'alice']);
+  expect(await sharersOf(await shop.link({ promoter_id: 'alice', shared_from: third }))).toEqual(['carol', 'bob']);
+  expect(await sharersOf(await shop.link({ promoter_id: 'carol', shared_from: third }))).toEqual(['bob', 'alice']);
 });
 
 test('a link cannot be shared on for another merchant', async () => {
-  const first = await service.link();
+  const first = await shop.link();
   expect(await post({ ...wish, merchant_id: 'm2', shared_from: first })).toMatchObject({ status: 422, body: { code: 'unknown_link' } });
 });
 
 test('a batch is made as a whole or not at all, and tells each fault with its place', async () => {
-  const made = await service.call('POST', '/v1/links/batch', { links: [wish, { ...wish, scene: 'group' }] });
+  const made = await shop.call('POST', '/v1/links/batch', { links: [wish, { ...wish, scene: 'group' }] });
   expect(made).toMatchObject({ status: 201, body: { data: [{ scene: 'other' }, { scene: 'group' }] } });
   const count = async () =>
     Number(
       (
-        await service.database.db
+        await shop.database.db
           .selectFrom('link')
           .select(({ fn }) => fn.countAll<bigint>().as('n'))
           .executeTakeFirstOrThrow()
@@ -100,15 +102,15 @@ test('a batch is made as a whole or not at all, and tells each fault with its pl
     );
   const before = await count();
   const links = [wish, { ...wish, landing_url: 'https://evil.example/' }, wish, { ...wish, promoter_id: 'nobody' }];
-  const refused = await service.call('POST', '/v1/links/batch', { links });
+  const refused = await shop.call('POST', '/v1/links/batch', { links });
   expect(refused).toMatchObject({
     status: 422,
     body: { code: 'landing_host_not_allowed', errors: [{ path: 'links.1.landing_url' }, { path: 'links.3.promoter_id' }] },
   });
   expect(await count()).toBe(before);
-  expect((await service.call('POST', '/v1/links/batch', { links: Array.from({ length: 1001 }, () => wish) })).status).toBe(400);
-  const many = await service.call('POST', '/v1/links/batch', { links: Array.from({ length: 1000 }, () => wish) });
-  expect(new Set(many.body.data.map((link: { code: string }) => link.code)).size).toBe(1000);
+  expect((await shop.call('POST', '/v1/links/batch', { links: Array.from({ length: 1001 }, () => wish) })).status).toBe(400);
+  const many = await shop.call('POST', '/v1/links/batch', { links: Array.from({ length: 1000 }, () => wish) });
+  expect(new Set(many.body.data.map((link) => link.code)).size).toBe(1000);
 });
 
 test('a request under an idempotency key makes one link', async () => {
@@ -119,55 +121,55 @@ test('a request under an idempotency key makes one link', async () => {
 });
 
 test('a promoter makes and sees its own links only, a storefront those of its merchant only', async () => {
-  const bob = await service.key('promoter', 'bob');
-  const shop = await service.key('storefront', 'm1');
-  const alices = await service.link({ promoter_id: 'alice' });
-  const others = await service.link({ merchant_id: 'm2' });
+  const bob = await shop.key('promoter', 'bob');
+  const storefront = await shop.key('storefront', 'm1');
+  const alices = await shop.link({ promoter_id: 'alice' });
+  const others = await shop.link({ merchant_id: 'm2' });
   expect((await post(wish, bob)).status).toBe(201);
   expect((await post({ ...wish, promoter_id: 'alice' }, bob)).status).toBe(403);
-  expect((await post({ ...wish, merchant_id: 'm2' }, shop)).status).toBe(403);
-  expect((await service.call('POST', '/v1/links/batch', { links: [wish, { ...wish, merchant_id: 'm2' }] }, shop)).status).toBe(403);
+  expect((await post({ ...wish, merchant_id: 'm2' }, storefront)).status).toBe(403);
+  expect((await shop.call('POST', '/v1/links/batch', { links: [wish, { ...wish, merchant_id: 'm2' }] }, storefront)).status).toBe(403);
   for (const suffix of ['', '/qr.svg', '/qr.png']) {
-    expect((await service.call('GET', `/v1/links/${alices}${suffix}`, undefined, bob)).status).toBe(403);
-    expect((await service.call('GET', `/v1/links/${others}${suffix}`, undefined, shop)).status).toBe(403);
-    expect((await service.call('GET', `/v1/links/${alices}${suffix}`, undefined, shop)).status).toBe(200);
+    expect((await shop.call('GET', `/v1/links/${alices}${suffix}`, undefined, bob)).status).toBe(403);
+    expect((await shop.call('GET', `/v1/links/${others}${suffix}`, undefined, storefront)).status).toBe(403);
+    expect((await shop.call('GET', `/v1/links/${alices}${suffix}`, undefined, storefront)).status).toBe(200);
   }
-  expect((await service.call('GET', '/v1/links?promoter_id=alice', undefined, bob)).status).toBe(403);
-  const seen = await service.call('GET', '/v1/links?promoter_id=bob&limit=200', undefined, shop);
-  expect(seen.body.data.every((link: { merchant_id: string }) => link.merchant_id === 'm1')).toBe(true);
+  expect((await shop.call('GET', '/v1/links?promoter_id=alice', undefined, bob)).status).toBe(403);
+  const seen = await shop.call('GET', '/v1/links?promoter_id=bob&limit=200', undefined, storefront);
+  expect(seen.body.data.every((link) => link['merchant_id'] === 'm1')).toBe(true);
 });
 
 test('the links of a promoter are listed from the newest, each once, however the pages are cut', async () => {
-  await service.call('PUT', '/v1/promoters/lister', { name: 'Lister', kind: 'person' });
+  await shop.call('PUT', '/v1/promoters/lister', { name: 'Lister', kind: 'person' });
   const made: string[] = [];
   for (let batch = 0; batch < 3; batch += 1) {
     const links = Array.from({ length: 3 }, () => ({ ...wish, promoter_id: 'lister' }));
-    const answer = await service.call('POST', '/v1/links/batch', { links });
-    made.push(...answer.body.data.map((link: { code: string }) => link.code));
+    const answer = await shop.call('POST', '/v1/links/batch', { links });
+    made.push(...answer.body.data.map((link) => link.code));
   }
-  const key = await service.key('promoter', 'lister');
-  const seen: { code: string; made_at: string }[] = [];
+  const key = await shop.key('promoter', 'lister');
+  const seen: Body[] = [];
   let cursor: string | null = '';
   while (cursor !== null) {
-    const page = await service.call('GET', `/v1/links?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`, undefined, key);
+    const page = await shop.call('GET', `/v1/links?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`, undefined, key);
     seen.push(...page.body.data);
     cursor = page.body.next_cursor;
   }
   expect(seen.map((link) => link.code).toSorted()).toEqual(made.toSorted());
-  const times = seen.map((link) => link.made_at);
+  const times = seen.map((link) => String(link['made_at']));
   expect(times).toEqual(times.toSorted().toReversed());
-  expect((await service.call('GET', '/v1/links?cursor=bm9uZQ', undefined, key)).body.code).toBe('invalid_cursor');
-  expect((await service.call('GET', '/v1/links')).status).toBe(400);
+  expect((await shop.call('GET', '/v1/links?cursor=bm9uZQ', undefined, key)).body.code).toBe('invalid_cursor');
+  expect((await shop.call('GET', '/v1/links')).status).toBe(400);
 });
 
 test('the QR codes are pictures of the short URL', async () => {
-  const code = await service.link();
-  const svg = await service.call('GET', `/v1/links/${code}/qr.svg`);
+  const code = await shop.link();
+  const svg = await shop.call('GET', `/v1/links/${code}/qr.svg`);
   expect(svg).toMatchObject({ status: 200, headers: { 'content-type': expect.stringContaining('image/svg+xml') } });
-  expect(svg.body.toString()).toMatch(/^<svg /);
-  const png = await service.call('GET', `/v1/links/${code}/qr.png?size=256`);
+  expect(svg.bytes.toString()).toMatch(/^<svg /);
+  const png = await shop.call('GET', `/v1/links/${code}/qr.png?size=256`);
   expect(png).toMatchObject({ status: 200, headers: { 'content-type': 'image/png' } });
-  expect(png.body.subarray(1, 4).toString()).toBe('PNG');
-  expect(png.body.readUInt32BE(16)).toBe(256);
-  expect((await service.call('GET', `/v1/links/${code}/qr.png?size=100000`)).status).toBe(400);
+  expect(png.bytes.subarray(1, 4).toString()).toBe('PNG');
+  expect(png.bytes.readUInt32BE(16)).toBe(256);
+  expect((await shop.call('GET', `/v1/links/${code}/qr.png?size=100000`)).status).toBe(400);
 });

@@ -1,21 +1,23 @@
+// Promoters, the tree of who invited whom, and whose a coupon code is.
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { startService, type Service } from './service.ts';
+import { openShop, type Shop } from './shop.ts';
 
-let service: Service;
+let shop: Shop;
 
 beforeAll(async () => {
-  service = await startService();
-  for (const id of ['m1', 'm2']) await service.call('PUT', `/v1/merchants/${id}`, { name: id, currency: 'CNY' });
+  shop = await openShop();
+  for (const id of ['m1', 'm2']) await shop.call('PUT', `/v1/merchants/${id}`, { name: id, currency: 'CNY' });
 });
-afterAll(() => service.close());
+afterAll(() => shop.close());
 
 const put = (id: string, terms: Record<string, unknown> = {}) =>
-  service.call('PUT', `/v1/promoters/${id}`, { name: id, kind: 'person', ...terms });
+  shop.call('PUT', `/v1/promoters/${id}`, { name: id, kind: 'person', ...terms });
 const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
 
 async function holder(code: string, at = new Date(), merchantId = 'm1'): Promise<string | null | undefined> {
-  const row = await service.database.db
+  const row = await shop.database.db
     .selectFrom('coupon_version')
     .select('promoter_id')
     .where('merchant_id', '=', merchantId)
@@ -50,7 +52,7 @@ test('a promoter is stated with its defaults, and again only when something chan
     status: 200,
     body: { version: 2, status: 'suspended', payee: { kind: 'individual' } },
   });
-  expect(service.heard.promoters.filter((id) => id === 'p1')).toHaveLength(2);
+  expect(shop.heard.promoters.filter((id) => id === 'p1')).toHaveLength(2);
 });
 
 test('who invited a promoter and which agency it belongs to must be known', async () => {
@@ -58,7 +60,7 @@ test('who invited a promoter and which agency it belongs to must be known', asyn
   expect(await put('lonely', { agency_id: 'nobody' })).toMatchObject({ status: 422, body: { code: 'unknown_agency' } });
   expect(await put('lonely', { inviter_id: 'lonely' })).toMatchObject({ status: 422, body: { code: 'referral_cycle' } });
   expect(await put('lonely', { agency_id: 'lonely' })).toMatchObject({ status: 422, body: { code: 'unprocessable' } });
-  expect((await service.call('GET', '/v1/promoters/lonely')).status).toBe(404);
+  expect((await shop.call('GET', '/v1/promoters/lonely')).status).toBe(404);
 });
 
 test('nobody is invited by those whom it has invited, through however many others', async () => {
@@ -117,7 +119,7 @@ test('a code belongs to one promoter of a merchant', async () => {
     ],
   });
   expect(taken).toMatchObject({ status: 409, body: { code: 'coupon_taken' } });
-  expect((await service.call('GET', '/v1/promoters/d2')).status).toBe(404);
+  expect((await shop.call('GET', '/v1/promoters/d2')).status).toBe(404);
   expect(await holder('FREE')).toBeUndefined();
   expect((await put('d2', { coupon_codes: [{ merchant_id: 'm2', code: 'one' }] })).status).toBe(201);
   expect(await put('d3', { coupon_codes: [{ merchant_id: 'nobody', code: 'X' }] })).toMatchObject({
@@ -141,9 +143,9 @@ test('of many who ask for one code at the same moment one gets it', async () => 
 test('a promoter reads itself and nobody else', async () => {
   await put('g1');
   await put('g2');
-  const key = await service.key('promoter', 'g1');
-  expect((await service.call('GET', '/v1/promoters/g1', undefined, key)).status).toBe(200);
-  expect((await service.call('GET', '/v1/promoters/g2', undefined, key)).status).toBe(403);
-  expect((await service.call('GET', '/v1/promoters', undefined, key)).status).toBe(403);
-  expect((await service.call('PUT', '/v1/promoters/g1', { name: 'g1', kind: 'person' }, key)).status).toBe(403);
+  const key = await shop.key('promoter', 'g1');
+  expect((await shop.call('GET', '/v1/promoters/g1', undefined, key)).status).toBe(200);
+  expect((await shop.call('GET', '/v1/promoters/g2', undefined, key)).status).toBe(403);
+  expect((await shop.call('GET', '/v1/promoters', undefined, key)).status).toBe(403);
+  expect((await shop.call('PUT', '/v1/promoters/g1', { name: 'g1', kind: 'person' }, key)).status).toBe(403);
 });

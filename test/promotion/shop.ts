@@ -1,0 +1,211 @@
+// The routes of promotion on a server and a database of their own, and whoever calls them: operators, storefronts, phones.
+
+import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Kysely } from 'kysely';
+
+import type { Scope } from '../../src/platform/actor.ts';
+import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
+import { inTransaction, openDatabase } from '../../src/platform/database.ts';
+import { buildHttp, type App } from '../../src/platform/http.ts';
+import { makeKey } from '../../src/platform/keys-store.ts';
+import { buildRegistry } from '../../src/platform/metrics.ts';
+import type { DB } from '../../src/platform/tables.ts';
+import { openClickPath, type ClickPath } from '../../src/promotion/click-path.ts';
+import { clickRoutes } from '../../src/promotion/click-routes.ts';
+import type { PromotionDeps } from '../../src/promotion/deps.ts';
+import { identityRoutes } from '../../src/promotion/identity-routes.ts';
+import { importRoutes } from '../../src/promotion/imports.ts';
+import { linkRoutes } from '../../src/promotion/link-routes.ts';
+import { merchantRoutes, productRoutes } from '../../src/promotion/merchant-routes.ts';
+import { promoterRoutes } from '../../src/promotion/promoter-routes.ts';
+import { redirectRoutes } from '../../src/promotion/redirect.ts';
+import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
+import { openProxy, type Proxy } from '../platform/proxy.ts';
+import { listen } from '../platform/sockets.ts';
+
+export const PUBLIC_URL = 'https://s.example.com';
+export const PHONE =
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.50';
+
+/** What the routes have told of. */
+interface Heard {
+  evidence: { merchantId: string; identities: readonly string[] }[];
+  merchants: string[];
+  promoters: string[];
+}
+
+/** An answer of JSON, as far as any of ours goes: every field may be there or not. */
+export interface Body {
+  [field: string]: unknown;
+  code: string;
+  click_token: string;
+  version: number;
+  merged: number;
+  data: Body[];
+  next_cursor: string | null;
+  errors: { path: string }[];
+}
+
+export interface Answer {
+  status: number;
+  body: Body;
+  bytes: Buffer;
+  headers: Record<string, string | number | string[] | undefined>;
+}
+
+export interface Visit {
+  status: number;
+  page: string;
+  headers: Answer['headers'];
+  location: string | null;
+  token: string | null;
+  cookie: string | null;
+}
+
+export interface Shop {
+  app: App;
+  database: TestDatabase;
+  /** The way to the database, when it is proxied. */
+  proxy: Proxy | null;
+  path: ClickPath;
+  heard: Heard;
+  tokenKey: KeyObject;
+  identityKey: KeyObject;
+  dataDir: string;
+  port: number;
+  /** Sends JSON with the admin key, or with another. */
+  call: (method: Method, url: string, body?: object, key?: string, headers?: Record<string, string>) => Promise<Answer>;
+  /** Loads lines of JSON. */
+  load: (kind: string, lines: (object | string)[], key?: string, contentType?: string) => Promise<{ status: number; body: Body }>;
+  /** Follows a link as a phone does. */
+  follow: (code: string, headers?: Record<string, string>) => Promise<Visit>;
+  key: (scope: Scope, bound?: string) => Promise<string>;
+  /** States a merchant with the product p1, and the promoters alice and bob, alice having invited bob. */
+  stock: (merchantId?: string) => Promise<void>;
+  /** Makes a link of bob's to p1 of m1, or as wished. */
+  link: (wish?: object) => Promise<string>;
+  close: () => Promise<void>;
+}
+
+type Method = 'GET' | 'POST' | 'PUT';
+
+/** With `proxied` the service reaches its database by `proxy` only; `database` always reaches it. */
+export async function openShop({ proxied = false } = {}): Promise<Shop> {
+  const database = await testDatabase();
+  const proxy = proxied ? await openProxy(database.connectionString) : null;
+  const connectionString = proxy?.url ?? database.connectionString;
+  const { db, close: closeDb } = openDatabase({ connectionString, poolSize: 5, applicationName: 'fenyong test', log: testLog });
+  const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-promotion-'));
+  const heard: Heard = { evidence: [], merchants: [], promoters: [] };
+  const told = tellingTo(heard);
+  const path = openClickPath({ connectionString, db, dataDir, registry: buildRegistry(), log: testLog, ...told });
+  const tokenKey = createSecretKey(randomBytes(32));
+  const identityKey = createSecretKey(randomBytes(32));
+  const app = buildHttp({ logger: testLog });
+  serve(app, { db, publicUrl: PUBLIC_URL, tokenKeys: [tokenKey], identityKey, ...path, ...told }, path.onLost);
+  const port = await listen(app);
+  const callers = await callersOf(app, db, port);
+  return {
+    app,
+    database,
+    proxy,
+    path,
+    heard,
+    tokenKey,
+    identityKey,
+    dataDir,
+    port,
+    ...callers,
+    ...stockingBy(callers.call),
+    async close() {
+      await app.close();
+      await path.close();
+      await closeDb();
+      await proxy?.refuse();
+      await database.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function tellingTo(heard: Heard): Pick<PromotionDeps, 'onEvidence' | 'merchantMade' | 'promotersChanged' | 'nudge'> {
+  return {
+    onEvidence: async (_trx, merchantId, identities) => void heard.evidence.push({ merchantId, identities }),
+    merchantMade: async (_trx, merchantId) => void heard.merchants.push(merchantId),
+    promotersChanged: async (_trx, promoterIds) => void heard.promoters.push(...promoterIds),
+    nudge: () => undefined,
+  };
+}
+
+function complain(error: unknown): void {
+  testLog.error(error);
+}
+
+function serve(app: App, deps: PromotionDeps, onLost: ClickPath['onLost']): void {
+  requireKeys(app, knownKeys(deps.db, complain));
+  merchantRoutes(app, deps);
+  productRoutes(app, deps);
+  promoterRoutes(app, deps);
+  linkRoutes(app, deps);
+  importRoutes(app, deps);
+  identityRoutes(app, deps);
+  clickRoutes(app, deps);
+  redirectRoutes(app, { ...deps, onLost });
+}
+
+async function callersOf(app: App, db: Kysely<DB>, port: number): Promise<Pick<Shop, 'call' | 'load' | 'follow' | 'key'>> {
+  const key: Shop['key'] = async (scope, bound) => {
+    const merchantId = scope === 'storefront' ? (bound ?? null) : null;
+    const promoterId = scope === 'promoter' ? (bound ?? null) : null;
+    const made = await inTransaction(db, ({ trx, now }) => makeKey(trx, { scope, label: 'test', merchantId, promoterId }, null, now));
+    return made.key;
+  };
+  const admin = await key('admin');
+  return {
+    key,
+    async call(method, url, payload, as = admin, headers = {}) {
+      const sent = { method, url, headers: { authorization: `Bearer ${as}`, ...headers } };
+      const answer = await app.inject(payload === undefined ? sent : { ...sent, payload });
+      const isJson = /json/.test(String(answer.headers['content-type']));
+      const body = (isJson ? answer.json() : {}) as Body;
+      return { status: answer.statusCode, body, bytes: answer.rawPayload, headers: answer.headers };
+    },
+    async load(kind, lines, as = admin, contentType = 'application/x-ndjson') {
+      const answer = await fetch(`http://127.0.0.1:${port}/v1/imports/${kind}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${as}`, 'content-type': contentType },
+        body: lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'),
+      });
+      return { status: answer.status, body: (await answer.json()) as Body };
+    },
+    async follow(code, headers = {}) {
+      const answer = await app.inject({ method: 'GET', url: `/r/${code}`, headers: { 'user-agent': PHONE, ...headers } });
+      const location = answer.headers.location ?? null;
+      const cookie = /^fy_vid=([^;]*)/.exec(String(answer.headers['set-cookie'] ?? ''))?.[1] ?? null;
+      const token = location === null ? null : new URL(location).searchParams.get('fy_click');
+      return { status: answer.statusCode, page: answer.payload, headers: answer.headers, location, token, cookie };
+    },
+  };
+}
+
+function stockingBy(call: Shop['call']): Pick<Shop, 'stock' | 'link'> {
+  const must = async (method: Method, url: string, body: object): Promise<Body> => {
+    const answer = await call(method, url, body);
+    if (answer.status >= 300) throw new Error(`${method} ${url}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  };
+  return {
+    async stock(merchantId = 'm1') {
+      const product = { title: 'Bottle', landing_url: 'https://shop.example.com/p/1?a=1#top' };
+      await must('PUT', `/v1/merchants/${merchantId}`, { name: 'Baby Care', currency: 'CNY', landing_hosts: ['shop.example.com'] });
+      await must('PUT', `/v1/merchants/${merchantId}/products/p1`, product);
+      await must('PUT', '/v1/promoters/alice', { name: 'Alice', kind: 'person' });
+      await must('PUT', '/v1/promoters/bob', { name: 'Bob', kind: 'person', inviter_id: 'alice' });
+    },
+    link: async (wish = {}) => (await must('POST', '/v1/links', { promoter_id: 'bob', merchant_id: 'm1', product_id: 'p1', ...wish })).code,
+  };
+}
