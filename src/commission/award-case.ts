@@ -5,6 +5,7 @@ import type { BookedSlot, NewTransfer } from '../ledger/store.ts';
 import type { AwardHead, DueOrder, NewDecision, NewHead, StandingDecision } from './award-store.ts';
 import type { Relocked } from './award-writer.ts';
 import { decideOrder, type LineDecision, type StandingLine, type Subject } from './decide.ts';
+import { SET_ASIDE } from './decision-store.ts';
 import { gatherEvidence } from './evidence.ts';
 import type { ExplainedRule } from './explanation.ts';
 import { inForce, type Facts, type MerchantTerms } from './facts.ts';
@@ -75,18 +76,29 @@ function subjectOf({ due, order, told }: Case, { terms, currency }: TermsAndCurr
     currency,
     yields,
     evidence: gatherEvidence(told, facts, identityKey),
-    standing: new Map(due.award?.lines.map((line) => [line.line_id, toStanding(line, rules)])),
+    standing: standingOf(due, rules),
     winnersFixed: head !== null && (head.releasedAt !== null || isPastCutoff),
   };
 }
 
-function toStanding(
-  { decision, pinned: pin, rule_id: ruleId, rule_version: version, explanation }: StandingDecision,
+function standingOf({ award }: DueOrder, rules: Rules): Map<string, StandingLine> {
+  const setAside = new Map(award?.setAside.map((line) => [line.line_id, line]));
+  return new Map(
+    award?.lines.map((line) => {
+      const holding = SET_ASIDE.has(line.decision) ? setAside.get(line.line_id) : line;
+      return [line.line_id, { decision: line.decision, held: holding === undefined ? null : heldBy(holding, rules) }];
+    }),
+  );
+}
+
+/** What a decision holds on to; null where it attributed nothing. */
+function heldBy(
+  { pinned: pin, rule_id: ruleId, rule_version: version, explanation }: StandingDecision,
   rules: Rules,
-): StandingLine {
-  if (pin === null) return { decision, held: null };
+): StandingLine['held'] {
+  if (pin === null) return null;
   const { rules: considered } = JSON.parse(explanation) as { rules: ExplainedRule[] };
-  return { decision, held: { pin, rule: findRule(rules, ruleId!, version!), rules: considered } };
+  return { pin, rule: findRule(rules, ruleId!, version!), rules: considered };
 }
 
 function targetsOf(lines: readonly LineDecision[]): Target[] {

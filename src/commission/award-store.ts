@@ -3,6 +3,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { MergedOrder } from '../core/merge.ts';
 import type { Role } from '../core/split.ts';
 import type { DB } from '../platform/tables.ts';
+import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
 import type { LineDecisionKind } from './decide.ts';
 import type { Pin } from './pin.ts';
 
@@ -39,6 +40,8 @@ export interface AwardHead {
 export interface StandingAward {
   head: AwardHead;
   lines: StandingDecision[];
+  /** Of the lines that are void, held or given to another order for now: what they were attributed by before. */
+  setAside: StandingDecision[];
 }
 
 /** A decision as it was written; `explanation` is its JSON text, to be compared without being parsed. */
@@ -152,6 +155,10 @@ export async function readDueOrders(db: Kysely<DB>, orderKeys: readonly bigint[]
     db,
     awarded.map((row) => [row.order_key, row.revision!]),
   );
+  const setAside = await readSetAside(
+    db,
+    [...lines].flatMap(([orderKey, decided]) => (decided.some((line) => SET_ASIDE.has(line.decision)) ? [orderKey] : [])),
+  );
   return rows.map((row) => ({
     orderKey: row.order_key,
     merchantId: row.merchant_id,
@@ -162,8 +169,14 @@ export async function readDueOrders(db: Kysely<DB>, orderKeys: readonly bigint[]
     parentKind: row.parent_kind,
     hasSplitChildren: row.has_split_children,
     isDuplicate: row.is_duplicate,
-    award: row.revision === null ? null : { head: headOf(row, row.revision), lines: lines.get(row.order_key) ?? [] },
+    award: row.revision === null ? null : standingOf(row, row.revision, lines, setAside),
   }));
+}
+
+type ByOrder = ReadonlyMap<bigint, StandingDecision[]>;
+
+function standingOf(row: DueOrderRow, revision: number, lines: ByOrder, setAside: ByOrder): StandingAward {
+  return { head: headOf(row, revision), lines: lines.get(row.order_key) ?? [], setAside: setAside.get(row.order_key) ?? [] };
 }
 
 function headOf(row: DueOrderRow, revision: number): AwardHead {
@@ -184,26 +197,6 @@ function headOf(row: DueOrderRow, revision: number): AwardHead {
   };
 }
 
-/** The decisions of one revision of each order. */
-export async function readDecisions(
-  db: Kysely<DB>,
-  wanted: readonly (readonly [bigint, number])[],
-): Promise<Map<bigint, StandingDecision[]>> {
-  const byOrder = new Map<bigint, StandingDecision[]>();
-  if (wanted.length === 0) return byOrder;
-  const { rows } = await sql<StandingDecision & { order_key: bigint }>`
-    select order_key, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity, paid_amount, refunded_amount,
-      base, pool, shares, pinned, explanation::text as explanation
-    from unnest(${wanted.map(([key]) => String(key))}::bigint[], ${wanted.map(([, revision]) => revision)}::int[]) as wanted (order_key, revision)
-    join decision using (order_key, revision)`.execute(db);
-  for (const { order_key: orderKey, ...line } of rows) {
-    const lines = byOrder.get(orderKey);
-    if (lines === undefined) byOrder.set(orderKey, [line]);
-    else lines.push(line);
-  }
-  return byOrder;
-}
-
 /** The merged states of orders by their own ids, for the evidence of parents. */
 export async function readParents(
   db: Kysely<DB>,
@@ -212,8 +205,8 @@ export async function readParents(
   if (wanted.length === 0) return new Map();
   const { rows } = await sql<{ merchant_id: string; source_id: string; order_id: string; merged: MergedOrder }>`
     select merchant_id, source_id, order_id, merged
-    from unnest(${wanted.map((one) => one.merchantId)}::text[], ${wanted.map((one) => one.sourceId)}::text[], ${wanted.map((one) => one.parentOrderId)}::text[])
-      as wanted (merchant_id, source_id, order_id)
+    from unnest(${wanted.map((one) => one.merchantId)}::text[], ${wanted.map((one) => one.sourceId)}::text[],
+      ${wanted.map((one) => one.parentOrderId)}::text[]) as wanted (merchant_id, source_id, order_id)
     join orders using (merchant_id, source_id, order_id)`.execute(db);
   return new Map(rows.map((row) => [parentKey(row.merchant_id, row.source_id, row.order_id), row.merged]));
 }

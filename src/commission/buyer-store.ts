@@ -3,7 +3,7 @@ import { sql, type Kysely } from 'kysely';
 import type { DB } from '../platform/tables.ts';
 import type { BuyerClick, BuyerLock } from './evidence.ts';
 
-// The latest clicks and locks of one identity that are looked at; more of them is no buyer.
+// The latest clicks and locks of a buyer that are looked at; more of them is no buyer.
 const CLICKS_MAX = 200;
 const LOCKS_MAX = 20;
 
@@ -35,18 +35,10 @@ interface Asked {
   until: number;
 }
 
-/** All identities of the buyers, with those that were said to be the same buyer. */
-export async function readBuyers(db: Kysely<DB>, identities: readonly string[]): Promise<Map<string, string[]>> {
-  const { rows } = await sql<{ identity: string; others: string[] }>`
-    select one.identity, array_agg(other.identity order by other.identity) as others
-    from buyer_identity one join buyer_identity other using (buyer)
-    where one.identity = any(${identities}::uuid[]) group by one.identity`.execute(db);
-  return new Map(rows.map((row) => [row.identity, row.others]));
-}
-
+/** The clicks of each order's buyer, the earliest first. */
 export async function readClicks(db: Kysely<DB>, questions: readonly BuyerQuestion[]): Promise<Map<bigint, BuyerClick[]>> {
   const asked = questions.flatMap(perIdentity);
-  const { rows } = await sql<{ order_key: bigint; click_id: string; link_code: string; clicked_at: Date; bot: boolean }>`
+  const { rows } = await sql<ClickRow>`
     select distinct asked.order_key, click_id, link_code, click.clicked_at, bot
     from ${unnest(asked)} as asked (order_key, identity, after, until),
     lateral (
@@ -54,7 +46,10 @@ export async function readClicks(db: Kysely<DB>, questions: readonly BuyerQuesti
       order by clicked_at desc limit ${CLICKS_MAX}
     ) as touched
     join click using (click_id) order by clicked_at, click_id`.execute(db);
-  return grouped(rows, (row) => ({ clickId: row.click_id, linkCode: row.link_code, clickedAt: row.clicked_at.getTime(), bot: row.bot }));
+  const read = (row: ClickRow): BuyerClick => {
+    return { clickId: row.click_id, linkCode: row.link_code, clickedAt: row.clicked_at.getTime(), bot: row.bot };
+  };
+  return latestOfEach(rows, CLICKS_MAX, read);
 }
 
 /** The locks of earlier orders; `until` is the order's own attribution time, and an order paid at that very moment comes before it by its key. */
@@ -67,17 +62,25 @@ export async function readLocks(db: Kysely<DB>, questions: readonly BuyerQuestio
       select orders.order_id, orders.order_key as locking_key, lock_promoter_id, lock_link_code, lock_clicked_at, award.attribution_at
       from ${ordersOfBuyers('own')} join award using (order_key) join orders using (order_key)
       where own.identity = asked.identity and lock_promoter_id is not null
-        and award.attribution_at between asked.after and asked.until
+        and award.attribution_at between asked.after and asked.until and order_key <> asked.order_key
         and (award.attribution_at, order_key) < (asked.until, asked.order_key)
       order by award.attribution_at desc, order_key desc limit ${LOCKS_MAX}
     ) as locking order by attribution_at, locking_key`.execute(db);
-  return grouped(rows, (row) => ({
+  return latestOfEach(rows, LOCKS_MAX, (row) => ({
     orderId: row.order_id,
     promoterId: row.lock_promoter_id,
     linkCode: row.lock_link_code,
     attributedAt: row.attribution_at.getTime(),
     chainAt: row.lock_clicked_at.getTime(),
   }));
+}
+
+interface ClickRow {
+  order_key: bigint;
+  click_id: string;
+  link_code: string;
+  clicked_at: Date;
+  bot: boolean;
 }
 
 interface LockRow {
@@ -101,12 +104,18 @@ function unnest(asked: readonly Asked[]) {
 // As text, because pg writes an array of Dates far more slowly.
 const toText = (at: number) => new Date(at).toISOString();
 
-function grouped<Row extends { order_key: bigint }, Item>(rows: readonly Row[], read: (row: Row) => Item): Map<bigint, Item[]> {
+/** The last `most` items of each order, read. */
+function latestOfEach<Row extends { order_key: bigint }, Item>(
+  rows: readonly Row[],
+  most: number,
+  read: (row: Row) => Item,
+): Map<bigint, Item[]> {
   const byOrder = new Map<bigint, Item[]>();
   for (const row of rows) {
     const items = byOrder.get(row.order_key);
     if (items === undefined) byOrder.set(row.order_key, [read(row)]);
     else items.push(read(row));
   }
+  for (const items of byOrder.values()) items.splice(0, items.length - most);
   return byOrder;
 }

@@ -4,7 +4,7 @@ import type { Evidence, EvidenceFault, EvidenceKind } from '../core/attribution.
 import type { Order, ToldEvidence } from '../core/order.ts';
 import { identityHash } from '../promotion/identity.ts';
 import { readClickToken } from '../promotion/token.ts';
-import { couponKey, inForce, isContentLink, isPresent, type Facts, type LinkFacts } from './facts.ts';
+import { couponKey, inForce, isContentLink, isPresent, type Facts } from './facts.ts';
 
 /** A click of the buyer, found by one of the buyer's identities or proven by a token. */
 export interface BuyerClick {
@@ -56,9 +56,7 @@ export function gatherEvidence(told: Told, facts: Facts, identityKey: KeyObject)
     else if (!byToken.has(read.clickId)) evidence.push(ofClick('click_token', read, told, facts));
     if (read !== null && told.countsTokens) byToken.add(read.clickId);
   }
-  for (const { value, toldAt } of told.linkCodes) {
-    evidence.push(ofLink('link_code', { reference: value, at: toldAt, chainAt: told.attributionAt }, value, told, facts));
-  }
+  for (const code of told.linkCodes) evidence.push(ofCode(code, told, facts));
   for (const code of told.couponCodes) evidence.push(ofCoupon(code, told, facts));
   for (const { value, toldAt } of told.promoterIds) evidence.push(ofPromoter('platform', value, value, toldAt, told, facts));
   for (const click of told.clicks) if (!byToken.has(click.clickId)) evidence.push(ofClick('click', click, told, facts));
@@ -86,18 +84,30 @@ function unreadable(kind: EvidenceKind, reference: string, at: number, fault: Ev
   return { ...NOTHING_KNOWN, kind, reference, at, chainAt: at, fault };
 }
 
-type Seen = Pick<Evidence, 'reference' | 'at' | 'chainAt'> & Partial<Pick<Evidence, 'clickId' | 'bot'>>;
+/** What was seen of a link: its code on the order, or a click on it. */
+type Seen = Pick<Evidence, 'reference' | 'at' | 'chainAt' | 'clickId' | 'bot'>;
 
 function ofLink(kind: EvidenceKind, seen: Seen, linkCode: string, told: Told, facts: Facts): Evidence {
   const link = facts.links.get(linkCode);
   if (link === undefined) return { ...unreadable(kind, seen.reference, seen.at, 'unknown_link'), linkCode };
   if (link.merchantId !== told.merchantId) return { ...unreadable(kind, seen.reference, seen.at, 'link_of_other_merchant'), linkCode };
   return {
-    ...NOTHING_KNOWN,
-    ...knownOf(link),
-    ...seen,
     kind,
+    reference: seen.reference,
+    at: seen.at,
+    chainAt: seen.chainAt,
+    clickId: seen.clickId,
+    bot: seen.bot,
+    linkCode,
+    promoterId: link.promoterId,
+    productId: link.productId,
+    content: isContentLink(link),
+    scene: link.scene,
+    talentId: link.talentId,
+    campaignId: link.campaignId,
+    expiresAt: link.expiresAt,
     suspended: !isPresent(facts, link.promoterId, told.attributionAt),
+    selfPurchase: false,
     fault: null,
   };
 }
@@ -106,9 +116,8 @@ function ofClick(kind: 'click_token' | 'click', { clickId, linkCode, clickedAt, 
   return ofLink(kind, { reference: clickId, clickId, at: clickedAt, chainAt: clickedAt, bot }, linkCode, told, facts);
 }
 
-function knownOf(link: LinkFacts) {
-  const { promoterId, productId, scene, talentId, campaignId, expiresAt } = link;
-  return { linkCode: link.code, promoterId, productId, scene, talentId, campaignId, expiresAt, content: isContentLink(link) };
+function ofCode({ value, toldAt }: ToldEvidence, told: Told, facts: Facts): Evidence {
+  return ofLink('link_code', { reference: value, clickId: null, at: toldAt, chainAt: told.attributionAt, bot: false }, value, told, facts);
 }
 
 function ofCoupon(code: ToldEvidence, told: Told, facts: Facts): Evidence {

@@ -4,8 +4,9 @@ import type { Kysely } from 'kysely';
 import { viewOrder, type Order } from '../core/order.ts';
 import type { Policy } from '../core/policy.ts';
 import type { DB } from '../platform/tables.ts';
+import { groupsOf } from '../promotion/buyer-store.ts';
 import { parentKey, readParents, type DueOrder } from './award-store.ts';
-import { readBuyers, readClicks, readLocks, type BuyerQuestion } from './buyer-store.ts';
+import { readClicks, readLocks, type BuyerQuestion } from './buyer-store.ts';
 import { readTokens, type Told } from './evidence.ts';
 import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
@@ -117,9 +118,8 @@ const lockDays = (policy: Policy) => policy.order_lock_days;
 async function addBuyersPast(db: Kysely<DB>, cases: readonly (Case & { told: MutableTold })[], facts: Facts): Promise<void> {
   const identified = cases.filter(({ told, order }) => told.identities.size > 0 && order.attributionAt !== null);
   if (identified.length === 0) return;
-  const groups = await readBuyers(db, [...new Set(identified.flatMap(({ told }) => [...told.identities]))]);
-  for (const { told } of identified)
-    told.identities = new Set([...told.identities].flatMap((identity) => groups.get(identity) ?? [identity]));
+  const groups = await groupsOf(db, [...new Set(identified.flatMap(({ told }) => [...told.identities]))]);
+  for (const { told } of identified) told.identities = new Set([...told.identities].flatMap((identity) => groups.get(identity)!));
 
   const ask = (daysOf: (policy: Policy) => number, aheadMs: number): BuyerQuestion[] =>
     identified.map(({ due: { orderKey }, told: { merchantId, attributionAt, identities } }) => ({

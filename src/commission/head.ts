@@ -27,7 +27,10 @@ export function isReleasable(question: HoldQuestion): boolean {
   return endsAt !== null && endsAt <= question.now.getTime();
 }
 
-/** When the hold ends (epoch milliseconds); null while that is open: nothing earned, not completed, a refund open, not settled where that is waited for. */
+/**
+ * When the hold ends (epoch milliseconds); null while that is open: nothing earned, not completed, a refund open, not settled where that is
+ * waited for.
+ */
 function holdEndsAt(question: HoldQuestion): number | null {
   const { order, lines } = question;
   const holdDays = holdDaysOf(question);

@@ -2,7 +2,8 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { MergedOrder } from '../core/merge.ts';
 import type { DB } from '../platform/tables.ts';
-import { readDecisions, type AwardHead, type StandingDecision } from './award-store.ts';
+import type { AwardHead, StandingDecision } from './award-store.ts';
+import { readDecisions } from './decision-store.ts';
 
 export interface ShownOrder {
   order_key: bigint;

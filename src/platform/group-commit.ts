@@ -24,6 +24,9 @@ interface GroupCommitOptions<Item, Result> {
   waitingMax: number;
 }
 
+/** Below that a commit costs more than waiting for it. */
+const GROUP_ITEMS_MIN = 16;
+
 /** Items and what settles them, side by side: one array each is cheaper than an object per item. */
 interface Group<Item, Result> {
   items: Item[];
@@ -58,24 +61,37 @@ export function groupCommit<Item, Result>({ commit, itemsMax, waitingMax }: Grou
     });
   }
 
+  /** While one group is being answered the next one is being committed already, so that neither waits for the other. */
   async function drain(): Promise<void> {
-    while (queue.items.length > 0) {
-      const group = takeGroup();
-      await settle(group, commit);
+    let next = begin();
+    while (next !== null) {
+      const { group, committing } = next;
+      const outcome = await committing;
+      next = begin();
+      await settle(group, outcome, commit);
       unsettled -= group.items.length;
+      next ??= begin();
     }
     busy = false;
     if (closed) whenIdle?.();
   }
 
+  function begin(): Committing<Item, Result> | null {
+    if (queue.items.length === 0) return null;
+    const group = takeGroup();
+    return { group, committing: attempt(group, commit) };
+  }
+
+  /** Half of what waits: were it all, everybody would wait for the commit, and nobody would be left to be answered meanwhile. */
   function takeGroup(): Group<Item, Result> {
-    if (queue.items.length <= itemsMax) {
+    const size = Math.min(itemsMax, Math.max(GROUP_ITEMS_MIN, Math.ceil(unsettled / 2)));
+    if (queue.items.length <= size) {
       const group = queue;
       queue = emptyGroup();
       return group;
     }
-    const group = sliceGroup(queue, 0, itemsMax);
-    queue = sliceGroup(queue, itemsMax, queue.items.length);
+    const group = sliceGroup(queue, 0, size);
+    queue = sliceGroup(queue, size, queue.items.length);
     return group;
   }
 
@@ -90,32 +106,40 @@ export function groupCommit<Item, Result>({ commit, itemsMax, waitingMax }: Grou
   return { push, close, waiting: () => unsettled };
 }
 
-/** Commits a group and settles each of its items. */
-async function settle<Item, Result>(group: Group<Item, Result>, commit: Commit<Item, Result>): Promise<void> {
-  const { items, resolves } = group;
-  let results: Result[];
-  try {
-    results = await commit(items);
-  } catch (error) {
-    await settleFailed(group, error, commit);
-    return;
-  }
-  if (results.length !== items.length) {
-    rejectAll(group, new Error(`broken law: ${items.length} items were committed and have ${results.length} results`));
-    return;
-  }
-  for (let at = 0; at < resolves.length; at++) resolves[at]!(results[at]!);
+/** What came of a commit. */
+type Outcome<Result> = { results: Result[] } | { error: unknown; isFinal: boolean };
+
+interface Committing<Item, Result> {
+  group: Group<Item, Result>;
+  committing: Promise<Outcome<Result>>;
 }
 
-async function settleFailed<Item, Result>(group: Group<Item, Result>, error: unknown, commit: Commit<Item, Result>): Promise<void> {
+/** Never rejects: what failed is told when the group is settled. */
+async function attempt<Item, Result>({ items }: Group<Item, Result>, commit: Commit<Item, Result>): Promise<Outcome<Result>> {
+  try {
+    const results = await commit(items);
+    if (results.length === items.length) return { results };
+    // Committed once: a second try would store them twice.
+    return { error: new Error(`broken law: ${items.length} items were committed and have ${results.length} results`), isFinal: true };
+  } catch (error) {
+    return { error, isFinal: isUnavailable(error) };
+  }
+}
+
+/** Settles each item of a group. One that failed as a whole is tried again in halves, unless the database is lost. */
+async function settle<Item, Result>(group: Group<Item, Result>, outcome: Outcome<Result>, commit: Commit<Item, Result>): Promise<void> {
+  if ('results' in outcome) {
+    for (let at = 0; at < group.resolves.length; at++) group.resolves[at]!(outcome.results[at]!);
+    return;
+  }
   const size = group.items.length;
-  if (size === 1 || isUnavailable(error)) {
-    rejectAll(group, error);
+  if (size === 1 || outcome.isFinal) {
+    rejectAll(group, outcome.error);
     return;
   }
   const middle = size >> 1;
-  await settle(sliceGroup(group, 0, middle), commit);
-  await settle(sliceGroup(group, middle, size), commit);
+  for (const half of [sliceGroup(group, 0, middle), sliceGroup(group, middle, size)])
+    await settle(half, await attempt(half, commit), commit);
 }
 
 function emptyGroup<Item, Result>(): Group<Item, Result> {

@@ -9,7 +9,7 @@ import { startBare, startService } from './processes.ts';
 import { alternate, median, ratioOf } from './rounds.ts';
 
 const CONNECTIONS = 96;
-const DIFFERENT_BODIES = 40_000;
+const DIFFERENT_BODIES = 60_000;
 
 export async function benchWebhook({ rounds, seconds }: { rounds: number; seconds: number }): Promise<string[]> {
   process.env['BENCH_SECRET'] = WEBHOOK_SECRET;
@@ -18,14 +18,18 @@ export async function benchWebhook({ rounds, seconds }: { rounds: number; second
   try {
     await openMarket(service, 1);
     const measure = async (url: string): Promise<number> => {
-      const { requests, non2xx, errors, timeouts } = await autocannon({
+      const requests = signedRequests();
+      let next = 0;
+      const setupRequest = (request: autocannon.Request): autocannon.Request => ({ ...request, ...requests[next++ % requests.length] });
+      const { requests: done, ...failed } = await autocannon({
         url,
         connections: CONNECTIONS,
         duration: seconds,
-        requests: signedRequests(),
+        requests: [{ setupRequest }],
       });
-      if (non2xx + errors + timeouts > 0) throw new Error(`${non2xx + errors + timeouts} webhooks failed`);
-      return requests.total / seconds;
+      const failures = failed.non2xx + failed.errors + failed.timeouts;
+      if (failures > 0) throw new Error(`${failures} webhooks failed`);
+      return done.total / seconds;
     };
     const pair = await alternate(
       rounds,

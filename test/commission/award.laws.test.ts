@@ -2,6 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { askGuard } from '../../src/guards/check.ts';
+import { LAWS_OF_BOOKS } from '../../src/guards/laws-of-books.ts';
+import { lawsOfDecisions } from '../../src/guards/laws-of-decisions.ts';
+import { LAWS_OF_ORDERS } from '../../src/guards/laws-of-orders.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
 
 let world: World;
@@ -143,3 +147,45 @@ test.each(['last_click', 'linear', 'time_decay'])(
   },
   120_000,
 );
+
+/** Orders of one buyer, a day apart: whose link each names, whether it is void, and in which order they become known, with awards between. */
+const histories = fc
+  .array(fc.record({ of: fc.constantFrom(null, null, 'alice', 'bob'), isVoid: often(false, true) }), { minLength: 2, maxLength: 5 })
+  .chain((orders) =>
+    fc.tuple(fc.constant(orders), fc.shuffledSubarray([...orders.keys()], { minLength: orders.length }), fc.array(fc.boolean())),
+  );
+
+test('orders lock their buyer for the orders after them in whatever order they become known', async () => {
+  const shop = await openShop(world, { product_click_days: 30 });
+  await shop.rule();
+  const codes = { bob: shop.code, alice: await world.link(shop.m, shop.alice) };
+  const property = fc.asyncProperty(histories, async ([orders, sequence, awards]) => {
+    const run = randomUUID().slice(0, 8);
+    for (const [turn, index] of sequence.entries()) {
+      const { of, isVoid } = orders[index]!;
+      const said = {
+        paid_at: ago(20 - index),
+        buyer: { openid: run },
+        link_code: of && codes[of],
+        void: isVoid && { reason: 'cancelled' },
+      };
+      await world.report({ fields: shop.fields(`${run}-${index}`, said) });
+      if (awards[turn] === true) await world.award();
+    }
+    await world.award();
+    const winners = await Promise.all(orders.map(async (_, index) => (await shop.line(`${run}-${index}`)).promoter_id));
+    let locked: string | null = null;
+    for (const [index, { of, isVoid }] of orders.entries()) {
+      const winner: string | null = isVoid ? null : of === null ? locked : shop[of];
+      expect([index, winners[index]]).toEqual([index, winner]);
+      locked = winner ?? locked;
+    }
+  });
+  await fc.assert(property, { numRuns: RUNS });
+}, 120_000);
+
+test('all laws of the books, the decisions and the orders hold over what they have left', async () => {
+  for (const law of [...LAWS_OF_BOOKS, ...LAWS_OF_ORDERS, ...lawsOfDecisions(world.deps.levelsMax)]) {
+    expect([law.name, (await askGuard(world.owner, law)).sample]).toEqual([law.name, []]);
+  }
+});

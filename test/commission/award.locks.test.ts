@@ -79,6 +79,13 @@ test('of orders of one moment the one that became known first locks the others, 
   expect((await shop.line('3')).evidence).toBe('lock');
 });
 
+test('no order locks itself, though its time turns out to be later than it seemed', async () => {
+  const shop = await openSimpleShop();
+  await shop.order('1', { buyer, paid_at: ago(3), link_code: shop.code });
+  await shop.tell('1', { deposit_paid_at: ago(1) });
+  expect((await world.explained(shop.m, '1')).lines[0]!.evidence.map(({ kind }) => kind)).toEqual(['link_code']);
+});
+
 test('what a lock does not change any more: a released order', async () => {
   const shop = await openSimpleShop({ precedence: ['lock', 'link_code'] });
   const alices = await world.link(shop.m, shop.alice);

@@ -48,7 +48,7 @@ describe('an order that cannot be awarded', () => {
     expect(await dueOf(shop)).toMatchObject([{ order_id: '3', attempts: 1, error: expect.stringContaining('TypeError') }]);
     await world.award();
     expect((await dueOf(shop))[0]!.attempts).toBe(1);
-    await sql`update award_due set due_at = now()`.execute(world.owner);
+    await sql`update award_due set due_at = date_trunc('second', now())`.execute(world.owner);
     await world.award();
     const [again] = await dueOf(shop);
     expect(again!.attempts).toBe(2);
@@ -124,25 +124,25 @@ describe('statements about promoters', () => {
   });
 });
 
-describe('the number of statements', () => {
-  /** Every statement that the pool sends while the work runs. */
-  async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
-    const statements: string[] = [];
-    const counted = world.db.withPlugin({
-      transformQuery: ({ node }) => {
-        statements.push(node.kind);
-        return node;
-      },
-      transformResult: async ({ result }) => result,
-    });
-    const { db } = world.deps;
-    world.deps.db = counted;
-    await work().finally(() => {
-      world.deps.db = db;
-    });
-    return statements;
-  }
+/** Every statement that the pool sends while the work runs. */
+async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const statements: string[] = [];
+  const counted = world.db.withPlugin({
+    transformQuery: ({ node }) => {
+      statements.push(node.kind);
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  });
+  const { db } = world.deps;
+  world.deps.db = counted;
+  await work().finally(() => {
+    world.deps.db = db;
+  });
+  return statements;
+}
 
+describe('the number of statements', () => {
   test('of a batch does not depend on how many orders are in it', async () => {
     const shop = await openShop(world);
     await shop.rule();
@@ -163,9 +163,9 @@ describe('the number of statements', () => {
     ] as const) {
       await tellMany(shop, count, fields(name), `${name}-`);
       const first = await statementsOf(() => awardDue(world.deps, 1000));
-      await sql`insert into award_due (order_key, due_at) select order_key, date_trunc('second', now()) from orders where merchant_id = ${shop.m} and starts_with(order_id, ${`${name}-`})`.execute(
-        world.owner,
-      );
+      await sql`
+        insert into award_due (order_key, due_at) select order_key, date_trunc('second', now()) from orders
+        where merchant_id = ${shop.m} and starts_with(order_id, ${`${name}-`})`.execute(world.owner);
       const again = await statementsOf(() => awardDue(world.deps, 1000));
       counts.push([first.length, again.length]);
     }

@@ -53,6 +53,20 @@ describe('a pinned rule', () => {
     expect(await shop.line('1')).toMatchObject({ evidence: 'click_token', pool: 999n });
   });
 
+  test.each([
+    ['the order is void for a while', { void: { reason: 'mistake' } }, { void: false }],
+    ['the line is removed for a while', { lines: [{ line_id: '1', quantity: 0 }] }, { lines: [{ line_id: '1', quantity: 1 }] }],
+  ])('comes back when %s', async (_, away, back) => {
+    const shop = await openShop(world);
+    await shop.rule(rate(10));
+    await shop.order('1', { link_code: shop.code, observed_at: ago(0.9) });
+    await shop.tell('1', { ...away, observed_at: ago(0.8) });
+    expect(await shop.line('1')).toMatchObject({ decision: 'void', pool: 0n });
+    await publishLate(shop, 50);
+    await shop.tell('1', { ...back, observed_at: ago(0.7) });
+    expect(await shop.line('1')).toMatchObject({ decision: 'attributed', pool: 999n });
+  });
+
   test('goes with its winner: a new one gets a pin of its own', async () => {
     const shop = await openShop(world);
     await shop.rule(rate(10));
@@ -119,11 +133,10 @@ describe('what a rule is found by', () => {
     await shop.rule(rate(10), { scope: { merchant_id: shop.m, agency_id: shop.agency } });
     await shop.rule(rate(20), { scope: { merchant_id: shop.m, tier: 'gold' } });
     await shop.rule(rate(30), { scope: { merchant_id: shop.m, category: 'toys' } });
-    const day = (days: number) => ({ from: ago(days) });
-    await world.promoter(shop.bob, { tier: 'gold', agency_id: shop.agency, ...day(20) });
-    await world.promoter(shop.bob, { tier: null, agency_id: null, ...day(10) });
-    await world.product(shop.m, 'p1', { category: 'toys', ...day(8) });
-    await world.product(shop.m, 'p1', { category: 'toys', commissionable: false, ...day(5) });
+    await world.promoter(shop.bob, { tier: 'gold', agency_id: shop.agency, from: ago(20) });
+    await world.promoter(shop.bob, { tier: null, agency_id: null, from: ago(10) });
+    await world.product(shop.m, 'p1', { category: 'toys', from: ago(8) });
+    await world.product(shop.m, 'p1', { category: 'toys', commissionable: false, from: ago(5) });
     for (const [days, result] of [
       [25, 999n],
       [15, 1999n],

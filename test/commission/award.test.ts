@@ -20,7 +20,7 @@ async function shopWithToken(terms: object = {}) {
 
 describe('the worked example', () => {
   test('300, 630 and 69 of 9999; after a refund the difference is booked; after a full one nothing is left', async () => {
-    const { m, agency, alice, bob, ruleId, token, ...shop } = await shopWithToken();
+    const { agency, alice, bob, ruleId, token, ...shop } = await shopWithToken();
     await shop.order('1', { click_token: token });
     const split = [
       { role: 'agency', promoter_id: agency, amount: 300 },

@@ -87,14 +87,15 @@ describe('publishing', () => {
   });
 });
 
+const split = (node: object, ...more: object[]) => ({ plan: { rate_ppm: 100_000, split: [node, ...more] } });
+const upline = (level: number) => ({ to: 'upline', level, share_ppm: 100_000 });
+const nested = (depth: number): object => ({
+  to: { account: `promoter:${depth}` },
+  share_ppm: 1_000_000,
+  pays: depth === 0 ? [] : [nested(depth - 1)],
+});
+
 describe('what may not be published is refused, with the path of the fault', () => {
-  const split = (node: object, ...more: object[]) => ({ plan: { rate_ppm: 100_000, split: [node, ...more] } });
-  const upline = (level: number) => ({ to: 'upline', level, share_ppm: 100_000 });
-  const nested = (depth: number): object => ({
-    to: { account: `promoter:${depth}` },
-    share_ppm: 1_000_000,
-    pays: depth === 0 ? [] : [nested(depth - 1)],
-  });
   const faults: [what: string, more: object, code: string, path: string][] = [
     ['an unknown key in the plan', { plan: { ...SIMPLE_PLAN, rate: 1 } }, 'invalid_plan', 'plan.rate'],
     ['an unknown key in a node', split({ to: 'promoter', share_ppm: 1, payes: [] }), 'invalid_plan', 'plan.split.0.payes'],

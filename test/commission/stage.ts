@@ -30,7 +30,7 @@ export interface Answer {
 }
 
 export async function openService(world: World) {
-  const app = await buildHttp();
+  const app = buildHttp();
   requireKeys(
     app,
     knownKeys(world.db, () => undefined),
@@ -57,6 +57,6 @@ export async function openService(world: World) {
     keyOf,
     close: () => app.close(),
     get: (url: string, key?: string) => call('GET', url, undefined, key === undefined ? {} : { key }),
-    post: (url: string, payload: object, as: { key?: string; headers?: object } = {}) => call('POST', url, payload, as as never),
+    post: (url: string, payload: object, as: { key?: string; headers?: object } = {}) => call('POST', url, payload, as),
   };
 }
