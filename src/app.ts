@@ -69,7 +69,7 @@ export const onEvidence: PromotionDeps['onEvidence'] = (trx, _merchantId, identi
 export async function buildApp(deps: AppDeps): Promise<App> {
   const { ground, queue, guards, registry } = deps;
   const { config, db, log } = ground;
-  const app = await buildHttp({ logger: log, trustProxy: config.trustProxy });
+  const app = buildHttp({ logger: log, trustProxy: config.trustProxy });
   await serveOpenApi(app, { version: VERSION, tags: TAGS });
   serveMetrics(app, registry);
   const keys = knownKeys(db, (error) => log.warn({ err: error }, 'the last use of a key was not noted'));

@@ -45,7 +45,7 @@ function labelsOf(method: string, route: string, status: number) {
 /** Counts requests of hot routes by hand: a labelled counter takes longer than the route does, so it is brought up to date when it is read. */
 function hotCounter(registry: Registry): (method: string, route: string, status: number) => void {
   const counts = new Map<string, { labels: ReturnType<typeof labelsOf>; count: number }>();
-  const counter: Counter = new Counter({
+  const counter: Counter<(typeof LABELS)[number]> = new Counter({
     name: 'http_server_hot_requests_total',
     help: 'Requests of routes that are too hot to be timed.',
     labelNames: LABELS,

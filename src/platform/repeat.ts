@@ -26,17 +26,17 @@ export function repeat({
   let closed = false;
 
   async function run(): Promise<void> {
-    do {
+    woken = false;
+    try {
+      await work();
+    } catch (error) {
+      onError(error);
       woken = false;
-      try {
-        await work();
-      } catch (error) {
-        onError(error);
-        woken = false;
-      }
-    } while (woken && !closed);
+    }
     running = null;
-    if (!closed) timer = setTimeout(begin, everyMs);
+    if (closed) return;
+    if (woken) begin();
+    else timer = setTimeout(begin, everyMs);
   }
 
   function begin(): void {

@@ -53,8 +53,8 @@ export async function startBare(file: string): Promise<Running> {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
-  return { url: `http://127.0.0.1:${line.toString().trim()}`, cpuSeconds: () => cpuOf(child.pid!), stop: () => end(child) };
+  const [line] = await once(child.stdout!, 'data');
+  return { url: `http://127.0.0.1:${String(line).trim()}`, cpuSeconds: () => cpuOf(child.pid!), stop: () => end(child) };
 }
 
 async function untilAnswers(url: string, child: ChildProcess): Promise<void> {
