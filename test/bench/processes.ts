@@ -53,7 +53,7 @@ export async function startBare(file: string): Promise<Running> {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = await once(child.stdout!, 'data');
+  const [line] = await once(child.stdout, 'data');
   return { url: `http://127.0.0.1:${String(line).trim()}`, cpuSeconds: () => cpuOf(child.pid!), stop: () => end(child) };
 }
 
