@@ -53,7 +53,7 @@ export async function processDeliveries(deps: ProcessDeps, limit = DELIVERIES_PE
   let claimed: string[] = [];
   try {
     await inTransaction(deps.db, async ({ trx, now }) => {
-      claimed = await claimDue(trx, now, { limit, bytesMax: BYTES_PER_BATCH_MAX });
+      claimed = await claimDue(trx, { limit, bytesMax: BYTES_PER_BATCH_MAX });
       await processBatch(trx, claimed, now, deps);
     });
   } catch (error) {

@@ -105,15 +105,12 @@ export interface ClaimedDelivery {
 
 /**
  * Locks due deliveries, the longest due first, that nobody else is processing, and gives their ids: at most `limit`, and no more than
- * `bytesMax` of bodies beyond the first. The others are free again after the transaction.
+ * `bytesMax` of bodies beyond the first. The others are free again after the transaction. What is due is judged by the database's own
+ * clock: a time cut to a millisecond would lie before a delivery that came within it, and leave that to the sweep.
  */
-export async function claimDue(
-  trx: Transaction<DB>,
-  now: Date,
-  { limit, bytesMax }: { limit: number; bytesMax: number },
-): Promise<string[]> {
+export async function claimDue(trx: Transaction<DB>, { limit, bytesMax }: { limit: number; bytesMax: number }): Promise<string[]> {
   const { rows } = await sql<{ delivery_id: string; bytes: number }>`
-    select delivery_id, octet_length(body) as bytes from delivery where state = 'received' and next_attempt_at <= ${now}
+    select delivery_id, octet_length(body) as bytes from delivery where state = 'received' and next_attempt_at <= now()
     order by next_attempt_at limit ${limit} for update skip locked`.execute(trx);
   let bytes = 0;
   return rows.filter((row, index) => (bytes += row.bytes) <= bytesMax || index === 0).map((row) => row.delivery_id);
