@@ -44,6 +44,7 @@ export function clickWriter({ connection, spool, onSpooled, patienceMs = PATIENC
     const copying = connection.run((client) => copyClicks(client, clicks)).then(() => true, unlessAway);
     const inTime = await withinPatience(copying, patienceMs);
     if (inTime !== null) return inTime;
+    // The batch goes to the spool now, so its end matters no more; a fault of the batch itself shows again when the spool is replayed.
     late = copying.catch(() => undefined).finally(() => (late = null));
     return false;
   }

@@ -64,7 +64,7 @@ export function listenForChanges({ connectionString, onChange, log }: ListenOpti
     }
   }
 
-  /** Ends early when we are stopped, and keeps no process alive. */
+  /** Ends early when we are stopped, which is all that it can fail of, and keeps no process alive. */
   function pause(ms: number): Promise<void> {
     return sleep(ms, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined);
   }
