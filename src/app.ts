@@ -9,19 +9,20 @@ import type { Guard } from './guards/guard.ts';
 import { guardRoutes } from './guards/routes.ts';
 import { healthRoutes } from './health.ts';
 import { deliveryRoutes } from './inbox/delivery-routes.ts';
-import { deliveryWriter } from './inbox/delivery-writer.ts';
+import { deliveryWriter, type DeliveryWriter } from './inbox/delivery-writer.ts';
 import { knownMerchants } from './inbox/merchants-known.ts';
 import { orderRoutes } from './inbox/order-routes.ts';
 import { unpark } from './inbox/parking.ts';
-import { webhookRoutes } from './inbox/webhook-routes.ts';
+import { webhookRoutes, WEBHOOKS } from './inbox/webhook-routes.ts';
 import { ledgerRoutes } from './ledger/routes.ts';
 import { auditLogRoutes } from './platform/audit-log-routes.ts';
 import { knownKeys, requireKeys } from './platform/auth.ts';
 import { dedicatedConnection } from './platform/dedicated-connection.ts';
-import { buildHttp, type App } from './platform/http.ts';
+import { openHotLane } from './platform/hot-lane.ts';
+import { furnish, openHttp, type App } from './platform/http.ts';
 import { keysRoutes } from './platform/keys-routes.ts';
-import { serveMetrics } from './platform/metrics.ts';
-import { serveOpenApi } from './platform/openapi.ts';
+import { hotCounter, serveMetrics } from './platform/metrics.ts';
+import { collectOpenApi, serveOpenApi } from './platform/openapi.ts';
 import type { Queue } from './platform/queue.ts';
 import type { ClickPath } from './promotion/click-path.ts';
 import { clickRoutes } from './promotion/click-routes.ts';
@@ -31,10 +32,10 @@ import { importRoutes } from './promotion/imports.ts';
 import { linkRoutes } from './promotion/link-routes.ts';
 import { merchantRoutes, productRoutes } from './promotion/merchant-routes.ts';
 import { promoterRoutes } from './promotion/promoter-routes.ts';
-import { redirectRoutes } from './promotion/redirect.ts';
+import { REDIRECT, redirectRoutes } from './promotion/redirect.ts';
 import { mappingRoutes } from './sources/mapping-routes.ts';
 import { sourcesRoutes } from './sources/routes.ts';
-import { sourceCache } from './sources/source-cache.ts';
+import { sourceCache, type SourceCache } from './sources/source-cache.ts';
 import type { Adapter } from './sources/source.ts';
 
 export const VERSION = '0.1.0';
@@ -69,30 +70,48 @@ export const onEvidence: PromotionDeps['onEvidence'] = (trx, _merchantId, identi
 export async function buildApp(deps: AppDeps): Promise<App> {
   const { ground, queue, guards, registry } = deps;
   const { config, db, log } = ground;
-  const app = buildHttp({ logger: log, trustProxy: config.trustProxy });
-  await serveOpenApi(app, { version: VERSION, tags: TAGS });
-  serveMetrics(app, registry);
-  const keys = knownKeys(db, (error) => log.warn({ err: error }, 'the last use of a key was not noted'));
-  app.addHook('onClose', () => keys.close());
-  requireKeys(app, keys);
+  const app = openHttp({ logger: log, trustProxy: config.trustProxy });
+  await collectOpenApi(app, { version: VERSION, tags: TAGS });
+  const promotion = promotionDeps(deps);
+  const door = openDoor(app, deps);
+  await serveHot(app, deps, promotion, door);
 
-  healthRoutes(app, { db });
-  consoleRoutes(app);
-  keysRoutes(app, { db, keys });
-  auditLogRoutes(app, db);
-  servePromotion(app, deps);
-  serveOrders(app, deps);
-  ruleRoutes(app, { db, levelsMax: config.referralLevelsMax, nudge: queue.nudge });
-  awardedOrderRoutes(app, { db });
-  ledgerRoutes(app, { db });
-  guardRoutes(app, { db, guards });
+  await app.register(async (scope) => {
+    const rest = scope as App;
+    furnish(rest);
+    await serveOpenApi(rest);
+    serveMetrics(rest, registry);
+    const keys = knownKeys(db, (error) => log.warn({ err: error }, 'the last use of a key was not noted'));
+    requireKeys(rest, keys);
+    healthRoutes(rest, { db });
+    consoleRoutes(rest);
+    keysRoutes(rest, { db, keys });
+    auditLogRoutes(rest, db);
+    servePromotion(rest, promotion);
+    serveOrders(rest, deps, door);
+    ruleRoutes(rest, { db, levelsMax: config.referralLevelsMax, nudge: queue.nudge });
+    awardedOrderRoutes(rest, { db });
+    ledgerRoutes(rest, { db });
+    guardRoutes(rest, { db, guards });
+  });
   return app;
 }
 
-/** Merchants, promoters, links and clicks. */
-function servePromotion(app: App, { ground, queue, clickPath }: AppDeps): void {
+/** The two routes that most requests are for, each in a lane of its own. */
+async function serveHot(app: App, { clickPath, adapters, registry }: AppDeps, promotion: PromotionDeps, door: Door): Promise<void> {
+  const count = hotCounter(registry);
+  await openHotLane(app, {
+    url: REDIRECT,
+    count,
+    routes: (lane) => redirectRoutes(lane, { ...promotion, onLost: clickPath.onLost }),
+  });
+  await openHotLane(app, { url: WEBHOOKS, count, routes: (lane) => webhookRoutes(lane, { ...door, adapters, registry }) });
+}
+
+/** What merchants, promoters, links and clicks need. */
+function promotionDeps({ ground, queue, clickPath }: AppDeps): PromotionDeps {
   const { config, db, tokenKeys, identityKey } = ground;
-  const deps: PromotionDeps = {
+  return {
     db,
     publicUrl: config.publicUrl,
     tokenKeys,
@@ -112,6 +131,10 @@ function servePromotion(app: App, { ground, queue, clickPath }: AppDeps): void {
     },
     nudge: queue.nudge,
   };
+}
+
+/** Merchants, promoters, links and clicks. */
+function servePromotion(app: App, deps: PromotionDeps): void {
   merchantRoutes(app, deps);
   productRoutes(app, deps);
   promoterRoutes(app, deps);
@@ -119,12 +142,17 @@ function servePromotion(app: App, { ground, queue, clickPath }: AppDeps): void {
   linkRoutes(app, deps);
   clickRoutes(app, deps);
   identityRoutes(app, deps);
-  redirectRoutes(app, { ...deps, onLost: clickPath.onLost });
 }
 
-/** Sources and the one door, with the writer of deliveries. */
-function serveOrders(app: App, { ground, queue, adapters, registry }: AppDeps): void {
-  const { db, log, connectionString, masterKeys: keys } = ground;
+/** The one door: the writer of deliveries, the sources whose pushes it takes, and whom it tells. */
+interface Door {
+  writer: DeliveryWriter;
+  sources: SourceCache;
+  onDelivered: () => void;
+}
+
+function openDoor(app: App, { ground, queue }: AppDeps): Door {
+  const { db, log, connectionString, masterKeys } = ground;
   const connection = dedicatedConnection({
     connectionString,
     applicationName: 'fenyong deliveries',
@@ -132,17 +160,20 @@ function serveOrders(app: App, { ground, queue, adapters, registry }: AppDeps): 
     deadlineMs: DELIVERY_DEADLINE_MS,
   });
   const writer = deliveryWriter(connection);
-  const sources = sourceCache(db, keys);
-  const onDelivered = () => queue.nudge('deliveries');
   app.addHook('onClose', async () => {
     await writer.close();
     await connection.close();
   });
+  return { writer, sources: sourceCache(db, masterKeys), onDelivered: () => queue.nudge('deliveries') };
+}
 
+/** Sources, and the orders and deliveries that come from them. */
+function serveOrders(app: App, { ground, adapters }: AppDeps, door: Door): void {
+  const { db, masterKeys: keys } = ground;
+  const { sources, onDelivered } = door;
   const sourcesDeps = { db, keys, adapters, cache: sources, unpark, onDelivered };
   sourcesRoutes(app, sourcesDeps);
   mappingRoutes(app, sourcesDeps);
-  orderRoutes(app, { db, writer, merchants: knownMerchants(db), sources, onDelivered });
-  webhookRoutes(app, { writer, sources, adapters, registry, onDelivered });
+  orderRoutes(app, { db, merchants: knownMerchants(db), ...door });
   deliveryRoutes(app, { db, onDelivered });
 }

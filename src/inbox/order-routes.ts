@@ -1,5 +1,5 @@
 // POST /v1/orders: a storefront's report of an order. Like every report it becomes a delivery, byte for byte, before it is answered.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
@@ -36,7 +36,7 @@ const answer = z.object({
 export function orderRoutes(app: App, deps: OrderRoutesDeps): void {
   const { db, writer, onDelivered } = deps;
   app.post('/v1/orders', {
-    config: { scopes: ['storefront'], hot: true },
+    config: { scopes: ['storefront'] },
     schema: {
       tags: ['orders'],
       summary: 'Report an order, or what has become of it',
@@ -87,7 +87,7 @@ function deliveryOf(report: CanonicalReport, body: Buffer): NewDelivery {
     merchantId: report.merchant_id,
     origin: 'rest',
     body,
-    bodyHash: createHash('sha256').update(body).digest(),
+    bodyHash: hash('sha256', body, 'buffer'),
     signedId: null,
     headers: {},
   };

@@ -1,6 +1,5 @@
 // The door of the order systems: a push is verified on its raw bytes, stored, and only then answered as its platform expects.
-import { createHash } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import { hash } from 'node:crypto';
 
 import { Counter, type Registry } from '@prometheus-io/client';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -13,7 +12,7 @@ import type { App } from '../platform/http.ts';
 import { problems } from '../platform/problem.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { SourceCache } from '../sources/source-cache.ts';
-import type { Adapter, Answer, Refusal } from '../sources/source.ts';
+import type { Adapter, Answer, Push, Refusal } from '../sources/source.ts';
 import type { LiveSource } from '../sources/store.ts';
 import { noSource, sourcePath } from '../sources/wire.ts';
 import type { DeliveryWriter } from './delivery-writer.ts';
@@ -53,69 +52,64 @@ function refusals(registry: Registry): Refuse {
   };
 }
 
-/** POST and GET /webhooks/{source_id}. */
+export const WEBHOOKS = '/webhooks/:source_id';
+
+/** POST and GET /webhooks/{source_id}, in a lane or a scope of their own: there every body is raw. */
 export function webhookRoutes(app: App, deps: WebhookDeps): void {
   const refuse = refusals(deps.registry);
+  const adapters = new Map(deps.adapters.map((adapter) => [adapter.kind, adapter]));
 
   async function take(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { source_id: sourceId } = request.params as z.output<typeof sourcePath>;
     const source = await deps.sources.find(sourceId);
-    const adapter = deps.adapters.find((one) => one.kind === source?.kind);
+    const adapter = source === null ? undefined : adapters.get(source.kind);
     if (source === null || adapter === undefined) throw noSource(sourceId);
     const body = request.rawBody!;
+    const now = Date.now();
     const verified = adapter.verify({
       method: request.method,
-      headers: singleHeaders(request.headers),
-      query: request.query as Record<string, string | undefined>,
+      headers: request.headers,
+      query: request.query as Push['query'],
       body,
       secrets: source.secrets,
-      now: new Date(),
+      now: new Date(now),
     });
     if (!verified.ok) throw refuse(request, source, verified.reason);
     if ('answer' in verified) {
-      await send(reply, verified.answer);
+      send(reply, verified.answer);
       return;
     }
     const content = verified.content ?? body;
     await deps.writer.write({
-      deliveryId: uuidv7(Date.now()),
+      deliveryId: uuidv7(now),
       sourceId,
       merchantId: null,
       origin: 'push',
       body: content,
-      bodyHash: createHash('sha256').update(content).digest(),
+      bodyHash: hash('sha256', content, 'buffer'),
       signedId: verified.signedId,
       headers: verified.keep,
     });
     deps.onDelivered();
-    await send(reply, adapter.answer);
+    send(reply, adapter.answer);
   }
 
   const schema = { tags: ['webhooks'], params: sourcePath };
-  void app.register(async (instance) => {
-    const scope = instance as App;
-    rawBodyScope(scope);
-    scope.post('/webhooks/:source_id', {
-      config: { hot: true },
-      schema: {
-        ...schema,
-        summary: 'A push of an order system, signed as its platform signs',
-        response: problems(400, 401, 404, 413, 503),
-      },
-      handler: take,
-    });
-    scope.get('/webhooks/:source_id', {
-      config: { hot: true },
-      schema: { ...schema, summary: 'The handshake of an order system, where its platform has one', response: problems(401, 404) },
-      handler: take,
-    });
+  rawBodyScope(app);
+  app.post(WEBHOOKS, {
+    schema: {
+      ...schema,
+      summary: 'A push of an order system, signed as its platform signs',
+      response: problems(400, 401, 404, 413, 503),
+    },
+    handler: take,
+  });
+  app.get(WEBHOOKS, {
+    schema: { ...schema, summary: 'The handshake of an order system, where its platform has one', response: problems(401, 404) },
+    handler: take,
   });
 }
 
-function send(reply: FastifyReply, { status, contentType, body }: Answer): FastifyReply {
-  return reply.code(status).type(contentType).send(body);
-}
-
-function singleHeaders(headers: IncomingHttpHeaders): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]));
+function send(reply: FastifyReply, { status, contentType, body }: Answer): void {
+  void reply.code(status).type(contentType).send(body);
 }

@@ -28,7 +28,6 @@ export function isStreaming(socket: Socket): boolean {
 /** Reads JSON bodies, strictly (see json.ts), and nothing else: any other content type is 415. */
 export function acceptJson(app: App): void {
   app.removeAllContentTypeParsers();
-  app.decorateRequest('rawBody', null);
   for (const contentType of ['application/json', /^application\/[\w.-]+\+json(?:$|;)/]) {
     app.addContentTypeParser<Buffer>(contentType, { parseAs: 'buffer' }, (request, bytes, done) => {
       request.rawBody = bytes;
@@ -42,28 +41,25 @@ export function acceptJson(app: App): void {
   });
 }
 
+/** What is certainly a content type: nearly every sender's. */
+const PLAIN_CONTENT_TYPE = /^[a-z]+\/[a-z0-9.+-]+(?:; ?charset=[\w-]+)?$/i;
+const NO_BODY = Buffer.alloc(0);
+
 /**
- * Within this scope every body, of whatever content type or none, is a Buffer: `request.body` and `request.rawBody`.
- * A sender whose Content-Type cannot be parsed is heard too: what it says may be an order.
+ * Within this scope every body, of whatever content type or none, is the Buffer `request.rawBody`. A sender whose Content-Type cannot be
+ * parsed is heard too, since what it says may be an order: its body is taken as application/octet-stream.
  */
 export function rawBodyScope(scope: App): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (request, bytes, done) => {
     request.rawBody = bytes;
-    done(null, bytes);
+    done(null, null);
   });
-  const contentTypes = new WeakMap<object, string>();
   scope.addHook('onRequest', (request, _reply, done) => {
-    const contentType = request.raw.headers['content-type'];
-    if (contentType !== undefined) contentTypes.set(request, contentType);
-    delete request.raw.headers['content-type'];
-    done();
-  });
-  scope.addHook('preValidation', (request, _reply, done) => {
-    const contentType = contentTypes.get(request);
-    if (contentType !== undefined) request.raw.headers['content-type'] = contentType;
-    request.rawBody ??= Buffer.alloc(0);
-    request.body = request.rawBody;
+    const { headers } = request.raw;
+    request.rawBody = NO_BODY;
+    if (headers['content-type'] !== undefined && !PLAIN_CONTENT_TYPE.test(headers['content-type']))
+      headers['content-type'] = 'application/octet-stream';
     done();
   });
 }

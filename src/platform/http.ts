@@ -19,13 +19,6 @@ import { sendSecurityHeaders } from './security-headers.ts';
 /** Our server: routes declare zod schemas, and their handlers are typed by them. */
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** A route whose every microsecond counts: no security headers, no handler timeout, no logger of its own, counted instead of timed. */
-    hot?: boolean;
-  }
-}
-
 const BODY_BYTES_MAX = 1024 * 1024;
 /** An id has 128 characters, and percent-encoded each may take 12 bytes. */
 const PARAM_BYTES_MAX = 128 * 12;
@@ -54,11 +47,15 @@ export interface HttpOptions {
   handlerTimeoutMs?: number;
 }
 
-/**
- * Makes the server without listening. What is registered after it (documents, metrics, keys, then routes) sees every later route.
- * A route may set `handlerTimeout`, or `config.hot` where microseconds count.
- */
+/** Makes the server without listening. What is registered after it (documents, metrics, keys, then routes) sees every later route. */
 export function buildHttp(options: HttpOptions = {}): App {
+  const app = openHttp(options);
+  furnish(app, options);
+  return app;
+}
+
+/** The bare server: it validates and serializes, and answers what goes wrong. All but hot lanes belongs into a furnished scope of it. */
+export function openHttp(options: HttpOptions = {}): App {
   const app: App = fastify(serverOptions(options)).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler<z.ZodType>(
     ({ schema, httpPart }) =>
@@ -68,15 +65,19 @@ export function buildHttp(options: HttpOptions = {}): App {
   app.setSerializerCompiler(() => stringifyJson);
   app.setReplySerializer(stringifyJson);
   app.setErrorHandler(answerError);
-  app.setNotFoundHandler(answerNotFound);
+  app.decorateRequest('rawBody', null);
+  return app;
+}
+
+/** What the routes of a scope have in common: its deadline (`handlerTimeout`, where the route sets none), its name, JSON, and safe headers. */
+export function furnish(app: App, { handlerTimeoutMs = HANDLER_TIMEOUT_MS }: Pick<HttpOptions, 'handlerTimeoutMs'> = {}): void {
   app.addHook('onRoute', (route) => {
-    if (route.config?.hot === true) route.childLoggerFactory = (parent) => parent;
-    else route.handlerTimeout ??= options.handlerTimeoutMs ?? HANDLER_TIMEOUT_MS;
+    route.handlerTimeout ??= handlerTimeoutMs;
   });
+  app.setNotFoundHandler(answerNotFound);
   greet(app);
   acceptJson(app);
   sendSecurityHeaders(app);
-  return app;
 }
 
 function serverOptions({ logger, bodyLimit, trustProxy, requestTimeoutMs }: HttpOptions) {
@@ -119,17 +120,23 @@ function requestIdOf(request: IncomingMessage): string {
  * closes, what still arrives on an open connection is served, and is the last on it.
  */
 function greet(app: App): void {
+  const isClosing = closingOf(app);
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    if (isClosing()) reply.header('connection', 'close');
+    if (request.raw.url?.includes('%00') === true) done(new DomainError('malformed_request', 'The address holds a zero byte.'));
+    else done();
+  });
+}
+
+/** Tells from now on whether the server has begun to close. */
+export function closingOf(app: App): () => boolean {
   let closing = false;
   app.addHook('preClose', (done) => {
     closing = true;
     done();
   });
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
-    if (closing) reply.header('connection', 'close');
-    if (request.raw.url?.includes('%00') === true) done(new DomainError('malformed_request', 'The address holds a zero byte.'));
-    else done();
-  });
+  return () => closing;
 }
 
 function checkPart(schema: z.ZodType, data: unknown, part: string) {

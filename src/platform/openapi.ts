@@ -29,8 +29,8 @@ interface OpenApiOptions {
   tags?: { name: string; description: string }[];
 }
 
-/** Collects the routes registered after it, and serves GET /openapi.json and the page at /documentation. */
-export async function serveOpenApi(app: App, { version, tags }: OpenApiOptions): Promise<void> {
+/** Collects the routes registered after it. */
+export async function collectOpenApi(app: App, { version, tags }: OpenApiOptions): Promise<void> {
   const zodToJsonConfig = { override: describe };
   const addComponents = createJsonSchemaTransformObject({ zodToJsonConfig });
   await app.register(swagger, {
@@ -51,6 +51,10 @@ export async function serveOpenApi(app: App, { version, tags }: OpenApiOptions):
     transform: createJsonSchemaTransform({ zodToJsonConfig }),
     transformObject: (document) => pruned(addComponents(document)),
   });
+}
+
+/** Serves GET /openapi.json and the page at /documentation. */
+export async function serveOpenApi(app: App): Promise<void> {
   await app.register(swaggerUi, { routePrefix: '/documentation', staticCSP: DOCUMENTATION_CSP });
   app.get('/openapi.json', { schema: { hide: true } }, async () => openApiDocument(app));
 }

@@ -26,10 +26,10 @@ const SECURITY_HEADERS = {
   'x-permitted-cross-domain-policies': 'none',
 };
 
-/** Sends them with every answer but those of hot routes, which send what they need. A route may send another policy in their place. */
+/** Sends them with every answer. A route may send another policy in their place. */
 export function sendSecurityHeaders(app: App): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.hot !== true) reply.headers(SECURITY_HEADERS);
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(SECURITY_HEADERS);
     done();
   });
 }

@@ -22,12 +22,15 @@ export function uuidv7(nowMs: number, random?: Uint8Array): string {
   if (random !== undefined && random.length < RANDOM_BYTES) throw new RangeError(`a UUID takes ${RANDOM_BYTES} random bytes`);
   const bytes = random ?? pool;
   const from = random === undefined ? draw() : 0;
-  const hex = (position: number): string => HEX[bytes[from + position]!]!;
   const time = nowMs.toString(16).padStart(12, '0');
-  const version = HEX[0x70 | (bytes[from]! & 0x0f)]!;
-  const variant = HEX[0x80 | (bytes[from + 2]! & 0x3f)]!;
-  const node = hex(4) + hex(5) + hex(6) + hex(7) + hex(8) + hex(9);
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex(1)}-${variant}${hex(3)}-${node}`;
+  const version = HEX[0x70 | (bytes[from]! & 0x0f)]! + hex(bytes, from + 1);
+  const variant = HEX[0x80 | (bytes[from + 2]! & 0x3f)]! + hex(bytes, from + 3);
+  const node = hex(bytes, from + 4) + hex(bytes, from + 5) + hex(bytes, from + 6);
+  return `${time.slice(0, 8)}-${time.slice(8)}-${version}-${variant}-${node}${hex(bytes, from + 7)}${hex(bytes, from + 8)}${hex(bytes, from + 9)}`;
+}
+
+function hex(bytes: Uint8Array, position: number): string {
+  return HEX[bytes[position]!]!;
 }
 
 /** The moment inside a version 7 id, in milliseconds since 1970. Throws a RangeError for anything else. */

@@ -31,12 +31,14 @@ type Deps = Pick<PromotionDeps, 'publicUrl' | 'tokenKeys' | 'identityKey' | 'lin
   onLost: (error: unknown) => void;
 };
 
+export const REDIRECT = '/r/:code';
+
+/** GET /r/{code}, in a lane or a scope of its own. */
 export function redirectRoutes(app: App, deps: Deps): void {
   const { links } = deps;
   const visit = visitor(deps);
 
-  app.get('/r/:code', {
-    config: { hot: true },
+  app.get(REDIRECT, {
     schema: {
       tags: ['links'],
       summary: 'Follow a link',
@@ -52,7 +54,7 @@ export function redirectRoutes(app: App, deps: Deps): void {
     },
   });
 
-  async function lookUp(code: string, request: Request, reply: FastifyReply): Promise<FastifyReply> {
+  async function lookUp(code: string, request: Request, reply: FastifyReply): Promise<void> {
     let link: LiveLink | null;
     try {
       link = await links.load(code);
@@ -63,7 +65,7 @@ export function redirectRoutes(app: App, deps: Deps): void {
     return follow(link, Date.now(), request, reply);
   }
 
-  function follow(link: LiveLink | null, now: number, request: Request, reply: FastifyReply): FastifyReply | Promise<FastifyReply> {
+  function follow(link: LiveLink | null, now: number, request: Request, reply: FastifyReply): void | Promise<void> {
     if (link === null || link.landing === null) return page(reply, 404, 'Not found', 'There is no such link.');
     if (request.method === 'HEAD' || !link.active || now >= link.expiresAt) return lead(reply, link.landing.plain);
     return visit(link, link.landing, now, request.headers, reply);
@@ -75,9 +77,12 @@ interface Request {
   headers: IncomingHttpHeaders;
 }
 
-type Visit = (link: LiveLink, landing: Landing, now: number, headers: IncomingHttpHeaders, reply: FastifyReply) => Promise<FastifyReply>;
+type Visit = (link: LiveLink, landing: Landing, now: number, headers: IncomingHttpHeaders, reply: FastifyReply) => Promise<void>;
 
-/** Records the visit of a link that may earn, and answers once that is durable. */
+/**
+ * Records the visit of a link that may earn, and answers once that is durable. It never resolves with the reply: that is a thenable, and whoever
+ * awaits it waits with listeners of his own until the last byte is sent.
+ */
 function visitor({ publicUrl, tokenKeys: [tokenKey], identityKey, clicks, onLost }: Deps): Visit {
   const cookieEnd = `; Path=/; Max-Age=${COOKIE_SECONDS}; HttpOnly; SameSite=Lax${publicUrl.startsWith('https:') ? '; Secure' : ''}`;
 
@@ -99,11 +104,14 @@ function visitor({ publicUrl, tokenKeys: [tokenKey], identityKey, clicks, onLost
       if (known === null) reply.header('set-cookie', `${VISITOR_COOKIE}=${value}${cookieEnd}`);
       else click.touches = touchesOf(known, click.identity, click, link.visitorTag);
     }
-    const answer = (): FastifyReply => lead(reply, landing.before + mintClickToken(tokenKey, click) + landing.after);
-    return clicks.write(click).then(answer, (error: unknown) => {
-      onLost(error);
-      return answer();
-    });
+    const location = landing.before + mintClickToken(tokenKey, click) + landing.after;
+    return clicks.write(click).then(
+      () => lead(reply, location),
+      (error: unknown) => {
+        onLost(error);
+        return lead(reply, location);
+      },
+    );
   };
 }
 
@@ -116,8 +124,8 @@ function touchesOf(value: string, identity: string, { clickId, clickedAt }: Clic
   return touches;
 }
 
-function lead(reply: FastifyReply, location: string): FastifyReply {
-  return reply
+function lead(reply: FastifyReply, location: string): void {
+  void reply
     .code(302)
     .header('location', location)
     .header('cache-control', 'no-store')
@@ -126,8 +134,8 @@ function lead(reply: FastifyReply, location: string): FastifyReply {
     .send();
 }
 
-function page(reply: FastifyReply, status: number, title: string, text: string): FastifyReply {
-  return reply
+function page(reply: FastifyReply, status: number, title: string, text: string): void {
+  void reply
     .code(status)
     .header('cache-control', 'no-store')
     .header('x-robots-tag', 'noindex')

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseJson } from '../platform/json.ts';
 import { decimal, moneySet, shopAmount, shopifyId, sum } from './shopify-money.ts';
 import { currencyOf, refundsOf, shopifyRefund } from './shopify-refund.ts';
-import { hmacSha256, keepHeaders, oneOrMoreSecrets, sameText, secretsNamed } from './source.ts';
+import { hmacSha256, keepHeaders, oneOf, oneOrMoreSecrets, sameText, secretsNamed } from './source.ts';
 import type { Adapter, Kept, Mapped, Push, SourceReport, Verified } from './source.ts';
 
 const HEADERS = ['topic', 'shop-domain', 'api-version', 'webhook-id', 'event-id', 'triggered-at'].map((name) => `x-shopify-${name}`);
@@ -28,8 +28,8 @@ export const shopify: Adapter = {
 function verify({ headers, body, secrets }: Push): Verified {
   const keys = secretsNamed(secrets, 'secret');
   if (keys.length === 0) return { ok: false, reason: 'no_secret' };
-  const signature = headers['x-shopify-hmac-sha256'];
-  if (!signature) return { ok: false, reason: 'missing_signature' };
+  const signature = oneOf(headers, 'x-shopify-hmac-sha256');
+  if (signature === undefined) return { ok: false, reason: 'missing_signature' };
   if (!keys.some((key) => sameText(signature, hmacSha256(key, body).toString('base64')))) return { ok: false, reason: 'wrong_signature' };
   return { ok: true, signedId: null, keep: keepHeaders(headers, HEADERS) };
 }

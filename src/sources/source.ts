@@ -11,11 +11,11 @@ const SECRETS_AT_ONCE_MAX = 8;
 /** The secrets of a source by their names; where several are valid at once (rotation), a list. */
 export type Secrets = Record<string, string | string[]>;
 
-/** What arrived at `/webhooks/{source_id}`. Header names are in lower case. */
+/** What arrived at `/webhooks/{source_id}`. Header names are in lower case; what came several times is joined by commas, or a list. */
 export interface Push {
   method: string;
-  headers: Readonly<Record<string, string | undefined>>;
-  query: Readonly<Record<string, string | undefined>>;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  query: Readonly<Record<string, string | string[] | undefined>>;
   body: Buffer;
   secrets: Secrets;
   now: Date;
@@ -107,5 +107,16 @@ export function sameText(a: string, b: string): boolean {
 
 /** Of the headers those that are there, for keeping. */
 export function keepHeaders(headers: Push['headers'], names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
+  const kept: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers[name];
+    if (typeof value === 'string') kept[name] = value;
+  }
+  return kept;
+}
+
+/** The one value of a header or a query parameter; undefined when it is absent, empty or there several times. */
+export function oneOf(values: Push['headers'], name: string): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -8,6 +8,7 @@ import { parseJson } from '../platform/json.ts';
 import {
   hmacSha256,
   keepHeaders,
+  oneOf,
   oneOrMoreSecrets,
   sameText,
   secretsNamed,
@@ -15,6 +16,7 @@ import {
   type Kept,
   type Mapped,
   type Push,
+  type Secrets,
   type SourceReport,
   type Verified,
 } from './source.ts';
@@ -53,14 +55,26 @@ function readSecret(secret: string): Secret | null {
   return { version: 'v1a', key: createPublicKey({ key: Buffer.concat([ED25519_DER, key]), format: 'der', type: 'spki' }) };
 }
 
+/** The secrets of a source are the same object for as long as they are kept in memory. */
+const keysRead = new WeakMap<Secrets, Secret[]>();
+
+function keysOf(secrets: Secrets): Secret[] {
+  let keys = keysRead.get(secrets);
+  if (keys === undefined) {
+    keys = secretsNamed(secrets, 'secret').flatMap((secret) => readSecret(secret) ?? []);
+    keysRead.set(secrets, keys);
+  }
+  return keys;
+}
+
 function verify({ headers, body, secrets, now }: Push): Verified {
-  const keys = secretsNamed(secrets, 'secret').flatMap((secret) => readSecret(secret) ?? []);
+  const keys = keysOf(secrets);
   if (keys.length === 0) return { ok: false, reason: 'no_secret' };
-  const id = headers['webhook-id'];
-  const timestamp = headers['webhook-timestamp'];
-  const signatures = headers['webhook-signature']?.split(' ').slice(0, SIGNATURES_MAX) ?? [];
+  const id = oneOf(headers, 'webhook-id');
+  const timestamp = oneOf(headers, 'webhook-timestamp');
+  const signatures = oneOf(headers, 'webhook-signature')?.split(' ', SIGNATURES_MAX) ?? [];
   // A dot in the id would let one signed text be read as another id, time and body.
-  if (!id || id.includes('.') || signatures.length === 0) return { ok: false, reason: 'missing_signature' };
+  if (id === undefined || id.includes('.') || signatures.length === 0) return { ok: false, reason: 'missing_signature' };
   if (timestamp === undefined || !/^\d{1,12}$/.test(timestamp)) return { ok: false, reason: 'bad_timestamp' };
   const age = Math.floor(now.getTime() / 1000) - Number(timestamp);
   if (Math.abs(age) > TOLERANCE_SECONDS) return { ok: false, reason: 'stale_timestamp' };

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { consoleRoutes } from '../../src/console/routes.ts';
 import { buildHttp, type App } from '../../src/platform/http.ts';
-import { openApiDocument, serveOpenApi } from '../../src/platform/openapi.ts';
+import { collectOpenApi, openApiDocument, serveOpenApi } from '../../src/platform/openapi.ts';
 
 const FOLDER = new URL('../../src/console/', import.meta.url);
 const TYPES: Record<string, string> = {
@@ -20,7 +20,8 @@ let files: { name: string; url: string }[];
 
 beforeAll(async () => {
   app = buildHttp();
-  await serveOpenApi(app, { version: '0' });
+  await collectOpenApi(app, { version: '0' });
+  await serveOpenApi(app);
   consoleRoutes(app);
   await app.ready();
   const names = (await readdir(FOLDER)).filter((name) => name !== 'routes.ts');

@@ -108,7 +108,9 @@ export async function openDoor(): Promise<Door> {
   sourcesRoutes(app, sourcesDeps);
   mappingRoutes(app, sourcesDeps);
   orderRoutes(app, { db, writer, merchants: knownMerchants(db), sources, onDelivered });
-  webhookRoutes(app, { writer, sources, adapters: ADAPTERS, registry: buildRegistry(), onDelivered });
+  void app.register(async (scope) => {
+    webhookRoutes(scope as App, { writer, sources, adapters: ADAPTERS, registry: buildRegistry(), onDelivered });
+  });
   deliveryRoutes(app, { db, onDelivered });
   await app.ready();
 

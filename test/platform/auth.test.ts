@@ -7,7 +7,7 @@ import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
 import { inTransaction } from '../../src/platform/database.ts';
 import { buildHttp, type App } from '../../src/platform/http.ts';
 import { makeKey, revokeKey } from '../../src/platform/keys-store.ts';
-import { serveOpenApi } from '../../src/platform/openapi.ts';
+import { collectOpenApi, serveOpenApi } from '../../src/platform/openapi.ts';
 import { testDatabase } from '../harness.ts';
 import { until } from './sockets.ts';
 
@@ -62,7 +62,8 @@ describe('who may come in', () => {
 
   test('the document says which routes ask for a key', async () => {
     const server = buildHttp();
-    await serveOpenApi(server, { version: '1' });
+    await collectOpenApi(server, { version: '1' });
+    await serveOpenApi(server);
     requireKeys(
       server,
       knownKeys(database.db, () => undefined),

@@ -25,9 +25,8 @@ beforeAll(async () => {
   await app.register(async (scope) => {
     rawBodyScope(scope);
     scope.post('/webhooks/:id', async (request) => ({
-      isSame: request.body === request.rawBody,
+      body: request.body,
       hex: request.rawBody?.toString('hex'),
-      contentType: request.headers['content-type'] ?? null,
     }));
   });
   await app.register(async (scope) => {
@@ -105,17 +104,17 @@ describe('a JSON route', () => {
 
 describe('a raw route', () => {
   test.each(['application/json', 'text/xml', 'application/x-www-form-urlencoded', 'nonsense', ', ;', '', undefined])(
-    'takes any bytes under content type %s, and still tells which it was',
+    'takes any bytes under content type %s',
     async (contentType) => {
       const payload = Buffer.from([0x00, 0xff, 0x7b]);
       const headers = contentType === undefined ? {} : { 'content-type': contentType };
       const answer = await app.inject({ method: 'POST', url: '/webhooks/1', headers, payload });
-      expect(answer.json()).toEqual({ isSame: true, hex: '00ff7b', contentType: contentType ?? null });
+      expect(answer.json()).toEqual({ body: null, hex: '00ff7b' });
     },
   );
 
   test('no body is an empty one', async () => {
-    expect((await app.inject({ method: 'POST', url: '/webhooks/1' })).json()).toMatchObject({ isSame: true, hex: '' });
+    expect((await app.inject({ method: 'POST', url: '/webhooks/1' })).json()).toMatchObject({ hex: '' });
   });
 
   test('a body over the limit is 413 here too', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 
 import { buildHttp } from '../../src/platform/http.ts';
-import { openApiDocument, serveOpenApi } from '../../src/platform/openapi.ts';
+import { collectOpenApi, openApiDocument, serveOpenApi } from '../../src/platform/openapi.ts';
 import { problems } from '../../src/platform/problem.ts';
 
 const line = z.object({ amount: z.bigint(), at: z.date().nullable(), quantity: z.int(), mail: z.email() }).meta({ id: 'TestLine' });
@@ -10,7 +10,8 @@ const order = z.object({ lines: z.array(line), extra: z.record(z.string(), z.unk
 
 async function build() {
   const app = buildHttp();
-  await serveOpenApi(app, { version: '1.2.3' });
+  await collectOpenApi(app, { version: '1.2.3' });
+  await serveOpenApi(app);
   app.get('/orders/:id', {
     schema: { summary: 'One order', params: z.object({ id: z.string() }), response: { 200: order, ...problems(404, 429) } },
     handler: () => Promise.reject(new Error('not called')),
