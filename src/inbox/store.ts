@@ -2,6 +2,7 @@
 import { CompiledQuery, sql, type Kysely, type Transaction } from 'kysely';
 import type { Client } from 'pg';
 
+import { byteaArray } from '../platform/bytea-array.ts';
 import type { DB } from '../platform/tables.ts';
 
 export type DeliveryState = 'received' | 'processed' | 'parked' | 'failed';
@@ -64,8 +65,8 @@ export async function storeDeliveries(run: Run, deliveries: readonly NewDelivery
     told.map((one) => one.sourceId),
     told.map((one) => one.merchantId),
     told.map((one) => one.origin),
-    told.map((one) => one.body),
-    told.map((one) => one.bodyHash),
+    byteaArray(told.map((one) => one.body)),
+    byteaArray(told.map((one) => one.bodyHash)),
     told.map((one) => one.signedId),
     told.map((one) => JSON.stringify(one.headers)),
   ]);
@@ -85,7 +86,7 @@ async function findEarlier(run: Run, doubles: readonly NewDelivery[]): Promise<[
   const earlier = await run<{ place: bigint; delivery_id: string }>('find_deliveries', FIND, [
     doubles.map((one) => one.sourceId),
     doubles.map((one) => one.merchantId),
-    doubles.map((one) => one.bodyHash),
+    byteaArray(doubles.map((one) => one.bodyHash)),
   ]);
   if (earlier.length !== doubles.length) throw new Error('broken law: a double has an original');
   return earlier.map((row) => [doubleName(doubles[Number(row.place) - 1]!), row.delivery_id]);
