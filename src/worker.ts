@@ -1,5 +1,5 @@
 // The worker: everything that happens behind the door. It is woken by nudges and by the sweep, and what is due is always in rows.
-import { awardDue, type AwardDeps } from './commission/award.ts';
+import { awardBacklog, type AwardDeps } from './commission/award.ts';
 import { emptyShelf } from './commission/rule-shelf.ts';
 import { runGuards, type GuardMetrics } from './guards/run.ts';
 import { sweep } from './guards/sweep.ts';
@@ -94,6 +94,6 @@ async function workUntilDone({
   let done: number;
   do {
     done = await processDeliveries({ db: ground.db, adapters, identityKey: ground.identityKey }, DELIVERIES_PER_BATCH);
-    done += await awardDue(award, AWARDS_PER_BATCH);
+    done += await awardBacklog(award, AWARDS_PER_BATCH);
   } while (done > 0);
 }
