@@ -76,7 +76,9 @@ export interface Landing {
 export function cutLanding(href: string): Landing {
   const hash = href.indexOf('#');
   const address = hash < 0 ? href : href.slice(0, hash);
-  const joint = !address.includes('?') ? '?' : /[?&]$/.test(address) ? '' : '&';
+  const query = address.indexOf('?');
+  // A second question mark is a letter of the query: what follows it is no parameter of its own.
+  const joint = query < 0 ? '?' : query === address.length - 1 || address.endsWith('&') ? '' : '&';
   return { plain: href, before: `${address}${joint}${TOKEN_PARAMETER}=`, after: hash < 0 ? '' : href.slice(hash) };
 }
 
