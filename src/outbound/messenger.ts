@@ -1,0 +1,159 @@
+// Sends messages: a lane for every endpoint that something is due for, so that one that is slow or dead keeps nobody else waiting.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Counter, Gauge, type Registry } from '@prometheus-io/client';
+import type { Kysely } from 'kysely';
+
+import { recordChange } from '../platform/audit-log.ts';
+import { inTransaction } from '../platform/database.ts';
+import type { MasterKeys } from '../platform/secrets.ts';
+import type { DB } from '../platform/tables.ts';
+import type { Allowed, Resolve } from './address.ts';
+import { signingSecrets, stopGoneEndpoint } from './endpoint-store.ts';
+import { ATTEMPTS_MAX, judge, type Outcome, type Verdict } from './ladder.ts';
+import { claimMessages, endpointsDue, forgetMessages, measureMessages, settleMessage, type ClaimedMessage } from './message-store.ts';
+import { post } from './post.ts';
+import { signedHeaders } from './signature.ts';
+
+const LANES_MAX = 32;
+const MESSAGES_AT_ONCE = 10;
+/** A lane with a long backlog ends after so many rounds; it begins again behind those that wait longer. */
+const ROUNDS_MAX = 10;
+const FORGOTTEN_AT_ONCE = 1000;
+const MEASURE_INTERVAL_MS = 10_000;
+/** What is under way when we are told to end may take so long; the receivers of the rest may get it twice. */
+const CLOSE_TIMEOUT_MS = 5000;
+
+/** What is told to Prometheus; made once per process. */
+export interface MessageMetrics {
+  pending: Gauge;
+  oldestSeconds: Gauge;
+  attempts: Counter<'outcome'>;
+}
+
+export function messageMetrics(registry: Registry): MessageMetrics {
+  const registers = [registry];
+  return {
+    pending: new Gauge({ name: 'fenyong_webhook_messages_pending', help: 'How many messages wait to be delivered.', registers }),
+    oldestSeconds: new Gauge({
+      name: 'fenyong_webhook_messages_oldest_seconds',
+      help: 'For how long the oldest message has been waiting.',
+      registers,
+    }),
+    attempts: new Counter({
+      name: 'fenyong_webhook_attempts_total',
+      help: 'Attempts to deliver a message, by how they went: delivered, put off, or failed for good.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+  };
+}
+
+export interface MessengerDeps {
+  db: Kysely<DB>;
+  keys: MasterKeys;
+  /** What may be called beside public addresses. */
+  allowed: Allowed;
+  metrics: MessageMetrics;
+  /** A lane has ended by this error; it begins again when it is its turn. */
+  onError: (error: unknown) => void;
+  resolve?: Resolve;
+}
+
+export interface Messenger {
+  /** Begins to send whatever is due. The promise is of the look at what is due, not of the sending. */
+  deliver: () => Promise<void>;
+  /** Resolves when nothing is under way. */
+  idle: () => Promise<void>;
+  /** Begins nothing more, and ends what is under way. */
+  close: () => Promise<void>;
+}
+
+export function openMessenger(deps: MessengerDeps): Messenger {
+  const lanes = new Map<string, Promise<void>>();
+  /** Nothing more begins; and then, what is under way is cut off. */
+  const ending = new AbortController();
+  const cutting = new AbortController();
+  let measuredAt = -Infinity;
+
+  async function runLane(endpointId: string): Promise<void> {
+    try {
+      for (let round = 0; round < ROUNDS_MAX && !ending.signal.aborted; round++) {
+        const claimed = await claimMessages(deps.db, endpointId, MESSAGES_AT_ONCE);
+        const ended = await Promise.allSettled(claimed.map((message) => deliverMessage(deps, message, cutting.signal)));
+        const broken = ended.find((one) => one.status === 'rejected');
+        if (broken !== undefined) throw broken.reason;
+        if (claimed.length < MESSAGES_AT_ONCE) break;
+      }
+    } catch (error) {
+      deps.onError(error);
+    }
+    lanes.delete(endpointId);
+  }
+
+  async function keepHouse(): Promise<void> {
+    if (performance.now() < measuredAt + MEASURE_INTERVAL_MS) return;
+    measuredAt = performance.now();
+    const { pending, oldestSeconds } = await measureMessages(deps.db);
+    deps.metrics.pending.set(pending);
+    deps.metrics.oldestSeconds.set(oldestSeconds);
+    await forgetMessages(deps.db, FORGOTTEN_AT_ONCE);
+  }
+
+  const idle = async () => {
+    await Promise.all(lanes.values());
+  };
+
+  return {
+    async deliver() {
+      for (const endpointId of await endpointsDue(deps.db, LANES_MAX)) {
+        if (!ending.signal.aborted && lanes.size < LANES_MAX && !lanes.has(endpointId)) lanes.set(endpointId, runLane(endpointId));
+      }
+      await keepHouse();
+    },
+    idle,
+    async close() {
+      ending.abort();
+      await Promise.race([idle(), sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
+      cutting.abort();
+      await idle();
+    },
+  };
+}
+
+async function deliverMessage(deps: MessengerDeps, message: ClaimedMessage, signal: AbortSignal): Promise<void> {
+  const now = new Date();
+  const outcome = await attempt(deps, message, now, signal);
+  const verdict = judge(outcome, { attempt: message.attempts, dice: Math.random(), now });
+  await settle(deps.db, message, outcome, verdict);
+  deps.metrics.attempts.inc({ outcome: verdict.state === 'pending' ? 'put_off' : verdict.state });
+}
+
+async function attempt(deps: MessengerDeps, message: ClaimedMessage, now: Date, signal: AbortSignal): Promise<Outcome> {
+  const { keys, allowed, resolve } = deps;
+  const { attempts, endpoint_id: endpointId, event_id: id, secrets, url, body } = message;
+  // Every attempt that went before was counted when it began, and the last ones have never said how they went.
+  if (attempts > ATTEMPTS_MAX) return { status: null, error: 'our process ended during every one of the last attempts' };
+  let headers: Record<string, string>;
+  try {
+    headers = signedHeaders({ id, at: now, body }, signingSecrets(keys, endpointId, secrets, now));
+  } catch (error) {
+    return { status: null, error: `it cannot be signed: ${error instanceof Error ? error.message : String(error)}` };
+  }
+  return post({ url, headers, body, allowed, signal, ...(resolve === undefined ? {} : { resolve }) });
+}
+
+async function settle(db: Kysely<DB>, message: ClaimedMessage, outcome: Outcome, verdict: Verdict): Promise<void> {
+  const { endpoint_id: endpointId, url } = message;
+  if (verdict.state !== 'failed' || !verdict.gone) {
+    await settleMessage(db, message, { outcome, verdict });
+    return;
+  }
+  await inTransaction(db, async ({ trx, now }) => {
+    await settleMessage(trx, message, { outcome, verdict });
+    const stopped = await stopGoneEndpoint(trx, { endpointId, url, now });
+    if (stopped === null) return;
+    const change = { action: 'webhook_endpoint_stopped', subjectKind: 'webhook_endpoint', subjectId: endpointId };
+    await recordChange(trx, { actor: null, now, ...change, ...stopped });
+  });
+}
