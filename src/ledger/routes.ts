@@ -11,6 +11,7 @@ import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { balancesOf, trialBalance } from './balances.ts';
 import { listAccounts, listEntries, listTransfers, promoterExists } from './entry-store.ts';
+import { statementRoutes } from './statement-routes.ts';
 import {
   ACCOUNT_KINDS,
   accountAnswer,
@@ -39,6 +40,7 @@ const entryPlace = z.tuple([numeral, numeral, z.enum(['0', '1'])]);
 /** GET /v1/promoters/{promoter_id}/balance and /entries, and GET under /v1/ledger. */
 export function ledgerRoutes(app: App, { db }: { db: Kysely<DB> }): void {
   promoterRoutes(app, db);
+  statementRoutes(app, { db });
   bookRoutes(app, db);
 }
 

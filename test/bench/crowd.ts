@@ -19,7 +19,7 @@ const BUYERS = 200_000;
 const DAY_MS = 86_400_000;
 
 /** Fills an empty database. Every second order carries a token, the others are found by their buyer. */
-export async function openCrowd(db: Kysely<DB>, tokenKey: KeyObject): Promise<void> {
+export async function openCrowd(db: Kysely<DB>, tokenKey: KeyObject, clicks = CLICKS): Promise<void> {
   await sql`insert into merchant values ('m1', now())`.execute(db);
   await sql`
     insert into merchant_version values
@@ -41,7 +41,7 @@ export async function openCrowd(db: Kysely<DB>, tokenKey: KeyObject): Promise<vo
       null, null, null, '{}', null, null, now()
     from generate_series(0, ${PROMOTERS}::int - 1) n`.execute(db);
   await sql`select make_click_partitions(current_date - 31, 32)`.execute(db);
-  await openClicks(db);
+  await openClicks(db, clicks);
   await openOrders(db, tokenKey);
   await sql`analyze`.execute(db);
 }
@@ -77,13 +77,13 @@ async function openRules(db: Kysely<DB>): Promise<void> {
 }
 
 /** Over the last thirty days, each buyer with five clicks. The ids carry the time, as those of the service do. */
-async function openClicks(db: Kysely<DB>): Promise<void> {
+async function openClicks(db: Kysely<DB>, clicks: number): Promise<void> {
   await sql`
     insert into click (click_id, link_code, clicked_at, identity, bot)
     select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '7' ||
       substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid,
       'link' || (n::bigint * 7919 % ${PROMOTERS}::int), at, md5('buyer' || n % ${BUYERS}::int)::uuid, false
-    from generate_series(0, ${CLICKS}::int - 1) n, lateral (select now() - interval '30 days' * (n::float / ${CLICKS}::int)) as clicked (at)`.execute(
+    from generate_series(0, ${clicks}::int - 1) n, lateral (select now() - interval '30 days' * (n::float / ${clicks}::int)) as clicked (at)`.execute(
     db,
   );
   await sql`insert into touch (identity, clicked_at, click_id) select identity, clicked_at, click_id from click`.execute(db);

@@ -1,0 +1,44 @@
+// The commands of whoever audits: everything computed again, and a statement checked by nothing but itself. What they print is for people.
+
+import { readFile } from 'node:fs/promises';
+
+import { checkStatement, type CheckedStatement } from '../ledger/statement-check.ts';
+import { audit, type AuditDeps } from './audit.ts';
+import { lineOf } from './difference.ts';
+
+type Print = (text: string) => void;
+
+/** Audits everything and prints every difference on a line of its own. Answers the exit code: 0 where all agrees. */
+export async function auditCommand(deps: AuditDeps, print: Print): Promise<number> {
+  const started = performance.now();
+  const audited = await audit(deps, { onDifference: (difference) => print(`${lineOf(difference)}\n`) });
+  const seconds = (performance.now() - started) / 1000;
+  const { orders, waiting, reports, deliveries, transfers, accounts, chain, differences } = audited;
+  print(`${orders} orders (${waiting} wait for their award), ${reports} reports of ${deliveries} deliveries, ${transfers} transfers, `);
+  print(`${accounts} accounts, ${chain.links} links of ${chain.transfers} transfers, in ${seconds.toFixed(1)} s\n`);
+  if (chain.head !== null)
+    print(`the chain ends with link ${chain.head.linkNo} of ${chain.head.day}: ${chain.head.hash.toString('hex')}\n`);
+  print(differences === 0 ? 'all agrees\n' : `${differences} differences\n`);
+  return differences === 0 ? 0 : 1;
+}
+
+/** Checks a statement's file, without any database. Answers the exit code: 0 where it holds. */
+export async function statementCheckCommand(file: string | undefined, print: Print): Promise<number> {
+  if (file === undefined) {
+    print('statement-check needs the file of a statement\n');
+    return 1;
+  }
+  let checked: CheckedStatement;
+  try {
+    checked = checkStatement(await readFile(file, 'utf8'));
+  } catch (error) {
+    print(`${file} cannot be read as a statement: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+  const { faults, entries, unchained, head } = checked;
+  for (const fault of faults) print(`${fault}\n`);
+  print(`${entries} entries, ${entries - unchained} of them chained, ${unchained} not yet\n`);
+  if (head !== null) print(`the last link is ${head.linkNo} of ${head.day}: ${head.hash}\n`);
+  print(faults.length === 0 ? 'the statement holds\n' : `${faults.length} faults\n`);
+  return faults.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,59 @@
+// How reports were understood at any time: their words by what was stated of them until then, and who existed then.
+
+import { sql, type Transaction } from 'kysely';
+
+import { ownIdsOf, resolveOne, wordName, wordsOf, type AskedWord, type Resolution } from '../inbox/resolve.ts';
+import type { Statement } from '../inbox/read.ts';
+import type { DB } from '../platform/tables.ts';
+import type { MappingTarget } from '../sources/mapping-store.ts';
+import { groupedBy } from './store.ts';
+
+/** A statement about a word that counts at the word's time, by when it was recorded; the one to be taken first stands first. */
+interface Meaning extends MappingTarget {
+  recorded_at: Date;
+}
+
+/** All ways in which each report may have been resolved since it came, in the order given. */
+export async function everyResolution(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Resolution[][]> {
+  const meanings = await readMeanings(trx, statements.flatMap(wordsOf));
+  const births = await readBirths(trx, statements.flatMap(ownIdsOf));
+  return statements.map((statement) => {
+    const words = wordsOf(statement);
+    const ids = ownIdsOf(statement).flatMap((target) => Object.entries(target).map(([column, id]) => `${column}:${id}`));
+    const changes = [
+      ...words.flatMap((word) => (meanings.get(wordName(word)) ?? []).map((meaning) => meaning.recorded_at)),
+      ...ids.flatMap((id) => births.get(id) ?? []),
+    ];
+    const came = statement.delivery.received_at.getTime();
+    const moments = new Set([came, ...changes.map((change) => change.getTime()).filter((change) => change > came)]);
+    return [...moments].map((moment) =>
+      resolveOne(statement, {
+        meaningOf: ({ origin: { sourceId }, asOf }, type, value) =>
+          meanings.get(wordName({ sourceId, type, value, at: asOf }))?.find((meaning) => meaning.recorded_at.getTime() <= moment) ?? null,
+        isMissing: (column, id) => (births.get(`${column}:${id}`)?.getTime() ?? Infinity) > moment,
+      }),
+    );
+  });
+}
+
+async function readMeanings(trx: Transaction<DB>, words: readonly AskedWord[]): Promise<Map<string, Meaning[]>> {
+  const { rows } = await sql<Meaning & { place: bigint }>`
+    select place, merchant_id, promoter_id, link_code, recorded_at
+    from unnest(${words.map((word) => word.sourceId)}::text[], ${words.map((word) => word.type)}::text[],
+      ${words.map((word) => word.value)}::text[], ${words.map((word) => word.at)}::timestamptz[])
+      with ordinality as asked (source_id, type, value, at, place)
+    join mapping_version using (source_id, type, value)
+    where effective_from <= asked.at order by place, effective_from desc, version desc`.execute(trx);
+  const byPlace = groupedBy(rows, (row) => row.place);
+  return new Map(words.map((word, index) => [wordName(word), byPlace.get(BigInt(index + 1)) ?? []]));
+}
+
+/** Since when the merchants and promoters of these ids exist, by `<column>:<id>`. */
+async function readBirths(trx: Transaction<DB>, targets: readonly MappingTarget[]): Promise<Map<string, Date>> {
+  const named = (column: keyof MappingTarget) => [...new Set(targets.flatMap((target) => target[column] ?? []))];
+  const { rows } = await sql<{ name: string; made_at: Date }>`
+    select 'merchant_id:' || merchant_id as name, made_at from merchant where merchant_id = any(${named('merchant_id')}::text[])
+    union all
+    select 'promoter_id:' || promoter_id, made_at from promoter where promoter_id = any(${named('promoter_id')}::text[])`.execute(trx);
+  return new Map(rows.map((row) => [row.name, row.made_at]));
+}

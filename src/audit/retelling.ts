@@ -1,0 +1,154 @@
+// Orders told again from the raw bytes of their deliveries: through the adapters, the canonical report and the merge, as the inbox does it.
+
+import type { KeyObject } from 'node:crypto';
+
+import type { Transaction } from 'kysely';
+
+import { merge, NOTHING_TOLD, type MergedOrder } from '../core/merge.ts';
+import { effectOf } from '../inbox/process.ts';
+import { readDelivery, type Statement } from '../inbox/read.ts';
+import { resolveStatements, type Resolution } from '../inbox/resolve.ts';
+import { columnsOf } from '../orders/merge-store.ts';
+import { orderName } from '../orders/store.ts';
+import type { DB } from '../platform/tables.ts';
+import type { Adapter } from '../sources/source.ts';
+import { findSources } from '../sources/store.ts';
+import { differingFields, type Difference } from './difference.ts';
+import { everyResolution } from './earlier-words.ts';
+import { groupedBy, readNoted, readNotedDeliveries, type NotedReport, type Range, type StandingOrder } from './store.ts';
+
+export interface RetellingDeps {
+  adapters: readonly Adapter[];
+  identityKey: KeyObject;
+}
+
+export interface Retelling {
+  /** The state of each order as its deliveries tell it; the standing one where that is told as well. */
+  merged: Map<bigint, MergedOrder>;
+  reports: number;
+  differences: Difference[];
+}
+
+/** Tells the orders of a range again, and where they stand otherwise. */
+export async function retell(
+  trx: Transaction<DB>,
+  range: Range,
+  orders: readonly StandingOrder[],
+  deps: RetellingDeps,
+): Promise<Retelling> {
+  const noted = await readNoted(trx, range);
+  const differences: Difference[] = [];
+  const statements = await readStatements(trx, range, noted, deps, differences);
+  const told = groupedBy(statements, ({ orderKey }) => orderKey);
+  const resolutions = new Map<Statement, Resolution>();
+  const all = statements.map(({ statement }) => statement);
+  for (const [index, resolution] of (await resolveStatements(trx, all)).entries()) resolutions.set(all[index]!, resolution);
+
+  const merged = new Map<bigint, MergedOrder>();
+  for (const order of orders) {
+    const own = (told.get(order.order_key) ?? []).map(({ statement }) => statement);
+    const standing = merge(order.merged, NOTHING_TOLD);
+    const expected = joinOf(own.map((statement) => effectOn(order, statement, resolutions.get(statement)!, deps.identityKey)));
+    const same = JSON.stringify(expected) === JSON.stringify(standing) || (await wasTold(trx, order, standing, own, deps.identityKey));
+    merged.set(order.order_key, same ? standing : expected);
+    if (!same) differences.push(...differingFields(subjectOf(order), 'merged.', expected, standing));
+    differences.push(...differingFields(subjectOf(order), '', columnsTold(merged.get(order.order_key)!), columnsStanding(order)));
+  }
+  return { merged, reports: noted.length, differences };
+}
+
+/** What differences call an order. */
+export function subjectOf(order: Pick<StandingOrder, 'merchant_id' | 'source_id' | 'order_id'>): string {
+  return `${order.merchant_id}/${order.source_id}/${order.order_id}`;
+}
+
+interface OwnStatement {
+  orderKey: bigint;
+  statement: Statement;
+}
+
+/** The reports that are noted as the orders', read off the bytes; one that cannot be read is a difference. */
+async function readStatements(
+  trx: Transaction<DB>,
+  range: Range,
+  noted: readonly NotedReport[],
+  { adapters }: RetellingDeps,
+  differences: Difference[],
+): Promise<OwnStatement[]> {
+  const deliveries = await readNotedDeliveries(trx, range);
+  const sources = await findSources(trx, [...new Set(deliveries.map((delivery) => delivery.source_id))]);
+  const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
+  const read = new Map<string, Statement[]>();
+  for (const delivery of deliveries) {
+    try {
+      read.set(delivery.delivery_id, readDelivery(delivery, sources.get(delivery.source_id), byKind));
+    } catch (error) {
+      const found = error instanceof Error ? error.message : String(error);
+      differences.push({ subject: `delivery ${delivery.delivery_id}`, field: 'body', expected: 'what was merged from it', found });
+    }
+  }
+  return noted.flatMap(({ order_key: orderKey, delivery_id, ordinal }) => {
+    const statement = read.get(delivery_id)?.[ordinal];
+    return statement === undefined ? [] : [{ orderKey, statement }];
+  });
+}
+
+/** What a statement says of this order; null where it is resolved to none or to another one. */
+function effectOn(order: StandingOrder, statement: Statement, resolution: Resolution, identityKey: KeyObject): MergedOrder | null {
+  const effect = effectOf(statement, resolution, identityKey);
+  const name = orderName({ merchantId: order.merchant_id, sourceId: order.source_id, orderId: order.order_id });
+  return effect !== null && orderName(effect.report) === name ? effect.report.merged : null;
+}
+
+function joinOf(told: readonly (MergedOrder | null)[]): MergedOrder {
+  return told.reduce<MergedOrder>((merged, one) => (one === null ? merged : merge(merged, one)), NOTHING_TOLD);
+}
+
+/**
+ * Whether the order says all that its deliveries say, and nothing besides, in the words as they were understood at some time: a delivery is
+ * merged by what is known then, and once more when its words are explained.
+ */
+async function wasTold(
+  trx: Transaction<DB>,
+  order: StandingOrder,
+  standing: MergedOrder,
+  own: readonly Statement[],
+  identityKey: KeyObject,
+): Promise<boolean> {
+  if (own.length === 0) return false;
+  const ways = (await everyResolution(trx, own)).map((resolutions, index) =>
+    resolutions.flatMap((resolution) => effectOn(order, own[index]!, resolution, identityKey) ?? []),
+  );
+  return ways.every((effects) => effects.some((effect) => holds(standing, effect))) && holds(joinOf(ways.flat()), standing);
+}
+
+/** Whether merging the part into the whole changes nothing. */
+function holds(whole: MergedOrder, part: MergedOrder): boolean {
+  return JSON.stringify(merge(whole, part)) === JSON.stringify(whole);
+}
+
+function columnsTold(merged: MergedOrder) {
+  const { status, isVoid, currency, currencyConflict, attributionAt, parent } = columnsOf(merged);
+  return {
+    status,
+    is_void: isVoid,
+    currency,
+    currency_conflict: currencyConflict,
+    attribution_at: attributionAt === null ? null : new Date(attributionAt),
+    parent_order_id: parent?.orderId ?? null,
+    parent_kind: parent?.kind ?? null,
+  };
+}
+
+function columnsStanding(order: StandingOrder): ReturnType<typeof columnsTold> {
+  const { is_void, currency, currency_conflict, attribution_at, parent_order_id } = order;
+  return {
+    status: order.status as ReturnType<typeof columnsTold>['status'],
+    is_void,
+    currency,
+    currency_conflict,
+    attribution_at,
+    parent_order_id,
+    parent_kind: order.parent_kind as ReturnType<typeof columnsTold>['parent_kind'],
+  };
+}

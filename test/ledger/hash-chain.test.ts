@@ -1,0 +1,90 @@
+// The chain's arithmetic, against texts and hashes that were made by hand.
+
+import { createHash } from 'node:crypto';
+
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { climb, leafOf, linkHash, NO_LINK, pathsOf, rootOf, transferText, type ChainedTransfer } from '../../src/ledger/hash-chain.ts';
+
+const transfer: ChainedTransfer = {
+  transferId: '17',
+  bookedAt: '2026-06-01T10:05:30.000Z',
+  kind: 'accrue',
+  merchantId: 'm1',
+  sourceId: 'rest',
+  orderId: '1001',
+  revision: '1',
+  position: '0',
+  lineId: '1',
+  role: 'promoter',
+  level: '',
+  promoterId: 'bob',
+  currency: 'CNY',
+  amount: '630',
+  from: 'commission:m1',
+  to: 'pending:bob',
+};
+
+const TEXT = `17
+2026-06-01T10:05:30.000Z
+accrue
+m1
+rest
+1001
+1
+0
+1
+promoter
+
+bob
+CNY
+630
+commission:m1
+pending:bob
+`;
+
+const sha256 = (...parts: (string | Buffer)[]) => {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+};
+
+test('a transfer is sixteen lines of text, and its leaf the hash of a zero byte and that text', () => {
+  expect(transferText(transfer)).toBe(TEXT);
+  expect(leafOf(transfer)).toEqual(sha256('\0', TEXT));
+});
+
+test('no field of a transfer can be changed without its leaf changing', () => {
+  const leaves = Object.keys(transfer).map((field) => leafOf({ ...transfer, [field]: 'x' }).toString('hex'));
+  expect(new Set([...leaves, leafOf(transfer).toString('hex')]).size).toBe(17);
+});
+
+test('a link is five lines of text', () => {
+  const root = sha256('root');
+  const text = `1\n2026-06-01\n3\n${root.toString('hex')}\n${'00'.repeat(32)}\n`;
+  expect(linkHash({ linkNo: 1n, day: '2026-06-01', transfers: 3, root, previousHash: NO_LINK })).toEqual(sha256(text));
+});
+
+const node = (left: Buffer, right: Buffer) => sha256('\u0001', left, right);
+
+test('the root of five leaves is built as RFC 6962 says', () => {
+  const leaves = ['a', 'b', 'c', 'd', 'e'].map((text) => sha256(text)) as [Buffer, Buffer, Buffer, Buffer, Buffer];
+  const [a, b, c, d, e] = leaves;
+  expect(rootOf(leaves)).toEqual(node(node(node(a, b), node(c, d)), e));
+  expect(rootOf([a])).toEqual(a);
+});
+
+test('every path leads from its leaf to the root, and from no other leaf', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 70 }), (count) => {
+      const leaves = Array.from({ length: count }, (_, place) => sha256(String(place)));
+      const places = leaves.map((_, place) => place);
+      for (const [place, path] of pathsOf(leaves, places).entries()) {
+        expect(climb(leaves[place]!, path)).toEqual(rootOf(leaves));
+        expect(climb(sha256('other'), path)).not.toEqual(rootOf(leaves));
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
