@@ -1,33 +1,31 @@
 // Mappings: stating, one by one or in bulk, whom an order system means by a word, and showing what was stated.
 import { z } from 'zod';
 
-import { DomainError, type Fault } from '../core/errors.ts';
+import { DomainError } from '../core/errors.ts';
 import type { Actor } from '../platform/actor.ts';
 import { streamScope } from '../platform/bodies.ts';
 import { inTransaction } from '../platform/database.ts';
+import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
-import { NDJSON_TYPES, readNdjson, type NdjsonLine } from '../platform/ndjson.ts';
+import { importAnswer, importLines, lineOf } from '../platform/line-import.ts';
+import { NDJSON_TYPES } from '../platform/ndjson.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
-import { faultsOf, problems } from '../platform/problem.ts';
+import { problems } from '../platform/problem.ts';
+import { answerStreamOnce } from '../platform/streamed-request.ts';
 import { listMappings, listMappingVersions, type MappingStatement } from './mapping-store.ts';
 import { faultsIn, lockStated, stateAll, toStatement, type MappingFault } from './state-mappings.ts';
 import { findSource } from './store.ts';
-import { callerId, noSource, sourcePath, words, type SourcesDeps } from './wire.ts';
+import { noSource, sourcePath, type SourcesDeps } from './wire.ts';
 
 const LINES_PER_COMMIT = 500;
-const ERRORS_MAX = 1000;
 
 const word = { type: words(64), value: words(256) };
-
-const time = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time with its offset' }).transform((text) => new Date(text));
 
 const target = {
   merchant_id: callerId.nullish(),
   promoter_id: callerId.nullish(),
   link_code: words(32).nullish(),
-  effective_from: time
-    .nullish()
-    .meta({ description: 'From when this counts; now when absent. The first statement counts for all earlier time too.' }),
+  effective_from: effectiveFrom,
 };
 
 const targetBody = z.strictObject(target);
@@ -42,7 +40,7 @@ const mapping = z
     promoter_id: z.string().nullable(),
     link_code: z.string().nullable(),
     version: z.int(),
-    effective_from: z.date().nullable().meta({ description: 'Null: the first statement, which counts for all earlier time.' }),
+    effective_from: effectiveFromAnswer,
     recorded_at: z.date(),
   })
   .meta({ id: 'Mapping' });
@@ -120,21 +118,6 @@ export function mappingRoutes(app: App, deps: SourcesDeps): void {
   void app.register(async (scope: App) => bulkRoute(scope, deps));
 }
 
-const bulkAnswer = z.object({
-  accepted: z.int().meta({ description: 'Lines that are stored, or were already.' }),
-  refused: z.int(),
-  errors: z
-    .array(
-      z.object({
-        line: z.int(),
-        code: z.string(),
-        message: z.string(),
-        errors: z.array(z.object({ path: z.string(), message: z.string() })),
-      }),
-    )
-    .meta({ description: `What is wrong with the refused lines; the first ${ERRORS_MAX} of them.` }),
-});
-
 function bulkRoute(scope: App, deps: SourcesDeps): void {
   streamScope(scope, NDJSON_TYPES);
   scope.post('/v1/sources/:source_id/mappings', {
@@ -145,71 +128,36 @@ function bulkRoute(scope: App, deps: SourcesDeps): void {
       description: `Each line is {type, value} and what stating one takes. Lines are stored as they come, ${LINES_PER_COMMIT} at a
         time; a bad line is refused alone. A file that was cut off can be sent again.`,
       params: sourcePath,
-      response: { 200: bulkAnswer, ...problems(400, 401, 403, 404, 413, 415) },
+      response: { 200: importAnswer, ...problems(400, 401, 403, 404, 409, 413, 415, 422) },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { source_id: sourceId } = request.params;
       if ((await findSource(deps.db, sourceId)) === null) throw noSource(sourceId);
-      return takeLines(deps, sourceId, request.actor, request.body as AsyncIterable<Buffer>);
+      const readBody = lineOf(lineBody);
+      const lines = {
+        read: (value: unknown) => toStatement(readBody(value)),
+        store: (statements: MappingStatement[]) => storeLines(deps, sourceId, request.actor, statements),
+        linesPerCommit: LINES_PER_COMMIT,
+      };
+      await answerStreamOnce(request, reply, deps.db, (stream) => importLines(stream, lines));
     },
   });
 }
 
-type Told = z.output<typeof bulkAnswer>;
-
-interface Line {
-  line: number;
-  statement: MappingStatement;
-}
-
-async function takeLines(deps: SourcesDeps, sourceId: string, actor: Actor, stream: AsyncIterable<Buffer>): Promise<Told> {
-  const told: Told = { accepted: 0, refused: 0, errors: [] };
-  const refuse = (line: number, { code, message, errors = [] }: Pick<DomainError, 'code' | 'message'> & { errors?: Fault[] }): void => {
-    told.refused++;
-    if (told.errors.length < ERRORS_MAX) told.errors.push({ line, code, message, errors });
-  };
-  const store = async (lines: Line[]): Promise<void> => {
-    const { faults, unparked } = await storeLines(deps, sourceId, actor, lines);
-    if (unparked > 0) deps.onDelivered();
-    for (const [index, fault] of faults.entries()) {
-      if (fault === null) told.accepted++;
-      else refuse(lines[index]!.line, fault);
-    }
-  };
-  let batch: Line[] = [];
-  for await (const line of readNdjson(stream)) {
-    try {
-      batch.push({ line: line.line, statement: readLine(line) });
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      refuse(line.line, error);
-    }
-    if (batch.length >= LINES_PER_COMMIT) await store(batch.splice(0));
-  }
-  if (batch.length > 0) await store(batch);
-  told.errors.sort((a, b) => a.line - b.line);
-  return told;
-}
-
-function storeLines(
+/** Stores the lines that are sound, and tells what is wrong with the others. */
+async function storeLines(
   deps: SourcesDeps,
   sourceId: string,
   actor: Actor,
-  lines: readonly Line[],
-): Promise<{ faults: (MappingFault | null)[]; unparked: number }> {
-  return inTransaction(deps.db, async ({ trx, now }) => {
+  statements: readonly MappingStatement[],
+): Promise<(MappingFault | null)[]> {
+  const { faults, unparked } = await inTransaction(deps.db, async ({ trx, now }) => {
     const source = await lockStated(trx, sourceId);
-    const statements = lines.map((one) => one.statement);
-    const faults = await faultsIn(trx, source, statements);
-    const sound = statements.filter((_, index) => faults[index] === null);
-    const { unparked } = await stateAll(trx, deps, source, sound, { actor, now });
-    return { faults, unparked };
+    const found = await faultsIn(trx, source, statements);
+    const sound = statements.filter((_, index) => found[index] === null);
+    const written = await stateAll(trx, deps, source, sound, { actor, now });
+    return { faults: found, unparked: written.unparked };
   });
-}
-
-function readLine(line: NdjsonLine): MappingStatement {
-  if ('error' in line) throw new DomainError('malformed_request', line.error);
-  const parsed = lineBody.safeParse(line.value);
-  if (parsed.success) return toStatement(parsed.data);
-  throw new DomainError('malformed_request', 'The line is not as it should be.', { errors: faultsOf(parsed.error) });
+  if (unparked > 0) deps.onDelivered();
+  return faults;
 }

@@ -8,13 +8,14 @@ import { DomainError } from '../core/errors.ts';
 import type { Actor } from '../platform/actor.ts';
 import { recordChange } from '../platform/audit-log.ts';
 import { inTransaction } from '../platform/database.ts';
+import { callerId } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { faultsOf, problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { oneOrMoreSecrets, type Secrets } from './source.ts';
 import { findSource, hasDeliveries, listSources, lockSource, saveSource, type SourceRow } from './store.ts';
-import { callerId, noSource, REST, sourcePath, type SourcesDeps } from './wire.ts';
+import { noSource, REST, sourcePath, type SourcesDeps } from './wire.ts';
 
 const source = z
   .object({

@@ -3,13 +3,22 @@ import { z } from 'zod';
 
 import { parseJson } from '../platform/json.ts';
 import { decimal, moneySet, shopAmount, shopifyId, sum } from './shopify-money.ts';
+import { asPushed, listOrders } from './shopify-orders.ts';
 import { currencyOf, refundsOf, shopifyRefund } from './shopify-refund.ts';
-import { hmacSha256, keepHeaders, oneOf, oneOrMoreSecrets, sameText, secretsNamed } from './source.ts';
+import { hmacSha256, keepHeaders, oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from './source.ts';
 import type { Adapter, Kept, Mapped, Push, SourceReport, Verified } from './source.ts';
 
 const HEADERS = ['topic', 'shop-domain', 'api-version', 'webhook-id', 'event-id', 'triggered-at'].map((name) => `x-shopify-${name}`);
 
+const DAY_MS = 86_400_000;
+
 const options = z.strictObject({
+  shop: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$/, 'must be the name of the shop, as name.myshopify.com')
+    .optional()
+    .meta({ description: 'Needed to pull, with the secret access_token.' }),
+  pull: pullOptions,
   completed_on: z
     .enum(['fulfilled', 'paid'])
     .default('fulfilled')
@@ -18,11 +27,19 @@ const options = z.strictObject({
 
 export const shopify: Adapter = {
   kind: 'shopify',
-  secrets: z.strictObject({ secret: oneOrMoreSecrets }),
-  options,
+  secrets: z.strictObject({ secret: oneOrMoreSecrets, access_token: z.string().min(1).max(256).optional() }),
+  options: options.refine((stated) => stated.pull === undefined || stated.shop !== undefined, {
+    path: ['shop'],
+    error: 'is needed to pull',
+  }),
   verify,
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },
   map,
+  baseUrl: (stated) => {
+    const { shop } = options.parse(stated);
+    return shop === undefined ? '' : `https://${shop}`;
+  },
+  feeds: [{ name: 'orders', windowMs: () => DAY_MS, backMs: null, overlapMs: 600_000, list: listOrders }],
 };
 
 function verify({ headers, body, secrets }: Push): Verified {
@@ -37,6 +54,8 @@ function verify({ headers, body, secrets }: Push): Verified {
 /** Only orders and refunds tell of orders; everything else that Shopify may push under this signature maps to nothing. */
 function map({ body, options: stated }: Kept): Mapped[] {
   const value = z.looseObject({}).parse(parseJson(body));
+  // What is listed by GraphQL says of itself what it is.
+  if (value['__typename'] === 'Order') return [mapOrder(order.parse(asPushed(value)), options.parse(stated))];
   if (Array.isArray(value.line_items)) return [mapOrder(order.parse(value), options.parse(stated))];
   if (value.order_id !== undefined && Array.isArray(value.refund_line_items)) return [mapRefund(refundAlone.parse(value))];
   return [];

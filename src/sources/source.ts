@@ -4,6 +4,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 
 import type { canonicalReport } from '../core/report.ts';
+import type { Asking } from './asking.ts';
 
 const SECRET_LENGTH_MAX = 4096;
 const SECRETS_AT_ONCE_MAX = 8;
@@ -40,7 +41,10 @@ export type Verified =
   | { ok: true; answer: Answer }
   | { ok: false; reason: Refusal };
 
-/** A delivery as it was kept. */
+/**
+ * A delivery as it was kept. What was pulled has the headers `feed`, the name of its feed, and `fetched-at`, when its page was asked for
+ * by the clock of the database; that is its `receivedAt`, too, so it orders reports that state no time of their own.
+ */
 export interface Kept {
   body: Buffer;
   headers: Readonly<Record<string, string>>;
@@ -64,6 +68,11 @@ export interface Mapped {
   report: SourceReport;
   shop: string | null;
   names: PlatformName[];
+  /**
+   * A code of the platform that nobody has told us the meaning of, like `validCode 99`. The report says what is known without it, which
+   * leaves the order where it was, and its delivery is parked under `unknown_code` until it is replayed by a program that knows it.
+   */
+  unknownCode?: string | null;
 }
 
 /**
@@ -78,7 +87,90 @@ export interface Adapter {
   /** Sent after the commit. */
   answer: Answer;
   map(delivery: Kept): Mapped[];
+  /** What the delivery names only by an id, and `detail` must fetch: by pure reading, like `map`. */
+  wanted?(delivery: Kept): Wanted[];
+  /** Where the platform is asked, without a slash at its end. Of what an API may state only a host that can be nobody else's. */
+  baseUrl?(options: Record<string, unknown>): string;
+  /** What can be asked for by time. */
+  feeds?: readonly Feed[];
+  /** Fetches what was wanted. Every body is a delivery as `map` understands it. */
+  detail?(key: string, asking: Asking): Promise<Buffer[]>;
+  /** Makes a link of the platform's own to a product, with our code inside. */
+  promote?(wish: Wish, asking: Asking): Promise<Promotion>;
+  /** The hosts that such links are on, all of them the platform's own; `*.` stands for any name below. */
+  linkHosts?: readonly string[];
 }
+
+/** Something to fetch: `key` is the adapter's own word for it, like `order/3705115058471208928`. */
+export interface Wanted {
+  key: string;
+  /** Not at once, but after so long: the platform may not know it yet. */
+  afterMs?: number;
+}
+
+/** One list of a platform that tells what changed within a time. */
+export interface Feed {
+  /** Names it in the database and in `headers.feed`; never change it. */
+  name: string;
+  /** The longest time that one question may span, where it begins at `from`. */
+  windowMs(from: Date): number;
+  /** How far back the platform answers; null: without end. */
+  backMs: number | null;
+  /** How much of what was read is read again each time, where the source does not say: lists lag behind what they list. */
+  overlapMs: number;
+  /** Whether a source with these options has this feed; absent: always. */
+  appliesTo?(options: Record<string, unknown>): boolean;
+  /**
+   * One page of what changed in [from, until); `cursor` is null for the first page, then what the page before gave as `next`. Rows may move
+   * while they are read: a feed must be read such that none is missed, while one that comes twice costs nothing. A cursor is kept, and
+   * may come back to another process after a pause. Throws `AskingFailed`.
+   */
+  list(question: Question, asking: Asking): Promise<Page>;
+}
+
+export interface Question {
+  from: Date;
+  until: Date;
+  cursor: string | null;
+}
+
+/** Each body is a delivery as `map` understands it: one row, the same bytes for as long as the row is the same. */
+export interface Page {
+  bodies: Buffer[];
+  /** Where to go on; null after the last page. */
+  next: string | null;
+}
+
+/** A product for which a platform is to make a tracked link. `code` comes back with its orders and means the link of ours. */
+export interface Wish {
+  productId: string;
+  landingUrl: string | null;
+  code: string;
+}
+
+export interface Promotion {
+  url: string;
+  /** When the platform lets it end; null: never, or it does not say. */
+  expiresAt: Date | null;
+}
+
+/** `options.pull` of every kind that has feeds: when it is there, the source is pulled by itself. */
+export const pullOptions = z
+  .strictObject({
+    every_seconds: z.int().min(10).max(86_400).default(300),
+    look_back_seconds: z
+      .int()
+      .min(0)
+      .max(30 * 86_400)
+      .optional()
+      .meta({ description: 'How much of what was read is read again each time; by default what suits the platform.' }),
+    since: z.iso
+      .datetime({ offset: true, error: 'must be an RFC 3339 time with its offset' })
+      .optional()
+      .meta({ description: 'From when the first pull reads; by default a look-back before the source is first pulled.' }),
+  })
+  .optional()
+  .meta({ description: 'Pull what changed at the platform by itself.' });
 
 const oneSecret = z.string().min(1).max(SECRET_LENGTH_MAX);
 

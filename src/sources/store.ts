@@ -2,6 +2,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
+import type { SealedColumn } from '../platform/reseal.ts';
 import { open, seal, type MasterKeys } from '../platform/secrets.ts';
 import type { DB } from '../platform/tables.ts';
 import type { Secrets } from './source.ts';
@@ -30,6 +31,8 @@ const SHOWN = ['source_id', 'kind', 'merchant_id', 'secrets_set', 'options', 'ma
 
 /** Where sealed secrets belong: those of one source do not open for another. */
 const placeOf = (sourceId: string): string => `source|secrets|${sourceId}`;
+
+export const SEALED_SECRETS: SealedColumn = { table: 'source', ids: ['source_id'], column: 'secrets', placeOf };
 
 export async function findSource(db: Kysely<DB>, sourceId: string): Promise<SourceRow | null> {
   const row = await db.selectFrom('source').select(SHOWN).where('source_id', '=', sourceId).executeTakeFirst();

@@ -3,6 +3,7 @@ import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
+import { callerId } from '../platform/fields.ts';
 import type { MasterKeys } from '../platform/secrets.ts';
 import type { DB } from '../platform/tables.ts';
 import type { SourceCache } from './source-cache.ts';
@@ -21,17 +22,6 @@ export interface SourcesDeps {
 
 /** The source that every merchant has of its own, without a row. */
 export const REST = 'rest';
-
-/** Text of one line. */
-export const words = (lengthMax: number) =>
-  z
-    .string()
-    .min(1)
-    .max(lengthMax)
-    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
-
-/** An id that the caller has chosen. */
-export const callerId = words(128);
 
 export const sourcePath = z.object({ source_id: callerId });
 

@@ -1,0 +1,139 @@
+// Asking the sources whose turn it is: what they want fetched, reconciliations, and their lists. One process asks a source at a time.
+import { randomUUID } from 'node:crypto';
+
+import { wantedBy } from '../inbox/wanted.ts';
+import { inTransaction } from '../platform/database.ts';
+import { AskingFailed } from '../sources/asking.ts';
+import type { Feed } from '../sources/source.ts';
+import { openSource, type PullDeps } from './asked-source.ts';
+import { enterRows } from './entering.ts';
+import { dropHold, dueSources, giveBack, HOLD_MS, keepHold, letRest, takeHold, type Hold } from './hold-store.ts';
+import { readFeed, type Reader } from './reading-feed.ts';
+import { noteRead, noteTrouble, readingOf } from './reconciliation-store.ts';
+import { dueWanted, forgetWanted, postponeWanted } from './wanted-store.ts';
+
+const SOURCES_MAX = 100;
+const SOURCES_AT_ONCE = 4;
+const WANTED_PER_TURN = 100;
+const REST_MS = 5000;
+const REST_MS_MAX = 10 * 60_000;
+/** An operator has to change something first; a reconciliation may be asked for sooner, and tells at once. */
+const REFUSED_REST_MS = 60_000;
+const ERROR_LENGTH_MAX = 1000;
+
+/** What `options.pull` holds once its adapter has parsed it. */
+interface PullSchedule {
+  every_seconds: number;
+  look_back_seconds?: number;
+  since?: string;
+}
+
+/** Asks every source that is due, a few at a time. Tells which gave no answer, and why: they rest, and the others do not wait for them. */
+export async function askSources(deps: PullDeps, signal: AbortSignal): Promise<{ sourceId: string; error: unknown }[]> {
+  const due = await dueSources(deps.db, SOURCES_MAX);
+  const failed: { sourceId: string; error: unknown }[] = [];
+  const askNext = async (): Promise<void> => {
+    for (let sourceId = due.shift(); sourceId !== undefined && !signal.aborted; sourceId = due.shift()) {
+      const error = await askSource(deps, { sourceId, holder: randomUUID() }, signal);
+      if (error !== null) failed.push({ sourceId, error });
+    }
+  };
+  await Promise.all(Array.from({ length: SOURCES_AT_ONCE }, askNext));
+  return failed;
+}
+
+/** Asks one source all that there is to ask; answers why it gave no answer, or null. */
+async function askSource(deps: PullDeps, hold: Hold, signal: AbortSignal): Promise<unknown> {
+  const { db } = deps;
+  const taken = await takeHold(db, hold);
+  if (taken === null) return null;
+  // A platform may take longer for a page than a hold lasts.
+  const keeping = setInterval(() => void keepHold(db, hold).catch(() => clearInterval(keeping)), HOLD_MS / 3);
+  try {
+    const everyMs = await askAll(deps, hold, taken.isTurn, signal);
+    await giveBack(db, hold, everyMs);
+    return null;
+  } catch (error) {
+    if (signal.aborted) await dropHold(db, hold);
+    else await rest(deps, hold, error);
+    return signal.aborted ? null : error;
+  } finally {
+    clearInterval(keeping);
+  }
+}
+
+/** Answers after how long it is its turn again; null when it was not its turn. */
+async function askAll(deps: PullDeps, hold: Hold, isTurn: boolean, signal: AbortSignal): Promise<number | null> {
+  const asked = await openSource(deps, hold.sourceId);
+  if (asked === null) throw new Error(`the source ${hold.sourceId} is of a kind that cannot be asked`);
+  const reader: Reader = { deps, hold, asked, signal };
+  await fetchWanted(reader);
+  for (const { reconciliationId, from, to } of await readingOf(deps.db, hold.sourceId)) {
+    for (const feed of asked.feeds) await readFeed(reader, feed, reconciliationId, { start: from, target: to, lookBackMs: 0 });
+    await noteRead(deps.db, reconciliationId, { badRows: 0, bad: [] });
+  }
+  const schedule = asked.options['pull'] as PullSchedule | undefined;
+  if (schedule === undefined || !isTurn) return null;
+  const target = await inTransaction(deps.db, async ({ now }) => now);
+  for (const feed of asked.feeds) await readFeed(reader, feed, null, spanOf(feed, schedule, target));
+  return schedule.every_seconds * 1000;
+}
+
+function spanOf(feed: Feed, schedule: PullSchedule, target: Date) {
+  const lookBackMs = schedule.look_back_seconds === undefined ? feed.overlapMs : schedule.look_back_seconds * 1000;
+  return { start: schedule.since === undefined ? target : new Date(schedule.since), target, lookBackMs };
+}
+
+/** Fetches what was named by its id. One that fails for itself is put off and does not keep the others. */
+async function fetchWanted({ deps, hold, asked, signal }: Reader): Promise<void> {
+  const { adapter, source } = asked;
+  if (adapter.detail === undefined) return;
+  for (const wanted of await dueWanted(deps.db, hold.sourceId, WANTED_PER_TURN)) {
+    signal.throwIfAborted();
+    const fetchedAt = await inTransaction(deps.db, async ({ now }) => now);
+    let bodies: Buffer[];
+    try {
+      bodies = await adapter.detail(wanted.key, asked.asking(fetchedAt));
+    } catch (error) {
+      await postponeWanted(deps.db, hold.sourceId, wanted.key, { afterMs: restMsOf(error)(wanted.attempts + 1), error: messageOf(error) });
+      if (error instanceof AskingFailed && error.kind !== 'temporary') throw error;
+      continue;
+    }
+    const headers = { feed: 'detail' };
+    const rows = { origin: 'pull' as const, source, merchantId: null, bodies, headers, fetchedAt };
+    const still = bodies.flatMap((body) => wantedBy(adapter, claimedOf(hold.sourceId, body, headers, fetchedAt), source.options));
+    const again = still.find((one) => one.key === wanted.key);
+    await inTransaction(deps.db, async ({ trx }) => {
+      await keepHold(trx, hold);
+      await enterRows(trx, new Map([[adapter.kind, adapter]]), rows, null);
+      if (again === undefined) await forgetWanted(trx, hold.sourceId, wanted);
+      else await postponeWanted(trx, hold.sourceId, wanted.key, { afterMs: again.afterMs ?? REST_MS, error: null });
+    });
+    deps.onDelivered();
+  }
+}
+
+function claimedOf(sourceId: string, body: Buffer, headers: Record<string, string>, at: Date) {
+  return { delivery_id: '', source_id: sourceId, merchant_id: null, origin: 'pull' as const, body, headers, received_at: at };
+}
+
+/** Lets the source rest, and tells those who wait for a reconciliation why. */
+async function rest({ db }: PullDeps, hold: Hold, error: unknown): Promise<void> {
+  const message = messageOf(error);
+  const forGood = error instanceof AskingFailed && error.kind === 'refused';
+  for (const { reconciliationId } of await readingOf(db, hold.sourceId)) await noteTrouble(db, reconciliationId, message, { forGood });
+  await letRest(db, hold, { error: message, restMs: restMsOf(error) });
+}
+
+/** How long to rest after so many failures in a row: what the platform demands, and ever longer where it demands nothing. */
+function restMsOf(error: unknown): (attempts: number) => number {
+  const kind = error instanceof AskingFailed ? error.kind : 'temporary';
+  const demandedMs = error instanceof AskingFailed ? (error.retryAfterMs ?? 0) : 0;
+  const leastMs = kind === 'refused' ? REFUSED_REST_MS : REST_MS;
+  if (demandedMs > 0) return () => demandedMs;
+  return (attempts) => Math.min(leastMs * 2 ** Math.min(attempts - 1, 10), REST_MS_MAX);
+}
+
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, ERROR_LENGTH_MAX);
+}

@@ -1,0 +1,142 @@
+// Rows that were pulled or uploaded go through the one door, and a reconciliation notes what it found of each order before that.
+import { hash } from 'node:crypto';
+
+import { sql, type Transaction } from 'kysely';
+
+import type { MergedOrder } from '../core/merge.ts';
+import { readDelivery, type Origin, type Statement } from '../inbox/read.ts';
+import { replayFailed } from '../inbox/replays.ts';
+import { inTrx, storeDeliveries, type ClaimedDelivery, type NewDelivery } from '../inbox/store.ts';
+import type { DB } from '../platform/tables.ts';
+import { uuidv7 } from '../platform/uuid.ts';
+import type { Adapter } from '../sources/source.ts';
+import { findingOf, type Found } from './finding.ts';
+import { noteFindings } from './reconciliation-store.ts';
+
+/** Rows of one source, as they came together. */
+export interface Rows {
+  origin: 'pull' | 'upload';
+  source: Origin;
+  /** Whose orders an upload of the source rest tells of; null for every other source. */
+  merchantId: string | null;
+  bodies: readonly Buffer[];
+  /** Kept beside each body. */
+  headers: Record<string, string>;
+  /** When they were asked for, by the clock of the database. */
+  fetchedAt: Date;
+}
+
+/**
+ * Stores rows as deliveries. With a reconciliation, their orders are judged first, as they stand, and what failed at its first coming is
+ * tried again. What cannot be read is stored all the same: it fails where everybody looks for what fails.
+ */
+export async function enterRows(
+  trx: Transaction<DB>,
+  adapters: ReadonlyMap<string, Adapter>,
+  rows: Rows,
+  reconciliationId: string | null,
+): Promise<void> {
+  if (rows.bodies.length === 0) return;
+  const deliveries = rows.bodies.map((body) => deliveryOf(rows, body));
+  const read = deliveries.map((delivery) => statementsOf(delivery, rows, adapters));
+  const found = reconciliationId === null ? [] : await judge(trx, read.flat());
+  const ids = await storeLatest(trx, deliveries, read, rows.fetchedAt);
+  if (reconciliationId === null) return;
+  const idOf = new Map(deliveries.map((delivery, index) => [delivery.deliveryId, ids[index]!]));
+  await noteFindings(
+    trx,
+    reconciliationId,
+    found.map(({ statement, found: what }) => ({
+      shop: shopOf(statement),
+      orderId: statement.stated.order_id,
+      found: what,
+      deliveryId: idOf.get(statement.delivery.delivery_id)!,
+    })),
+  );
+  await replayFailed(
+    trx,
+    ids.filter((id, index) => id !== deliveries[index]!.deliveryId),
+  );
+}
+
+/** Judges reports by their orders as they stand. */
+export async function judge(trx: Transaction<DB>, statements: readonly Statement[]): Promise<{ statement: Statement; found: Found }[]> {
+  if (statements.length === 0) return [];
+  const { rows } = await sql<{ place: bigint; merged: MergedOrder }>`
+    select distinct on (place) place, merged
+    from unnest(${statements.map((one) => one.sourceId)}::text[], ${statements.map((one) => one.stated.order_id)}::text[],
+      ${statements.map((one) => one.origin.merchantId)}::text[]) with ordinality as told (source_id, order_id, merchant, place)
+    join orders using (source_id, order_id) where told.merchant is null or told.merchant = orders.merchant_id
+    order by place, orders.made_at`.execute(trx);
+  const standing = new Map(rows.map(({ place, merged }) => [Number(place) - 1, merged]));
+  return statements.map((statement, index) => ({ statement, found: findingOf(statement, standing.get(index)) }));
+}
+
+/** What a source calls the merchant of a report; empty where it does not say. */
+const shopOf = ({ shop, stated }: Statement): string => shop ?? stated.merchant_id ?? '';
+
+function deliveryOf({ origin, source, merchantId, headers, fetchedAt }: Rows, body: Buffer): NewDelivery {
+  return {
+    deliveryId: uuidv7(fetchedAt.getTime()),
+    sourceId: source.sourceId,
+    merchantId,
+    origin,
+    body,
+    bodyHash: hash('sha256', body, 'buffer'),
+    signedId: null,
+    headers: { ...headers, 'fetched-at': fetchedAt.toISOString() },
+  };
+}
+
+function statementsOf(delivery: NewDelivery, { source, fetchedAt }: Rows, adapters: ReadonlyMap<string, Adapter>): Statement[] {
+  const claimed: ClaimedDelivery = {
+    delivery_id: delivery.deliveryId,
+    source_id: delivery.sourceId,
+    merchant_id: delivery.merchantId,
+    origin: delivery.origin,
+    body: delivery.body,
+    headers: delivery.headers,
+    received_at: fetchedAt,
+  };
+  try {
+    return readDelivery(claimed, source, adapters);
+  } catch {
+    // The same reading fails when the delivery is processed, which keeps it with its error.
+    return [];
+  }
+}
+
+/**
+ * Stores each row once. Bytes that came before are the same row, unless they state no time of their own and another word of their order
+ * came in between: then the order has gone back to what it was, and that is said anew.
+ */
+async function storeLatest(
+  trx: Transaction<DB>,
+  deliveries: readonly NewDelivery[],
+  read: readonly (readonly Statement[])[],
+  fetchedAt: Date,
+): Promise<string[]> {
+  const ids = await storeDeliveries(inTrx(trx), deliveries);
+  const doubles = deliveries.flatMap((delivery, index) => {
+    const isDouble = ids[index] !== delivery.deliveryId;
+    const isTimeless = read[index]!.some((statement) => statement.stated.observed_at == null);
+    return isDouble && isTimeless ? [{ delivery, index }] : [];
+  });
+  if (doubles.length === 0) return ids;
+  const { rows } = await sql<{ delivery_id: string }>`
+    select told.delivery_id from unnest(${doubles.map(({ index }) => ids[index]!)}::uuid[]) as told (delivery_id)
+    join order_report as mine using (delivery_id) where exists (
+      select from order_report as other join delivery on delivery.delivery_id = other.delivery_id
+      where other.order_key = mine.order_key and other.delivery_id > mine.delivery_id and delivery.origin in ('pull', 'upload'))`.execute(
+    trx,
+  );
+  const overtaken = new Set(rows.map((row) => row.delivery_id));
+  const anew = doubles.filter(({ index }) => overtaken.has(ids[index]!));
+  const again = anew.map(({ delivery }) => {
+    const bodyHash = hash('sha256', Buffer.concat([Buffer.from(`${fetchedAt.toISOString()}\n`), delivery.body]), 'buffer');
+    return { ...delivery, bodyHash };
+  });
+  const newIds = again.length === 0 ? [] : await storeDeliveries(inTrx(trx), again);
+  for (const [place, { index }] of anew.entries()) ids[index] = newIds[place]!;
+  return ids;
+}

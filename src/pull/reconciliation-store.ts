@@ -1,0 +1,158 @@
+// Reconciliations in the database: what was asked, what was found of each order, and whether it agrees by now.
+import { sql, type Kysely, type Transaction } from 'kysely';
+
+import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
+import type { DB } from '../platform/tables.ts';
+import type { Found } from './finding.ts';
+
+export interface ReconciliationRow {
+  reconciliation_id: string;
+  source_id: string;
+  merchant_id: string | null;
+  origin: 'pull' | 'upload';
+  range_from: Date | null;
+  range_to: Date | null;
+  state: 'reading' | 'settling' | 'done' | 'failed';
+  bad_rows: bigint;
+  bad: { line: number; message: string }[];
+  error: string | null;
+  made_at: Date;
+  finished_at: Date | null;
+}
+
+export interface Counts {
+  checked: bigint;
+  missing: bigint;
+  different: bigint;
+  recovered: bigint;
+}
+
+/** Makes a reconciliation, which begins by reading. */
+export async function makeReconciliation(
+  trx: Transaction<DB>,
+  row: Pick<ReconciliationRow, 'reconciliation_id' | 'source_id' | 'merchant_id' | 'origin' | 'range_from' | 'range_to'>,
+  now: Date,
+): Promise<void> {
+  await trx
+    .insertInto('reconciliation')
+    .values({ ...row, state: 'reading', made_at: now })
+    .execute();
+}
+
+export async function findReconciliation(db: Kysely<DB>, reconciliationId: string): Promise<(ReconciliationRow & Counts) | null> {
+  const { rows } = await sql<ReconciliationRow & Counts>`
+    select reconciliation_id, source_id, merchant_id, origin, range_from, range_to, state, bad_rows, bad, error, made_at, finished_at, counts.*
+    from reconciliation, lateral (
+      select count(*) as checked, count(*) filter (where found = 'missing') as missing,
+        count(*) filter (where found = 'different') as different, count(*) filter (where recovered) as recovered
+      from reconciled_order where reconciled_order.reconciliation_id = reconciliation.reconciliation_id
+    ) as counts where reconciliation_id = ${reconciliationId}::uuid`.execute(db);
+  return rows[0] ?? null;
+}
+
+export async function findState(db: Kysely<DB>, reconciliationId: string): Promise<string | null> {
+  const row = await db.selectFrom('reconciliation').select('state').where('reconciliation_id', '=', reconciliationId).executeTakeFirst();
+  return row?.state ?? null;
+}
+
+/** Reconciliations of a source that are still to be read from it, the oldest first. */
+export async function readingOf(db: Kysely<DB>, sourceId: string): Promise<{ reconciliationId: string; from: Date; to: Date }[]> {
+  const { rows } = await sql<{ reconciliation_id: string; range_from: Date; range_to: Date }>`
+    select reconciliation_id, range_from, range_to from reconciliation
+    where source_id = ${sourceId} and state = 'reading' and origin = 'pull' order by made_at`.execute(db);
+  return rows.map((row) => ({ reconciliationId: row.reconciliation_id, from: row.range_from, to: row.range_to }));
+}
+
+/** Reconciliations of which all was read and not all is merged. */
+export async function settlingReconciliations(db: Kysely<DB>): Promise<string[]> {
+  const rows = await db.selectFrom('reconciliation').select('reconciliation_id').where('state', '=', 'settling').execute();
+  return rows.map((row) => row.reconciliation_id);
+}
+
+/** Everything was read: what is left is to merge it. */
+export async function noteRead(
+  trx: Kysely<DB>,
+  reconciliationId: string,
+  { badRows, bad }: { badRows: number; bad: ReconciliationRow['bad'] },
+): Promise<void> {
+  await sql`
+    update reconciliation set state = 'settling', read_at = now(), error = null, bad_rows = ${badRows}, bad = ${JSON.stringify(bad)}::jsonb
+    where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(trx);
+}
+
+/** Notes why it cannot be read: for good, or for now. */
+export async function noteTrouble(
+  db: Kysely<DB>,
+  reconciliationId: string,
+  error: string,
+  { forGood }: { forGood: boolean },
+): Promise<void> {
+  await sql`
+    update reconciliation set error = ${error}, state = case when ${forGood} then 'failed' else state end,
+      finished_at = case when ${forGood} then now() end
+    where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
+}
+
+export interface Finding {
+  shop: string;
+  orderId: string;
+  found: Found;
+  deliveryId: string;
+}
+
+/** Keeps what was found first of each order; only what was known first may turn out to be different by a later row. */
+export async function noteFindings(trx: Transaction<DB>, reconciliationId: string, findings: readonly Finding[]): Promise<void> {
+  const firsts = new Map<string, Finding>();
+  for (const finding of findings) {
+    const name = `${finding.shop}\0${finding.orderId}`;
+    if ((firsts.get(name)?.found ?? 'known') === 'known') firsts.set(name, finding);
+  }
+  const told = [...firsts.values()].toSorted((a, b) => (`${a.shop}\0${a.orderId}` < `${b.shop}\0${b.orderId}` ? -1 : 1));
+  await sql`
+    insert into reconciled_order as mine (reconciliation_id, shop, order_id, found, delivery_id)
+    select ${reconciliationId}::uuid, * from unnest(${told.map((one) => one.shop)}::text[], ${told.map((one) => one.orderId)}::text[],
+      ${told.map((one) => one.found)}::text[], ${told.map((one) => one.deliveryId)}::uuid[])
+    on conflict (reconciliation_id, shop, order_id) do update set found = excluded.found, delivery_id = excluded.delivery_id
+      where mine.found = 'known' and excluded.found = 'different'`.execute(trx);
+}
+
+/** What was missing or different and has been merged since, by its place, after that of the last one. */
+export async function mergedFindings(
+  db: Kysely<DB>,
+  reconciliationId: string,
+  { after, limit }: { after: readonly [shop: string, orderId: string]; limit: number },
+): Promise<(ClaimedDelivery & { shop: string; order_id: string })[]> {
+  const { rows } = await sql<ClaimedDelivery & { shop: string; order_id: string }>`
+    select ${CLAIMED}, shop, order_id from reconciled_order join delivery using (delivery_id)
+    where reconciliation_id = ${reconciliationId}::uuid and found <> 'known' and not recovered and delivery.state = 'processed'
+      and (shop, order_id) > (${after[0]}, ${after[1]})
+    order by shop, order_id limit ${limit}`.execute(db);
+  return rows;
+}
+
+export async function noteRecovered(
+  db: Kysely<DB>,
+  reconciliationId: string,
+  orders: readonly { shop: string; orderId: string }[],
+): Promise<void> {
+  if (orders.length === 0) return;
+  await sql`
+    update reconciled_order set recovered = true
+    from unnest(${orders.map((one) => one.shop)}::text[], ${orders.map((one) => one.orderId)}::text[]) as told (shop, order_id)
+    where reconciliation_id = ${reconciliationId}::uuid and reconciled_order.shop = told.shop
+      and reconciled_order.order_id = told.order_id`.execute(db);
+}
+
+/** Whether nothing of what it found is still to be processed. */
+export async function isMerged(db: Kysely<DB>, reconciliationId: string): Promise<boolean> {
+  const { rows } = await sql`
+    select from reconciled_order join delivery using (delivery_id)
+    where reconciliation_id = ${reconciliationId}::uuid and found <> 'known' and delivery.state = 'received' limit 1`.execute(db);
+  return rows.length === 0;
+}
+
+export async function endReconciliation(db: Kysely<DB>, reconciliationId: string): Promise<void> {
+  await sql`
+    update reconciliation set state = 'done', finished_at = now()
+    where reconciliation_id = ${reconciliationId}::uuid and state = 'settling'`.execute(db);
+}

@@ -1,0 +1,114 @@
+// How an order system is asked: what an adapter is given for it, how it says that it got no answer, and the one way of asking for JSON.
+import { parseJson } from '../platform/json.ts';
+import type { Secrets } from './source.ts';
+
+const ANSWER_TIMEOUT_MS = 20_000;
+const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+const RETRY_AFTER_MS = 10_000;
+const RETRY_AFTER_MS_MAX = 3_600_000;
+
+/** The part of `fetch` that adapters use. It is given to them, so that the server decides what may be reached. */
+export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
+
+/** What an adapter asks with. */
+export interface Asking {
+  /** Where the platform is, without a slash at its end: what the adapter's `baseUrl` says, or what this server was told instead. */
+  baseUrl: string;
+  secrets: Secrets;
+  /** As the adapter's `options` parsed them. */
+  options: Record<string, unknown>;
+  fetch: Fetch;
+  /** The time of the database. */
+  now: Date;
+  /**
+   * The access token of that name, kept sealed between processes; `obtain` is called when there is none or it has expired, and is given
+   * what was kept last (a refresh token may be part of it). A value is any text; say that it expires a little before it does.
+   */
+  token(name: string, obtain: (previous: string | null) => Promise<Token>): Promise<string>;
+  /** Lets the next `token` be obtained anew: for platforms that end a token before its time. */
+  forgetToken(name: string): Promise<void>;
+}
+
+export interface Token {
+  value: string;
+  expiresAt: Date;
+}
+
+/**
+ * Why there is no answer. `rate_limited`: asked too often, ask again after `retryAfterMs`; `refused`: the credentials or rights are wrong,
+ * which only an operator can change; `temporary`: it may be answered later; `stale_cursor`: the window must be read from its start again.
+ */
+export type NoAnswer = 'rate_limited' | 'refused' | 'temporary' | 'stale_cursor';
+
+/** The one error that an adapter throws when asking fails. Its message is shown to operators, so it must not hold a secret. */
+export class AskingFailed extends Error {
+  readonly kind: NoAnswer;
+  /** How long not to ask, where the platform says so. */
+  readonly retryAfterMs: number | null;
+
+  constructor(kind: NoAnswer, message: string, { retryAfterMs = null, cause }: { retryAfterMs?: number | null; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.name = 'AskingFailed';
+    this.kind = kind;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** An answer of JSON: 64-bit integers in it are strings of their digits. */
+export interface JsonAnswer {
+  status: number;
+  headers: Headers;
+  value: unknown;
+}
+
+/**
+ * Asks once and reads the JSON of a 2xx answer. Throws `AskingFailed`: 429 is `rate_limited` (with its Retry-After), 401 and 403 are
+ * `refused`, everything else that is no answer (a broken connection, 20 seconds of silence, 5xx, no JSON, too much of it) is `temporary`.
+ * The query of the URL may hold a token, so only host and path stand in messages.
+ */
+export async function askJson(fetch: Fetch, url: string | URL, init: RequestInit = {}): Promise<JsonAnswer> {
+  const { host, pathname } = new URL(url);
+  const what = `${init.method ?? 'GET'} ${host}${pathname}`;
+  let response: Response;
+  let body: Buffer;
+  try {
+    response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS), ...init });
+    body = await readAll(response, what);
+  } catch (error) {
+    if (error instanceof AskingFailed) throw error;
+    throw new AskingFailed('temporary', `${what} was not answered: ${reasonOf(error)}`, { cause: error });
+  }
+  const { status, headers } = response;
+  if (status === 429) throw new AskingFailed('rate_limited', `${what} was answered 429`, { retryAfterMs: retryAfterMs(headers) });
+  if (status === 401 || status === 403)
+    throw new AskingFailed('refused', `${what} was answered ${status}: check the secrets of the source`);
+  if (status < 200 || status > 299) throw new AskingFailed('temporary', `${what} was answered ${status}`);
+  try {
+    return { status, headers, value: parseJson(body) };
+  } catch (error) {
+    throw new AskingFailed('temporary', `${what} was answered with something that is not JSON`, { cause: error });
+  }
+}
+
+async function readAll(response: Response, what: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX) throw new AskingFailed('temporary', `${what} was answered with more than ${ANSWER_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A Retry-After in seconds or as a date; ten seconds where there is none that can be read. */
+function retryAfterMs(headers: Headers): number {
+  const text = headers.get('retry-after') ?? '';
+  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX) : RETRY_AFTER_MS;
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}

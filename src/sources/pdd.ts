@@ -1,0 +1,223 @@
+// 多多进宝: orders by pull only. An order has one product; money is in fen, times are seconds since 1970.
+import { z } from 'zod';
+
+import { parseJson, stringifyJson } from '../platform/json.ts';
+import { AskingFailed, type Asking } from './asking.ts';
+import {
+  pullOptions,
+  secretsNamed,
+  type Adapter,
+  type Kept,
+  type Mapped,
+  type Page,
+  type Promotion,
+  type Question,
+  type Wish,
+} from './source.ts';
+import { askGateway, codeInField, fieldOfCode, pullOnly, secondsTime, topSign, unionId, type GatewayError } from './union.ts';
+
+const DAY_MS = 24 * 3_600_000;
+const PAGE_SIZE = 50;
+
+/** 20004: a wrong signature; 50001: wrong parameters; 60001: a position that is not registered; 70036: an application under test. */
+const REFUSED = new Set(['20004', '50001', '60001', '70036']);
+const RATE_LIMITED = new Set(['52101', '70031', '70034', '70035']);
+
+const secret = z.string().min(1).max(256);
+
+const options = z.strictObject({
+  pull: pullOptions.prefault({}),
+  pid: z.string().max(64).optional().meta({ description: 'The promotion position under which links are made.' }),
+});
+
+export const pdd: Adapter = {
+  kind: 'pdd',
+  secrets: z.strictObject({ client_id: secret, client_secret: secret }),
+  options,
+  ...pullOnly,
+  map,
+  baseUrl: () => 'https://gw-api.pinduoduo.com',
+  feeds: [{ name: 'orders', windowMs: () => DAY_MS, backMs: 90 * DAY_MS, overlapMs: 3_600_000, list }],
+  promote,
+  linkHosts: ['p.pinduoduo.com', '*.yangkeduo.com'],
+};
+
+type Standing = 'created' | 'paid' | 'completed' | 'settled' | 'void';
+
+/** What each `order_status` means. */
+const STANDING: Readonly<Record<string, Standing>> = {
+  '-1': 'created',
+  '0': 'paid',
+  '1': 'paid', // the group is complete
+  '2': 'completed', // received
+  '3': 'completed', // audited
+  '5': 'settled',
+  '4': 'void', // the audit failed
+  '8': 'void', // no order of 多多进宝
+  '10': 'void', // punished
+};
+
+/** What `return_status` says of the whole order. */
+const RETURN: Readonly<Record<string, 'open' | 'succeeded'>> = { '1': 'open', '2': 'succeeded' };
+
+const text = z.string().nullish();
+const seconds = z.union([z.int(), z.string().regex(/^\d+$/)]).nullish();
+const code = unionId.nullish();
+
+const order = z.object({
+  order_sn: z.string(),
+  goods_id: unionId,
+  goods_quantity: z.int().min(0).nullish(),
+  order_amount: z.int().min(0),
+  promotion_amount: z.int().min(0),
+  order_status: unionId,
+  order_create_time: seconds,
+  order_pay_time: seconds,
+  order_receive_time: seconds,
+  order_settle_time: seconds,
+  order_modify_at: seconds,
+  mall_id: code,
+  p_id: text,
+  pid: text,
+  custom_parameters: text,
+  return_status: code,
+  price_compare_status: code,
+  fail_reason: text,
+});
+
+type Order = z.output<typeof order>;
+
+function map({ body }: Kept): Mapped[] {
+  const one = order.parse(parseJson(body));
+  const standing = STANDING[one.order_status] ?? null;
+  const completed = standing === 'completed' || standing === 'settled';
+  const uid = uidOf(one.custom_parameters);
+  const report = {
+    order_id: one.order_sn,
+    status: completed ? ('completed' as const) : standing === 'created' || standing === 'paid' ? standing : null,
+    void:
+      standing === null ? null : standing === 'void' ? { reason: one.fail_reason || `order_status ${one.order_status}` } : (false as const),
+    currency: 'CNY',
+    observed_at: secondsTime(one.order_modify_at),
+    created_at: secondsTime(one.order_create_time),
+    paid_at: secondsTime(one.order_pay_time),
+    completed_at: completed ? secondsTime(one.order_receive_time) : null,
+    settled_at: standing === 'settled' ? secondsTime(one.order_settle_time) : null,
+    link_code: codeInField(uid),
+    // A shop's policy may let orders of a buyer who compared prices earn nothing.
+    scene: one.price_compare_status === '1' ? 'price_compare' : null,
+    lines: [lineOf(one)],
+    refunds: refundsOf(one),
+  };
+  const unknownCode = standing === null ? `order_status ${one.order_status}` : null;
+  return [{ report, shop: one.mall_id ?? null, names: namesOf(one, uid), unknownCode }];
+}
+
+function lineOf({ order_sn, goods_id, goods_quantity, order_amount, promotion_amount }: Order) {
+  return {
+    line_id: order_sn,
+    product_id: goods_id,
+    quantity: goods_quantity ?? 1,
+    paid_amount: order_amount,
+    platform_commission: promotion_amount,
+  };
+}
+
+/** The row says that goods came back and not for how much: while it is open all of it waits, and afterwards all of it is gone. */
+function refundsOf({ order_sn, order_amount, return_status }: Order) {
+  const status = RETURN[return_status ?? '0'];
+  return status === undefined ? [] : [{ refund_id: `${order_sn}-return`, line_id: order_sn, amount: order_amount, status }];
+}
+
+/** Who shared, in the words of whoever made the link: the `uid` of its custom parameters, else the position. */
+function namesOf({ custom_parameters, p_id, pid }: Order, uid: string | null): Mapped['names'] {
+  if (codeInField(uid) !== null) return [];
+  if (custom_parameters) return [{ type: 'custom_parameters', value: uid ?? custom_parameters }];
+  const position = p_id || pid;
+  return position ? [{ type: 'pid', value: position }] : [];
+}
+
+const customParameters = z.looseObject({ uid: unionId });
+
+/** Custom parameters are whatever their maker wrote; PDD asks for JSON with a `uid`. */
+function uidOf(stated: string | null | undefined): string | null {
+  if (!stated?.startsWith('{')) return null;
+  const parsed = customParameters.safeParse(readable(stated));
+  return parsed.success ? parsed.data.uid : null;
+}
+
+function readable(json: string): unknown {
+  try {
+    return parseJson(Buffer.from(json));
+  } catch {
+    // Somebody wrote something else that begins with a brace: it is a name like any other.
+    return null;
+  }
+}
+
+const listAnswer = z.object({ order_list_get_response: z.object({ order_list: z.array(z.unknown()), total_count: z.int().min(0) }) });
+
+/**
+ * `pdd.ddk.order.list.increment.get`: a day at most. The last page is read first and the first one last: a row that is updated meanwhile
+ * moves behind all pages, and those behind it move towards the first.
+ */
+async function list({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+  const read = async (page: number) => {
+    const question = {
+      start_update_time: String(Math.floor(from.getTime() / 1000)),
+      end_update_time: String(Math.ceil(until.getTime() / 1000)),
+      page: String(page),
+      page_size: String(PAGE_SIZE),
+      return_count: 'true',
+    };
+    return listAnswer.parse(await ask('pdd.ddk.order.list.increment.get', question, asking)).order_list_get_response;
+  };
+  if (cursor === null) {
+    const { total_count: total, order_list: orders } = await read(1);
+    if (total > PAGE_SIZE) return { bodies: [], next: String(Math.ceil(total / PAGE_SIZE)) };
+    return { bodies: orders.map(bodyOf), next: null };
+  }
+  const page = Number(cursor);
+  const { order_list: orders } = await read(page);
+  return { bodies: orders.map(bodyOf), next: page > 1 ? String(page - 1) : null };
+}
+
+const bodyOf = (one: unknown): Buffer => Buffer.from(stringifyJson(one));
+
+const linkAnswer = z.object({
+  goods_promotion_url_generate_response: z.object({ goods_promotion_url_list: z.array(z.object({ short_url: text, url: text })) }),
+});
+
+/** `pdd.ddk.goods.promotion.url.generate`; the product's id is its `goods_sign`. */
+async function promote({ productId, code }: Wish, asking: Asking): Promise<Promotion> {
+  const { pid } = options.parse(asking.options);
+  if (pid === undefined) throw new AskingFailed('refused', 'PDD makes links under a position only: state options.pid of the source');
+  const question = {
+    p_id: pid,
+    goods_sign_list: JSON.stringify([productId]),
+    custom_parameters: JSON.stringify({ uid: fieldOfCode(code) }),
+    generate_short_url: 'true',
+  };
+  const answer = linkAnswer.parse(await ask('pdd.ddk.goods.promotion.url.generate', question, asking));
+  const [link] = answer.goods_promotion_url_generate_response.goods_promotion_url_list;
+  const url = link?.short_url ?? link?.url;
+  if (!url) throw new AskingFailed('refused', `PDD knows no product ${productId}, or may not promote it`);
+  return { url, expiresAt: null };
+}
+
+async function ask(type: string, business: Record<string, string>, asking: Asking): Promise<Record<string, unknown>> {
+  const [clientId = '', clientSecret = ''] = ['client_id', 'client_secret'].map((name) => secretsNamed(asking.secrets, name)[0]);
+  const parameters = {
+    ...business,
+    type,
+    client_id: clientId,
+    data_type: 'JSON',
+    timestamp: String(Math.floor(asking.now.getTime() / 1000)),
+  };
+  return askGateway('/api/router', { ...parameters, sign: topSign(clientSecret, parameters) }, asking, kindOf);
+}
+
+function kindOf({ error_code: errorCode }: GatewayError): 'rate_limited' | 'refused' | 'temporary' {
+  if (RATE_LIMITED.has(errorCode ?? '')) return 'rate_limited';
+  return REFUSED.has(errorCode ?? '') ? 'refused' : 'temporary';
+}

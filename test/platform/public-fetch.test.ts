@@ -1,0 +1,33 @@
+// Whoever states an address for us to ask cannot make us ask ourselves.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { expect, test } from 'vitest';
+
+import { isPublic, publicFetch } from '../../src/platform/public-fetch.ts';
+
+test('addresses of our own network are not public, however they are written', () => {
+  for (const address of ['127.0.0.1', '10.1.2.3', '172.31.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '224.0.0.1'])
+    expect(isPublic(address), address).toBe(false);
+  for (const address of ['::1', '::', 'fe80::1', 'fd00::1', '::ffff:127.0.0.1', '::ffff:10.0.0.1'])
+    expect(isPublic(address), address).toBe(false);
+  for (const address of ['8.8.8.8', '172.32.0.1', '2606:4700::1111']) expect(isPublic(address), address).toBe(true);
+});
+
+test('neither http, nor our own addresses, nor a name of them is asked, except where the server was told to', async () => {
+  const server = createServer((request, response) => {
+    if (request.url === '/away') response.writeHead(302, { location: '/' });
+    response.end('here');
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const ask = publicFetch([]);
+  await expect(ask(url)).rejects.toThrow('not https');
+  await expect(ask('https://127.0.0.1/')).rejects.toThrow('public internet');
+  await expect(ask('https://[::1]/')).rejects.toThrow('public internet');
+  await expect(ask('https://localhost/')).rejects.toThrow('public internet');
+  expect(await (await publicFetch([url])(url)).text()).toBe('here');
+  await expect(publicFetch([url])(`${url}/away`)).rejects.toThrow();
+  server.close();
+});
