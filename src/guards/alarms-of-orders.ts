@@ -5,21 +5,6 @@ import { alarm, inRange, ORDER } from './guard.ts';
 const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
 const IN_RANGE = inRange('orders', 'award', 'decision');
 
-const unattributedJump = alarm(
-  'whole',
-  'unattributed_jump',
-  'The part of orders that nobody earns has not doubled within the last hour: links, tokens and mappings still arrive.',
-  `with counted as (
-    select merchant_id, attribution_at > now() - interval '1 hour' as is_late,
-      count(*) as orders, avg(('unattributed' = any(decisions))::integer) as share
-    from award where attribution_at > now() - interval '7 days' and state not in ('void') group by 1, 2
-  )
-  select late.merchant_id, late.orders, round(late.share, 3) as share, round(usual.share, 3) as usual_share
-  from counted late join counted usual on usual.merchant_id = late.merchant_id and not usual.is_late
-  where late.is_late and late.orders >= 20 and usual.orders >= 20
-    and late.share > 2 * usual.share and late.share > usual.share + 0.1`,
-);
-
 const unknownProducts = alarm(
   'orders',
   'unknown_products',
@@ -85,4 +70,11 @@ const oldNegativeBalances = alarm(
   where since < now() - interval '30 days'`,
 );
 
-export const ALARMS_OF_ORDERS = [unattributedJump, unknownProducts, unknownCodes, overRefunds, currencyConflicts, oldNegativeBalances];
+const claimsOverdue = alarm(
+  'present',
+  'claims_overdue',
+  'Every claim of a promoter has been seen to within its time.',
+  `select claim_id, merchant_id, order_id, state, due_at from claim where state in ('waiting', 'open') and due_at < now()`,
+);
+
+export const ALARMS_OF_ORDERS = [unknownProducts, unknownCodes, overRefunds, currencyConflicts, oldNegativeBalances, claimsOverdue];

@@ -3,6 +3,7 @@
 import { ALARMS_OF_ORDERS } from './alarms-of-orders.ts';
 import { alarmsOfProcess } from './alarms-of-process.ts';
 import { ALARMS_OF_REPORTS } from './alarms-of-reports.ts';
+import { ALARMS_OF_SOURCES } from './alarms-of-sources.ts';
 import type { Guard } from './guard.ts';
 import { LAWS_OF_BOOKS } from './laws-of-books.ts';
 import { LAWS_OF_BORDERS } from './laws-of-borders.ts';
@@ -24,6 +25,7 @@ export function allGuards({ levelsMax, spooled }: GuardSettings): Guard[] {
     ...LAWS_OF_BOOKS,
     ...LAWS_OF_BORDERS,
     ...ALARMS_OF_REPORTS,
+    ...ALARMS_OF_SOURCES,
     ...ALARMS_OF_ORDERS,
     ...alarmsOfProcess({ spooled }),
   ];

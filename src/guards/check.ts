@@ -1,11 +1,12 @@
-// Asks one guard: by short read-only queries, a range of keys at a time where all of the books are to be read.
+// Asks one guard: by short read-only queries, a range of keys at a time where all of the books are to be read, or only what is new in them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { CompiledQuery, sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/tables.ts';
-import type { Guard, Scope, SqlGuard, Violation } from './guard.ts';
+import type { Changes } from './changes.ts';
+import { readingKeys, type Guard, type SqlGuard, type Violation } from './guard.ts';
 
 const SAMPLE_MAX = 5;
 const VIOLATIONS_MAX = 10_000;
@@ -19,26 +20,20 @@ export interface Found {
   sample: Violation[];
 }
 
+export interface Extent {
+  keysPerRange?: number;
+  /** Reads only what has changed, where the guard reads by keys at all. */
+  changes?: Changes;
+}
+
 /** Asks the guard. Within a transaction it asks that one, so that what it has not committed can be judged too. */
-export async function askGuard(db: Kysely<DB>, guard: Guard, keysPerRange = KEYS_PER_RANGE): Promise<Found> {
+export async function askGuard(db: Kysely<DB>, guard: Guard, { keysPerRange = KEYS_PER_RANGE, changes }: Extent = {}): Promise<Found> {
   if (guard.scope === 'process') return toFound(await guard.rows(db));
-  const keys = KEYS[guard.scope];
-  if (keys === undefined) return reading(db, (trx) => askOnce(trx, guard, []));
-  const found: Found = { violations: 0, sample: [] };
-  let after = keys.first;
-  while (found.violations < VIOLATIONS_MAX) {
-    const started = performance.now();
-    const upTo = await reading(db, (trx) => endOfRange(trx, keys, after, keysPerRange));
-    if (upTo === undefined) break;
-    const range = [after, upTo];
-    const { violations, sample } = await reading(db, (trx) => askOnce(trx, guard, range));
-    found.violations += violations;
-    found.sample.push(...sample.slice(0, SAMPLE_MAX - found.sample.length));
-    after = upTo;
-    // Whoever works gets as much of the database as whoever checks.
-    await sleep(performance.now() - started);
+  if (guard.scope === 'present' || guard.scope === 'whole') return reading(db, (trx) => askOnce(trx, guard.sql, []));
+  if (guard.scope === 'deliveries') {
+    return askRanges(db, guard, { ...DELIVERIES, ...(changes && { first: changes.firstDelivery }) }, keysPerRange);
   }
-  return found;
+  return changes === undefined ? askRanges(db, guard, ORDERS, keysPerRange) : askSets(db, guard, changes.orderKeys, keysPerRange);
 }
 
 interface Keys {
@@ -47,10 +42,42 @@ interface Keys {
   first: string;
 }
 
-const KEYS: Partial<Record<Scope, Keys>> = {
-  orders: { table: 'orders', key: 'order_key', first: '-1' },
-  deliveries: { table: 'delivery', key: 'delivery_id', first: '00000000-0000-0000-0000-000000000000' },
-};
+const ORDERS: Keys = { table: 'orders', key: 'order_key', first: '-1' };
+const DELIVERIES: Keys = { table: 'delivery', key: 'delivery_id', first: '00000000-0000-0000-0000-000000000000' };
+
+/** Asks about everything after the first key, range by range. */
+async function askRanges(db: Kysely<DB>, guard: SqlGuard, keys: Keys, keysPerRange: number): Promise<Found> {
+  const query = readingKeys(guard.sql, (key) => `(${key} > $1 and ${key} <= $2)`);
+  const found: Found = { violations: 0, sample: [] };
+  let after = keys.first;
+  while (found.violations < VIOLATIONS_MAX) {
+    const started = performance.now();
+    const upTo = await reading(db, (trx) => endOfRange(trx, keys, after, keysPerRange));
+    if (upTo === undefined) break;
+    const range = [after, upTo];
+    add(found, await reading(db, (trx) => askOnce(trx, query, range)));
+    after = upTo;
+    // Whoever works gets as much of the database as whoever checks.
+    await sleep(performance.now() - started);
+  }
+  return found;
+}
+
+/** Asks about these orders only. */
+async function askSets(db: Kysely<DB>, guard: SqlGuard, orderKeys: readonly string[], keysPerSet: number): Promise<Found> {
+  const query = readingKeys(guard.sql, (key) => `${key} = any($1::bigint[])`);
+  const found: Found = { violations: 0, sample: [] };
+  for (let first = 0; first < orderKeys.length && found.violations < VIOLATIONS_MAX; first += keysPerSet) {
+    const keys = orderKeys.slice(first, first + keysPerSet);
+    add(found, await reading(db, (trx) => askOnce(trx, query, [keys])));
+  }
+  return found;
+}
+
+function add(found: Found, { violations, sample }: Found): void {
+  found.violations += violations;
+  found.sample.push(...sample.slice(0, SAMPLE_MAX - found.sample.length));
+}
 
 async function endOfRange(trx: Transaction<DB>, { table, key }: Keys, after: string, limit: number): Promise<string | undefined> {
   const { rows } = await trx.executeQuery<{ key: string }>(
@@ -63,14 +90,14 @@ async function endOfRange(trx: Transaction<DB>, { table, key }: Keys, after: str
   return rows[0]?.key;
 }
 
-async function askOnce(trx: Transaction<DB>, guard: SqlGuard, range: string[]): Promise<Found> {
+async function askOnce(trx: Transaction<DB>, query: string, parameters: unknown[]): Promise<Found> {
   const { rows } = await trx.executeQuery<{ violations: bigint; sample: Violation[] }>(
     CompiledQuery.raw(
-      `with found as materialized (select * from (${guard.sql}) as violation limit ${VIOLATIONS_MAX})
+      `with found as materialized (select * from (${query}) as violation limit ${VIOLATIONS_MAX})
       select coalesce(sum(coalesce((to_jsonb(found) ->> 'times')::bigint, 1)), 0)::bigint as violations,
         (select coalesce(jsonb_agg(to_jsonb(shown)), '[]') from (select * from found limit ${SAMPLE_MAX}) as shown) as sample
       from found`,
-      range,
+      parameters,
     ),
   );
   return { violations: Number(rows[0]!.violations), sample: rows[0]!.sample };

@@ -9,7 +9,7 @@ export type GuardKind = 'law' | 'alarm';
 
 /**
  * What a query reads. `present`: only rows that stand out by an index, whatever the size of the books. `whole`: whole tables at once.
- * `orders` and `deliveries`: everything, but in ranges of keys, one short query each: it reads `key > $1 and key <= $2`.
+ * `orders` and `deliveries`: everything, a range of keys at a time, or only what is new; it names its keys by `within`.
  */
 export type Scope = 'present' | 'whole' | 'orders' | 'deliveries';
 
@@ -50,13 +50,26 @@ export function alarm(scope: Scope, name: string, says: string, sql: string): Sq
 /** The orders of a range whose books need not agree with them yet: they wait for the award, and `awards_in_time` watches how long. */
 export const NOT_DUE = 'not exists (select from award_due where award_due.order_key = orders.order_key)';
 
+/** Where the query of a guard names a key of its scope; it is read as a condition on that key. */
+const WITHIN = /\bwithin\(([\w.]+)\)/g;
+
+/** The query of a guard with each of its keys under the condition that is made of it. */
+export function readingKeys(query: string, condition: (key: string) => string): string {
+  return query.replaceAll(WITHIN, (_, key: string) => condition(key));
+}
+
 /**
- * The rows of the range that a query of scope `orders` is to read. It is said of every table that is joined by `order_key`: the planner
- * does not conclude it from one to the other, and would read the others whole for every range.
+ * The rows that a query of scope `orders` is to read. It is said of every table that is joined by `order_key`: the planner does not
+ * conclude it from one to the other, and would read the others whole for every range.
  */
 export function inRange(...tables: string[]): string {
-  return tables.map((table) => `${table}.order_key > $1 and ${table}.order_key <= $2`).join(' and ');
+  return tables.map((table) => `within(${table}.order_key)`).join(' and ');
 }
 
 /** What an order is called outside. */
 export const ORDER = 'orders.merchant_id, orders.source_id, orders.order_id';
+
+/** The least id of version 7 of a moment, given in SQL: what was stored from then on is found by its key. */
+export function firstIdAt(time: string): string {
+  return `(lpad(to_hex((extract(epoch from ${time}) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid`;
+}

@@ -42,6 +42,24 @@ const voidEarnsNothing = law(
   group by orders.order_key, transfer.line_id, transfer.promoter_id, role having sum(${SIGNED}) <> 0`,
 );
 
+const slotsCovered = law(
+  'orders',
+  'slots_covered',
+  'No more is taken back or released of a share than was earned of it before: after every revision something or nothing is left.',
+  `with moved as (
+    select orders.order_key, ${ORDER}, line_id, role, level, transfer.promoter_id, transfer.revision, sum(${SIGNED}) as earned,
+      sum(case transfer.kind when 'accrue' then amount when 'release' then -amount
+        when 'reverse' then case source.kind when 'available' then 0 else -amount end else 0 end) as held
+    ${TRANSFERS} join account source on source.account_id = from_account_id
+    where ${IN_RANGE} group by orders.order_key, line_id, role, level, transfer.promoter_id, transfer.revision
+  ), running as (
+    select *, sum(earned) over slot as earned_by_then, sum(held) over slot as held_by_then
+    from moved window slot as (partition by order_key, line_id, role, level, promoter_id order by revision)
+  )
+  select order_key, merchant_id, source_id, order_id, line_id, role, promoter_id, revision, earned_by_then, held_by_then
+  from running where earned_by_then < 0 or held_by_then < 0`,
+);
+
 const transfersKeyed = law(
   'orders',
   'transfers_keyed',
@@ -109,12 +127,27 @@ const bookSumsToZero = law(
   where ${inRange('entry')} group by account.currency having sum(amount) <> 0`,
 );
 
+const hashChainIntact = law(
+  'whole',
+  'hash_chain_intact',
+  'The links of the hash chain over the books hold on to each other, none missing and none changed.',
+  `select link_no, day from (
+    select *, lag(hash, 1, decode(repeat('00', 32), 'hex')) over chain as hash_before, lag(link_no, 1, 0::bigint) over chain as no_before
+    from ledger_link window chain as (order by link_no)
+  ) as link
+  where previous_hash <> hash_before or link_no <> no_before + 1
+    or hash <> sha256(convert_to(concat_ws(e'\\n', link_no, to_char(day, 'YYYY-MM-DD'), transfers, encode(root, 'hex'),
+      encode(previous_hash, 'hex')) || e'\\n', 'UTF8'))`,
+);
+
 export const LAWS_OF_BOOKS = [
   sharesBooked,
   voidEarnsNothing,
+  slotsCovered,
   transfersKeyed,
   transfersMoveRightly,
   holdsKept,
   balancesFolded,
   bookSumsToZero,
+  hashChainIntact,
 ];

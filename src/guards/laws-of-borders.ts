@@ -78,4 +78,28 @@ const changesAudited = law(
   ].join('\n  union all\n  '),
 );
 
-export const LAWS_OF_BORDERS = [merchantsAgree, linksDescend, idempotencyKeysFinished, changesAudited];
+/** Whose rows are written once, and corrected by new ones only. */
+const TABLES = `unnest(array['merchant_version', 'product_version', 'promoter_version', 'coupon_version', 'rule_version', 'rule_end',
+  'mapping_version', 'link', 'identity_statement', 'order_report', 'decision', 'account', 'transfer', 'ledger_link', 'audit_log']) as name`;
+
+const appendOnlyKept = law(
+  'present',
+  'append_only_kept',
+  'The database itself still refuses to change or delete what is written once: books, decisions, rules, reports.',
+  `select name as table, 'its trigger is gone' as fault from ${TABLES} where not exists (
+    select from pg_trigger
+    where tgrelid = to_regclass('public.' || name) and tgname = name || '_unchanged' and tgenabled in ('O', 'A') and tgtype & 24 = 24
+  )
+  union all
+  select name, 'the application may change it' from ${TABLES}
+  where has_table_privilege('fenyong_app', 'public.' || name, 'update, delete, truncate')`,
+);
+
+const commitsDurable = law(
+  'present',
+  'commits_durable',
+  'The database says that something is stored only once it would survive a crash.',
+  `select name, setting from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'`,
+);
+
+export const LAWS_OF_BORDERS = [merchantsAgree, linksDescend, idempotencyKeysFinished, changesAudited, appendOnlyKept, commitsDurable];

@@ -24,6 +24,37 @@ const sharesWithinPool = law(
   where ${IN_RANGE} and (total > pool or pool > base or least <= 0 or (decision <> 'attributed' and (pool <> 0 or total <> 0)))`,
 );
 
+const poolsByRule = law(
+  'orders',
+  'pools_by_rule',
+  'The pool of a line is what the rate, the fixed amount and the caps of its rule make of its base, to the fen.',
+  `with priced as (
+    select orders.order_key, ${ORDER}, line_id, rule_id, rule_version, base, pool,
+      div(base::numeric * (plan ->> 'rate_ppm')::bigint, 1000000)
+        + case when own and base > 0 then (plan ->> 'fixed_per_unit')::numeric * quantity else 0 end as rated,
+      least(base, case when own then (plan ->> 'cap_per_line')::numeric end) as most,
+      case when own then (plan ->> 'cap_per_order')::numeric end as cap_per_order
+    ${STANDING} join rule_version using (rule_id), lateral (select coalesce(plan ->> 'currency' = award.currency, false) as own) as currency
+    where ${IN_RANGE} and version = rule_version and decision = 'attributed'
+  ), summed as (
+    select *, sum(pool) over rules as pools, sum(least(rated, most)) over rules as pools_uncapped
+    from priced window rules as (partition by order_key, rule_id, rule_version)
+  )
+  select order_key, merchant_id, source_id, order_id, line_id, base, pool, least(rated, most) as expected, cap_per_order, pools
+  from summed where pool > least(rated, most) or pools <> least(pools_uncapped, cap_per_order)`,
+);
+
+const headsReadOff = law(
+  'orders',
+  'heads_read_off',
+  'What an award says in all is what the decisions on its lines say.',
+  `select orders.order_key, ${ORDER}, award.revision, award.decisions
+  from orders join award using (order_key)
+  where ${inRange('orders', 'award')} and decisions is distinct from coalesce((
+    select array_agg(distinct decision collate "C" order by decision collate "C") from decision
+    where decision.order_key = award.order_key and decision.revision = award.revision), '{}')`,
+);
+
 const rulesInForce = law(
   'orders',
   'rules_in_force',
@@ -105,5 +136,5 @@ export function lawsOfDecisions(levelsMax: number) {
       where winner -> 'chain' ->> ((share ->> 'level')::integer - 1) = share ->> 'promoter_id'
     )`,
   );
-  return [sharesWithinPool, rulesInForce, creditsDue, winnersWhole, chains, inviters];
+  return [sharesWithinPool, poolsByRule, headsReadOff, rulesInForce, creditsDue, winnersWhole, chains, inviters];
 }

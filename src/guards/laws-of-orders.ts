@@ -22,10 +22,33 @@ const effectsOnce = law(
   'Every processed report has had its whole effect on orders, and had it once.',
   `select delivery_id, source_id, reports, count(order_report.ordinal) as effects
   from delivery left join (
-    select delivery_id, ordinal from order_report where delivery_id > $1 and delivery_id <= $2
+    select delivery_id, ordinal from order_report where within(order_report.delivery_id)
   ) as order_report using (delivery_id)
-  where delivery_id > $1 and delivery_id <= $2 and state = 'processed'
+  where within(delivery.delivery_id) and state = 'processed'
   group by delivery_id having count(order_report.ordinal) is distinct from reports`,
+);
+
+const deliveriesOnce = law(
+  'deliveries',
+  'deliveries_once',
+  'A report whose very bytes its source had pushed or told before is the same report, and is kept once.',
+  `select delivery.delivery_id, delivery.source_id, delivery.received_at, earlier.delivery_id as kept_before
+  from delivery join delivery earlier on earlier.body_hash = delivery.body_hash and earlier.source_id = delivery.source_id
+  where within(delivery.delivery_id) and earlier.delivery_id < delivery.delivery_id
+    and earlier.merchant_id is not distinct from delivery.merchant_id and delivery.origin <> 'pull' and earlier.origin <> 'pull'`,
+);
+
+const partsOnce = law(
+  'orders',
+  'parts_once',
+  'No line and no refund counts twice in one order.',
+  `select order_key, ${ORDER}, 'line' as part, line ->> 'lineId' as id, count(*) as counted
+  from orders, jsonb_array_elements(merged -> 'lines') as line where ${inRange('orders')}
+  group by order_key, line ->> 'lineId' having count(*) > 1
+  union all
+  select order_key, ${ORDER}, 'refund', refund ->> 'refundId', count(*)
+  from orders, jsonb_array_elements(merged -> 'refunds') as refund where ${inRange('orders')}
+  group by order_key, refund ->> 'refundId' having count(*) > 1`,
 );
 
 const oneDoor = law(
@@ -157,6 +180,8 @@ const ordersEarnOnce = law(
 export const LAWS_OF_ORDERS = [
   deliveriesFinished,
   effectsOnce,
+  deliveriesOnce,
+  partsOnce,
   oneDoor,
   ordersReadOff,
   paidOrdersDecided,

@@ -1,10 +1,11 @@
-// The guards over HTTP: what each of them last found, and whether the books hold.
+// The guards over HTTP: what each of them last found, whether the books hold, and one of them asked now.
 
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import type { App } from '../platform/http.ts';
+import { answerOnce } from '../platform/idempotency.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import type { Guard } from './guard.ts';
@@ -13,18 +14,19 @@ import { readResults, type GuardResult } from './store.ts';
 
 const tags = ['guards'];
 const scopes = ['admin', 'auditor'] as const;
-/** Of a book that nobody has looked at yet, the first answer is the first look. */
-const FIRST_LOOK_TIMEOUT_MS = 120_000;
+/** A guard that reads all of the books reads them in short pieces, which take as long as they take. */
+const RUN_TIMEOUT_MS = 120_000;
 
 const guardAnswer = z
   .object({
     name: z.string(),
     kind: z.enum(['law', 'alarm']).meta({ description: 'A law of the books, or an alarm about the world.' }),
     says: z.string().meta({ description: 'What holds while it is ok.' }),
-    ok: z.boolean().meta({ description: 'False also when it could not be asked, or was not for too long.' }),
+    ok: z.boolean().meta({ description: 'False also when it could not be asked, was not for too long, or never was.' }),
     violations: z.int().meta({ description: 'How many; counting stops at some 10 000.' }),
     sample: z.array(z.record(z.string(), z.unknown())).meta({ description: 'At most five of them.' }),
-    checked_at: z.date(),
+    checked_at: z.date().nullable().meta({ description: 'Null when it was never asked.' }),
+    full_at: z.date().nullable().meta({ description: 'When it last read everything; in between it may read what is new.' }),
   })
   .meta({ id: 'Guard' });
 
@@ -33,49 +35,61 @@ const guardsAnswer = z.object({
   data: z.array(guardAnswer),
 });
 
-/** GET /v1/guards and GET /v1/guards/{name}. */
+const path = z.object({ name: z.string() });
+
+/** GET /v1/guards, GET /v1/guards/{name}, POST /v1/guards/{name}/runs. */
 export function guardRoutes(app: App, { db, guards }: { db: Kysely<DB>; guards: readonly Guard[] }): void {
+  const named = (name: string): Guard => {
+    const guard = guards.find((one) => one.name === name);
+    if (guard === undefined) throw new DomainError('not_found', 'There is no guard of this name.');
+    return guard;
+  };
+
   app.get('/v1/guards', {
     config: { scopes: [...scopes] },
-    handlerTimeout: FIRST_LOOK_TIMEOUT_MS,
     schema: {
       tags,
       summary: 'The laws of the books and the alarms about the world, as they were last found',
       response: { 200: guardsAnswer, ...problems(401, 403) },
     },
     handler: async () => {
-      const data = await showGuards(db, guards);
+      const [results, now] = [await readResults(db), new Date()];
+      const data = guards.map((guard) => show(guard, results.get(guard.name), now));
       return { ok: data.every((guard) => guard.kind === 'alarm' || guard.ok), data };
     },
   });
 
   app.get('/v1/guards/:name', {
     config: { scopes: [...scopes] },
-    handlerTimeout: FIRST_LOOK_TIMEOUT_MS,
+    schema: { tags, summary: 'One guard', params: path, response: { 200: guardAnswer, ...problems(401, 403, 404) } },
+    handler: async ({ params }) => {
+      const guard = named(params.name);
+      return show(guard, (await readResults(db)).get(guard.name), new Date());
+    },
+  });
+
+  app.post('/v1/guards/:name/runs', {
+    config: { scopes: ['admin'] },
+    handlerTimeout: RUN_TIMEOUT_MS,
     schema: {
       tags,
-      summary: 'One guard',
-      params: z.object({ name: z.string() }),
-      response: { 200: guardAnswer, ...problems(401, 403, 404) },
+      summary: 'Ask one guard now, about everything',
+      params: path,
+      response: { 200: guardAnswer, ...problems(400, 401, 403, 404, 409, 422, 503) },
     },
-    handler: async ({ params: { name } }) => {
-      const guard = guards.find((one) => one.name === name);
-      if (guard === undefined) throw new DomainError('not_found', 'There is no guard of this name.');
-      return (await showGuards(db, [guard]))[0]!;
+    handler: async (request, reply) => {
+      const guard = named(request.params.name);
+      const now = new Date();
+      // Asking changes nothing, so a retry asks again; it is answered as the first was.
+      const [result] = await runGuards(db, [guard], { now, all: true });
+      await answerOnce(request, reply, db, async () => ({ status: 200, body: show(guard, result, now) }));
     },
   });
 }
 
-/** Each guard with its last result; one that was never asked is asked now. */
-async function showGuards(db: Kysely<DB>, guards: readonly Guard[]) {
-  const now = new Date();
-  const results = await readResults(db);
-  const unasked = guards.filter((guard) => !results.has(guard.name));
-  for (const result of await runGuards(db, unasked, { now, all: true })) results.set(result.name, result);
-  return guards.map((guard) => show(guard, results.get(guard.name)!, now));
-}
-
-function show({ name, kind, says }: Guard, result: GuardResult, now: Date) {
-  const { violations, sample, checkedAt } = result;
-  return { name, kind, says, ok: violations === 0 && !isStale(result, now), violations, sample, checked_at: checkedAt };
+function show({ name, kind, says }: Guard, result: GuardResult | undefined, now: Date) {
+  if (result === undefined) return { name, kind, says, ok: false, violations: 0, sample: [], checked_at: null, full_at: null };
+  const { violations, sample, checkedAt, fullAt } = result;
+  const ok = violations === 0 && !isStale(result, now);
+  return { name, kind, says, ok, violations, sample, checked_at: checkedAt, full_at: fullAt };
 }

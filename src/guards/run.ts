@@ -1,23 +1,33 @@
 // Runs the guards that are due and keeps what they found. A guard that cannot be run is broken, too: nothing is silently in order.
 
 import { Gauge, type Registry } from '@prometheus-io/client';
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 
-import { isUnavailable } from '../platform/database.ts';
+import { announce } from '../outbound/announce.ts';
+import { inTransaction, isUnavailable } from '../platform/database.ts';
 import type { DB } from '../platform/tables.ts';
+import { lookForChanges, type Look } from './changes.ts';
 import { askGuard, type Found } from './check.ts';
+import { dueMetrics, measureDue, type DueMetrics } from './due-work.ts';
+import { guardEvents } from './guard-events.ts';
 import type { Guard } from './guard.ts';
 import { keepResults, readResults, type GuardResult } from './store.ts';
 
 /** A guard rests fifty times as long as it took, half of which was rest already: it takes a hundredth of the time, whatever the books. */
 const REST_RATIO = 50;
 const STALE_MS = 15 * 60_000;
+/** What reads only what is new in between reads everything once a day: a row may be damaged without being changed by us. */
+const FULL_MS = 24 * 3_600_000;
+/** What was found is kept at least so often, so that slow guards do not hold back what others have found. */
+const KEEP_MS = 1000;
 const QUERY_CANCELED = '57014';
 
 /** What is told to Prometheus; made once per process. */
 export interface GuardMetrics {
   violations: Gauge<'guard' | 'kind'>;
   checkedAt: Gauge<'guard'>;
+  fullAt: Gauge<'guard'>;
+  due: DueMetrics;
 }
 
 export function guardMetrics(registry: Registry): GuardMetrics {
@@ -34,19 +44,29 @@ export function guardMetrics(registry: Registry): GuardMetrics {
       labelNames: ['guard'],
       registers: [registry],
     }),
+    fullAt: new Gauge({
+      name: 'fenyong_guard_full_timestamp_seconds',
+      help: 'When a guard last read everything; in between it may read what is new.',
+      labelNames: ['guard'],
+      registers: [registry],
+    }),
+    due: dueMetrics(registry),
   };
 }
 
 export interface GuardRun {
   now: Date;
-  /** Asks all of them, also those that were asked only just. */
+  /** Asks all of them about everything, also those that were asked only just. */
   all?: boolean;
   /** No guard is asked more often, whoever runs them. */
   intervalMs?: number;
   metrics?: GuardMetrics;
 }
 
-/** Asks the guards that are due, one after the other, and answers with what was found. Throws only when the database is not there. */
+/**
+ * Asks the guards that are due, one after the other, and answers with what was found. Those that read by keys read only what is new, for as
+ * long as they find nothing, and everything once a day, one of them in a run. Throws only when the database is not there.
+ */
 export async function runGuards(
   db: Kysely<DB>,
   guards: readonly Guard[],
@@ -54,32 +74,120 @@ export async function runGuards(
 ): Promise<GuardResult[]> {
   const kept = await readResults(db);
   const due = all ? guards : guards.filter((guard) => isDue(kept.get(guard.name), now, intervalMs));
+  const partial = new Set(all ? [] : partialOf(due, kept, now));
+  const look = await lookForChanges(db, earliest([...partial].map((guard) => kept.get(guard.name)!.seenUpTo!)));
   const started = performance.now();
   const results: GuardResult[] = [];
-  for (const guard of due) {
-    const checkedAt = new Date(now.getTime() + Math.round(performance.now() - started));
-    results.push(await check(db, guard, checkedAt));
+  let keptUpTo = 0;
+  const keep = async (): Promise<void> => {
+    const fresh = results.slice(keptUpTo);
+    await keepAndTell(db, { fresh, kept, guards: due });
+    keptUpTo = results.length;
+    if (metrics !== undefined) showResults(metrics, [...kept.values(), ...results]);
+  };
+  let keptAt = started;
+  try {
+    for (const guard of due) {
+      const checkedAt = new Date(now.getTime() + Math.round(performance.now() - started));
+      results.push(await check(db, guard, { checkedAt, look, last: partial.has(guard) ? kept.get(guard.name)! : null }));
+      if (performance.now() - keptAt < KEEP_MS) continue;
+      await keep();
+      keptAt = performance.now();
+    }
+  } finally {
+    await keep();
   }
-  await keepResults(db, results);
-  for (const { name, kind, violations, checkedAt } of results) {
-    metrics?.violations.set({ guard: name, kind }, violations);
-    metrics?.checkedAt.set({ guard: name }, checkedAt.getTime() / 1000);
-  }
+  if (metrics !== undefined) await measureDue(db, metrics.due);
   return results;
 }
 
-async function check(db: Kysely<DB>, guard: Guard, checkedAt: Date): Promise<GuardResult> {
-  const started = performance.now();
-  const found = await askGuard(db, guard).catch(asFound);
-  const { name, kind } = guard;
-  return { name, kind, ...found, checkedAt, tookMs: Math.round(performance.now() - started) };
+interface Findings {
+  fresh: readonly GuardResult[];
+  /** What was found before. */
+  kept: ReadonlyMap<string, GuardResult>;
+  guards: readonly Guard[];
 }
 
-/** What a guard that failed has found: that it failed. */
-function asFound(error: unknown): Found {
-  const isTooSlow = error instanceof Error && 'code' in error && error.code === QUERY_CANCELED;
-  if (isUnavailable(error) && !isTooSlow) throw error;
+async function keepAndTell(db: Kysely<DB>, { fresh, kept, guards }: Findings): Promise<void> {
+  if (fresh.length === 0) return;
+  await inTransaction(db, async ({ trx, now }) => {
+    await keepResults(trx, fresh);
+    await announce(trx, () => guardEvents(fresh, kept, guards), now);
+  });
+}
+
+/** Shows what was kept, whichever process has found it; of two results of one guard the later in the list. */
+function showResults({ violations, checkedAt, fullAt }: GuardMetrics, results: readonly GuardResult[]): void {
+  for (const result of results) {
+    const { name: guard, kind } = result;
+    violations.set({ guard, kind }, result.violations);
+    checkedAt.set({ guard }, result.checkedAt.getTime() / 1000);
+    if (result.fullAt !== null) fullAt.set({ guard }, result.fullAt.getTime() / 1000);
+  }
+}
+
+/** The due guards that need to look only at what is new. Of those whose day is over one reads everything, the others have their turn. */
+function partialOf(due: readonly Guard[], kept: ReadonlyMap<string, GuardResult>, now: Date): Guard[] {
+  const able = due.filter(({ name, scope }) => {
+    const last = kept.get(name);
+    return (scope === 'orders' || scope === 'deliveries') && last?.violations === 0 && last.seenUpTo !== null && last.fullAt !== null;
+  });
+  const fullAt = ({ name }: Guard): number => kept.get(name)!.fullAt!.getTime();
+  const [oldest] = able.toSorted((a, b) => fullAt(a) - fullAt(b));
+  return able.filter((guard) => guard !== oldest || now.getTime() < fullAt(guard) + FULL_MS);
+}
+
+function earliest(times: readonly Date[]): Date | null {
+  return times.length === 0 ? null : new Date(Math.min(...times.map((time) => time.getTime())));
+}
+
+interface Check {
+  checkedAt: Date;
+  look: Look;
+  /** What was found before, where only what is new since then is to be read. */
+  last: GuardResult | null;
+}
+
+async function check(db: Kysely<DB>, guard: Guard, { checkedAt, look, last }: Check): Promise<GuardResult> {
+  const started = performance.now();
+  const changes = last === null ? null : look.changes;
+  const found = await foundBy(db, () => askGuard(db, guard, changes === null ? {} : { changes }));
+  const { name, kind } = guard;
+  const tookMs = Math.round(performance.now() - started);
+  return { name, kind, ...found, checkedAt, tookMs, seenUpTo: look.seenUpTo, fullAt: changes === null ? checkedAt : last!.fullAt };
+}
+
+/** What was found; of a guard that failed, that it did. A connection that broke is tried once more, and a database that is away is no find. */
+async function foundBy(db: Kysely<DB>, ask: () => Promise<Found>): Promise<Found> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isUnavailable(error) || codeOf(error) === QUERY_CANCELED) return failed(error);
+  }
+  try {
+    return await ask();
+  } catch (error) {
+    if (isUnavailable(error) && !(await isThere(db))) throw error;
+    return failed(error);
+  }
+}
+
+function failed(error: unknown): Found {
   return { violations: 1, sample: [{ error: error instanceof Error ? error.message : String(error) }] };
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+async function isThere(db: Kysely<DB>): Promise<boolean> {
+  return sql`select 1`.execute(db).then(
+    () => true,
+    (error: unknown) => {
+      if (isUnavailable(error)) return false;
+      throw error;
+    },
+  );
 }
 
 /** Half of the interval, so that a timer that comes a little early does not skip a whole round. */

@@ -14,6 +14,10 @@ export interface GuardResult {
   sample: Violation[];
   checkedAt: Date;
   tookMs: number;
+  /** What was changed before this was read, by the database's clock; null when that is not known. */
+  seenUpTo: Date | null;
+  /** When everything was read last; null when that has not been yet. */
+  fullAt: Date | null;
 }
 
 interface ResultRow {
@@ -23,15 +27,18 @@ interface ResultRow {
   sample: Violation[];
   checked_at: Date;
   took_ms: number;
+  seen_up_to: Date | null;
+  full_at: Date | null;
 }
 
 /** The last results by the names of their guards. */
 export async function readResults(db: Kysely<DB>): Promise<Map<string, GuardResult>> {
-  const { rows } = await sql<ResultRow>`select name, kind, violations, sample, checked_at, took_ms from guard_result`.execute(db);
+  const { rows } = await sql<ResultRow>`
+    select name, kind, violations, sample, checked_at, took_ms, seen_up_to, full_at from guard_result`.execute(db);
   return new Map(
-    rows.map(({ violations, checked_at: checkedAt, took_ms: tookMs, ...row }) => [
+    rows.map(({ violations, checked_at: checkedAt, took_ms: tookMs, seen_up_to: seenUpTo, full_at: fullAt, ...row }) => [
       row.name,
-      { ...row, violations: Number(violations), checkedAt, tookMs },
+      { ...row, violations: Number(violations), checkedAt, tookMs, seenUpTo, fullAt },
     ]),
   );
 }
@@ -42,12 +49,12 @@ export async function keepResults(db: Kysely<DB>, results: readonly GuardResult[
   const ordered = results.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const column = <Value>(read: (result: GuardResult) => Value) => ordered.map(read);
   await sql`
-    insert into guard_result (name, kind, violations, sample, checked_at, took_ms)
+    insert into guard_result (name, kind, violations, sample, checked_at, took_ms, seen_up_to, full_at)
     select * from unnest(
       ${column((one) => one.name)}::text[], ${column((one) => one.kind)}::text[], ${column((one) => one.violations)}::bigint[],
       ${column((one) => JSON.stringify(one.sample))}::jsonb[], ${column((one) => one.checkedAt)}::timestamptz[],
-      ${column((one) => one.tookMs)}::int[])
+      ${column((one) => one.tookMs)}::int[], ${column((one) => one.seenUpTo)}::timestamptz[], ${column((one) => one.fullAt)}::timestamptz[])
     on conflict (name) do update set kind = excluded.kind, violations = excluded.violations, sample = excluded.sample,
-      checked_at = excluded.checked_at, took_ms = excluded.took_ms
+      checked_at = excluded.checked_at, took_ms = excluded.took_ms, seen_up_to = excluded.seen_up_to, full_at = excluded.full_at
       where guard_result.checked_at <= excluded.checked_at`.execute(db);
 }

@@ -1,15 +1,27 @@
 // The sweep: finds what is due whatever happened to the queue, what time alone has made due, and what has outlived its use.
 import type { Kysely } from 'kysely';
 import { markMaturedDue } from '../commission/due-store.ts';
-import { inTransaction } from '../platform/database.ts';
+import { inTransaction, type Work } from '../platform/database.ts';
 import { sweepIdempotencyKeys } from '../platform/idempotency.ts';
+import { sweepStreamedRequests } from '../platform/streamed-request.ts';
 import type { DB } from '../platform/tables.ts';
+import { foldHabits } from './habits.ts';
 
-const MATURED_MAX = 1000;
-const IDEMPOTENCY_KEYS_MAX = 1000;
+const ROWS_PER_BATCH = 1000;
+const BATCHES_MAX = 10;
 
-/** One sweep, bounded: what is left over is found by the next. The orders that it marks are for the worker to award. */
+/**
+ * One sweep, in short transactions and bounded: what is left over is found by the next. The orders that it marks are for the worker to
+ * award, and reports that nobody was told of are found by the worker itself, who looks as often.
+ */
 export async function sweep(db: Kysely<DB>): Promise<void> {
-  await inTransaction(db, ({ trx, now }) => markMaturedDue(trx, now, MATURED_MAX));
-  await inTransaction(db, ({ trx, now }) => sweepIdempotencyKeys(trx, now, IDEMPOTENCY_KEYS_MAX));
+  await inBatches(db, ({ trx, now }) => markMaturedDue(trx, now, ROWS_PER_BATCH));
+  await inBatches(db, ({ trx, now }) => sweepIdempotencyKeys(trx, now, ROWS_PER_BATCH));
+  await inTransaction(db, ({ trx, now }) => sweepStreamedRequests(trx, now));
+  await inTransaction(db, ({ trx, now }) => foldHabits(trx, now));
+}
+
+/** Batch after batch while they are full. */
+async function inBatches(db: Kysely<DB>, batch: (work: Work) => Promise<number>): Promise<void> {
+  for (let done = 0; done < BATCHES_MAX; done += 1) if ((await inTransaction(db, batch)) < ROWS_PER_BATCH) return;
 }

@@ -7,14 +7,14 @@ import { z } from 'zod';
 import { DomainError } from '../core/errors.ts';
 import { mayActFor } from '../platform/actor.ts';
 import { recordChange } from '../platform/audit-log.ts';
+import { callerId, time, words } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { answerOnce } from '../platform/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
-import { callerId } from '../sources/wire.ts';
 import { findDelivery, listDeliveries, type DeliveryDetail } from './delivery-list.ts';
-import { replayDelivery } from './store.ts';
+import { replayDeliveries, replayDelivery } from './replays.ts';
 
 export interface DeliveryRoutesDeps {
   db: Kysely<DB>;
@@ -54,11 +54,27 @@ const detail = delivery
 
 const replay = z.object({ delivery_id: z.uuid(), state });
 
+const REPLAYS_MAX = 10_000;
+
+const replayFilter = z.strictObject({
+  state: z.enum(['failed', 'parked', 'processed']),
+  source_id: callerId.nullish(),
+  reason: words(256).nullish().meta({ description: 'Why it is parked; of a failed one, words of its error.' }),
+  from: time.nullish().meta({ description: 'Received at or after.' }),
+  to: time.nullish().meta({ description: 'Received before.' }),
+  limit: z.int().min(1).max(REPLAYS_MAX).default(1000).meta({ description: 'At most so many, the oldest first.' }),
+});
+
+const replayedAnswer = z.object({
+  replayed: z.int(),
+  more: z.boolean().meta({ description: 'As many as the limit allows were replayed, so there may be more.' }),
+});
+
 const tags = ['deliveries'];
 const path = z.object({ delivery_id: z.uuid() });
 const place = z.tuple([z.uuid()]);
 
-/** GET /v1/deliveries, GET /v1/deliveries/{id}, POST /v1/deliveries/{id}/replays. */
+/** GET /v1/deliveries, GET /v1/deliveries/{id}, POST /v1/deliveries/{id}/replays, POST /v1/deliveries/replays. */
 export function deliveryRoutes(app: App, { db, onDelivered }: DeliveryRoutesDeps): void {
   app.get('/v1/deliveries', {
     config: { scopes: ['storefront'] },
@@ -110,6 +126,33 @@ export function deliveryRoutes(app: App, { db, onDelivered }: DeliveryRoutesDeps
         const change = { action: 'delivery_replayed', subjectKind: 'delivery', subjectId: deliveryId };
         await recordChange(trx, { actor: request.actor, now, ...change, before: { state: replayed.before }, after: { state: 'received' } });
         return { status: 202, body: { delivery_id: deliveryId, state: 'received' } };
+      });
+      onDelivered();
+    },
+  });
+
+  replaysRoute(app, { db, onDelivered });
+}
+
+function replaysRoute(app: App, { db, onDelivered }: DeliveryRoutesDeps): void {
+  app.post('/v1/deliveries/replays', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'Process all deliveries once more that fit a filter',
+      description:
+        'As for one: nothing is counted twice. Of processed ones say `from` and `to`, because replayed ones fit again once they are done.',
+      body: replayFilter,
+      response: { 202: replayedAnswer, ...problems(400, 401, 403, 409, 422) },
+    },
+    handler: async (request, reply) => {
+      const { state, source_id: sourceId = null, reason = null, from = null, to = null, limit } = request.body;
+      await answerOnce(request, reply, db, async ({ trx, now }) => {
+        const replayed = await replayDeliveries(trx, { state, sourceId, reason, from, to }, limit);
+        const change = { action: 'deliveries_replayed', subjectKind: 'delivery', subjectId: '*', before: null };
+        const after = { filter: { state, source_id: sourceId, reason, from, to, limit }, replayed };
+        await recordChange(trx, { actor: request.actor, now, ...change, after });
+        return { status: 202, body: { replayed, more: replayed === limit } };
       });
       onDelivered();
     },

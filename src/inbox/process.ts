@@ -8,36 +8,24 @@ import { lift, merge, type MergedOrder } from '../core/merge.ts';
 import { readReport } from '../core/report.ts';
 import { mergeIntoOrders, relativesOf, type OrderReport } from '../orders/merge-store.ts';
 import { orderName } from '../orders/store.ts';
-import { inTransaction, isUnavailable } from '../platform/database.ts';
+import { announce } from '../outbound/announce.ts';
+import { inTransaction } from '../platform/database.ts';
 import type { DB } from '../platform/tables.ts';
 import { insertTouches } from '../promotion/click-store.ts';
 import { identitiesOf } from '../promotion/identity.ts';
 import { firstTouches } from '../promotion/touches.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/store.ts';
+import { processApart, settleFailed } from './failing.ts';
+import { orderEvents } from './order-events.ts';
 import { noteWaiting } from './parking.ts';
 import { readDelivery, type Statement } from './read.ts';
 import { resolveStatements, type Resolution } from './resolve.ts';
-import {
-  claimDue,
-  finishDeliveries,
-  postponeDelivery,
-  putOff,
-  readClaimed,
-  type ClaimedDelivery,
-  type Outcome,
-  type Patience,
-} from './store.ts';
+import { claimDue, finishDeliveries, readClaimed, type Claimed, type ClaimedDelivery, type Outcome } from './store.ts';
+import { noteWanted, wantedBy, type WantedOf } from './wanted.ts';
 
 const DELIVERIES_PER_BATCH = 500;
 const BYTES_PER_BATCH_MAX = 32 * 1024 * 1024;
-const BACK_OFF_MS_MAX = 10 * 60_000;
-const PUT_OFF_MS_MAX = 10_000;
-
-const PATIENCE: Patience = {
-  attemptsMax: 8,
-  backOffMs: (attempts) => Math.min(1000 * 2 ** (attempts - 1), BACK_OFF_MS_MAX),
-};
 
 export interface ProcessDeps {
   db: Kysely<DB>;
@@ -47,47 +35,22 @@ export interface ProcessDeps {
 
 /**
  * Processes one batch of due deliveries and answers how many were taken; 0 says that nothing is due. A delivery that fails does not hold
- * up the others: an unexpected failure is tried again later, and given up after eight attempts. Throws when the database is away.
+ * up the others: it is tried again later, by itself, and given up in the end. Throws when the database is away.
  */
 export async function processDeliveries(deps: ProcessDeps, limit = DELIVERIES_PER_BATCH): Promise<number> {
-  let claimed: string[] = [];
+  const process = (deliveryIds: readonly string[]) => inTransaction(deps.db, ({ trx, now }) => processBatch(trx, deliveryIds, now, deps));
+  let claimed: Claimed = { fresh: [], failing: [] };
   try {
     await inTransaction(deps.db, async ({ trx, now }) => {
       claimed = await claimDue(trx, { limit, bytesMax: BYTES_PER_BATCH_MAX });
-      await processBatch(trx, claimed, now, deps);
+      await processBatch(trx, claimed.fresh, now, deps);
     });
   } catch (error) {
-    if (claimed.length === 0 || (isUnavailable(error) && !isOfStatement(error))) throw error;
-    if (isUnavailable(error)) await inTransaction(deps.db, ({ trx }) => putOff(trx, claimed, String(error), PUT_OFF_MS_MAX));
-    else await processApart(deps, claimed, error);
+    if (claimed.fresh.length === 0) throw error;
+    await settleFailed(deps.db, claimed.fresh, error, process);
   }
-  return claimed.length;
-}
-
-/**
- * Cancelled, not locked in time, deadlocked: the database is there, but these deliveries together could not be done. They are put off,
- * each by another time, so that what is behind them goes on and the one that is too heavy does not meet the same neighbours again.
- */
-function isOfStatement(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && ['57014', '55P03', '40001', '40P01'].includes(String(error.code));
-}
-
-/** Processes a batch that failed as a whole in halves, until the delivery that fails stands alone and is put off with its error. */
-async function processApart(deps: ProcessDeps, deliveryIds: readonly string[], error: unknown): Promise<void> {
-  if (deliveryIds.length === 1) {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    await inTransaction(deps.db, ({ trx }) => postponeDelivery(trx, deliveryIds[0]!, message, PATIENCE));
-    return;
-  }
-  const middle = Math.ceil(deliveryIds.length / 2);
-  for (const half of [deliveryIds.slice(0, middle), deliveryIds.slice(middle)]) {
-    try {
-      await inTransaction(deps.db, ({ trx, now }) => processBatch(trx, half, now, deps));
-    } catch (halfError) {
-      if (isUnavailable(halfError)) throw halfError;
-      await processApart(deps, half, halfError);
-    }
-  }
+  for (const deliveryId of claimed.failing) await processApart(deps.db, [deliveryId], process);
+  return claimed.fresh.length + claimed.failing.length;
 }
 
 async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[], now: Date, deps: ProcessDeps): Promise<void> {
@@ -112,7 +75,12 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
     trx,
     effects.flatMap((effect) => effect.touches),
   );
+  await noteWanted(
+    trx,
+    read.flatMap((one) => one.wanted),
+  );
   await markDue(trx, await relativesOf(trx, touched), now);
+  await announce(trx, () => orderEvents(touched, now), now);
   await finishDeliveries(
     trx,
     read.map((one) => outcomeOf(one, new Map(statements.map((statement, index) => [statement, resolutions[index]!])))),
@@ -124,6 +92,7 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
 interface ReadDelivery {
   delivery: ClaimedDelivery;
   statements: Statement[];
+  wanted: WantedOf[];
   error: string | null;
 }
 
@@ -136,22 +105,26 @@ async function readAll(
   const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
   return deliveries.map((delivery) => {
     try {
-      return { delivery, statements: readDelivery(delivery, sources.get(delivery.source_id), byKind), error: null };
+      const source = sources.get(delivery.source_id);
+      const statements = readDelivery(delivery, source, byKind);
+      const wanted = wantedBy(byKind.get(source?.kind ?? ''), delivery, source?.options);
+      return { delivery, statements, wanted, error: null };
     } catch (error) {
       // Reading is pure: it fails in the same way until the code or the source is another, and then the delivery is replayed.
-      return { delivery, statements: [], error: error instanceof Error ? error.message : String(error) };
+      return { delivery, statements: [], wanted: [], error: error instanceof Error ? error.message : String(error) };
     }
   });
 }
 
 /** What a report does, once it is known whom it means. */
-interface Effect {
+export interface Effect {
   report: OrderReport;
   touches: ReturnType<typeof firstTouches>;
   waitsFor: string[];
 }
 
-function effectOf(statement: Statement, resolution: Resolution, identityKey: KeyObject): Effect | null {
+/** What a resolved report does; null where it waits or fails. */
+export function effectOf(statement: Statement, resolution: Resolution, identityKey: KeyObject): Effect | null {
   if (resolution.status !== 'resolved') return null;
   const { delivery, ordinal, stated, sourceId } = statement;
   const { merchantId, waitsFor } = resolution;
@@ -195,5 +168,8 @@ function outcomeOf({ delivery, statements, error }: ReadDelivery, resolutions: R
   if (failed !== undefined) return { ...nothing, state: 'failed', error: failed.error };
   const parked = all.find((resolution) => resolution.status === 'parked');
   if (parked !== undefined) return { ...nothing, state: 'parked', reason: parked.reason, waitsFor: parked.waitsFor };
+  // What is known of it has had its effect; what the code means is told by a replay, once a later version knows it.
+  const unknown = statements.find((statement) => statement.unknownCode !== null);
+  if (unknown !== undefined) return { ...nothing, state: 'parked', reason: 'unknown_code', waitsFor: `code:${unknown.unknownCode}` };
   return { ...nothing, state: 'processed' };
 }

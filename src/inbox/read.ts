@@ -37,6 +37,8 @@ export interface Statement {
   contentHash: string;
   shop: string | null;
   names: PlatformName[];
+  /** A code that the adapter does not know; see `Mapped`. */
+  unknownCode: string | null;
   /** As of when the words of the source are understood: when the order was paid, else when this was said. */
   asOf: Date;
 }
@@ -46,6 +48,8 @@ export function readDelivery(delivery: ClaimedDelivery, origin: Origin | undefin
   const { source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
   if (sourceId === REST) return [readStatement(delivery, restOf(delivery), 0, { report: parseJson(body), shop: null, names: [] })];
   if (origin === undefined) throw new Error(`there is no source ${sourceId}`);
+  // What is uploaded for a source is in our words, not in its own.
+  if (delivery.origin === 'upload') return [readStatement(delivery, origin, 0, { report: parseJson(body), shop: null, names: [] })];
   const adapter = adapters.get(origin.kind);
   if (adapter === undefined) throw new Error(`there is no adapter for ${origin.kind}`);
   const mapped = adapter.map({ body, headers, receivedAt, options: origin.options });
@@ -60,7 +64,7 @@ function readStatement(
   delivery: ClaimedDelivery,
   origin: Origin,
   ordinal: number,
-  { report, shop, names }: Omit<Mapped, 'report'> & { report: unknown },
+  { report, shop, names, unknownCode = null }: Omit<Mapped, 'report'> & { report: unknown },
 ): Statement {
   const parsed = sourceReport.safeParse(report);
   if (!parsed.success) throw new Error(`the report ${ordinal} is not as it should be: ${faultsShown(parsed.error)}`);
@@ -78,6 +82,7 @@ function readStatement(
     contentHash: createHash('sha256').update(stableJson(stated)).digest('hex'),
     shop,
     names,
+    unknownCode,
     asOf: new Date(stated.deposit_paid_at ?? stated.paid_at ?? stated.observed_at ?? delivery.received_at),
   };
 }

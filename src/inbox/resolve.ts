@@ -30,17 +30,18 @@ export async function resolveStatements(trx: Transaction<DB>, statements: readon
 }
 
 /** What was found for a batch: the meanings of words, and which of our own ids do not exist. */
-interface Known {
+export interface Known {
   meaningOf: (statement: Statement, type: string, value: string) => MappingTarget | null;
   isMissing: (column: keyof MappingTarget, id: string) => boolean;
 }
 
-type AskedWord = Word & { at: Date };
+export type AskedWord = Word & { at: Date };
 
-const wordName = ({ sourceId, type, value, at }: AskedWord): string => `${sourceId}\0${type}\0${value}\0${at.getTime()}`;
+/** One text for a word at its time. */
+export const wordName = ({ sourceId, type, value, at }: AskedWord): string => `${sourceId}\0${type}\0${value}\0${at.getTime()}`;
 
 /** A storefront speaks our language; only an order system has words of its own. */
-function wordsOf({ origin, stated, shop, names, asOf }: Statement): AskedWord[] {
+export function wordsOf({ origin, stated, shop, names, asOf }: Statement): AskedWord[] {
   if (origin.sourceId === REST) return [];
   const { merchant_id: merchantId, promoter_id: promoterId, talent_id: talentId } = stated;
   const shopWord = shop ?? merchantId;
@@ -54,7 +55,7 @@ function wordsOf({ origin, stated, shop, names, asOf }: Statement): AskedWord[] 
 }
 
 /** What a report says that may be an id of ours. */
-function ownIdsOf({ stated }: Statement): MappingTarget[] {
+export function ownIdsOf({ stated }: Statement): MappingTarget[] {
   const nothing = { merchant_id: null, promoter_id: null, link_code: null };
   return [
     { ...nothing, merchant_id: stated.merchant_id ?? null, promoter_id: stated.promoter_id ?? null },
@@ -62,7 +63,8 @@ function ownIdsOf({ stated }: Statement): MappingTarget[] {
   ];
 }
 
-function resolveOne(statement: Statement, known: Known): Resolution {
+/** Resolves one report by what is known. */
+export function resolveOne(statement: Statement, known: Known): Resolution {
   const merchant = resolveMerchant(statement, known);
   if (merchant.status !== 'merchant') return merchant;
   const { origin, stated, names } = statement;

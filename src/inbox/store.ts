@@ -1,4 +1,4 @@
-// Deliveries in the database: storing them once, taking them for processing, finishing, parking, letting go on, and showing them.
+// Deliveries in the database: storing them once, taking them for processing, and finishing them.
 import { CompiledQuery, sql, type Kysely, type Transaction } from 'kysely';
 import type { Client } from 'pg';
 
@@ -99,9 +99,17 @@ export interface ClaimedDelivery {
   delivery_id: string;
   source_id: string;
   merchant_id: string | null;
+  origin: NewDelivery['origin'];
   body: Buffer;
   headers: Record<string, string>;
+  /** Of what was pulled or uploaded: when it was asked for, or its upload began. What it says was known by then. */
   received_at: Date;
+}
+
+/** Ids of due deliveries: those that come for the first time, and those that have failed before. */
+export interface Claimed {
+  fresh: string[];
+  failing: string[];
 }
 
 /**
@@ -109,22 +117,27 @@ export interface ClaimedDelivery {
  * `bytesMax` of bodies beyond the first. The others are free again after the transaction. What is due is judged by the database's own
  * clock: a time cut to a millisecond would lie before a delivery that came within it, and leave that to the sweep.
  */
-export async function claimDue(trx: Transaction<DB>, { limit, bytesMax }: { limit: number; bytesMax: number }): Promise<string[]> {
-  const { rows } = await sql<{ delivery_id: string; bytes: number }>`
-    select delivery_id, octet_length(body) as bytes from delivery where state = 'received' and next_attempt_at <= now()
+export async function claimDue(trx: Transaction<DB>, { limit, bytesMax }: { limit: number; bytesMax: number }): Promise<Claimed> {
+  const { rows } = await sql<{ delivery_id: string; attempts: number; bytes: number }>`
+    select delivery_id, attempts, octet_length(body) as bytes from delivery where state = 'received' and next_attempt_at <= now()
     order by next_attempt_at limit ${limit} for update skip locked`.execute(trx);
   let bytes = 0;
-  return rows.filter((row, index) => (bytes += row.bytes) <= bytesMax || index === 0).map((row) => row.delivery_id);
+  const taken = rows.filter((row, index) => (bytes += row.bytes) <= bytesMax || index === 0);
+  const ids = (isFailing: boolean) => taken.flatMap((row) => (row.attempts > 0 === isFailing ? [row.delivery_id] : []));
+  return { fresh: ids(false), failing: ids(true) };
 }
 
 /** Reads these deliveries where they are still to be processed, locked, without those that somebody else is processing. */
 export async function readClaimed(trx: Transaction<DB>, deliveryIds: readonly string[]): Promise<ClaimedDelivery[]> {
   const { rows } = await sql<ClaimedDelivery>`
-    select delivery_id, source_id, merchant_id, body, headers, received_at from delivery
-    where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'
-    order by received_at, delivery_id for update skip locked`.execute(trx);
+    select ${CLAIMED} from delivery where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'
+    order by delivery.received_at, delivery_id for update skip locked`.execute(trx);
   return rows;
 }
+
+/** What is processed of a delivery, as columns. */
+export const CLAIMED = sql`delivery_id, source_id, merchant_id, origin, body, headers,
+  coalesce((headers ->> 'fetched-at')::timestamptz, received_at) as received_at`;
 
 /** How a delivery ended for now. */
 export interface Outcome {
@@ -137,7 +150,7 @@ export interface Outcome {
   error: string | null;
 }
 
-const ERROR_LENGTH_MAX = 4000;
+export const ERROR_LENGTH_MAX = 4000;
 
 export async function finishDeliveries(trx: Transaction<DB>, outcomes: readonly Outcome[], now: Date): Promise<void> {
   if (outcomes.length === 0) return;
@@ -150,63 +163,6 @@ export async function finishDeliveries(trx: Transaction<DB>, outcomes: readonly 
       as told (delivery_id, state, reports, reason, waits_for, error)
     where delivery.delivery_id = told.delivery_id`.execute(trx);
 }
-
-/** How often a delivery may fail unexpectedly, and how long it rests in between. */
-export interface Patience {
-  attemptsMax: number;
-  backOffMs: (attempts: number) => number;
-}
-
-/** Puts off a delivery that failed unexpectedly, or gives it up; either way with its error. */
-export async function postponeDelivery(
-  trx: Transaction<DB>,
-  deliveryId: string,
-  error: string,
-  { attemptsMax, backOffMs }: Patience,
-): Promise<void> {
-  const row = await trx
-    .selectFrom('delivery')
-    .select('attempts')
-    .where('delivery_id', '=', deliveryId)
-    .where('state', '=', 'received')
-    .forUpdate()
-    .executeTakeFirst();
-  if (row === undefined) return;
-  const attempts = row.attempts + 1;
-  const wait = sql<Date>`now() + ${backOffMs(attempts)} * interval '1 millisecond'`;
-  await trx
-    .updateTable('delivery')
-    .set({ attempts, error: error.slice(0, ERROR_LENGTH_MAX), next_attempt_at: wait })
-    .$if(attempts >= attemptsMax, (query) => query.set({ state: 'failed', finished_at: sql<Date>`now()` }))
-    .where('delivery_id', '=', deliveryId)
-    .execute();
-}
-
-/** Puts off deliveries that could not be done together, each by a random part of `msMax`. Nothing is given up for it. */
-export async function putOff(trx: Transaction<DB>, deliveryIds: readonly string[], error: string, msMax: number): Promise<void> {
-  await sql`
-    update delivery set error = ${error.slice(0, ERROR_LENGTH_MAX)},
-      next_attempt_at = now() + random() * ${msMax} * interval '1 millisecond'
-    where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'`.execute(trx);
-}
-
-/** Makes a finished delivery due again; one that is due already is due now. Null when there is none. */
-export async function replayDelivery(trx: Transaction<DB>, deliveryId: string): Promise<{ before: DeliveryState } | null> {
-  const row = await trx.selectFrom('delivery').select('state').where('delivery_id', '=', deliveryId).forUpdate().executeTakeFirst();
-  if (row === undefined) return null;
-  await trx.updateTable('delivery').set(DUE_AGAIN).where('delivery_id', '=', deliveryId).execute();
-  return { before: row.state as DeliveryState };
-}
-
-/** A delivery keeps its last error until it is finished again. */
-const DUE_AGAIN = {
-  state: 'received',
-  reason: null,
-  waits_for: null,
-  attempts: 0,
-  next_attempt_at: sql<Date>`now()`,
-  finished_at: null,
-} as const;
 
 /** Which merchants of these ids exist. */
 export async function merchantsAmong(db: Kysely<DB>, merchantIds: readonly string[]): Promise<Set<string>> {

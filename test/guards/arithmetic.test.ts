@@ -35,7 +35,7 @@ type Told = typeof order extends fc.Arbitrary<infer Value> ? Value : never;
 function reckoned({ lines, refunds }: Told, orderId: string): OrderSpec {
   const split = splitOrder({
     currency: 'CNY',
-    isVoid: false,
+    withheld: null,
     lines: lines.map((one) => ({
       lineId: one.lineId,
       paidAmount: BigInt(one.paidAmount),

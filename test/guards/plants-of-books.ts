@@ -39,6 +39,15 @@ const childLink = {
   made_at: ago(1),
 };
 
+/** Books the first share of the agency of the order `released` once more, this way or back. */
+const again = (kind: string, revision: number, from: string, to: string) => sql`
+  insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, from_account_id,
+    to_account_id, amount, booked_at)
+  select order_key, ${revision}::integer, 90, ${kind}, transfer.merchant_id, transfer.currency, promoter_id, line_id, role,
+    ${sql.ref(from)}, ${sql.ref(to)}, 400, booked_at
+  from transfer join orders using (order_key)
+  where order_id = 'released' and kind = 'accrue' and role = 'agency' and position < 90`;
+
 export const PLANTS_OF_BOOKS: Plant[] = [
   { law: 'shares_booked', plant: 'a fen more in the books than was decided', do: change('transfer', 'amount = amount + 1') },
   {
@@ -75,6 +84,14 @@ export const PLANTS_OF_BOOKS: Plant[] = [
       await change('decision', 'refunded_amount = 9999, base = 0, pool = 0')(trx);
     },
     also: ['shares_within_pool'],
+  },
+  {
+    law: 'slots_covered',
+    plant: 'a share of which more was taken back than there was, until later more was given',
+    do: async (trx) => {
+      await again('accrue', 2, 'from_account_id', 'to_account_id').execute(trx);
+      await again('reverse', 1, 'to_account_id', 'from_account_id').execute(trx);
+    },
   },
   {
     law: 'transfers_keyed',

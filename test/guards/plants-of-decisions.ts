@@ -20,7 +20,7 @@ const newRuleVersion = {
 };
 
 export const PLANTS_OF_DECISIONS: Plant[] = [
-  { law: 'shares_within_pool', plant: 'shares above their pool', do: change('decision', 'pool = 998') },
+  { law: 'shares_within_pool', plant: 'shares above their pool', do: change('decision', 'pool = 998'), also: ['pools_by_rule'] },
   {
     law: 'shares_within_pool',
     plant: 'a pool above its base',
@@ -28,7 +28,18 @@ export const PLANTS_OF_DECISIONS: Plant[] = [
       await sql`alter table decision drop constraint decision_bounds`.execute(trx);
       await change('decision', 'pool = base + 1')(trx);
     },
+    also: ['pools_by_rule'],
   },
+  { law: 'pools_by_rule', plant: 'a pool above what the rate makes', do: change('decision', 'pool = pool + 1') },
+  {
+    law: 'pools_by_rule',
+    plant: 'a pool above the cap of its order',
+    do: (trx) =>
+      sql`update rule_version set plan = plan || '{"currency":"CNY","cap_per_order":500}' where rule_id = 'r2'`
+        .execute(trx)
+        .then(() => sql`update rule_version set plan = plan || '{"currency":"CNY","cap_per_order":998}' where rule_id = 'r1'`.execute(trx)),
+  },
+  { law: 'heads_read_off', plant: 'an award that says what no line does', do: change('award', `decisions = '{no_rule}'`) },
   {
     law: 'shares_within_pool',
     plant: 'a pool of a line that nobody earns',

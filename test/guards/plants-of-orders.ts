@@ -97,12 +97,13 @@ export const PLANTS_OF_ORDERS: Plant[] = [
         base = base + case line_id when '9' then 1 else -1 end
       where line_id in ('9', '10')`.execute(trx),
   },
-  { law: 'amounts_recomputed', plant: 'a base above what is left', do: change('decision', 'base = base + 1') },
+  { law: 'amounts_recomputed', plant: 'a base above what is left', do: change('decision', 'base = base + 1', 'nobodys') },
   { law: 'amounts_recomputed', plant: 'another quantity', do: change('decision', 'quantity = quantity + 1') },
   {
     law: 'amounts_recomputed',
     plant: 'a platform commission that was not scaled to what is left',
     do: change('decision', 'base = base + 1', 'settled'),
+    also: ['pools_by_rule'],
   },
   {
     law: 'orders_earn_once',

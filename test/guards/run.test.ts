@@ -26,6 +26,8 @@ const sound = law('present', 'sound', 'Nothing is wrong.', 'select 1 as one wher
 const wrong = law('present', 'wrong', 'Nothing is wrong.', 'select n as number from generate_series(1, 12) as n');
 const failing = law('present', 'failing', 'Nothing is wrong.', 'select 1 / 0 as one');
 
+/** Of a guard that does not read by keys. */
+const never = { seenUpTo: null, fullAt: null };
 const seconds = (count: number) => new Date(Date.UTC(2026, 5, 1) + count * 1000);
 
 describe('a guard', () => {
@@ -56,9 +58,8 @@ describe('a guard', () => {
     for (const id of ['a', 'b', 'c', 'd', 'e']) {
       await other.owner.transaction().execute((trx) => writeOrder(trx, earningOrder(id, { revisions: [] })));
     }
-    const inRange = 'order_key > $1 and order_key <= $2';
-    const all = law('orders', 'all', 'Nothing is wrong.', `select order_id, count(*) over () as read from orders where ${inRange}`);
-    const found = await askGuard(other.db, all, 2);
+    const all = law('orders', 'all', 'Nothing is wrong.', `select order_id, count(*) over () as read from orders where within(order_key)`);
+    const found = await askGuard(other.db, all, { keysPerRange: 2 });
     expect(found.violations).toBe(5);
     expect(found.sample.map(({ order_id: id, read }) => [id, read])).toEqual([
       ['a', 2],
@@ -67,13 +68,8 @@ describe('a guard', () => {
       ['d', 2],
       ['e', 1],
     ]);
-    const reports = law(
-      'deliveries',
-      'reports',
-      'Nothing is wrong.',
-      'select delivery_id from delivery where delivery_id > $1 and delivery_id <= $2',
-    );
-    expect((await askGuard(other.db, reports, 2)).violations).toBe(5);
+    const reports = law('deliveries', 'reports', 'Nothing is wrong.', 'select delivery_id from delivery where within(delivery_id)');
+    expect((await askGuard(other.db, reports, { keysPerRange: 2 })).violations).toBe(5);
     await other.close();
   });
 });
@@ -111,18 +107,32 @@ describe('a run', () => {
   });
 
   test('is not about a database that is away: that is no violation', async () => {
-    const lost: Guard = {
-      name: 'lost',
+    const other = await testDatabase();
+    await other.close();
+    await expect(runGuards(other.db, [sound], { now: seconds(0) })).rejects.toThrow();
+  });
+
+  test('asks once more when a connection broke, and shows what breaks again as broken', async () => {
+    let asked = 0;
+    const breaking = (times: number): Guard => ({
+      name: 'breaking',
       kind: 'law',
       scope: 'process',
       says: 'Nothing is wrong.',
-      rows: () => Promise.reject(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })),
-    };
-    await expect(runGuards(database.db, [lost], { now: seconds(0) })).rejects.toThrow('connect');
+      rows: () => {
+        asked += 1;
+        return asked > times ? [] : Promise.reject(Object.assign(new Error('cut'), { code: 'ECONNRESET' }));
+      },
+    });
+    expect(await runGuards(database.db, [breaking(1)], { now: seconds(0), all: true })).toMatchObject([{ violations: 0 }]);
+    asked = 0;
+    expect(await runGuards(database.db, [breaking(2)], { now: seconds(1), all: true })).toMatchObject([
+      { violations: 1, sample: [{ error: 'cut' }] },
+    ]);
   });
 
   test('leaves a guard to rest fifty times as long as it took, unless all are asked', async () => {
-    const earlier: GuardResult = { name: 'sound', kind: 'law', violations: 3, sample: [], checkedAt: seconds(0), tookMs: 400 };
+    const earlier: GuardResult = { name: 'sound', kind: 'law', violations: 3, sample: [], checkedAt: seconds(0), tookMs: 400, ...never };
     await keepResults(database.db, [earlier]);
     expect(await runGuards(database.db, [sound], { now: seconds(19) })).toEqual([]);
     expect(await runGuards(database.db, [sound], { now: seconds(19), all: true })).toHaveLength(1);
@@ -132,13 +142,13 @@ describe('a run', () => {
   });
 
   test('asks nothing twice within half its interval, whichever process runs it', async () => {
-    await keepResults(database.db, [{ name: 'sound', kind: 'law', violations: 0, sample: [], checkedAt: seconds(0), tookMs: 0 }]);
+    await keepResults(database.db, [{ name: 'sound', kind: 'law', violations: 0, sample: [], checkedAt: seconds(0), tookMs: 0, ...never }]);
     expect(await runGuards(database.db, [sound], { now: seconds(2), intervalMs: 5000 })).toEqual([]);
     expect(await runGuards(database.db, [sound], { now: seconds(3), intervalMs: 5000 })).toHaveLength(1);
   });
 
   test('does not put an older result in the place of a later one', async () => {
-    const result = { name: 'sound', kind: 'law' as const, sample: [], tookMs: 0 };
+    const result = { name: 'sound', kind: 'law' as const, sample: [], tookMs: 0, ...never };
     await keepResults(database.db, [{ ...result, violations: 2, checkedAt: seconds(9) }]);
     await keepResults(database.db, [{ ...result, violations: 1, checkedAt: seconds(5) }]);
     expect((await readResults(database.db)).get('sound')!.violations).toBe(2);
@@ -150,11 +160,20 @@ describe('a run', () => {
     const text = await registry.metrics();
     expect(text).toContain('fenyong_guard_violations{guard="wrong",kind="law"} 12');
     expect(text).toMatch(/fenyong_guard_checked_timestamp_seconds\{guard="wrong"\} 17802720\d\d/);
+    expect(text).toMatch(/fenyong_guard_full_timestamp_seconds\{guard="wrong"\} 17802720\d\d/);
+    expect(text).toContain('fenyong_due_work{work="deliveries"} 0');
+  });
+
+  test('tells Prometheus also what another process has found', async () => {
+    await runGuards(database.db, [wrong], { now: seconds(0) });
+    const registry = new Registry();
+    await runGuards(database.db, [], { now: seconds(0), metrics: guardMetrics(registry) });
+    expect(await registry.metrics()).toContain('fenyong_guard_violations{guard="wrong",kind="law"} 12');
   });
 });
 
 test('a result is stale once nobody can be running the guards any more', () => {
-  const result: GuardResult = { name: 'x', kind: 'law', violations: 0, sample: [], checkedAt: seconds(0), tookMs: 1000 };
+  const result: GuardResult = { name: 'x', kind: 'law', violations: 0, sample: [], checkedAt: seconds(0), tookMs: 1000, ...never };
   expect(isStale(result, seconds(15 * 60 + 100))).toBe(false);
   expect(isStale(result, seconds(15 * 60 + 101))).toBe(true);
 });

@@ -109,7 +109,7 @@ export async function openDoor(): Promise<Door> {
   mappingRoutes(app, sourcesDeps);
   orderRoutes(app, { db, writer, merchants: knownMerchants(db), sources, onDelivered });
   void app.register(async (scope) => {
-    webhookRoutes(scope as App, { writer, sources, adapters: ADAPTERS, registry: buildRegistry(), onDelivered });
+    webhookRoutes(scope, { writer, sources, adapters: ADAPTERS, registry: buildRegistry(), onDelivered });
   });
   deliveryRoutes(app, { db, onDelivered });
   await app.ready();

@@ -1,0 +1,77 @@
+// What becomes of deliveries that fail: they are parted from their neighbours, tried again ever later, and given up with their error.
+import { sql, type Kysely, type Transaction } from 'kysely';
+
+import { inTransaction, isUnavailable } from '../platform/database.ts';
+import type { DB } from '../platform/tables.ts';
+import { ERROR_LENGTH_MAX } from './store.ts';
+
+const ATTEMPTS_MAX = 8;
+/** A delivery that takes too long may be a victim of a database that is slow: it is tried for some hours. */
+const SLOW_ATTEMPTS_MAX = 24;
+const BACK_OFF_MS_MAX = 10 * 60_000;
+const PUT_OFF_MS_MAX = 10_000;
+
+const QUERY_CANCELED = '57014';
+/** Not locked in time, not serialisable, deadlocked. */
+const CONTENTION = new Set(['55P03', '40001', '40P01']);
+
+type Process = (deliveryIds: readonly string[]) => Promise<void>;
+
+/**
+ * Settles deliveries that could not be processed together. A batch is processed again in halves until the one that fails stands alone and
+ * is put off with its error. Those who stood in the way of others are put off, each by another time, and nothing is given up for it. Throws
+ * when the database is away: then nobody has failed.
+ */
+export async function settleFailed(db: Kysely<DB>, deliveryIds: readonly string[], error: unknown, process: Process): Promise<void> {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (CONTENTION.has(code)) {
+    await inTransaction(db, ({ trx }) => putOff(trx, deliveryIds, String(error)));
+    return;
+  }
+  const isTooSlow = code === QUERY_CANCELED;
+  if (isUnavailable(error) && !isTooSlow) throw error;
+  if (deliveryIds.length === 1) {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    await inTransaction(db, ({ trx }) => postpone(trx, deliveryIds[0]!, message, isTooSlow ? SLOW_ATTEMPTS_MAX : ATTEMPTS_MAX));
+    return;
+  }
+  const middle = Math.ceil(deliveryIds.length / 2);
+  for (const half of [deliveryIds.slice(0, middle), deliveryIds.slice(middle)]) await processApart(db, half, process);
+}
+
+/** Processes deliveries by themselves, and settles those that fail. */
+export async function processApart(db: Kysely<DB>, deliveryIds: readonly string[], process: Process): Promise<void> {
+  try {
+    await process(deliveryIds);
+  } catch (error) {
+    await settleFailed(db, deliveryIds, error, process);
+  }
+}
+
+/** Puts off a delivery that failed by itself, twice as long each time, or gives it up; either way with its error. */
+async function postpone(trx: Transaction<DB>, deliveryId: string, error: string, attemptsMax: number): Promise<void> {
+  const row = await trx
+    .selectFrom('delivery')
+    .select('attempts')
+    .where('delivery_id', '=', deliveryId)
+    .where('state', '=', 'received')
+    .forUpdate()
+    .executeTakeFirst();
+  if (row === undefined) return;
+  const attempts = row.attempts + 1;
+  const wait = sql<Date>`now() + ${Math.min(1000 * 2 ** (attempts - 1), BACK_OFF_MS_MAX)} * interval '1 millisecond'`;
+  await trx
+    .updateTable('delivery')
+    .set({ attempts, error: error.slice(0, ERROR_LENGTH_MAX), next_attempt_at: wait })
+    .$if(attempts >= attemptsMax, (query) => query.set({ state: 'failed', finished_at: sql<Date>`now()` }))
+    .where('delivery_id', '=', deliveryId)
+    .execute();
+}
+
+/** Puts off deliveries, each by a random time, so that they do not meet again. */
+async function putOff(trx: Transaction<DB>, deliveryIds: readonly string[], error: string): Promise<void> {
+  await sql`
+    update delivery set error = ${error.slice(0, ERROR_LENGTH_MAX)},
+      next_attempt_at = now() + random() * ${PUT_OFF_MS_MAX} * interval '1 millisecond'
+    where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'`.execute(trx);
+}
