@@ -1,0 +1,120 @@
+// npm run verify [-- --trials N] [--seed S] [--fault a,b] [--short] [--mutant name|all]: the service under load, broken on purpose, and every
+// acknowledged write looked for afterwards. Ends with 0 when nothing is lost, doubled, wrong or refused; with mutants, when all are caught.
+
+import { randomInt } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { temporaryFolder } from '../leftovers.ts';
+import { FAULTS, faultsNamed } from './faults/all.ts';
+import { buildMutant, MUTANTS, type Mutant } from './mutants.ts';
+import { openPostgres, type Postgres } from './postgres.ts';
+import { runSeries } from './series.ts';
+import { heading, showRow, type Row } from './table.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TRIALS = 20;
+const SEED_MAX = 1_000_000_000;
+const FINDINGS_SHOWN = 5;
+/** What is tried before every change is taken, once each: one of every family. */
+const SHORT = ['doubled', 'poison', 'kill-all-and-postgres', 'deploy', 'postgres-kill', 'redis-killed', 'api-postgres-answers-cut'];
+/** How many trials a mutant may live for. */
+const MUTANT_TRIALS = 3;
+
+const { values: options } = parseArgs({
+  options: {
+    trials: { type: 'string' },
+    seed: { type: 'string' },
+    fault: { type: 'string' },
+    mutant: { type: 'string' },
+    short: { type: 'boolean', default: false },
+  },
+});
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+
+function wholeNumber(name: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} must be a whole number`);
+  return Number(text);
+}
+
+interface Ground {
+  folder: string;
+  postgres: Postgres;
+  seed: number;
+}
+
+/** Shows what was found in a trial, and how to see it again. The trials go on: how often it happens is part of the answer. */
+function complain(seed: number, { fault, findings }: Row): boolean {
+  if (findings.length === 0) return false;
+  for (const { column, text } of findings.slice(0, FINDINGS_SHOWN)) say(`  ${column}: ${text}`);
+  if (findings.length > FINDINGS_SHOWN) say(`  and ${findings.length - FINDINGS_SHOWN} more`);
+  say(`  again: npm run verify -- --fault ${fault} --seed ${seed} --trials 1`);
+  return false;
+}
+
+async function verify(ground: Ground, names: readonly string[], trials: number): Promise<boolean> {
+  say(heading());
+  let clean = true;
+  for (const fault of faultsNamed(names)) {
+    const row = await runSeries({ ...ground, fault, trials, root: ROOT, onTrial: complain });
+    say(showRow(row));
+    clean &&= row.findings.length === 0;
+  }
+  return clean;
+}
+
+/** What gives a mutant away. That something was refused does not: so does a healthy service that has too much to do. */
+const tellingOf = ({ findings }: Row) => findings.filter(({ column }) => column !== 'refused');
+
+/** What caught the mutant; null when it lived. */
+async function hunt(ground: Ground, mutant: Mutant): Promise<string | null> {
+  const root = await buildMutant(ROOT, ground.folder, mutant);
+  const [fault] = faultsNamed([mutant.fault]);
+  try {
+    const onTrial = (_seed: number, row: Row) => tellingOf(row).length > 0;
+    const row = await runSeries({ ...ground, fault: fault!, trials: MUTANT_TRIALS, root, onTrial });
+    const [first] = tellingOf(row);
+    return mutant.refuses !== undefined || first === undefined ? null : `${showRow(row)}\n  ${first.column}: ${first.text}`;
+  } catch (error) {
+    if (mutant.refuses?.test(String(error)) === true) return `  it refuses to start: ${mutant.refuses.source}`;
+    throw error;
+  }
+}
+
+async function huntAll(ground: Ground, which: string): Promise<boolean> {
+  const mutants = MUTANTS.filter(({ name }) => which === 'all' || which.split(',').includes(name));
+  if (mutants.length === 0) throw new Error(`there is no mutant ${which}; there are ${MUTANTS.map(({ name }) => name).join(', ')}`);
+  say(heading());
+  let allCaught = true;
+  for (const mutant of mutants) {
+    const caught = await hunt(ground, mutant);
+    say(caught === null ? `mutant ${mutant.name} LIVES` : `mutant ${mutant.name} is caught\n${caught}`);
+    allCaught &&= caught !== null;
+  }
+  return allCaught;
+}
+
+async function main(): Promise<void> {
+  const trials = wholeNumber('trials', options.trials, options.short ? 1 : TRIALS);
+  const seed = wholeNumber('seed', options.seed, randomInt(SEED_MAX));
+  const names = options.fault?.split(',') ?? (options.short ? SHORT : FAULTS.map(({ name }) => name));
+  const { path: folder, remove } = await temporaryFolder('verify');
+  try {
+    const postgres = await openPostgres(folder);
+    try {
+      const ground = { folder, postgres, seed };
+      say(options.mutant === undefined ? `seed ${seed}, ${trials} trials of each fault\n` : `seed ${seed}\n`);
+      const fine = options.mutant === undefined ? await verify(ground, names, trials) : await huntAll(ground, options.mutant);
+      process.exitCode = fine ? 0 : 1;
+    } finally {
+      await postgres.close();
+    }
+  } finally {
+    await remove();
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+await main();

@@ -1,0 +1,87 @@
+// Builds of the service with something broken on purpose: a verifier that lets one of them pass shows nothing.
+
+import { cp, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface Edit {
+  file: string;
+  from: string;
+  to: string;
+}
+
+export interface Mutant {
+  name: string;
+  edits: Edit[];
+  /** Under which fault it must be caught. */
+  fault: string;
+  /** It must refuse to start, saying so. */
+  refuses?: RegExp;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'answer-before-commit',
+    edits: [
+      {
+        file: 'src/inbox/delivery-writer.ts',
+        from: 'return await group.push(delivery);',
+        to: 'group.push(delivery).catch(() => undefined);\n        return delivery.deliveryId;',
+      },
+    ],
+    fault: 'postgres-kill',
+  },
+  {
+    name: 'no-unique-key',
+    edits: [
+      { file: 'src/inbox/store.ts', from: 'on conflict on constraint delivery_once do nothing returning', to: 'returning' },
+      {
+        file: 'migrations/0006-lean-door.sql',
+        from: 'alter table delivery add constraint delivery_once unique nulls not distinct (body_hash, source_id, merchant_id);\n',
+        to: '',
+      },
+    ],
+    fault: 'doubled',
+  },
+  {
+    name: 'synchronous-commit-off',
+    edits: [{ file: 'src/platform/session.ts', from: '`set synchronous_commit = on`', to: '`set synchronous_commit = off`' }],
+    fault: 'none',
+    refuses: /synchronous_commit must be on/,
+  },
+  {
+    name: 'rounding-dropped',
+    edits: [{ file: 'src/core/money.ts', from: 'if (left === 0n) return parts;', to: 'return parts;' }],
+    fault: 'none',
+  },
+  {
+    name: 'refund-not-reversed',
+    edits: [
+      {
+        file: 'src/core/posting.ts',
+        from: "if (fromPending > 0n) postings.push({ kind: 'reverse',",
+        to: "if (fromPending < 0n) postings.push({ kind: 'reverse',",
+      },
+    ],
+    fault: 'none',
+  },
+];
+
+/** The text with the edit made. Throws when what it replaces does not stand there exactly once. */
+export function edited(text: string, { file, from, to }: Edit): string {
+  const times = text.split(from).length - 1;
+  if (times !== 1) throw new Error(`what the mutant replaces stands ${times} times in ${file}: ${from}`);
+  return text.replace(from, () => to);
+}
+
+/** Copies the service into a folder below `folder`, with the edits made; gives that folder. */
+export async function buildMutant(root: string, folder: string, { name, edits }: Mutant): Promise<string> {
+  const copy = await mkdtemp(join(folder, `${name}-`));
+  for (const part of ['src', 'migrations', 'package.json', 'package-lock.json'])
+    await cp(join(root, part), join(copy, part), { recursive: true });
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+  for (const edit of edits) {
+    const path = join(copy, edit.file);
+    await writeFile(path, edited(await readFile(path, 'utf8'), edit));
+  }
+  return copy;
+}

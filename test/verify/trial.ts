@@ -1,0 +1,95 @@
+// One trial: a load from a seed, a fault in the middle of it, and then, when all is quiet again, every question we have.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+import { Client } from 'pg';
+
+import { checkJournal, worstDelay, type ReadOrder, type ShownOrder } from './check.ts';
+import { brokenLaws, drained } from './drain.ts';
+import type { Fault } from './faults/fault.ts';
+import { ADMIN_KEY } from './fleet.ts';
+import { emptyJournal, type Finding, type Journal } from './journal.ts';
+import { runLoad } from './load.ts';
+import { ask } from './market.ts';
+import { seeded } from './random.ts';
+import { makeSchedule, USUAL } from './schedule.ts';
+import type { Stage } from './stage.ts';
+
+export interface Outcome {
+  acknowledged: number;
+  worstDelayMs: number;
+  findings: Finding[];
+  /** The trial broke off, and no other one can follow it here. */
+  ended?: boolean;
+}
+
+/** Plays the trial of that seed. `name` begins the ids of its orders. */
+export async function runTrial(stage: Stage, fault: Fault, seed: number, name: string): Promise<Outcome> {
+  const journal = emptyJournal();
+  const schedule = makeSchedule(seeded(seed), name, { ...USUAL, ...fault.shape });
+  const load = runLoad({ url: () => stage.fleet.url(), market: stage.market, schedule, journal });
+  await Promise.all([load, fault.inject(stage, seeded(seed ^ 0x5eed))]);
+  const findings = journal.findings;
+  for (const surprise of stage.fleet.surprises.splice(0)) findings.push({ column: 'wrong', text: surprise });
+  await stage.fleet.restore();
+  if (fault.refusesNothing === true && journal.retried > 0) {
+    findings.push({ column: 'refused', text: `${journal.retried} requests failed though nothing was broken` });
+  }
+  return judge(stage, journal);
+}
+
+async function judge(stage: Stage, journal: Journal): Promise<Outcome> {
+  const client = new Client({ connectionString: stage.databaseUrl, application_name: 'verify' });
+  await client.connect();
+  try {
+    const url = stage.fleet.url();
+    const findings = [...journal.findings];
+    const left = await drained(stage, client);
+    if (left !== null) findings.push({ column: 'lost', text: left });
+    const since = new Date();
+    findings.push(...(await checkJournal(client, journal, reader(url))));
+    // A guard that was never asked is asked at once; one that took long would rest first.
+    await client.query('delete from guard_result');
+    for (const text of await brokenLaws(() => ask(url, 'GET', '/v1/guards'), since)) findings.push({ column: 'guards', text });
+    const balance = await ask(url, 'GET', '/v1/ledger/trial-balance');
+    for (const { currency, sum } of balance['data'] as { currency: string; sum: number }[]) {
+      if (sum !== 0) findings.push({ column: 'guards', text: `the trial balance of ${currency} is ${sum}` });
+    }
+    return { acknowledged: journal.acknowledged, worstDelayMs: await worstDelay(client, journal.told), findings };
+  } finally {
+    await client.end();
+  }
+}
+
+function reader(url: string): ReadOrder {
+  return async (sourceId, orderId) => {
+    const answer = await fetch(`${url}/v1/orders/${sourceId}/${orderId}?merchant_id=m1`, {
+      headers: { authorization: `Bearer ${ADMIN_KEY}` },
+    });
+    const body: unknown = await answer.json();
+    if (answer.status === 404) return null;
+    if (!answer.ok) throw new Error(`the order ${orderId} was answered ${answer.status}: ${JSON.stringify(body)}`);
+    return body as ShownOrder;
+  };
+}
+
+/** Runs `audit` over the stage's database: the books rebuilt from the deliveries alone. Nothing where this service has no such command. */
+export async function audit(stage: Stage, root: string): Promise<Finding[]> {
+  const help = await run(root, ['help'], {});
+  if (!/^ +audit\b/m.test(help.output)) return [];
+  const { status, output } = await run(root, ['audit'], { DATABASE_URL: stage.databaseUrl, REDIS_URL: '', LOG_LEVEL: 'warn' });
+  return status === 0 ? [] : [{ column: 'guards', text: `audit ended with ${status}:\n${output}` }];
+}
+
+async function run(root: string, args: string[], env: Record<string, string>): Promise<{ status: number; output: string }> {
+  const child = spawn(process.execPath, ['src/start.mjs', ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status: status ?? -1, output: output.slice(-4000) };
+}
