@@ -8,6 +8,7 @@ import { isGranted, type Actor, type Scope } from './actor.ts';
 import type { App } from './http.ts';
 import { findActor, hashOfKey, touchKey } from './keys-store.ts';
 import { SECURITY_SCHEME } from './openapi.ts';
+import type { RefusedCallers } from './rate-limit.ts';
 import type { DB } from './tables.ts';
 
 declare module 'fastify' {
@@ -25,12 +26,15 @@ declare module 'fastify' {
 const FOUND_TTL_MS = 10_000;
 const FOUND_MAX = 10_000;
 const TOUCHED_TTL_MS = 60_000;
+const FAMILIAR_TTL_MS = 60 * 60 * 1000;
 const BEARER = /^bearer +([\x21-\x7e]+)$/i;
 
 /** The keys that this process has seen lately. */
 export interface KnownKeys {
   /** Who the key belongs to; asks the database only when it was not seen for ten seconds. Null for a key that is none. */
   find(key: string): Actor | Promise<Actor | null>;
+  /** Whether this process has let the key in within the hour. */
+  isFamiliar(key: string): boolean;
   /** Forgets a key that was revoked here. */
   forget(keyId: string): void;
   /** Resolves when the last uses are noted. */
@@ -41,6 +45,7 @@ export interface KnownKeys {
 export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): KnownKeys {
   const found = new LruMap<Actor>(FOUND_MAX, FOUND_TTL_MS);
   const hashes = new LruMap<string>(FOUND_MAX);
+  const familiar = new LruMap<true>(FOUND_MAX, FAMILIAR_TTL_MS);
   const touched = new LruMap<true>(FOUND_MAX, TOUCHED_TTL_MS);
   const touching = new Set<Promise<void>>();
 
@@ -55,8 +60,12 @@ export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): Kn
 
   async function ask(keyHash: Buffer, name: string): Promise<Actor | null> {
     const actor = await findActor(db, keyHash);
-    if (actor === null) return null;
+    if (actor === null) {
+      familiar.delete(name);
+      return null;
+    }
     found.set(name, actor);
+    familiar.set(name, true);
     hashes.set(actor.keyId, name);
     touch(actor.keyId);
     return actor;
@@ -71,6 +80,7 @@ export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): Kn
       touch(actor.keyId);
       return actor;
     },
+    isFamiliar: (key) => familiar.get(hashOfKey(key).toString('latin1')) === true,
     forget(keyId) {
       const name = hashes.get(keyId);
       if (name !== undefined) found.delete(name);
@@ -81,8 +91,11 @@ export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): Kn
   };
 }
 
-/** Asks for a key on every route that declares scopes, and refuses at start a route under /v1 that declares none. */
-export function requireKeys(app: App, keys: KnownKeys): void {
+/**
+ * Asks for a key on every route that declares scopes, and refuses at start a route under /v1 that declares none. An address that was
+ * refused too often is only heard with a key that was good before: who guesses keys must not keep out those who know theirs.
+ */
+export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers): void {
   app.decorateRequest('actor');
   app.addHook('onRoute', (route) => {
     if (route.config?.scopes !== undefined) route.schema = { ...route.schema, security: [{ [SECURITY_SCHEME]: [] }] };
@@ -94,22 +107,23 @@ export function requireKeys(app: App, keys: KnownKeys): void {
       done();
       return;
     }
+    const refuse = (message: string): void => {
+      refused?.note(request.ip);
+      done(new DomainError('unauthorized', message));
+    };
     const admit = (actor: Actor | null): void => {
-      if (actor === null) return done(unauthorized('This key is not known, or was revoked.'));
+      if (actor === null) return refuse('This key is not known, or was revoked.');
       if (!isGranted(actor.scope, scopes, request.method))
         return done(new DomainError('forbidden', `A ${actor.scope} key may not do this.`));
       request.actor = actor;
       done();
     };
     const key = BEARER.exec(request.headers.authorization ?? '')?.[1];
-    if (key === undefined) return done(unauthorized('Send a key: Authorization: Bearer <key>.'));
+    if (refused?.isOver(request.ip) === true && (key === undefined || !keys.isFamiliar(key))) return done(refused.problem());
+    if (key === undefined) return refuse('Send a key: Authorization: Bearer <key>.');
     const found = keys.find(key);
     if (found instanceof Promise) found.then(admit, done);
     else admit(found);
   });
   app.addHook('onClose', () => keys.close());
-}
-
-function unauthorized(message: string): DomainError {
-  return new DomainError('unauthorized', message);
 }

@@ -28,6 +28,15 @@ export function isStreaming(socket: Socket): boolean {
 /** Reads JSON bodies, strictly (see json.ts), and nothing else: any other content type is 415. */
 export function acceptJson(app: App): void {
   app.removeAllContentTypeParsers();
+  readJson(app);
+  // What a browser sends without asking first. It is readable, so it is the body that is at fault, not its type.
+  app.addContentTypeParser('text/plain', { parseAs: 'buffer' }, (_request, _bytes, done) => {
+    done(new DomainError('malformed_request', 'Send JSON, as application/json.'));
+  });
+}
+
+/** Reads JSON bodies beside what the scope reads already. */
+export function readJson(app: App): void {
   for (const contentType of ['application/json', /^application\/[\w.-]+\+json(?:$|;)/]) {
     app.addContentTypeParser<Buffer>(contentType, { parseAs: 'buffer' }, (request, bytes, done) => {
       request.rawBody = bytes;
@@ -35,10 +44,6 @@ export function acceptJson(app: App): void {
       done(null, value);
     });
   }
-  // What a browser sends without asking first. It is readable, so it is the body that is at fault, not its type.
-  app.addContentTypeParser('text/plain', { parseAs: 'buffer' }, (_request, _bytes, done) => {
-    done(new DomainError('malformed_request', 'Send JSON, as application/json.'));
-  });
 }
 
 /** What is certainly a content type: nearly every sender's. */

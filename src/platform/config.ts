@@ -9,6 +9,7 @@ const INTERVAL_MS_MIN = 50;
 const INTERVAL_MS_MAX = 3_600_000;
 const ADMIN_KEY_LENGTH_MIN = 8;
 const SECRET_LENGTH_MIN = 16;
+const RATE_MAX = 100_000_000;
 
 /** Everything that can be set. A secret that is null is made once by the service and kept in its database. */
 export interface Config {
@@ -25,14 +26,20 @@ export interface Config {
   readonly adminKey: string | null;
   /** Signs click tokens. */
   readonly tokenSecret: string | null;
-  /** Encrypts the secrets of sources. */
-  readonly secretsKey: string | null;
+  /** Encrypt the secrets of sources: the first seals, all open. */
+  readonly secretsKey: readonly string[];
   /** Hashes the identities of buyers. */
   readonly identityKey: string | null;
   readonly referralLevelsMax: number;
   readonly sweepIntervalMs: number;
   readonly guardIntervalMs: number;
+  /** How many calls a minute may bring of one key, of one address that needs no key, and of one address whose keys are wrong. */
+  readonly ratePerCaller: number;
+  readonly ratePerAddress: number;
+  readonly rateRefused: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** Where order systems are asked, by their kind, instead of where their platforms are. */
+  readonly pullBaseUrls: Readonly<Record<string, string>>;
   /** The addresses of the proxies whose `X-Forwarded-For` is believed; none when empty. */
   readonly trustProxy: string[];
   /** npm is our parent: a signal that reaches it alone ends it, and leaves us behind. */
@@ -52,13 +59,17 @@ const schema = z.object({
   REDIS_URL: addressOf(['redis:', 'rediss:']).optional(),
   ADMIN_KEY: secret(ADMIN_KEY_LENGTH_MIN).optional(),
   TOKEN_SECRET: secret(SECRET_LENGTH_MIN).optional(),
-  SECRETS_KEY: secret(SECRET_LENGTH_MIN).optional(),
+  SECRETS_KEY: z.string().transform(secretList).default([]),
   IDENTITY_KEY: secret(SECRET_LENGTH_MIN).optional(),
   REFERRAL_LEVELS_MAX: wholeNumber(1, 10).default(2),
   SWEEP_INTERVAL_MS: wholeNumber(INTERVAL_MS_MIN, INTERVAL_MS_MAX).default(5000),
   GUARD_INTERVAL_MS: wholeNumber(INTERVAL_MS_MIN, INTERVAL_MS_MAX).default(5000),
+  RATE_PER_CALLER: wholeNumber(1, RATE_MAX).default(300_000),
+  RATE_PER_ADDRESS: wholeNumber(1, RATE_MAX).default(6000),
+  RATE_REFUSED: wholeNumber(1, RATE_MAX).default(300),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   TRUST_PROXY: z.string().transform(proxies).default([]),
+  PULL_BASE_URLS: z.string().transform(baseUrls).default({}),
 });
 
 /**
@@ -83,13 +94,17 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     redisUrl: data.REDIS_URL ?? null,
     adminKey: data.ADMIN_KEY ?? null,
     tokenSecret: data.TOKEN_SECRET ?? null,
-    secretsKey: data.SECRETS_KEY ?? null,
+    secretsKey: Object.freeze(data.SECRETS_KEY),
     identityKey: data.IDENTITY_KEY ?? null,
     referralLevelsMax: data.REFERRAL_LEVELS_MAX,
     sweepIntervalMs: data.SWEEP_INTERVAL_MS,
     guardIntervalMs: data.GUARD_INTERVAL_MS,
+    ratePerCaller: data.RATE_PER_CALLER,
+    ratePerAddress: data.RATE_PER_ADDRESS,
+    rateRefused: data.RATE_REFUSED,
     logLevel: data.LOG_LEVEL,
     trustProxy: data.TRUST_PROXY,
+    pullBaseUrls: Object.freeze(data.PULL_BASE_URLS),
     startedByNpm: env['npm_lifecycle_event'] !== undefined,
   });
 }
@@ -114,6 +129,15 @@ function secret(lengthMin: number) {
     .regex(new RegExp(`^[\\x21-\\x7e]{${lengthMin},}$`), `must be at least ${lengthMin} printable ASCII characters, without spaces`);
 }
 
+/** Several secrets, separated by commas: the newest first. */
+function secretList(text: string, context: z.RefinementCtx): string[] {
+  const secrets = text.split(',');
+  const wrong = secrets.map((one) => secret(SECRET_LENGTH_MIN).safeParse(one)).find(({ success }) => !success);
+  if (wrong?.error === undefined) return secrets;
+  context.addIssue({ code: 'custom', message: `${wrong.error.issues[0]!.message}; several are separated by commas` });
+  return z.NEVER;
+}
+
 function addressOf(protocols: string[]) {
   return z.string().refine((text) => protocols.includes(URL.canParse(text) ? new URL(text).protocol : ''), {
     error: `must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
@@ -127,6 +151,15 @@ function publicBase(text: string, context: z.RefinementCtx): string {
     return z.NEVER;
   }
   return url.href.replace(/\/+$/, '');
+}
+
+/** `kind=https://host` for each kind, separated by commas. */
+function baseUrls(text: string, context: z.RefinementCtx): Record<string, string> {
+  const entries = text.split(',').map((entry) => /^\s*([\w-]+)=(https?:\/\/[^\s,]+?)\/?\s*$/.exec(entry));
+  if (entries.every((entry) => entry !== null && URL.canParse(entry[2]!)))
+    return Object.fromEntries(entries.map((entry) => [entry![1]!, entry![2]!]));
+  context.addIssue({ code: 'custom', message: 'must be a list like jd=https://proxy.example.com, separated by commas' });
+  return z.NEVER;
 }
 
 function proxies(text: string, context: z.RefinementCtx): string[] {
@@ -154,10 +187,15 @@ function isAddressOrSubnet(text: string): boolean {
 /** One secret never serves two uses: rotating the one would orphan what the other made. */
 function sharedSecrets(given: Record<string, string | undefined>): string[] {
   const names = ['ADMIN_KEY', 'TOKEN_SECRET', 'SECRETS_KEY', 'IDENTITY_KEY'];
+  const valuesOf = (name: string): string[] => {
+    const value = given[name];
+    if (value === undefined) return [];
+    return name === 'SECRETS_KEY' ? value.split(',') : [value];
+  };
   return names.flatMap((name, index) =>
     names
       .slice(0, index)
-      .filter((earlier) => given[name] !== undefined && given[name] === given[earlier])
+      .filter((earlier) => valuesOf(name).some((value) => valuesOf(earlier).includes(value)))
       .map((earlier) => `${name} must differ from ${earlier}`),
   );
 }

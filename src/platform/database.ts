@@ -120,6 +120,17 @@ export function isUnavailable(error: unknown): boolean {
   return error.cause !== undefined && error.cause !== error && isUnavailable(error.cause);
 }
 
+/** Cancelled (57014), not locked in time (55P03), not serialisable (40001), deadlocked (40P01). */
+const STATES_OF_STATEMENTS = new Set(['57014', '55P03', '40001', '40P01']);
+
+/**
+ * True where the database is there, and could only not do this statement, for what it waited for or for how long it took: unlike
+ * everything else that is unavailable it may be the doing of a single row, and may go well with other rows.
+ */
+export function isOfStatement(error: unknown): boolean {
+  return STATES_OF_STATEMENTS.has(codeOf(error));
+}
+
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

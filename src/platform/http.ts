@@ -159,7 +159,7 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   // Closing at once would cut off a sender who is still sending, before he can read why. What comes is read and thrown away instead, for as
   // long as a request may take to arrive.
   if (problem.status === 413) reply.removeHeader('connection');
-  return reply.code(problem.status).headers(problemHeaders(problem.code)).type(PROBLEM_TYPE).send(problem);
+  return reply.code(problem.status).headers(problemHeaders(problem.code, error)).type(PROBLEM_TYPE).send(problem);
 }
 
 function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -1,6 +1,6 @@
 // Retries: a request under an Idempotency-Key has its effect once, and its answer is repeated byte for byte for 30 days.
 
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 import { sql, type Kysely, type Transaction } from 'kysely';
@@ -30,7 +30,7 @@ export interface Answer {
 type Work = (transaction: { trx: Transaction<DB>; now: Date }) => Promise<Answer>;
 
 /** What is needed of a request: that of any route fits. */
-interface AskedRequest {
+export interface AskedRequest {
   method: string;
   url: string;
   headers: IncomingHttpHeaders;
@@ -39,7 +39,7 @@ interface AskedRequest {
 }
 
 /** What is needed of a reply: that of any route fits. */
-interface GivenReply {
+export interface GivenReply {
   raw: { statusCode: number };
   header(name: string, value: string): unknown;
   send(payload: unknown): unknown;
@@ -47,7 +47,7 @@ interface GivenReply {
 }
 
 /** An answer as it goes out, and as it is kept. */
-interface Rendered {
+export interface Rendered {
   status: number;
   text: string | null;
 }
@@ -92,7 +92,7 @@ export async function sweepIdempotencyKeys(trx: Transaction<DB>, now: Date, limi
 }
 
 /** The key of the header; null without one. The standard's quotes may be there or not: `"a"` and `a` are one key. */
-function readKey(header: string | string[] | undefined): string | null {
+export function readKey(header: string | string[] | undefined): string | null {
   if (header === undefined) return null;
   const text = String(header);
   const key = text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text;
@@ -100,9 +100,14 @@ function readKey(header: string | string[] | undefined): string | null {
   throw new DomainError('invalid_idempotency_key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
 }
 
-function fingerprintOf({ method, url, rawBody }: AskedRequest): Buffer {
-  const sum = createHash('sha256').update(`${method}\0${url}\0`);
-  return (rawBody === null ? sum : sum.update(rawBody)).digest();
+function fingerprintOf(request: AskedRequest): Buffer {
+  const sum = sumOfAddress(request);
+  return (request.rawBody === null ? sum : sum.update(request.rawBody)).digest();
+}
+
+/** The sum of method and path, to which the bytes of the body are to be added: the SHA-256 that tells requests apart. */
+export function sumOfAddress({ method, url }: AskedRequest): Hash {
+  return createHash('sha256').update(`${method}\0${url}\0`);
 }
 
 /** Makes the key's row, or waits for whoever is making it. Null when the work is ours to do, else the answer that was given before. */
@@ -125,9 +130,7 @@ async function claim(trx: Transaction<DB>, { keyId, key, fingerprint }: Caller, 
     .where('key_id', '=', keyId)
     .where('key', '=', key)
     .executeTakeFirstOrThrow();
-  if (!row.fingerprint.equals(fingerprint)) {
-    throw new DomainError('idempotency_key_reused', 'This Idempotency-Key was used for another request. Nothing was done.');
-  }
+  if (!row.fingerprint.equals(fingerprint)) throw keyReused();
   if (row.status === null) throw inProgress();
   return { status: row.status, text: row.body };
 }
@@ -156,11 +159,11 @@ async function finish(trx: Transaction<DB>, { keyId, key }: Caller, { status, te
     .execute();
 }
 
-function render({ status, body }: Answer): Rendered {
+export function render({ status, body }: Answer): Rendered {
   return { status, text: body === null ? null : stringifyJson(body) };
 }
 
-async function send(reply: GivenReply, { status, text }: Rendered): Promise<void> {
+export async function send(reply: GivenReply, { status, text }: Rendered): Promise<void> {
   reply.raw.statusCode = status;
   if (text !== null) reply.header('content-type', status >= 400 ? PROBLEM_TYPE : 'application/json; charset=utf-8');
   reply.send(text);
@@ -172,10 +175,14 @@ function asInProgress(error: unknown): never {
   throw error;
 }
 
-function inProgress(): DomainError {
+export function keyReused(): DomainError {
+  return new DomainError('idempotency_key_reused', 'This Idempotency-Key was used for another request. Nothing was done.');
+}
+
+export function inProgress(): DomainError {
   return new DomainError('idempotency_in_progress', 'The first request under this Idempotency-Key is still running. Try again.');
 }
 
-function expiry(now: Date): Date {
+export function expiry(now: Date): Date {
   return new Date(now.getTime() - IDEMPOTENCY_DAYS * 24 * 60 * 60 * 1000);
 }

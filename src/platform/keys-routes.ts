@@ -1,8 +1,9 @@
 // API keys: making, listing and revoking them.
 
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
+import { DomainError } from '../core/errors.ts';
 import { SCOPES } from './actor.ts';
 import type { KnownKeys } from './auth.ts';
 import { inTransaction } from './database.ts';
@@ -52,8 +53,14 @@ const key = z
 const tags = ['keys'];
 const place = z.tuple([z.uuid()]);
 
+/** Whether there is a merchant, and a promoter, of an id: what the platform knows nothing of. */
+export interface KnownParties {
+  merchantExists: (trx: Transaction<DB>, merchantId: string) => Promise<boolean>;
+  promoterExists: (trx: Transaction<DB>, promoterId: string) => Promise<boolean>;
+}
+
 /** POST, GET and DELETE under /v1/keys. */
-export function keysRoutes(app: App, { db, keys }: { db: Kysely<DB>; keys: KnownKeys }): void {
+export function keysRoutes(app: App, { db, keys, parties }: { db: Kysely<DB>; keys: KnownKeys; parties: KnownParties }): void {
   app.post('/v1/keys', {
     config: { scopes: ['admin'] },
     schema: {
@@ -66,6 +73,7 @@ export function keysRoutes(app: App, { db, keys }: { db: Kysely<DB>; keys: Known
       answerOnce(request, reply, db, async ({ trx, now }) => {
         const { scope, merchant_id, promoter_id, label } = request.body;
         const wanted = { scope, label, merchantId: merchant_id ?? null, promoterId: promoter_id ?? null };
+        await refuseUnknown(trx, parties, wanted);
         const made = await makeKey(trx, wanted, request.actor, now);
         return { status: 201, body: { ...made.row, key: made.key }, stored: made.row };
       }),
@@ -105,4 +113,22 @@ export function keysRoutes(app: App, { db, keys }: { db: Kysely<DB>; keys: Known
       return reply.code(204).send();
     },
   });
+}
+
+/** A key that is bound to a slip of the pen would open nothing today, and to whoever gets that id tomorrow. */
+async function refuseUnknown(
+  trx: Transaction<DB>,
+  { merchantExists, promoterExists }: KnownParties,
+  { merchantId, promoterId }: { merchantId: string | null; promoterId: string | null },
+): Promise<void> {
+  if (merchantId !== null && !(await merchantExists(trx, merchantId))) {
+    throw new DomainError('unknown_merchant', `There is no merchant ${merchantId}.`, {
+      errors: [{ path: 'merchant_id', message: 'is not a known merchant' }],
+    });
+  }
+  if (promoterId !== null && !(await promoterExists(trx, promoterId))) {
+    throw new DomainError('unknown_promoter', `There is no promoter ${promoterId}.`, {
+      errors: [{ path: 'promoter_id', message: 'is not a known promoter' }],
+    });
+  }
 }

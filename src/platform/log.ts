@@ -2,7 +2,10 @@
 
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 
-const SECRET_FIELDS = ['authorization', 'cookie', 'key', 'secret', 'secrets', 'token', 'password', 'phone', 'email', 'bank', 'card'];
+const SECRET_FIELDS = (
+  'authorization cookie ["set-cookie"] ["x-api-key"] ["webhook-signature"] signature key secret secrets token access_token app_secret ' +
+  'click_token password buyer identities identity openid unionid phone email bank card'
+).split(' ');
 
 /** What of an error is logged. PostgreSQL's `detail`, `where` and parameters are not: they quote the rows that are being written. */
 function errorFields(error: Error): Record<string, unknown> {
@@ -13,6 +16,11 @@ function errorFields(error: Error): Record<string, unknown> {
   return { type, message, stack, ...Object.fromEntries(kept.map((name) => [name, others[name]])) };
 }
 
+/** As the logger writes it: a name in brackets follows without a dot. */
+function pathOf(place: string, field: string): string {
+  return place === '' || field.startsWith('[') ? `${place}${field}` : `${place}.${field}`;
+}
+
 /** Makes the logger of the process. `level` is one of pino's; a destination is given by tests only. */
 export function buildLogger(level: string, destination?: DestinationStream): Logger {
   const options = {
@@ -21,7 +29,7 @@ export function buildLogger(level: string, destination?: DestinationStream): Log
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: errorFields },
-    redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), censor: '[hidden]' },
+    redact: { paths: SECRET_FIELDS.flatMap((field) => ['', '*', '*.*'].map((place) => pathOf(place, field))), censor: '[hidden]' },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
 }

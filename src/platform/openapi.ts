@@ -22,6 +22,9 @@ const DOCUMENTATION_CSP = {
   'img-src': "'self' data:",
   'style-src': "'self' 'unsafe-inline'",
   'object-src': "'none'",
+  'base-uri': "'none'",
+  'form-action': "'self'",
+  'frame-ancestors': "'none'",
 };
 
 interface OpenApiOptions {

@@ -62,9 +62,10 @@ export function problemOfRefusal({ code, status, message, errors }: DomainError)
   return errors.length === 0 ? problem : { ...problem, errors };
 }
 
-/** The header fields that go with a problem: when to try again, and how to authenticate. */
-export function problemHeaders(code: string): Record<string, string> {
-  const seconds = RETRY_AFTER_SECONDS.get(code);
+/** The header fields that go with a problem: when to try again, and how to authenticate. `error` is what was thrown. */
+export function problemHeaders(code: string, error?: unknown): Record<string, string> {
+  const known = error instanceof DomainError ? error.retryAfterSeconds : null;
+  const seconds = known ?? RETRY_AFTER_SECONDS.get(code);
   if (seconds !== undefined) return { 'retry-after': String(seconds) };
   return code === 'unauthorized' ? { 'www-authenticate': 'Bearer realm="fenyong"' } : {};
 }
@@ -99,9 +100,20 @@ function sentence(words: string): string {
 
 /** The faults of a value that does not fit its schema, each with the dotted path of its place: `lines.0.paid_amount`. */
 export function faultsOf(error: z.core.$ZodError): Fault[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.map(String);
-    if (issue.code !== 'unrecognized_keys') return [{ path: path.join('.'), message: issue.message }];
-    return issue.keys.map((key) => ({ path: [...path, key].join('.'), message: 'Unknown key' }));
+  return faultsAt([], error.issues);
+}
+
+function faultsAt(above: readonly string[], issues: readonly z.core.$ZodIssue[]): Fault[] {
+  return issues.flatMap((issue) => {
+    const path = [...above, ...issue.path.map(String)];
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...path, key].join('.'), message: 'Unknown key' }));
+    const meant = issue.code === 'invalid_union' ? formMeant(issue) : undefined;
+    return meant === undefined ? [{ path: path.join('.'), message: issue.message }] : faultsAt(path, meant);
   });
+}
+
+/** What is wrong with the one form, of several that a value may have, which is of its type. */
+function formMeant({ errors }: z.core.$ZodIssueInvalidUnion): readonly z.core.$ZodIssue[] | undefined {
+  const forms = errors.filter((issues) => issues.every(({ code, path }) => code !== 'invalid_type' || path.length > 0));
+  return forms.length === 1 ? forms[0] : undefined;
 }

@@ -49,6 +49,11 @@ export function open(keys: MasterKeys, sealed: Buffer, aad: string): string {
   return Buffer.concat([decipher.update(sealed.subarray(HEAD_BYTES)), decipher.final()]).toString('utf8');
 }
 
+/** Whether the first of the keys sealed this. */
+export function isSealedByFirst(keys: MasterKeys, sealed: Buffer): boolean {
+  return keys[0]?.name.equals(sealed.subarray(1, 1 + NAME_BYTES)) === true;
+}
+
 /** The secret of this name: made at the first call, the same for every process and for ever after. */
 export async function ensureSecret(db: Kysely<DB>, name: string): Promise<string> {
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
@@ -59,6 +64,12 @@ export async function ensureSecret(db: Kysely<DB>, name: string): Promise<string
     .execute();
   const row = await db.selectFrom('setting').select('value').where('name', '=', name).executeTakeFirstOrThrow();
   return row.value;
+}
+
+/** The secret of this name that was made before; null when none was. */
+export async function findSecret(db: Kysely<DB>, name: string): Promise<string | null> {
+  const row = await db.selectFrom('setting').select('value').where('name', '=', name).executeTakeFirst();
+  return row?.value ?? null;
 }
 
 function derive(secret: string, purpose: string, bytes: number): Buffer {

@@ -132,6 +132,50 @@ export interface BuyerIdentity {
   merchant_id: string;
 }
 
+export interface Claim {
+  claim_id: string;
+  clicked_at: Timestamp | null;
+  decided_at: Timestamp | null;
+  /**
+   * The key of the operator; null where what is known by now credits the promoter without anybody's ruling.
+   */
+  decided_by: string | null;
+  /**
+   * By when an operator has to decide it, or to find out why its order has not arrived.
+   */
+  due_at: Timestamp;
+  evidence: string;
+  /**
+   * What was known when the claim was taken up: the promoter's evidence, the clicks near the order, who won and why.
+   */
+  gathered: Json | null;
+  line_id: string | null;
+  /**
+   * The link of the buyer's click on which an approved claim rests, for its chain and campaign.
+   */
+  link_code: string | null;
+  made_at: Timestamp;
+  made_by: string;
+  merchant_id: string;
+  order_id: string;
+  /**
+   * Null while the order has not arrived, or has not been paid.
+   */
+  order_key: bigint | null;
+  promoter_id: string;
+  reason: string | null;
+  revision_after: number | null;
+  /**
+   * The award that stood before the claim was settled or approved; its decisions are kept for good.
+   */
+  revision_before: number | null;
+  /**
+   * Null while the claim waits for its order, and any source of the merchant may report it.
+   */
+  source_id: string | null;
+  state: string;
+}
+
 export interface Click {
   bot: boolean;
   click_id: string;
@@ -240,11 +284,24 @@ export interface Entry {
 
 export interface GuardResult {
   checked_at: Timestamp;
+  /**
+   * When the guard last read everything.
+   */
+  full_at: Timestamp | null;
   kind: string;
   name: string;
   sample: Json;
+  /**
+   * Rows that were changed before this were read by the guard. Null for one that reads everything whenever it is asked.
+   */
+  seen_up_to: Timestamp | null;
   took_ms: number;
   violations: bigint;
+}
+
+export interface HabitFold {
+  only_row: Generated<boolean>;
+  up_to: Timestamp;
 }
 
 export interface IdempotencyKey {
@@ -266,7 +323,17 @@ export interface IdempotencyKey {
   status: number | null;
 }
 
+export interface IdentityReversal {
+  key_id: string;
+  reversed_at: Timestamp;
+  statement_id: bigint;
+}
+
 export interface IdentityStatement {
+  /**
+   * The click that the buyer proved by its token; the touch that says so is of the first identity.
+   */
+  click_id: string | null;
   identities: string[];
   key_id: string;
   merchant_id: string;
@@ -284,6 +351,27 @@ export interface LedgerFold {
    * Added to PostgreSQL's own transaction numbers. Above zero once the books were restored into a cluster that had counted less far.
    */
   xid_offset: bigint;
+}
+
+export interface LedgerLink {
+  below_xid: bigint;
+  chained_at: Timestamp;
+  day: Timestamp;
+  /**
+   * SHA-256 over link_no, day, transfers, root and previous_hash.
+   */
+  hash: Buffer;
+  /**
+   * The SHA-256 leaves of the transfers, one after the other; src/ledger/hash-chain.ts says of what.
+   */
+  leaves: Buffer;
+  link_no: bigint;
+  previous_hash: Buffer;
+  /**
+   * The Merkle tree hash of the leaves (RFC 6962, 2.1).
+   */
+  root: Buffer;
+  transfers: number;
 }
 
 export interface Link {
@@ -418,6 +506,111 @@ export interface PromoterVersion {
   version: number;
 }
 
+export interface Pull {
+  answered_at: Timestamp | null;
+  /**
+   * How often in a row it gave no answer.
+   */
+  attempts: Generated<number>;
+  /**
+   * When it is its turn again, where it is asked by itself; null: now.
+   */
+  due_at: Timestamp | null;
+  error: string | null;
+  held_until: Timestamp | null;
+  /**
+   * Who asks now. Whoever has lost it, because held_until has passed, writes nothing more.
+   */
+  holder: string | null;
+  /**
+   * Nothing is asked of it before: its platform demands that, or it gave no answer.
+   */
+  rests_until: Timestamp | null;
+  source_id: string;
+}
+
+export interface PullFeed {
+  /**
+   * Where in the window to go on after a kill; null: at its first page.
+   */
+  cursor: string | null;
+  feed: string;
+  /**
+   * All that changed before is stored. It moves when the last page of a window is stored, never before.
+   */
+  reached: Timestamp;
+  reconciliation_id: string | null;
+  source_id: string;
+  window_begun_at: Timestamp | null;
+  window_from: Timestamp | null;
+  window_until: Timestamp | null;
+}
+
+export interface PullToken {
+  expires_at: Timestamp;
+  name: string;
+  /**
+   * AES-256-GCM over the access token; never read back through the API.
+   */
+  sealed: Buffer;
+  source_id: string;
+}
+
+export interface PullWanted {
+  /**
+   * When it was last named: what is named again while it is fetched is fetched again.
+   */
+  asked_at: Timestamp;
+  attempts: Generated<number>;
+  due_at: Timestamp;
+  error: string | null;
+  key: string;
+  source_id: string;
+}
+
+export interface RateCount {
+  hits: bigint;
+  minute: Timestamp;
+  /**
+   * The id of a key, or the address of who brought none or a wrong one.
+   */
+  subject: string;
+}
+
+export interface ReconciledOrder {
+  delivery_id: string;
+  found: string;
+  order_id: string;
+  reconciliation_id: string;
+  recovered: Generated<boolean>;
+  /**
+   * What the source calls its merchant; empty where it does not say.
+   */
+  shop: string;
+}
+
+export interface Reconciliation {
+  bad: Generated<Json>;
+  bad_rows: Generated<bigint>;
+  error: string | null;
+  finished_at: Timestamp | null;
+  made_at: Timestamp;
+  /**
+   * Whose orders an uploaded file of the source rest tells of.
+   */
+  merchant_id: string | null;
+  origin: string;
+  range_from: Timestamp | null;
+  range_to: Timestamp | null;
+  read_at: Timestamp | null;
+  reconciliation_id: string;
+  source_id: string;
+  /**
+   * reading; settling: all was read and is being merged; done; failed: see error.
+   */
+  state: string;
+}
+
 export interface Rule {
   made_at: Timestamp;
   rule_id: string;
@@ -474,10 +667,64 @@ export interface Source {
   source_no: Generated<bigint>;
 }
 
+export interface SourceHabit {
+  /**
+   * In how many of these hours it told anything at all.
+   */
+  busy: number;
+  deliveries: bigint;
+  /**
+   * Hours since a Thursday 00:00 UTC, the day of the week on which Unix time began.
+   */
+  hour_of_week: number;
+  hours: number;
+  source_id: string;
+}
+
+export interface StreamedRequest {
+  /**
+   * SHA-256 of method and path; of the body there is no sum before its end.
+   */
+  address: Buffer;
+  /**
+   * The last sign of life. A request that gave none for a while has ended with its process, and may be made again.
+   */
+  alive_at: Timestamp;
+  key: string;
+  key_id: string;
+}
+
 export interface Touch {
   click_id: string;
   clicked_at: Timestamp;
   identity: string;
+  /**
+   * The statement that brought the touch, and takes it along when it is taken back; null for what is known of the click itself.
+   */
+  statement_id: bigint | null;
+}
+
+export interface TrackedLink {
+  /**
+   * How often in a row it gave no link.
+   */
+  attempts: Generated<number>;
+  code: string;
+  error: string | null;
+  expires_at: Timestamp | null;
+  /**
+   * When it is asked again: for its first link, or for the next one before this one expires.
+   */
+  next_attempt_at: Timestamp | null;
+  source_id: string;
+  /**
+   * How the platform answered last: made; waiting, so that it is asked again; failed, so that it is not.
+   */
+  state: string;
+  /**
+   * What it made last. It is followed until it expires, whatever the platform answered since.
+   */
+  url: string | null;
 }
 
 export interface Transfer {
@@ -502,6 +749,58 @@ export interface Transfer {
   transfer_id: Generated<bigint>;
 }
 
+export interface WebhookEndpoint {
+  active: boolean;
+  changed_at: Timestamp;
+  description: string;
+  /**
+   * Why we stopped of ourselves; null where the operator did.
+   */
+  disabled_reason: string | null;
+  endpoint_id: string;
+  /**
+   * Which ones: whole families as commission.*, or single types as order.paid.
+   */
+  events: string[];
+  former_secret_until: Timestamp | null;
+  made_at: Timestamp;
+  /**
+   * The only merchant whose events are told; null: those of all, and those that are of none.
+   */
+  merchant_id: string | null;
+  /**
+   * AES-256-GCM over the JSON of the signing secret and of those that it replaced and that still sign.
+   */
+  secrets: Buffer;
+  url: string;
+}
+
+export interface WebhookMessage {
+  attempts: Generated<number>;
+  /**
+   * What is sent and signed, the same bytes in every attempt.
+   */
+  body: string;
+  endpoint_id: string;
+  /**
+   * The webhook-id: the same for every attempt, and for every endpoint that is told.
+   */
+  event_id: string;
+  finished_at: Timestamp | null;
+  last_attempt_at: Timestamp | null;
+  last_error: string | null;
+  last_status: number | null;
+  /**
+   * Of the attempt under way, which alone may say how it ended. Until next_attempt_at nobody else tries.
+   */
+  lease: string | null;
+  made_at: Timestamp;
+  message_id: string;
+  next_attempt_at: Timestamp;
+  state: Generated<string>;
+  type: string;
+}
+
 export interface DB {
   account: Account;
   account_balance: AccountBalance;
@@ -510,15 +809,19 @@ export interface DB {
   award: Award;
   award_due: AwardDue;
   buyer_identity: BuyerIdentity;
+  claim: Claim;
   click: Click;
   coupon_version: CouponVersion;
   decision: Decision;
   delivery: Delivery;
   entry: Entry;
   guard_result: GuardResult;
+  habit_fold: HabitFold;
   idempotency_key: IdempotencyKey;
+  identity_reversal: IdentityReversal;
   identity_statement: IdentityStatement;
   ledger_fold: LedgerFold;
+  ledger_link: LedgerLink;
   link: Link;
   mapping_version: MappingVersion;
   merchant: Merchant;
@@ -531,12 +834,24 @@ export interface DB {
   product_version: ProductVersion;
   promoter: Promoter;
   promoter_version: PromoterVersion;
+  pull: Pull;
+  pull_feed: PullFeed;
+  pull_token: PullToken;
+  pull_wanted: PullWanted;
+  rate_count: RateCount;
+  reconciled_order: ReconciledOrder;
+  reconciliation: Reconciliation;
   rule: Rule;
   rule_book: RuleBook;
   rule_end: RuleEnd;
   rule_version: RuleVersion;
   setting: Setting;
   source: Source;
+  source_habit: SourceHabit;
+  streamed_request: StreamedRequest;
   touch: Touch;
+  tracked_link: TrackedLink;
   transfer: Transfer;
+  webhook_endpoint: WebhookEndpoint;
+  webhook_message: WebhookMessage;
 }

@@ -3,7 +3,14 @@
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { assertDurable, isUnavailable, openDatabase, type Database, type DatabaseOptions } from '../../src/platform/database.ts';
+import {
+  assertDurable,
+  isOfStatement,
+  isUnavailable,
+  openDatabase,
+  type Database,
+  type DatabaseOptions,
+} from '../../src/platform/database.ts';
 import { freePort, testDatabase, testLog, type TestDatabase } from '../harness.ts';
 import { errorOf, run } from './answers.ts';
 
@@ -29,6 +36,8 @@ function open(options: Partial<DatabaseOptions> = {}): Database {
   opened.push(database);
   return database;
 }
+
+const raised = (state: string) => errorOf(run(ground.db, `do $$ begin raise exception 'x' using errcode = '${state}'; end $$`));
 
 describe('what counts as "the database is not there"', () => {
   test('a port where nobody listens, and an address that does not exist', async () => {
@@ -59,6 +68,12 @@ describe('what counts as "the database is not there"', () => {
     expect(isUnavailable(new Error('timeout'))).toBe(false);
     expect(isUnavailable('57P01')).toBe(false);
     expect(isUnavailable(undefined)).toBe(false);
+  });
+
+  test('of those, what only one statement suffered: it was cancelled, or others stood in its way', async () => {
+    for (const state of ['57014', '55P03', '40001', '40P01']) expect(isOfStatement(await raised(state)), state).toBe(true);
+    for (const state of ['57P01', '53100', '08006', '25006', '22012']) expect(isOfStatement(await raised(state)), state).toBe(false);
+    expect(isOfStatement('57014')).toBe(false);
   });
 
   test('an error that was caused by one', () => {

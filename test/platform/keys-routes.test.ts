@@ -20,7 +20,7 @@ beforeAll(async () => {
   app = buildHttp();
   const keys = knownKeys(db, () => undefined);
   requireKeys(app, keys);
-  keysRoutes(app, { db, keys });
+  keysRoutes(app, { db, keys, parties: { merchantExists: known('m1'), promoterExists: known('alice') } });
   auditLogRoutes(app, db);
 });
 
@@ -28,6 +28,14 @@ afterAll(async () => {
   await app.close();
   await database.close();
 });
+
+function known(...ids: string[]) {
+  return async (_trx: unknown, id: string): Promise<boolean> => ids.includes(id);
+}
+
+async function countKeys(): Promise<number> {
+  return (await database.owner.selectFrom('api_key').select('key_id').execute()).length;
+}
 
 type Method = 'GET' | 'POST' | 'DELETE';
 
@@ -103,6 +111,16 @@ describe('making keys', () => {
     const answer = await call('POST', '/v1/keys', payload);
     expect([answer.statusCode, answer.json().errors[0].path]).toEqual([400, path]);
   });
+});
+
+test.each([
+  [{ scope: 'storefront', merchant_id: 'nobody' }, 'unknown_merchant', 'merchant_id'],
+  [{ scope: 'promoter', promoter_id: 'nobody' }, 'unknown_promoter', 'promoter_id'],
+])('a key for somebody who is not there is refused: %j', async (payload, code, path) => {
+  const before = await countKeys();
+  const answer = await call('POST', '/v1/keys', payload);
+  expect([answer.statusCode, answer.json().code, answer.json().errors[0].path]).toEqual([422, code, path]);
+  expect(await countKeys()).toBe(before);
 });
 
 describe('listing and revoking keys', () => {

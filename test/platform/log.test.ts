@@ -23,6 +23,8 @@ test('secrets are hidden wherever they are put', () => {
       body: { payee: { bank: canary, phone: canary } },
     });
     log.info({ source: { secret: canary, secrets: { a: canary } }, key: canary });
+    log.info({ req: { headers: { 'set-cookie': canary, 'x-api-key': canary, 'webhook-signature': canary } }, 'x-api-key': canary });
+    log.info({ order: { buyer: { openid: canary }, click_token: canary }, identities: [canary], access_token: canary });
   });
   expect(lines.join('')).not.toContain(canary);
 });

@@ -1,0 +1,40 @@
+// Fields that stand in bodies and queries everywhere: ids of the caller's, words, times.
+
+import { z } from 'zod';
+
+const ID_LENGTH_MAX = 128;
+const EARLIEST = Date.UTC(2000);
+const LATEST = Date.UTC(2101);
+
+// Control characters only make two ids look like one; NUL and lone surrogates have no place in the database's text.
+const NO_CONTROL = /^[^\p{Cc}\p{Cs}]*$/u;
+
+/** A text without control characters, which may be empty. */
+export function text(lengthMax: number): z.ZodString {
+  return z.string().max(lengthMax).regex(NO_CONTROL, 'must not contain control characters');
+}
+
+/** A text of one line. */
+export function words(lengthMax: number): z.ZodString {
+  return text(lengthMax).min(1);
+}
+
+/** An id that the caller has chosen. */
+export const callerId = words(ID_LENGTH_MAX);
+
+/** An RFC 3339 time, read as a Date. */
+export const time = z.iso
+  .datetime({ offset: true, error: 'must be an RFC 3339 time with its offset' })
+  .transform((value) => new Date(value))
+  .refine((at) => at.getTime() >= EARLIEST && at.getTime() < LATEST, { error: 'must lie between the years 2000 and 2100' });
+
+/** From when a statement counts. */
+export const effectiveFrom = time.nullish().meta({
+  description: 'From when this counts; now when absent. The first statement counts for all earlier time too.',
+});
+
+/** When a version counts from, as it is answered. */
+export const effectiveFromAnswer = z
+  .date()
+  .nullable()
+  .meta({ description: 'Null: the first statement, which counts for all earlier time.' });

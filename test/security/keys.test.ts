@@ -1,0 +1,112 @@
+// Every route of the published document against every key that must not open it: refused, and nothing in the database is touched.
+
+import { readFile } from 'node:fs/promises';
+
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { ADMIN_KEY } from '../running.ts';
+import { openMarket, type Answered, type Market } from './market.ts';
+import { ROUTES, type Route } from './routes.ts';
+
+interface PublishedDocument {
+  paths: Record<string, Record<string, object>>;
+}
+
+/** That it names every route there is, is a test of its own. */
+const document = JSON.parse(await readFile(new URL('../../openapi/openapi.json', import.meta.url), 'utf8')) as PublishedDocument;
+const published = Object.entries(document.paths)
+  .filter(([path]) => path.startsWith('/v1/'))
+  .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+
+let market: Market;
+/** Keys by whose they are; null is none. */
+const keys: Record<string, string | null> = { nobody: null, unknown: 'fy_admin_that_was_never_made' };
+
+beforeAll(async () => {
+  market = await openMarket({ env: { RATE_REFUSED: '100000' } });
+  keys['shop'] = (await market.makeKey({ scope: 'storefront', merchant_id: 'm1' })).key;
+  keys['shop of m2'] = (await market.makeKey({ scope: 'storefront', merchant_id: 'm2' })).key;
+  keys['alice'] = (await market.makeKey({ scope: 'promoter', promoter_id: 'alice' })).key;
+  keys['bob'] = (await market.makeKey({ scope: 'promoter', promoter_id: 'bob' })).key;
+  keys['auditor'] = (await market.makeKey({ scope: 'auditor' })).key;
+  const revoked = await market.makeKey({ scope: 'admin' });
+  await market.ask('DELETE', `/v1/keys/${revoked.keyId}`);
+  keys['revoked'] = revoked.key;
+  await market.service.stopWork();
+  market.ids['guard'] = (await market.ask('GET', '/v1/guards')).body.data[0].name;
+});
+
+afterAll(() => market.service.close());
+
+/** The request of the table as it is sent, with the key of somebody. */
+function send(name: string, route: Route, key: string | null): Promise<Answered> {
+  const method = name.split(' ')[0]!;
+  const url = market.fill(route.url);
+  if (typeof route.body === 'string')
+    return market.ask(method, url, route.body, { key, headers: { 'content-type': route.type ?? 'application/x-ndjson' } });
+  const body = route.body === undefined ? undefined : market.fill(JSON.stringify(route.body));
+  return market.ask(method, url, body, { key });
+}
+
+/** What every table holds, as one sum for each; of a key all but its last use, and nothing of what only counts refusals. */
+async function sums(): Promise<Record<string, string>> {
+  const { owner } = market.service.database;
+  const { rows: tables } = await sql<{ name: string }>`
+    select relname as name from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> 'rate_count'
+    order by relname`.execute(owner);
+  const selects = tables.map(
+    ({ name }) => sql`select ${sql.lit(name)} as name, count(*) || ' ' ||
+      coalesce(sum(hashtextextended((to_jsonb(t) - 'last_used_at')::text, 0)), 0) as sum from ${sql.table(name)} t`,
+  );
+  const { rows } = await sql<{ name: string; sum: string }>`${sql.join(selects, sql` union all `)}`.execute(owner);
+  return Object.fromEntries(rows.map(({ name, sum }) => [name, sum]));
+}
+
+describe('a key that must not', () => {
+  test.each(published)('%s', async (name) => {
+    const route = ROUTES[name];
+    if (route === undefined) throw new Error(`${name} is new: say in test/security/routes.ts who may send it, and with what`);
+    const mayRead = name.startsWith('GET ') ? ['auditor'] : [];
+    const wrong = Object.entries(keys).filter(([who]) => ![...route.open, ...mayRead].some((one) => one === who));
+    const before = await sums();
+    for (const [who, key] of wrong) {
+      const { status, body } = await send(name, route, key);
+      const expected = ['nobody', 'unknown', 'revoked'].includes(who) ? [401] : [403, 404];
+      expect(expected, `${name} with the key of ${who} was answered ${status} ${JSON.stringify(body)}`).toContain(status);
+    }
+    expect(await sums()).toEqual(before);
+  });
+
+  test('the table names no route that is gone', () => {
+    expect(Object.keys(ROUTES).filter((name) => !published.includes(name))).toEqual([]);
+  });
+});
+
+describe('what a list shows that names nobody', () => {
+  test.each([
+    ['/v1/orders', 'shop of m2'],
+    ['/v1/orders', 'bob'],
+    ['/v1/orders?merchant_id=m1', 'bob'],
+    ['/v1/deliveries', 'shop of m2'],
+    ['/v1/claims', 'shop of m2'],
+    ['/v1/claims', 'bob'],
+    ['/v1/claims?merchant_id=m1', 'bob'],
+    ['/v1/links', 'bob'],
+    ['/v1/links?merchant_id=m1', 'bob'],
+    ['/v1/links?promoter_id=alice', 'shop of m2'],
+  ])('%s shows to %s nothing of others', async (url, who) => {
+    const { status, body } = await market.ask('GET', url, undefined, { key: keys[who]! });
+    expect([status, body.data]).toEqual([200, []]);
+  });
+});
+
+describe('the same requests with the keys of those who may', () => {
+  test.each(Object.entries(ROUTES))('%s', async (name, route) => {
+    for (const who of ['admin', ...route.open, ...(name.startsWith('GET ') ? ['auditor'] : [])]) {
+      const { status, body } = await send(name, route, who === 'admin' ? ADMIN_KEY : keys[who]!);
+      expect(Math.floor(status / 100), `${who} was answered ${status} ${JSON.stringify(body)}`).toBe(2);
+    }
+  });
+});
