@@ -1,10 +1,14 @@
 // The service over HTTP: every route, and what they need to be durable and quick. It does not listen.
 import type { Registry } from '@prometheus-io/client';
+import { claimRoutes } from './claims/routes.ts';
+import { tellClaim } from './claims/claim-events.ts';
 import { markDueByIdentities, markNamedDue } from './commission/due-store.ts';
+import { identityPreviewRoutes } from './commission/identity-preview-routes.ts';
 import { orderRoutes as awardedOrderRoutes } from './commission/order-routes.ts';
 import { ruleRoutes } from './commission/rule-routes.ts';
+import { emptyShelf } from './commission/rule-shelf.ts';
 import { consoleRoutes } from './console/routes.ts';
-import type { Ground } from './ground.ts';
+import { pullDeps, type Ground } from './ground.ts';
 import type { Guard } from './guards/guard.ts';
 import { guardRoutes } from './guards/routes.ts';
 import { healthRoutes } from './health.ts';
@@ -15,6 +19,9 @@ import { orderRoutes } from './inbox/order-routes.ts';
 import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/webhook-routes.ts';
 import { ledgerRoutes } from './ledger/routes.ts';
+import { allowedFor } from './outbound/address.ts';
+import { webhookEndpointRoutes } from './outbound/endpoint-routes.ts';
+import { webhookMessageRoutes } from './outbound/message-routes.ts';
 import { auditLogRoutes } from './platform/audit-log-routes.ts';
 import { knownKeys, requireKeys } from './platform/auth.ts';
 import { dedicatedConnection } from './platform/dedicated-connection.ts';
@@ -24,6 +31,8 @@ import { keysRoutes } from './platform/keys-routes.ts';
 import { hotCounter, serveMetrics } from './platform/metrics.ts';
 import { collectOpenApi, serveOpenApi } from './platform/openapi.ts';
 import type { Queue } from './platform/queue.ts';
+import { rateCounts, type RateCounts } from './platform/rate-counts.ts';
+import { limitRates, refusedCallers, type RateLimits } from './platform/rate-limit.ts';
 import type { ClickPath } from './promotion/click-path.ts';
 import { clickRoutes } from './promotion/click-routes.ts';
 import type { PromotionDeps } from './promotion/deps.ts';
@@ -31,8 +40,12 @@ import { identityRoutes } from './promotion/identity-routes.ts';
 import { importRoutes } from './promotion/imports.ts';
 import { linkRoutes } from './promotion/link-routes.ts';
 import { merchantRoutes, productRoutes } from './promotion/merchant-routes.ts';
+import { merchantExists } from './promotion/merchant-store.ts';
 import { promoterRoutes } from './promotion/promoter-routes.ts';
+import { promoterExists } from './promotion/promoter-store.ts';
 import { REDIRECT, redirectRoutes } from './promotion/redirect.ts';
+import { askingForLinks } from './pull/tracked-links.ts';
+import { reconciliationRoutes } from './pull/reconciliation-routes.ts';
 import { mappingRoutes } from './sources/mapping-routes.ts';
 import { sourcesRoutes } from './sources/routes.ts';
 import { sourceCache, type SourceCache } from './sources/source-cache.ts';
@@ -49,8 +62,10 @@ const TAGS = [
   { name: 'links', description: 'Shares, clicks, buyers.' },
   { name: 'sources', description: 'Connections to order systems.' },
   { name: 'orders', description: 'Reports of orders, and what orders earn.' },
+  { name: 'claims', description: 'Promoters who say: this order was mine.' },
   { name: 'rules', description: 'How much is earned, and how it is split.' },
   { name: 'ledger', description: 'The books.' },
+  { name: 'webhooks', description: 'Who is told of what, here and outside.' },
   { name: 'guards', description: 'The laws of the books, checked all the time.' },
 ];
 
@@ -82,19 +97,41 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     await serveOpenApi(rest);
     serveMetrics(rest, registry);
     const keys = knownKeys(db, (error) => log.warn({ err: error }, 'the last use of a key was not noted'));
-    requireKeys(rest, keys);
+    const { counts, limits } = rates(rest, ground);
+    requireKeys(rest, keys, refusedCallers(counts, limits));
+    // Whoever watches the service is never told that he asks too often.
     healthRoutes(rest, { db });
+    await limitRates(rest, counts, limits);
     consoleRoutes(rest);
-    keysRoutes(rest, { db, keys });
+    keysRoutes(rest, { db, keys, parties: { merchantExists, promoterExists } });
     auditLogRoutes(rest, db);
     servePromotion(rest, promotion);
     serveOrders(rest, deps, door);
     ruleRoutes(rest, { db, levelsMax: config.referralLevelsMax, nudge: queue.nudge });
+    const award = {
+      db,
+      tokenKeys: ground.tokenKeys,
+      identityKey: ground.identityKey,
+      levelsMax: config.referralLevelsMax,
+      shelf: emptyShelf(),
+    };
     awardedOrderRoutes(rest, { db });
+    identityPreviewRoutes(rest, award);
+    claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     ledgerRoutes(rest, { db });
+    reconciliationRoutes(rest, { db, adapters: deps.adapters, onDelivered: door.onDelivered, onAsked: () => queue.nudge('pull') });
     guardRoutes(rest, { db, guards });
+    webhookEndpointRoutes(rest, { db, keys: ground.masterKeys, allowed: allowedFor(config.publicUrl) });
+    webhookMessageRoutes(rest, { db, onAnnounced: () => queue.nudge('messages') });
   });
   return app;
+}
+
+/** How often anybody may call, and how often anybody did, in all processes. */
+function rates(app: App, { config, db, log }: Ground): { counts: RateCounts; limits: RateLimits } {
+  const counts = rateCounts(db, (error) => log.warn({ err: error }, 'limits of requests hold for this process alone'));
+  app.addHook('onClose', () => counts.close());
+  return { counts, limits: { perKey: config.ratePerCaller, perAddress: config.ratePerAddress, refusedPerAddress: config.rateRefused } };
 }
 
 /** The two routes that most requests are for, each in a lane of its own. */
@@ -109,7 +146,7 @@ async function serveHot(app: App, { clickPath, adapters, registry }: AppDeps, pr
 }
 
 /** What merchants, promoters, links and clicks need. */
-function promotionDeps({ ground, queue, clickPath }: AppDeps): PromotionDeps {
+function promotionDeps({ ground, queue, clickPath, adapters }: AppDeps): PromotionDeps {
   const { config, db, tokenKeys, identityKey } = ground;
   return {
     db,
@@ -118,6 +155,7 @@ function promotionDeps({ ground, queue, clickPath }: AppDeps): PromotionDeps {
     identityKey,
     links: clickPath.links,
     clicks: clickPath.clicks,
+    askForLink: askingForLinks(pullDeps(ground, adapters, () => queue.nudge('deliveries'))),
     onEvidence,
     merchantMade: async (trx, merchantId) => {
       await unpark(trx, [`merchant:${merchantId}`]);

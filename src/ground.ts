@@ -7,8 +7,11 @@ import type { Config } from './platform/config.ts';
 import { assertDurable, openDatabase } from './platform/database.ts';
 import { startEmbedded } from './platform/embedded.ts';
 import { migrate, migrateQueue } from './platform/migrate.ts';
-import { ensureSecret, masterKeys, type MasterKeys } from './platform/secrets.ts';
+import { publicFetch } from './platform/public-fetch.ts';
+import { ensureSecret, findSecret, masterKeys, type MasterKeys } from './platform/secrets.ts';
 import type { DB } from './platform/tables.ts';
+import type { PullDeps } from './pull/asked-source.ts';
+import type { Adapter } from './sources/source.ts';
 
 export interface Ground {
   config: Config;
@@ -21,6 +24,12 @@ export interface Ground {
   /** Seal the secrets of sources. */
   masterKeys: MasterKeys;
   close: () => Promise<void>;
+}
+
+/** What order systems are asked with: over the public internet only, or where the configuration says. */
+export function pullDeps({ db, masterKeys, config }: Ground, adapters: readonly Adapter[], onDelivered: () => void): PullDeps {
+  const baseUrls = config.pullBaseUrls;
+  return { db, keys: masterKeys, adapters, baseUrls, fetch: publicFetch(Object.values(baseUrls)), onDelivered };
 }
 
 /** Opens the ground, migrating first. What was opened is closed again when a later step fails. */
@@ -47,10 +56,16 @@ export async function openGround(config: Config, log: Logger): Promise<Ground> {
 async function openKeys(config: Config, db: Kysely<DB>): Promise<Pick<Ground, 'tokenKeys' | 'identityKey' | 'masterKeys'>> {
   const tokenSecret = config.tokenSecret ?? (await ensureSecret(db, 'TOKEN_SECRET'));
   const identityKey = config.identityKey ?? (await ensureSecret(db, 'IDENTITY_KEY'));
-  const secretsKey = config.secretsKey ?? (await ensureSecret(db, 'SECRETS_KEY'));
   return {
     tokenKeys: [createSecretKey(Buffer.from(tokenSecret))],
     identityKey: createSecretKey(Buffer.from(identityKey)),
-    masterKeys: masterKeys([secretsKey]),
+    masterKeys: masterKeys(await secretsKeys(config, db)),
   };
+}
+
+/** Those of the operator, and behind them the one that was made before he gave any: what it sealed still opens. */
+async function secretsKeys({ secretsKey: given }: Config, db: Kysely<DB>): Promise<string[]> {
+  if (given.length === 0) return [await ensureSecret(db, 'SECRETS_KEY')];
+  const made = await findSecret(db, 'SECRETS_KEY');
+  return made === null ? [...given] : [...given, made];
 }

@@ -1,4 +1,4 @@
-// The program: one binary, several commands. The only place that names all adapters.
+// The program: one binary, several commands.
 import { parseArgs } from 'node:util';
 import type { Registry } from '@prometheus-io/client';
 import type { Logger } from 'pino';
@@ -6,6 +6,8 @@ import { buildApp, onEvidence } from './app.ts';
 import { openGround, type Ground } from './ground.ts';
 import { allGuards } from './guards/catalogue.ts';
 import { guardMetrics } from './guards/run.ts';
+import { SEALED_ENDPOINT_SECRETS } from './outbound/endpoint-store.ts';
+import { messageMetrics } from './outbound/messenger.ts';
 import { givenDataDir, readConfig, type Config } from './platform/config.ts';
 import { inTransaction } from './platform/database.ts';
 import { ensureAdminKey, makeKey } from './platform/keys-store.ts';
@@ -14,14 +16,15 @@ import { buildLogger } from './platform/log.ts';
 import { buildRegistry } from './platform/metrics.ts';
 import { whenOrphaned } from './platform/parent.ts';
 import { openQueue } from './platform/queue.ts';
+import { reseal, type SealedColumn } from './platform/reseal.ts';
 import { openClickPath } from './promotion/click-path.ts';
-import { shopify } from './sources/shopify.ts';
-import type { Adapter } from './sources/source.ts';
-import { standardWebhooks } from './sources/standard-webhooks.ts';
+import { SEALED_TOKENS } from './pull/token-store.ts';
+import { ADAPTERS } from './sources/adapters.ts';
+import { SEALED_SECRETS } from './sources/store.ts';
 import { startWorker, type Worker } from './worker.ts';
 
-/** Every order system that speaks to us; a further one is one file and one line here. */
-export const ADAPTERS: readonly Adapter[] = [standardWebhooks, shopify];
+/** Everything that is sealed at rest: a further one is one line here. */
+export const SEALED_COLUMNS: readonly SealedColumn[] = [SEALED_SECRETS, SEALED_ENDPOINT_SECRETS, SEALED_TOKENS];
 
 const CLOSE_TIMEOUT_MS = 15_000;
 
@@ -32,6 +35,10 @@ const USAGE = `fenyong <command>
   worker    the worker alone
   migrate   bring the database up to date, and end
   keys      make an API key: keys --scope admin|storefront|promoter|auditor [--merchant ID] [--promoter ID] [--label TEXT]
+  reseal    after a change of SECRETS_KEY to new,old: seal with the new one whatever the old one has sealed
+  audit     compute every order, award and balance again and compare; ends with 1 where anything differs
+  statement-check FILE
+            check a promoter's statement by itself, without any database
   demo      a small lively marketplace on the embedded database; --keep leaves it running
 
 Everything is set by environment variables; README.md lists them.
@@ -47,6 +54,11 @@ export async function main(args: readonly string[]): Promise<void> {
   if (command === 'demo') {
     const { demo } = await import('./demo/demo.ts');
     process.exitCode = await demo([...rest], givenDataDir(process.env));
+    return;
+  }
+  if (command === 'statement-check') {
+    const { statementCheckCommand } = await import('./audit/commands.ts');
+    process.exitCode = await statementCheckCommand(rest[0], (text) => process.stdout.write(text));
     return;
   }
   const run = COMMANDS[command];
@@ -70,7 +82,29 @@ const COMMANDS: Record<string, (config: Config, log: Logger, args: string[]) => 
     log.info('the database is up to date');
   },
   keys: makeKeyCommand,
+  audit: runAudit,
+  reseal: async (config, log) => {
+    const ground = await openGround(config, log);
+    try {
+      const done = await reseal(ground.db, ground.masterKeys, SEALED_COLUMNS);
+      for (const { table, resealed, kept } of done) process.stdout.write(`${table}: ${resealed} sealed anew, ${kept} were already\n`);
+    } finally {
+      await ground.close();
+    }
+  },
 };
+
+/** Audits what stands, beside a running service or alone. */
+async function runAudit(config: Config, log: Logger): Promise<void> {
+  const { auditCommand } = await import('./audit/commands.ts');
+  const ground = await openGround(config, log);
+  try {
+    const deps = { ...ground, adapters: ADAPTERS, levelsMax: config.referralLevelsMax };
+    process.exitCode = await auditCommand(deps, (text) => process.stdout.write(text));
+  } finally {
+    await ground.close();
+  }
+}
 
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);
@@ -114,7 +148,14 @@ async function open(ground: Ground, roles: { api: boolean; worker: boolean }, op
   const guards = allGuards({ levelsMax: config.referralLevelsMax, spooled: clickPath?.spooled ?? (() => 0) });
 
   if (roles.worker) {
-    const worker: Worker = startWorker({ ground, queue, adapters: ADAPTERS, guards, metrics: guardMetrics(registry) });
+    const worker: Worker = startWorker({
+      ground,
+      queue,
+      adapters: ADAPTERS,
+      guards,
+      metrics: guardMetrics(registry),
+      messageMetrics: messageMetrics(registry),
+    });
     opened.push(() => worker.close());
   }
   if (clickPath !== null) {

@@ -1,24 +1,35 @@
 // The worker: everything that happens behind the door. It is woken by nudges and by the sweep, and what is due is always in rows.
+import { tellClaim } from './claims/claim-events.ts';
+import { takeUpClaims } from './claims/take-up.ts';
 import { awardBacklog, type AwardDeps } from './commission/award.ts';
 import { emptyShelf } from './commission/rule-shelf.ts';
 import { runGuards, type GuardMetrics } from './guards/run.ts';
 import { sweep } from './guards/sweep.ts';
 import type { Guard } from './guards/guard.ts';
-import type { Ground } from './ground.ts';
+import { pullDeps, type Ground } from './ground.ts';
 import { unparkExplained } from './inbox/parking.ts';
 import { processDeliveries } from './inbox/process.ts';
 import { foldBalances } from './ledger/balances.ts';
+import { chainTransfers } from './ledger/hash-chain-store.ts';
 import { accountCache } from './ledger/store.ts';
+import { allowedFor } from './outbound/address.ts';
+import { openMessenger, type MessageMetrics } from './outbound/messenger.ts';
 import { inTransaction } from './platform/database.ts';
 import type { Queue } from './platform/queue.ts';
-import { repeat } from './platform/repeat.ts';
+import { repeat, type Repeating } from './platform/repeat.ts';
 import { makeClickPartitions } from './promotion/click-store.ts';
+import { startAsking } from './pull/start.ts';
+import { retryTrackedLinks } from './pull/tracked-links.ts';
 import type { Adapter } from './sources/source.ts';
 
 const DELIVERIES_PER_BATCH = 500;
 const AWARDS_PER_BATCH = 1000;
 const EXPLAINED_PER_SWEEP = 1000;
+const CLAIMS_PER_SWEEP = 100;
+const MESSAGES_INTERVAL_MS = 1000;
 const FOLD_INTERVAL_MS = 1000;
+const CHAIN_INTERVAL_MS = 60_000;
+const TRACKING_INTERVAL_MS = 5000;
 const PARTITION_INTERVAL_MS = 6 * 3_600_000;
 
 export interface WorkerDeps {
@@ -27,6 +38,7 @@ export interface WorkerDeps {
   adapters: readonly Adapter[];
   guards: readonly Guard[];
   metrics: GuardMetrics;
+  messageMetrics: MessageMetrics;
 }
 
 export interface Worker {
@@ -37,7 +49,7 @@ export interface Worker {
 }
 
 /** Starts to work: deliveries into orders, orders into awards, until nothing is due; and the sweep, the fold and the guards beside it. */
-export function startWorker({ ground, queue, adapters, guards, metrics }: WorkerDeps): Worker {
+export function startWorker({ ground, queue, adapters, guards, metrics, messageMetrics }: WorkerDeps): Worker {
   const { config, db, log } = ground;
   const award: AwardDeps = {
     db,
@@ -47,11 +59,22 @@ export function startWorker({ ground, queue, adapters, guards, metrics }: Worker
     shelf: emptyShelf(),
     accounts: accountCache(),
   };
-  const complain = (task: string) => (error: unknown) => log.error({ err: error, task }, 'background work failed; it will be tried again');
+  const complain: Complain = (task) => (error) => log.error({ err: error, task }, 'background work failed; it will be tried again');
 
+  const messenger = openMessenger({
+    db,
+    keys: ground.masterKeys,
+    allowed: allowedFor(config.publicUrl),
+    metrics: messageMetrics,
+    onError: complain('messages'),
+  });
+  const outbound = repeat({ everyMs: MESSAGES_INTERVAL_MS, work: () => messenger.deliver(), onError: complain('messages') });
   const main = repeat({
     everyMs: config.sweepIntervalMs,
-    work: () => workUntilDone({ ground, adapters, award }),
+    work: async () => {
+      await workUntilDone({ ground, adapters, award });
+      outbound.wake();
+    },
     onError: complain('work'),
   });
   const sweeping = repeat({
@@ -63,22 +86,38 @@ export function startWorker({ ground, queue, adapters, guards, metrics }: Worker
     },
     onError: complain('sweep'),
   });
-  const others = [
-    repeat({ everyMs: FOLD_INTERVAL_MS, work: () => foldBalances(db), onError: complain('fold') }),
-    repeat({
-      everyMs: config.guardIntervalMs,
-      work: () => runGuards(db, guards, { now: new Date(), intervalMs: config.guardIntervalMs, metrics }),
-      onError: complain('guards'),
-    }),
-    repeat({ everyMs: PARTITION_INTERVAL_MS, work: () => makeClickPartitions(db), onError: complain('partitions') }),
-  ];
-  queue.onNudge(async () => main.wake());
+  const others = keepBooks({ ground, guards, metrics }, complain);
+  const pull = pullDeps(ground, adapters, main.wake);
+  const asking = startAsking({ ...pull, log });
+  const tracking = repeat({ everyMs: TRACKING_INTERVAL_MS, work: () => retryTrackedLinks(pull), onError: complain('tracked links') });
+  const woken: Record<string, Repeating> = { messages: outbound, pull: asking };
+  queue.onNudge(async (kind) => (woken[kind] ?? main).wake());
   return {
     wake: main.wake,
     close: async () => {
-      await Promise.all([main, sweeping, ...others].map((one) => one.close()));
+      await Promise.all([main, sweeping, outbound, asking, tracking, ...others].map((one) => one.close()));
+      await messenger.close();
     },
   };
+}
+
+type Complain = (task: string) => (error: unknown) => void;
+
+/** What goes on beside the orders: balances are folded, transfers chained, laws asked, claims taken up, and partitions made ahead. */
+function keepBooks({ ground, guards, metrics }: Pick<WorkerDeps, 'ground' | 'guards' | 'metrics'>, complain: Complain): Repeating[] {
+  const { config, db } = ground;
+  const asked = () => runGuards(db, guards, { now: new Date(), intervalMs: config.guardIntervalMs, metrics });
+  return [
+    repeat({ everyMs: FOLD_INTERVAL_MS, work: () => foldBalances(db), onError: complain('fold') }),
+    repeat({ everyMs: CHAIN_INTERVAL_MS, work: () => chainAll(db), onError: complain('chain') }),
+    repeat({ everyMs: config.guardIntervalMs, work: asked, onError: complain('guards') }),
+    repeat({ everyMs: config.sweepIntervalMs, work: () => takeUpClaims(db, tellClaim, CLAIMS_PER_SWEEP), onError: complain('claims') }),
+    repeat({ everyMs: PARTITION_INTERVAL_MS, work: () => makeClickPartitions(db), onError: complain('partitions') }),
+  ];
+}
+
+async function chainAll(db: Ground['db']): Promise<void> {
+  while ((await chainTransfers(db)).more);
 }
 
 /** Batch after batch, deliveries before awards, until neither finds anything. */

@@ -5,11 +5,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { Logger } from 'pino';
+
 import { buildApp, onEvidence } from '../src/app.ts';
 import type { Ground } from '../src/ground.ts';
 import { allGuards } from '../src/guards/catalogue.ts';
 import { guardMetrics } from '../src/guards/run.ts';
-import { ADAPTERS } from '../src/main.ts';
+import { messageMetrics } from '../src/outbound/messenger.ts';
+import { ADAPTERS } from '../src/sources/adapters.ts';
 import { readConfig } from '../src/platform/config.ts';
 import type { App } from '../src/platform/http.ts';
 import { ensureAdminKey } from '../src/platform/keys-store.ts';
@@ -28,11 +31,21 @@ export interface Service {
   database: TestDatabase;
   /** Where it listens. */
   url: string;
+  /** Ends the work in the background, as if there were no worker. */
+  stopWork: () => Promise<void>;
   close: () => Promise<void>;
 }
 
+interface Wanted {
+  works: boolean;
+  listens: boolean;
+  /** What is set beside what the tests need. */
+  env?: Record<string, string>;
+  log?: Logger;
+}
+
 /** Opens the service; with `works` it has a worker, and with `listens` a port. */
-export async function openService({ works, listens }: { works: boolean; listens: boolean }): Promise<Service> {
+export async function openService({ works, listens, env = {}, log = testLog }: Wanted): Promise<Service> {
   const database = await testDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-test-'));
   const { connectionString, db } = database;
@@ -43,8 +56,9 @@ export async function openService({ works, listens }: { works: boolean; listens:
       DATABASE_URL: connectionString,
       SWEEP_INTERVAL_MS: '200',
       PUBLIC_URL: 'http://fy.example.com',
+      ...env,
     }),
-    log: testLog,
+    log,
     db,
     connectionString,
     tokenKeys: [createSecretKey(Buffer.from('the tests sign clicks with this'))],
@@ -54,17 +68,20 @@ export async function openService({ works, listens }: { works: boolean; listens:
   };
   await ensureAdminKey(db, { adminKey: ADMIN_KEY });
   const registry = buildRegistry();
-  const queue = openQueue({ redisUrl: null, connectionString, log: testLog });
-  const clickPath = openClickPath({ connectionString, db, dataDir, registry, log: testLog, onEvidence, nudge: queue.nudge });
+  const queue = openQueue({ redisUrl: null, connectionString, log });
+  const clickPath = openClickPath({ connectionString, db, dataDir, registry, log, onEvidence, nudge: queue.nudge });
   const guards = allGuards({ levelsMax: ground.config.referralLevelsMax, spooled: clickPath.spooled });
   const app = await buildApp({ ground, queue, adapters: ADAPTERS, guards, registry, clickPath });
-  const worker = works ? startWorker({ ground, queue, adapters: ADAPTERS, guards, metrics: guardMetrics(registry) }) : null;
+  const worker = works
+    ? startWorker({ ground, queue, adapters: ADAPTERS, guards, metrics: guardMetrics(registry), messageMetrics: messageMetrics(registry) })
+    : null;
   const url = listens ? await app.listen({ port: 0, host: '127.0.0.1' }) : '';
   await app.ready();
   return {
     app,
     database,
     url,
+    stopWork: async () => worker?.close(),
     async close() {
       await app.close();
       await worker?.close();

@@ -24,6 +24,8 @@ export interface Bench {
 }
 
 interface AwardResult {
+  /** What every line is decided to be, whether or not that is new. */
+  lines: LineDecision[];
   transfers: NewTransfer[];
   decisions: NewDecision[];
   heads: NewHead[];
@@ -48,6 +50,7 @@ export function awardCase(one: Case, booked: readonly BookedSlot[], bench: Bench
   const revision = (standing?.revision ?? 0) + (changed ? 1 : 0);
   const head = headAfter({ ...hold, currency, released, revision });
   return {
+    lines,
     transfers: postings.map((posting, position) => ({ ...posting, orderKey, merchantId, revision, position })),
     decisions: changed ? lines.map((line) => toDecision(line, orderKey, revision)) : [],
     heads: changed || standing === null || !sameHead(standing, head) ? [{ ...head, orderKey, merchantId }] : [],
@@ -127,7 +130,8 @@ function postingsOf({
   );
 }
 
-function toDecision(line: LineDecision, orderKey: bigint, revision: number): NewDecision {
+/** The decision of a line as it is written. */
+export function toDecision(line: LineDecision, orderKey: bigint, revision: number): NewDecision {
   return {
     order_key: orderKey,
     revision,

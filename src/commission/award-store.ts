@@ -2,19 +2,13 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { MergedOrder } from '../core/merge.ts';
 import type { Role } from '../core/split.ts';
+import { readKnownOrder, type KnownOrder, type KnownOrderRow } from '../orders/store.ts';
 import type { DB } from '../platform/tables.ts';
 import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
 import type { LineDecisionKind } from './decide.ts';
 import type { Pin } from './pin.ts';
 
-export interface DueOrder {
-  orderKey: bigint;
-  merchantId: string;
-  sourceId: string;
-  orderId: string;
-  merged: MergedOrder;
-  parentOrderId: string | null;
-  parentKind: 'split' | 'gift' | null;
+export interface DueOrder extends KnownOrder {
   hasSplitChildren: boolean;
   isDuplicate: boolean;
   award: StandingAward | null;
@@ -107,14 +101,7 @@ export async function postponeDue(trx: Transaction<DB>, orderKey: bigint, now: D
     where order_key = ${orderKey}`.execute(trx);
 }
 
-interface DueOrderRow {
-  order_key: bigint;
-  merchant_id: string;
-  source_id: string;
-  order_id: string;
-  merged: MergedOrder;
-  parent_order_id: string | null;
-  parent_kind: 'split' | 'gift' | null;
+interface DueOrderRow extends KnownOrderRow {
   has_split_children: boolean;
   is_duplicate: boolean;
   revision: number | null;
@@ -160,13 +147,7 @@ export async function readDueOrders(db: Kysely<DB>, orderKeys: readonly bigint[]
     [...lines].flatMap(([orderKey, decided]) => (decided.some((line) => SET_ASIDE.has(line.decision)) ? [orderKey] : [])),
   );
   return rows.map((row) => ({
-    orderKey: row.order_key,
-    merchantId: row.merchant_id,
-    sourceId: row.source_id,
-    orderId: row.order_id,
-    merged: row.merged,
-    parentOrderId: row.parent_order_id,
-    parentKind: row.parent_kind,
+    ...readKnownOrder(row),
     hasSplitChildren: row.has_split_children,
     isDuplicate: row.is_duplicate,
     award: row.revision === null ? null : standingOf(row, row.revision, lines, setAside),

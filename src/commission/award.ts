@@ -3,11 +3,13 @@
 import type { KeyObject } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 import { bookTransfers, bookedSlots, type AccountCache } from '../ledger/store.ts';
-import { inTransaction, isUnavailable } from '../platform/database.ts';
+import { announce } from '../outbound/announce.ts';
+import { inTransaction, isOfStatement, isUnavailable } from '../platform/database.ts';
 import type { DB } from '../platform/tables.ts';
 import { awardCase, type Bench } from './award-case.ts';
 import { claimDue, claimOrders, postponeDue, readDueOrders } from './award-store.ts';
 import { markLockedDue, writeDecisions, writeHeads } from './award-writer.ts';
+import { commissionEvents } from './commission-events.ts';
 import { gatherCases } from './gathering.ts';
 import { currentRules, type RuleShelf } from './rule-shelf.ts';
 
@@ -55,10 +57,9 @@ export async function awardBacklog(deps: AwardDeps, batch: number): Promise<numb
   return taken;
 }
 
-/** The database is not there. It is, where a statement was cancelled, not locked in time or deadlocked: that may be one order's doing. */
+/** The database is not there. It is, where it could only not do a statement: that may be one order's doing. */
 function isAway(error: unknown): boolean {
-  const isOfStatement = error instanceof Error && 'code' in error && ['57014', '55P03', '40001', '40P01'].includes(String(error.code));
-  return isUnavailable(error) && !isOfStatement;
+  return isUnavailable(error) && !isOfStatement(error);
 }
 
 /** Awards a batch that failed as a whole in halves, until the order that fails stands alone and is put off with its error. */
@@ -105,6 +106,7 @@ export async function awardOrders(trx: Transaction<DB>, orderKeys: readonly bigi
     results.flatMap((result) => result.heads),
     now,
   );
+  await announce(trx, () => cases.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
   await markLockedDue(
     trx,
     results.flatMap((result) => result.relocked),

@@ -2,6 +2,7 @@
 import { attribute, heaviest, type Evidence, type Judged, type Verdict } from '../core/attribution.ts';
 import type { Order, OrderLine } from '../core/order.ts';
 import type { Policy } from '../core/policy.ts';
+import type { Withheld } from '../core/reckoning.ts';
 import { candidatesFor, rankOutcomes, type RuleVersion } from '../core/rule.ts';
 import { splitOrder, type LineSplit, type SplitLine } from '../core/split.ts';
 import { explainLine, explainRule, type ExplainedRule } from './explanation.ts';
@@ -48,7 +49,7 @@ export interface Subject {
   yields: 'duplicate_order' | 'parent_earns' | 'split' | null;
   evidence: readonly Evidence[];
   standing: ReadonlyMap<string, StandingLine>;
-  /** After the release, or past the cutoff, evidence changes no winner any more. */
+  /** After the release, or past the cutoff, evidence changes no winner any more; only an approved claim does. */
   winnersFixed: boolean;
 }
 
@@ -75,7 +76,7 @@ export function decideOrder(subject: Subject, facts: Facts): LineDecision[] {
   });
   const splits = splitOrder({
     currency: subject.currency ?? '',
-    isVoid: whole !== null,
+    withheld: whole?.decision ?? null,
     lines: order.lines.map((line, index) => splitLine(line, choices[index]!)),
     refunds: order.refunds.filter((refund) => refund.status === 'succeeded'),
   });
@@ -98,7 +99,7 @@ export function decideOrder(subject: Subject, facts: Facts): LineDecision[] {
 }
 
 /** The one decision of all lines where the order as a whole cannot earn; null when its lines are to be looked at. */
-function wholeOrder({ order, yields }: Subject): { decision: LineDecisionKind; reason: string } | null {
+function wholeOrder({ order, yields }: Subject): { decision: Withheld; reason: string } | null {
   if (order.void !== null) return { decision: 'void', reason: order.void.reason };
   if (order.currencyConflict) return { decision: 'pending', reason: 'currency_conflict' };
   // A deposit fixes who earns, but only the payment makes something to earn.
@@ -127,7 +128,8 @@ function termsOf({ subject, facts, attributionAt }: PaidLine, version: number | 
 }
 
 function judge({ line, subject: { order, evidence }, attributionAt }: PaidLine, policy: Policy): Verdict {
-  return attribute(evidence, {
+  const ofLine = evidence.filter(({ ruling }) => ruling === null || ruling.lineId === null || ruling.lineId === line.lineId);
+  return attribute(ofLine, {
     policy,
     attributionAt,
     paidAt: order.paidAt ?? attributionAt,
@@ -145,7 +147,8 @@ function chooseLine(paid: PaidLine): Choice {
   const verdict = judge(paid, terms.policy);
   if (line.quantity === 0) return { ...UNDECIDED, decision: 'void', reason: 'line_removed', verdict };
   if (isHeld && sameWinners(held.pin, verdict.credits, subject.order)) return { ...held, decision: 'attributed', reason: null, verdict };
-  if (isHeld && subject.winnersFixed) return { ...held, decision: 'attributed', reason: null, verdict: tooLate(verdict, held.pin) };
+  const isFixed = subject.winnersFixed && !verdict.credits.some(({ evidence }) => evidence.kind === 'claim');
+  if (isHeld && isFixed) return { ...held, decision: 'attributed', reason: null, verdict: tooLate(verdict, held.pin) };
 
   const product =
     line.productId === null ? null : inForce(facts.products.get(productKey(subject.merchantId, line.productId)), attributionAt);
@@ -154,7 +157,7 @@ function chooseLine(paid: PaidLine): Choice {
     const reason = verdict.judged.length === 0 ? 'no_evidence' : 'no_evidence_counts';
     return { ...UNDECIDED, decision: 'unattributed', reason, verdict };
   }
-  if (subject.winnersFixed && standing?.decision === 'unattributed') {
+  if (isFixed && standing?.decision === 'unattributed') {
     return { ...UNDECIDED, decision: 'unattributed', reason: 'evidence_came_after_the_cutoff', verdict: tooLate(verdict, null) };
   }
   return chooseRule(paid, { terms, verdict, category: line.category ?? product?.category ?? null, held: isHeld ? held : null });

@@ -1,5 +1,5 @@
 // The award's queue: which orders' books may differ from what they should be. A row is the truth, a nudge only says that there is one.
-import { sql, type Transaction } from 'kysely';
+import { sql, type Kysely, type Transaction } from 'kysely';
 import type { DB } from '../platform/tables.ts';
 import { ordersOfBuyers } from './buyer-store.ts';
 
@@ -13,23 +13,33 @@ export async function markDue(trx: Transaction<DB>, orderKeys: readonly bigint[]
 }
 
 /**
- * Marks the orders whose winner new evidence about these identities may change: unreleased ones of the same buyers.
+ * The orders whose winner evidence about these identities may change, as rows of `order_key`: unreleased ones of the same buyers.
  * An identity belongs to one merchant by construction, and so do the orders found.
  */
+const openOrdersOf = (identities: readonly string[]) => sql`(
+  with known as (
+    select unnest(${identities}::uuid[]) as identity
+    union
+    select other.identity from buyer_identity one join buyer_identity other using (buyer) where one.identity = any(${identities}::uuid[])
+  )
+  select distinct order_key from known join ${ordersOfBuyers('own')} using (identity) left join award using (order_key)
+  where award.released_at is null
+) as open_order`;
+
+/** Marks the orders due whose winner new evidence about these identities may change. */
 export async function markDueByIdentities(trx: Transaction<DB>, identities: readonly string[], now: Date): Promise<void> {
   if (identities.length === 0) return;
   await sql`
-    with known as (
-      select unnest(${identities}::uuid[]) as identity
-      union
-      select other.identity from buyer_identity one join buyer_identity other using (buyer) where one.identity = any(${identities}::uuid[])
-    )
     insert into award_due (order_key, due_at)
-    select distinct order_key, ${now}::timestamptz
-    from known join ${ordersOfBuyers('own')} using (identity) left join award using (order_key)
-    where award.released_at is null
-    order by order_key
+    select order_key, ${now}::timestamptz from ${openOrdersOf(identities)} order by order_key
     on conflict (order_key) do update set due_at = least(award_due.due_at, excluded.due_at), attempts = 0, error = null`.execute(trx);
+}
+
+/** The latest of those orders, at most `limit`, by their keys. */
+export async function findOpenOrders(db: Kysely<DB>, identities: readonly string[], limit: number): Promise<bigint[]> {
+  const { rows } = await sql<{ order_key: bigint }>`
+    select order_key from ${openOrdersOf(identities)} order by order_key desc limit ${limit}`.execute(db);
+  return rows.map((row) => row.order_key).toSorted((a, b) => (a < b ? -1 : 1));
 }
 
 /** Marks the orders that found no rule, of one merchant or of all, and were paid at or after `from`: there may be one now. */

@@ -4,6 +4,7 @@ import type { Evidence, EvidenceFault, EvidenceKind } from '../core/attribution.
 import type { Order, ToldEvidence } from '../core/order.ts';
 import { identityHash } from '../promotion/identity.ts';
 import { readClickToken } from '../promotion/token.ts';
+import type { ApprovedClaim } from './claim-store.ts';
 import { couponKey, inForce, isContentLink, isPresent, type Facts } from './facts.ts';
 
 /** A click of the buyer, found by one of the buyer's identities or proven by a token. */
@@ -34,6 +35,7 @@ export interface Told {
   promoterIds: readonly ToldEvidence[];
   clicks: readonly BuyerClick[];
   locks: readonly BuyerLock[];
+  claims: readonly ApprovedClaim[];
   identities: ReadonlySet<string>;
   /** Whether a token is told in place of its click, which it is wherever tokens count. */
   countsTokens: boolean;
@@ -61,6 +63,7 @@ export function gatherEvidence(told: Told, facts: Facts, identityKey: KeyObject)
   for (const { value, toldAt } of told.promoterIds) evidence.push(ofPromoter('platform', value, value, toldAt, told, facts));
   for (const click of told.clicks) if (!byToken.has(click.clickId)) evidence.push(ofClick('click', click, told, facts));
   for (const lock of told.locks) evidence.push(ofLock(lock, told, facts));
+  for (const claim of told.claims) evidence.push(ofClaim(claim, told, facts));
   if (told.refusesSelf) for (const one of evidence) one.selfPurchase = isSelf(one.promoterId, told, identityKey);
   return evidence;
 }
@@ -78,6 +81,7 @@ const NOTHING_KNOWN = {
   bot: false,
   suspended: false,
   selfPurchase: false,
+  ruling: null,
 } as const;
 
 function unreadable(kind: EvidenceKind, reference: string, at: number, fault: EvidenceFault): Evidence {
@@ -109,6 +113,7 @@ function ofLink(kind: EvidenceKind, seen: Seen, linkCode: string, told: Told, fa
     suspended: !isPresent(facts, link.promoterId, told.attributionAt),
     selfPurchase: false,
     fault: null,
+    ruling: null,
   };
 }
 
@@ -134,11 +139,20 @@ function ofPromoter(kind: EvidenceKind, reference: string, promoterId: string, a
 
 /** A lock keeps the link that won the locking order, for its chain and campaign, but not its product or expiry. */
 function ofLock(lock: BuyerLock, told: Told, facts: Facts): Evidence {
-  const evidence = {
-    ...ofPromoter('lock', lock.orderId, lock.promoterId, lock.attributedAt, told, facts),
-    chainAt: lock.chainAt,
-  };
-  const link = lock.linkCode === null ? undefined : facts.links.get(lock.linkCode);
+  const evidence = ofPromoter('lock', lock.orderId, lock.promoterId, lock.attributedAt, told, facts);
+  return throughLink({ ...evidence, chainAt: lock.chainAt }, lock.linkCode, facts);
+}
+
+/** A claim that rests on a click of the buyer keeps that click's link and time, for its chain and campaign. */
+function ofClaim(claim: ApprovedClaim, told: Told, facts: Facts): Evidence {
+  const { lineId, decidedBy, reason } = claim;
+  const evidence = ofPromoter('claim', claim.claimId, claim.promoterId, claim.decidedAt, told, facts);
+  const ruled = { ...evidence, chainAt: claim.clickedAt ?? told.attributionAt, ruling: { lineId, decidedBy, reason } };
+  return throughLink(ruled, claim.linkCode, facts);
+}
+
+function throughLink(evidence: Evidence, linkCode: string | null, facts: Facts): Evidence {
+  const link = linkCode === null ? undefined : facts.links.get(linkCode);
   return link === undefined ? evidence : { ...evidence, linkCode: link.code, talentId: link.talentId, campaignId: link.campaignId };
 }
 

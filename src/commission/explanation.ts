@@ -1,5 +1,5 @@
 // Why a line was decided as it was, kept as data: enough to answer a promoter without computing anything again.
-import type { Judged } from '../core/attribution.ts';
+import type { Judged, Ruling } from '../core/attribution.ts';
 import type { RuleOutcome } from '../core/rule.ts';
 import type { LineSplit } from '../core/split.ts';
 import type { Choice } from './decide.ts';
@@ -52,7 +52,12 @@ function explainEvidence({ evidence, won, reason }: Judged) {
     product_id: evidence.productId,
     won,
     reason,
+    ...(evidence.ruling !== null && { ruling: explainRuling(evidence.ruling) }),
   };
+}
+
+function explainRuling({ lineId, decidedBy, reason }: Ruling) {
+  return { line_id: lineId, decided_by: decidedBy, reason };
 }
 
 function explainWinner(winner: PinnedWinner) {

@@ -7,6 +7,7 @@ import type { DB } from '../platform/tables.ts';
 import { groupsOf } from '../promotion/buyer-store.ts';
 import { parentKey, readParents, type DueOrder } from './award-store.ts';
 import { readClicks, readLocks, type BuyerQuestion } from './buyer-store.ts';
+import { readApprovedClaims } from './claim-store.ts';
 import { readTokens, type Told } from './evidence.ts';
 import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
@@ -61,6 +62,8 @@ export async function gatherCases(
     order: voices[index]![0]!,
     told: toldBy(one.merchantId, voices[index]!, facts, deps.tokenKeys),
   }));
+  const claims = await readApprovedClaims(db, due);
+  for (const { due: one, told } of cases) told.claims = claims.get(one.orderKey) ?? [];
   await addBuyersPast(db, cases, facts);
   for (const link of await loadLinks(db, cases)) facts.links.set(link.code, link);
   await loadPromoters(db, cases, facts, rules.named);
@@ -97,6 +100,7 @@ function toldBy(merchantId: string, orders: readonly Order[], facts: Facts, toke
     promoterIds: distinct(orders.flatMap((order) => order.promoterIds)),
     clicks: [],
     locks: [],
+    claims: [],
     identities: new Set(orders.flatMap((order) => order.identities)),
     countsTokens: policies.every((policy) => policy.precedence.includes('click_token')),
     refusesSelf: policies.some((policy) => !policy.allow_self_purchase),
@@ -142,7 +146,7 @@ async function loadLinks(db: Kysely<DB>, cases: readonly Case[]): Promise<LinkFa
     for (const { read } of told.tokens) if (read !== null) codes.add(read.linkCode);
     for (const { value } of told.linkCodes) codes.add(value);
     for (const { linkCode } of told.clicks) codes.add(linkCode);
-    for (const { linkCode } of told.locks) if (linkCode !== null) codes.add(linkCode);
+    for (const { linkCode } of [...told.locks, ...told.claims]) if (linkCode !== null) codes.add(linkCode);
   }
   return codes.size === 0 ? [] : readLinks(db, [...codes]);
 }
@@ -152,7 +156,7 @@ async function loadPromoters(db: Kysely<DB>, cases: readonly Case[], facts: Fact
   let wanted = new Set<string>(named);
   for (const { told, order } of cases) {
     for (const { value } of told.promoterIds) wanted.add(value);
-    for (const { promoterId } of told.locks) wanted.add(promoterId);
+    for (const { promoterId } of [...told.locks, ...told.claims]) wanted.add(promoterId);
     if (order.talentId !== null) wanted.add(order.talentId);
   }
   for (const link of facts.links.values())

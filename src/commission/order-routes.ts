@@ -3,11 +3,11 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { DomainError } from '../core/errors.ts';
 import { mayActAs, mayActFor, type Actor } from '../platform/actor.ts';
+import { callerId, time } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
-import { callerId, time } from '../promotion/fields.ts';
 import { DECISIONS, explanationSchema, orderSchema, showExplanation, showOrder } from './order-answer.ts';
 import { findShown, hasPart, listShown, readDeliveries, readTransfers } from './order-store.ts';
 

@@ -2,13 +2,13 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { RuleVersion } from '../core/rule.ts';
+import { callerId, time } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { answerOnce } from '../platform/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
-import { callerId, time } from '../promotion/fields.ts';
 import { effectiveRuleRoutes } from './effective-rule-routes.ts';
 import { newRule, nextVersion, readTerms, ruleSchema, showRule, versionSchema } from './rule-body.ts';
 import { endRuleAt, publishVersion } from './rule-publication.ts';

@@ -2,14 +2,15 @@
 import { allocate } from './money.ts';
 import type { Policy } from './policy.ts';
 
-export type EvidenceKind = Policy['precedence'][number];
+/** The kinds that a policy ranks, and above them all the approved claim, which no policy can rank or leave out. */
+export type EvidenceKind = Policy['precedence'][number] | 'claim';
 
 /** One thing that may tie an order to a promoter, with what is known of it at the attribution time. Times are epoch milliseconds. */
 export interface Evidence {
   kind: EvidenceKind;
   /** What names it: a click's id, a link's code, a coupon's code, a promoter's id, the order of a lock. */
   reference: string;
-  /** When the buyer clicked, when an order was told of the code, when the locking order was paid. */
+  /** When the buyer clicked, when an order was told of the code, when the locking order was paid, when the claim was approved. */
   at: number;
   /** As of when the chain above the promoter is read: the click, of a lock the locking order's, and where nobody clicked the attribution time. */
   chainAt: number;
@@ -28,6 +29,15 @@ export interface Evidence {
   selfPurchase: boolean;
   /** Why it cannot be read at all: it names nothing that we know, or something of another merchant. */
   fault: EvidenceFault | null;
+  /** What was ruled of an approved claim; null for all other evidence. */
+  ruling: Ruling | null;
+}
+
+/** An approved claim: the one line that it is about (null: the whole order), whose key approved it, and why. */
+export interface Ruling {
+  lineId: string | null;
+  decidedBy: string;
+  reason: string;
 }
 
 export type EvidenceFault = 'unreadable_token' | 'unknown_link' | 'unknown_coupon' | 'unknown_promoter' | 'link_of_other_merchant';
@@ -47,6 +57,7 @@ export type LossReason =
   | 'later_click_won'
   | 'earlier_click_won'
   | 'later_order_locks'
+  | 'later_ruling_won'
   | 'too_late';
 
 export interface Judged {
@@ -81,11 +92,16 @@ const WHOLE_PPM = 1_000_000n;
 // Weights of the time decay are integers before they are normalised: fine enough for parts per million.
 const DECAY_SCALE = 2 ** 50;
 
-/** Judges all evidence of one line: the strongest kind that has anything eligible wins, and within it the policy's model. */
+/**
+ * Judges all evidence of one line: the strongest kind that has anything eligible wins, and within it the policy's model. An approved claim
+ * goes before every kind, whatever the policy, so that nothing which is told later moves what was ruled.
+ */
 export function attribute(all: readonly Evidence[], question: Question): Verdict {
   const judged: Judged[] = all.map((evidence) => ({ evidence, won: false, reason: weakness(evidence, question) }));
   const eligible = judged.filter((one) => one.reason === null);
-  const kind = question.policy.precedence.find((candidate) => eligible.some((one) => one.evidence.kind === candidate));
+  const kind = (['claim', ...question.policy.precedence] as const).find((candidate) =>
+    eligible.some((one) => one.evidence.kind === candidate),
+  );
   if (kind === undefined) return { credits: [], judged };
 
   const rivals: Judged[] = [];
@@ -105,6 +121,8 @@ export function attribute(all: readonly Evidence[], question: Question): Verdict
 /** Why this evidence would not count even if it stood alone; null when it would. */
 function weakness(evidence: Evidence, { policy, attributionAt, orderScene }: Question): LossReason | null {
   if (evidence.fault !== null) return evidence.fault;
+  // Whether it may count was looked into when it was approved.
+  if (evidence.kind === 'claim') return null;
   if (!policy.precedence.includes(evidence.kind)) return 'kind_not_counted';
   if (evidence.bot) return 'bot';
   if (evidence.suspended) return 'promoter_suspended';
@@ -147,9 +165,9 @@ function byTime(a: Judged, b: Judged): number {
   return a.evidence.reference === b.evidence.reference ? 0 : a.evidence.reference < b.evidence.reference ? -1 : 1;
 }
 
-/** Weights in parts per million of contenders in time order. A lock is always the last order's, whatever the model. */
+/** Weights in parts per million of contenders in time order. A lock is the last order's and a claim the last ruling's, whatever the model. */
 function weigh(contenders: Judged[], kind: EvidenceKind, { policy, paidAt }: Question): bigint[] {
-  const model = kind === 'lock' ? 'last_click' : policy.model;
+  const model = kind === 'lock' || kind === 'claim' ? 'last_click' : policy.model;
   const last = contenders.length - 1;
   if (model === 'last_click') return contenders.map((_, index) => (index === last ? WHOLE_PPM : 0n));
   if (model === 'first_click') return contenders.map((_, index) => (index === 0 ? WHOLE_PPM : 0n));
@@ -169,6 +187,7 @@ function decayed(contenders: readonly Judged[], paidAt: number, halfLifeDays: nu
 
 function lossReason(kind: EvidenceKind, policy: Policy): LossReason {
   if (kind === 'lock') return 'later_order_locks';
+  if (kind === 'claim') return 'later_ruling_won';
   return policy.model === 'first_click' ? 'earlier_click_won' : 'later_click_won';
 }
 

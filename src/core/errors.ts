@@ -10,6 +10,10 @@ const STATUS_BY_CODE = {
   not_found: 404,
   method_not_allowed: 405,
   ambiguous_order: 409,
+  claim_decided: 409,
+  claim_exists: 409,
+  claim_waiting: 409,
+  claimed_by_another: 409,
   conflict: 409,
   coupon_taken: 409,
   idempotency_in_progress: 409,
@@ -17,9 +21,16 @@ const STATUS_BY_CODE = {
   payload_too_large: 413,
   unsupported_media_type: 415,
   idempotency_key_reused: 422,
+  already_credited: 422,
+  cannot_promote: 422,
+  claim_too_late: 422,
   invalid_landing_url: 422,
   invalid_plan: 422,
+  invalid_webhook_url: 422,
   landing_host_not_allowed: 422,
+  order_not_claimable: 422,
+  platform_refused: 422,
+  promoter_suspended: 422,
   referral_cycle: 422,
   referral_levels_exceeded: 422,
   reserved_source: 422,
@@ -28,13 +39,16 @@ const STATUS_BY_CODE = {
   unknown_agency: 422,
   unknown_currency: 422,
   unknown_inviter: 422,
+  unknown_line: 422,
   unknown_link: 422,
   unknown_merchant: 422,
+  unknown_order: 422,
   unknown_product: 422,
   unknown_promoter: 422,
   unknown_source: 422,
   unprocessable: 422,
   header_too_large: 431,
+  claim_limit: 429,
   too_many_requests: 429,
   internal_error: 500,
   unavailable: 503,
@@ -52,12 +66,15 @@ export interface Fault {
 export class DomainError extends Error {
   readonly code: ErrorCode;
   readonly errors: Fault[];
+  /** When to try again, where that is known better than the code tells. */
+  readonly retryAfterSeconds: number | null;
 
-  constructor(code: ErrorCode, message: string, details: { errors?: Fault[]; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, details: { errors?: Fault[]; cause?: unknown; retryAfterSeconds?: number } = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'DomainError';
     this.code = code;
     this.errors = details.errors ?? [];
+    this.retryAfterSeconds = details.retryAfterSeconds ?? null;
   }
 
   get status(): number {

@@ -56,12 +56,18 @@ export interface Order {
   parent: { orderId: string; kind: ParentKind } | null;
 }
 
+/**
+ * The id of a line or a refund that stands for the whole order, where a report knows no others: it counts only for as long as nobody has
+ * told of a line or a refund by an id of its own, so that what is known better later is not counted beside it.
+ */
+export const WHOLE_ORDER = '*';
+
 /** Reads the merged state. Lines stand in the order of `compareLineIds`, refunds by id, evidence by when it was told. */
 export function viewOrder(merged: MergedOrder): Order {
   const [currency = null, ...others] = merged.currencies;
   const reason = read(merged.void);
   const parent = read(merged.parent);
-  const refunds = merged.refunds.map(viewRefund);
+  const refunds = viewRefunds(merged.refunds);
   return {
     status: merged.status ?? 'created',
     statusStated: merged.status !== null,
@@ -74,7 +80,7 @@ export function viewOrder(merged: MergedOrder): Order {
     completedAt: merged.completedAt,
     settledAt: merged.settledAt,
     attributionAt: merged.depositPaidAt ?? merged.paidAt,
-    lines: merged.lines.map(viewLine).toSorted((a, b) => compareLineIds(a.lineId, b.lineId)),
+    lines: viewLines(merged.lines).toSorted((a, b) => compareLineIds(a.lineId, b.lineId)),
     refunds,
     hasOpenRefund: refunds.some((refund) => refund.status === 'open'),
     identities: merged.identities.map(([identity]) => identity),
@@ -86,6 +92,17 @@ export function viewOrder(merged: MergedOrder): Order {
     scene: read(merged.scene),
     parent: parent && { orderId: parent[0], kind: parent[1] },
   };
+}
+
+/** The whole order's line counts as removed beside others. */
+function viewLines(lines: readonly MergedLine[]): OrderLine[] {
+  const known = lines.some((line) => line.lineId !== WHOLE_ORDER);
+  return lines.map(viewLine).map((line) => (known && line.lineId === WHOLE_ORDER ? { ...line, quantity: 0 } : line));
+}
+
+function viewRefunds(refunds: readonly MergedRefund[]): OrderRefund[] {
+  const known = refunds.some((refund) => refund.refundId !== WHOLE_ORDER);
+  return refunds.map(viewRefund).map((refund) => (known && refund.refundId === WHOLE_ORDER ? { ...refund, amount: 0n } : refund));
 }
 
 function viewLine(line: MergedLine): OrderLine {

@@ -3,6 +3,7 @@
 import { allocate, jsonAmount, partOf, proportionOf } from './money.ts';
 import type { Ppm } from './money.ts';
 import type { Plan } from './plan.ts';
+import type { Step, Withheld } from './reckoning.ts';
 import { payTree } from './tree.ts';
 
 export type Role = 'promoter' | 'upline' | 'agency' | 'talent' | 'talent_agency' | 'platform' | 'account';
@@ -45,7 +46,7 @@ export interface Refund {
 
 export interface SplitOrder {
   currency: string;
-  isVoid: boolean;
+  withheld: Withheld | null;
   /** All lines of the order, in any order, also those that earn nothing: refunds of the whole order fall on them too. */
   lines: readonly SplitLine[];
   refunds: readonly Refund[];
@@ -58,18 +59,6 @@ export interface Share {
   promoterId: string | null;
   amount: bigint;
 }
-
-type Amount = number | string;
-
-/** One line of the reckoning, as JSON. `net` is what a node's own part of its gross is; `amount` adds what absent parties below it left. */
-export type Step =
-  | { step: 'base'; paid: Amount; refunded: Amount; platform_commission?: Amount | null; void?: true; removed?: true; base: Amount }
-  | { step: 'pool'; rate_ppm: Ppm; rated: Amount; fixed: Amount; limited_by: 'base' | 'cap_per_line' | null; pool: Amount }
-  | { step: 'cap_per_order'; cap: Amount; pools: Amount; pool: Amount }
-  | { step: 'winner'; promoter_id: string; weight_ppm: Ppm; part: Amount }
-  | { step: 'share'; role: Role; level?: number; promoter_id: string | null; gross: Amount; net: Amount; amount: Amount }
-  | { step: 'absent'; role: Role; level?: number; account?: string; gross: Amount; net: Amount; kept_by: string }
-  | { step: 'uncharged'; amount: Amount };
 
 export interface LineSplit {
   lineId: string;
@@ -146,9 +135,9 @@ function keptOf(line: SplitLine, refunded: bigint): bigint {
   return line.quantity === 0 || refunded > line.paidAmount ? 0n : line.paidAmount - refunded;
 }
 
-function poolOf(line: SplitLine, refundedAmount: bigint, { currency, isVoid }: SplitOrder): Pooled {
+function poolOf(line: SplitLine, refundedAmount: bigint, { currency, withheld }: SplitOrder): Pooled {
   const plan = line.winners.length === 0 || line.rule === null ? null : line.rule.plan;
-  const base = baseOf(line, plan, isVoid ? 0n : keptOf(line, refundedAmount));
+  const base = baseOf(line, plan, withheld === null ? keptOf(line, refundedAmount) : 0n);
   const arithmetic: Step[] = [
     {
       step: 'base',
@@ -157,7 +146,7 @@ function poolOf(line: SplitLine, refundedAmount: bigint, { currency, isVoid }: S
       ...(plan?.base === 'platform_commission' && {
         platform_commission: line.platformCommission === null ? null : jsonAmount(line.platformCommission),
       }),
-      ...(isVoid && { void: true }),
+      ...(withheld === 'void' ? { void: true } : withheld !== null && { withheld }),
       ...(line.quantity === 0 && { removed: true }),
       base: jsonAmount(base),
     },

@@ -2,7 +2,8 @@
 
 import { jsonAmount, partOf } from './money.ts';
 import type { PlanNode } from './plan.ts';
-import type { Parties, Share, Step } from './split.ts';
+import type { Step } from './reckoning.ts';
+import type { Parties, Share } from './split.ts';
 
 /** Where one run of the tree finds its parties and leaves its results. */
 interface Run {
@@ -11,42 +12,51 @@ interface Run {
   arithmetic: Step[];
 }
 
+/** The payer of nodes: its name as the reckoning tells it, and who keeps what absent nodes leave, which is the nearest present one. */
+interface Payer {
+  name: string;
+  gross: bigint;
+  keeper: string;
+}
+
 /** Pays the tree out of `part`, the merchant's gross; returns what the merchant is charged, which is the sum of the shares. */
 export function payTree(nodes: readonly PlanNode[], part: bigint, run: Run): bigint {
-  return payNodes(nodes, part, 'merchant', run).charged;
+  return payNodes(nodes, { name: 'merchant', gross: part, keeper: 'merchant' }, run).charged;
 }
 
 /**
  * Pays `nodes` from their payer's gross. `granted` is the sum of their grosses, `charged` what really leaves the payer: an absent
- * node costs only what the nodes below it cost, so that its net stays with `keeper`, the nearest present payer above.
+ * node costs only what the nodes below it cost, so that its net stays with the payer's keeper.
  */
-function payNodes(nodes: readonly PlanNode[], payerGross: bigint, keeper: string, run: Run): { granted: bigint; charged: bigint } {
+function payNodes(nodes: readonly PlanNode[], payer: Payer, run: Run): { granted: bigint; charged: bigint } {
   let granted = 0n;
   let charged = 0n;
   for (const node of nodes) {
-    const gross = partOf(payerGross, node.share_ppm);
+    const gross = partOf(payer.gross, node.share_ppm);
     granted += gross;
-    charged += payNode(node, gross, keeper, run);
+    charged += payNode(node, gross, payer, run);
   }
   return { granted, charged };
 }
 
 /** Pays one node and all below it; returns what that costs its payer. The rows stand in the order of the tree, the payer first. */
-function payNode(node: PlanNode, gross: bigint, keeper: string, run: Run): bigint {
+function payNode(node: PlanNode, gross: bigint, payer: Payer, run: Run): bigint {
   const [role, level, named] = typeof node.to === 'string' ? [node.to, node.level] : ['account' as const, undefined, node.to.account];
+  const name = named ?? (level === undefined ? role : `${role} ${level}`);
+  const terms = { payer: payer.name, share_ppm: node.share_ppm, gross: jsonAmount(gross) };
   const promoterId = beneficiaryOf(node, run.parties);
   if (promoterId === undefined) {
-    const step: Step = { step: 'absent', role, level, account: named, gross: jsonAmount(gross), net: 0, kept_by: keeper };
+    const step: Step = { step: 'absent', role, level, account: named, ...terms, net: 0, kept_by: payer.keeper };
     run.arithmetic.push(step);
-    const below = payNodes(node.pays, gross, keeper, run);
+    const below = payNodes(node.pays, { name, gross, keeper: payer.keeper }, run);
     step.net = jsonAmount(gross - below.granted);
     return below.charged;
   }
   const share: Share = { role, level: level ?? null, promoterId, amount: 0n };
-  const step: Step = { step: 'share', role, level, promoter_id: promoterId, gross: jsonAmount(gross), net: 0, amount: 0 };
+  const step: Step = { step: 'share', role, level, promoter_id: promoterId, ...terms, net: 0, amount: 0 };
   run.shares.push(share);
   run.arithmetic.push(step);
-  const below = payNodes(node.pays, gross, named ?? (level === undefined ? role : `${role} ${level}`), run);
+  const below = payNodes(node.pays, { name, gross, keeper: name }, run);
   share.amount = gross - below.charged;
   step.net = jsonAmount(gross - below.granted);
   step.amount = jsonAmount(share.amount);

@@ -24,13 +24,19 @@ export interface TouchedOrder extends OrderId {
   formerParentId: string | null;
 }
 
+/** What a touched order was before, and is now; before it was made, nothing. */
+export interface MergedInto extends TouchedOrder {
+  before: MergedOrder | null;
+  merged: MergedOrder;
+}
+
 /**
  * Merges reports into their orders, making those that are not there yet, and notes which delivery had which effect. Several reports of one
  * order are joined first. The number of statements does not depend on how many reports there are.
  */
-export async function mergeIntoOrders(trx: Transaction<DB>, reports: readonly OrderReport[], now: Date): Promise<TouchedOrder[]> {
+export async function mergeIntoOrders(trx: Transaction<DB>, reports: readonly OrderReport[], now: Date): Promise<MergedInto[]> {
   const told = joinByOrder(reports);
-  const touched: TouchedOrder[] = [];
+  const touched: MergedInto[] = [];
   let wanted = [...told.values()];
   for (let round = 0; wanted.length > 0; round++) {
     if (round === ROUNDS_MAX) throw new Error(`broken law: ${wanted.length} orders can neither be found nor made`);
@@ -89,7 +95,7 @@ async function updateOrders(
   wanted: readonly Wanted[],
   standing: ReadonlyMap<string, OrderRow>,
   now: Date,
-): Promise<TouchedOrder[]> {
+): Promise<MergedInto[]> {
   const orders = wanted.map((one) => {
     const before = standing.get(orderName(one))!;
     const merged = merge(before.merged, one.merged);
@@ -107,15 +113,16 @@ async function updateOrders(
         as told (order_key, merged, status, is_void, currency, currency_conflict, attribution_at, parent_order_id, parent_kind)
       where orders.order_key = told.order_key`.execute(trx);
   }
-  return orders.map(({ before, changed, columns, merchantId, sourceId, orderId }) => {
+  return orders.map(({ before, merged, changed, columns, merchantId, sourceId, orderId }) => {
     const parentOrderId = columns.parent?.orderId ?? null;
     const formerParentId = before.parentOrderId === parentOrderId ? null : before.parentOrderId;
-    return { orderKey: before.orderKey, merchantId, sourceId, orderId, changed, parentOrderId, formerParentId };
+    const orderKey = before.orderKey;
+    return { orderKey, merchantId, sourceId, orderId, changed, parentOrderId, formerParentId, before: before.merged, merged };
   });
 }
 
 /** Makes the orders that nobody else makes at this moment, and answers with those. */
-async function insertOrders(trx: Transaction<DB>, wanted: readonly Wanted[], now: Date): Promise<TouchedOrder[]> {
+async function insertOrders(trx: Transaction<DB>, wanted: readonly Wanted[], now: Date): Promise<MergedInto[]> {
   if (wanted.length === 0) return [];
   const orders = wanted
     .toSorted((a, b) => (orderName(a) < orderName(b) ? -1 : 1))
@@ -134,19 +141,16 @@ async function insertOrders(trx: Transaction<DB>, wanted: readonly Wanted[], now
       ${orders.map((order) => order.orderId)}::text[], ${columnArrays(orders)}) as told
     on conflict (merchant_id, order_id, source_id) do nothing
     returning order_key, merchant_id, source_id, order_id, parent_order_id`.execute(trx);
-  return rows.map((row) => ({
-    orderKey: row.order_key,
-    merchantId: row.merchant_id,
-    sourceId: row.source_id,
-    orderId: row.order_id,
-    changed: true,
-    parentOrderId: row.parent_order_id,
-    formerParentId: null,
-  }));
+  const merged = new Map(orders.map((order) => [orderName(order), order.merged]));
+  return rows.map((row) => {
+    const name = { merchantId: row.merchant_id, sourceId: row.source_id, orderId: row.order_id };
+    const parents = { parentOrderId: row.parent_order_id, formerParentId: null };
+    return { orderKey: row.order_key, ...name, changed: true, ...parents, before: null, merged: merged.get(orderName(name))! };
+  });
 }
 
 /** The columns that are read off the merged state, so that SQL can ask for them. */
-function columnsOf(merged: MergedOrder) {
+export function columnsOf(merged: MergedOrder) {
   const { status, void: voided, currency, currencyConflict, attributionAt, parent } = viewOrder(merged);
   return { status, isVoid: voided !== null, currency, currencyConflict, attributionAt, parent };
 }

@@ -11,11 +11,15 @@ export interface OrderId {
   orderId: string;
 }
 
-export interface OrderRow extends OrderId {
+/** An order with what its reports have merged to, and the order that it belongs to. */
+export interface KnownOrder extends OrderId {
   orderKey: bigint;
   merged: MergedOrder;
   parentOrderId: string | null;
   parentKind: 'split' | 'gift' | null;
+}
+
+export interface OrderRow extends KnownOrder {
   madeAt: Date;
   changedAt: Date;
 }
@@ -50,7 +54,8 @@ export function unnestOrders(orders: readonly OrderId[]) {
     ${orders.map((order) => order.orderId)}::text[]) as wanted (merchant_id, source_id, order_id)`;
 }
 
-interface StoredOrder {
+/** The columns of a known order. */
+export interface KnownOrderRow {
   order_key: bigint;
   merchant_id: string;
   source_id: string;
@@ -58,11 +63,14 @@ interface StoredOrder {
   merged: MergedOrder;
   parent_order_id: string | null;
   parent_kind: 'split' | 'gift' | null;
+}
+
+interface StoredOrder extends KnownOrderRow {
   made_at: Date;
   changed_at: Date;
 }
 
-function readOrder(row: StoredOrder): OrderRow {
+export function readKnownOrder(row: KnownOrderRow): KnownOrder {
   return {
     orderKey: row.order_key,
     merchantId: row.merchant_id,
@@ -71,7 +79,9 @@ function readOrder(row: StoredOrder): OrderRow {
     merged: row.merged,
     parentOrderId: row.parent_order_id,
     parentKind: row.parent_kind,
-    madeAt: row.made_at,
-    changedAt: row.changed_at,
   };
+}
+
+function readOrder(row: StoredOrder): OrderRow {
+  return { ...readKnownOrder(row), madeAt: row.made_at, changedAt: row.changed_at };
 }

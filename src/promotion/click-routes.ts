@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import { mayActFor } from '../platform/actor.ts';
+import { time } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { answerOnce } from '../platform/idempotency.ts';
 import { problems } from '../platform/problem.ts';
@@ -11,7 +12,7 @@ import { uuidv7 } from '../platform/uuid.ts';
 import { isBotTold } from './bots.ts';
 import type { Click } from './click-store.ts';
 import type { PromotionDeps } from './deps.ts';
-import { buyer, time } from './fields.ts';
+import { buyer } from './fields.ts';
 import { identitiesOf } from './identity.ts';
 import { toldClicks, writeClicks } from './told-clicks.ts';
 import { mintClickToken } from './token.ts';

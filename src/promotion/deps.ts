@@ -7,6 +7,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { DB } from '../platform/tables.ts';
 import type { ClickWriter } from './click-writer.ts';
 import type { LinkCache } from './link-cache.ts';
+import type { AskForLink } from './link-tracking.ts';
 
 export interface PromotionDeps {
   db: Kysely<DB>;
@@ -17,6 +18,8 @@ export interface PromotionDeps {
   identityKey: KeyObject;
   links: LinkCache;
   clicks: ClickWriter;
+  /** Gets the link of a platform for a link of ours. */
+  askForLink: AskForLink;
   /** Orders of the buyers with these identities may be decided otherwise now. Called in the transaction that brings the evidence. */
   onEvidence: (trx: Transaction<DB>, merchantId: string, identities: readonly string[], now: Date) => Promise<void>;
   /** Reports that were parked for this merchant can go on. */

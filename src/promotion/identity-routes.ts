@@ -1,83 +1,110 @@
-// Buyers' identities: a storefront says which of them are one buyer.
+// Buyers' identities: a storefront says which of them are one buyer, and an operator may take that back.
 
-import type { Transaction } from 'kysely';
 import { z } from 'zod';
 
-import { DomainError } from '../core/errors.ts';
-import { mayActFor } from '../platform/actor.ts';
 import type { App } from '../platform/http.ts';
 import { answerOnce } from '../platform/idempotency.ts';
+import { callerId } from '../platform/fields.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
-import type { DB } from '../platform/tables.ts';
-import { mergeIdentities } from './buyer-store.ts';
-import { insertTouches } from './click-store.ts';
+import { takeBack } from './buyer-store.ts';
 import type { PromotionDeps } from './deps.ts';
-import { buyer, callerId } from './fields.ts';
-import { identitiesOf } from './identity.ts';
-import { findLink } from './link-store.ts';
-import { merchantExists, unknownMerchant } from './merchant-store.ts';
-import { readClickToken, type ClickProof } from './token.ts';
-import { firstTouches } from './touches.ts';
+import { identityBody, readStatement, stateIdentities } from './identity-statement.ts';
+import { listStatements, type StatementRow } from './identity-store.ts';
 
 type Deps = Pick<PromotionDeps, 'db' | 'tokenKeys' | 'identityKey' | 'onEvidence' | 'nudge'>;
 
-const body = z.strictObject({
-  merchant_id: callerId.nullish().meta({ description: "The key's own merchant when absent." }),
-  identities: buyer,
-  click_token: z
+const DIGITS = /^\d{1,18}$/;
+
+const answer = z.object({
+  merged: z.int().meta({ description: 'How many identities this buyer is known by now.' }),
+  statement_id: z
     .string()
-    .max(2048)
-    .nullish()
-    .meta({ description: 'The `fy_click` of the landing URL: that click was made by this buyer.' }),
+    .nullable()
+    .meta({ description: 'By which the statement can be taken back; null where it says nothing: of one identity, and of no click.' }),
 });
 
-const answer = z.object({ merged: z.int().meta({ description: 'How many identities this buyer is known by now.' }) });
+const statement = z
+  .object({
+    statement_id: z.string(),
+    merchant_id: callerId,
+    identities: z.int().meta({ description: 'How many identities it makes one.' }),
+    click_id: z.uuid().nullable().meta({ description: 'The click that it says this buyer made.' }),
+    key_id: z.string().meta({ description: 'Who said so: the API key.' }),
+    stated_at: z.date(),
+    reversed_at: z.date().nullable().meta({ description: 'When it was taken back; null while it counts.' }),
+    reversed_by: z.string().nullable(),
+  })
+  .meta({ id: 'IdentityStatement' });
+
+const parted = z.object({
+  statement_id: z.string(),
+  identities: z.int().meta({ description: 'How many identities the one buyer had.' }),
+  buyers: z.int().meta({ description: 'How many buyers they are now, by the statements that still count.' }),
+});
+
+export const statementParams = z.object({ statement_id: z.string().regex(DIGITS, 'must be the id of a statement') });
 
 export function identityRoutes(app: App, deps: Deps): void {
-  const { db, tokenKeys, identityKey } = deps;
+  const { db, tokenKeys, nudge } = deps;
 
   app.post('/v1/identities', {
     config: { scopes: ['storefront'] },
     schema: {
       tags: ['links'],
       summary: 'Say that these identities are one buyer',
-      body,
+      body: identityBody,
       response: { 200: answer, ...problems(400, 401, 403, 409, 422) },
     },
     handler: async (request, reply) => {
-      const { identities: stated, click_token: token } = request.body;
-      const merchantId = request.body.merchant_id ?? request.actor.merchantId;
-      if (merchantId === null) {
-        throw new DomainError('malformed_request', 'Say whose buyer.', { errors: [{ path: 'merchant_id', message: 'must be given' }] });
-      }
-      mayActFor(request.actor, merchantId);
-      const proof = token == null ? null : readClickToken(tokenKeys, token);
-      if (token != null && proof === null) throw unreadableToken('is not a token that we signed');
+      const asked = readStatement(request.body, request.actor, tokenKeys);
       await answerOnce(request, reply, db, async ({ trx, now }) => {
-        if (!(await merchantExists(trx, merchantId))) throw unknownMerchant();
-        const clicker = proof === null ? [] : await clickerOf(trx, merchantId, proof);
-        const identities = [...new Set([...identitiesOf(identityKey, merchantId, stated), ...clicker])];
-        if (identities.length === 0) return { status: 200, body: { merged: 0 } };
-        const { buyer: all, merged } = await mergeIdentities(trx, { merchantId, identities, keyId: request.actor.keyId, now });
-        const touches = firstTouches(identityKey, merchantId, stated);
-        if (proof !== null) touches.push({ identity: identities[0]!, clickId: proof.clickId, clickedAt: proof.clickedAt });
-        const touched = await insertTouches(trx, touches);
-        if (merged || touched > 0) await deps.onEvidence(trx, merchantId, all, now);
-        return { status: 200, body: { merged: all.length } };
+        const { statementId, merged } = await stateIdentities(trx, deps, asked, { keyId: request.actor.keyId, now });
+        return { status: 200, body: { merged, statement_id: statementId === null ? null : String(statementId) } };
       });
-      deps.nudge('awards');
+      nudge('awards');
+    },
+  });
+
+  app.post('/v1/identities/:statement_id/reversal', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['links'],
+      summary: 'Take a statement about a buyer back',
+      description: [
+        'Its identities stay one buyer only as far as other statements say so. Orders that are not released are decided again by what is',
+        'left. A storefront that says the same once more makes a new statement.',
+      ].join(' '),
+      params: statementParams,
+      response: { 200: parted, ...problems(400, 401, 403, 404, 409) },
+    },
+    handler: async (request, reply) => {
+      const { statement_id: statementId } = request.params;
+      await answerOnce(request, reply, db, async ({ trx, now }) => {
+        const { merchantId, buyer, buyers } = await takeBack(trx, BigInt(statementId), { actor: request.actor, now });
+        await deps.onEvidence(trx, merchantId, buyer, now);
+        return { status: 200, body: { statement_id: statementId, identities: buyer.length, buyers } };
+      });
+      nudge('awards');
+    },
+  });
+
+  app.get('/v1/identities/statements', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['links'],
+      summary: 'What was said of buyers, the latest first',
+      querystring: pageQuery.extend({ merchant_id: callerId.optional() }),
+      response: { 200: pageOf(statement), ...problems(400, 401, 403) },
+    },
+    handler: async ({ query: { limit, cursor, merchant_id: merchantId } }) => {
+      const before = cursor === undefined ? null : BigInt(decodeCursor(cursor, z.tuple([z.string().regex(DIGITS)]))[0]);
+      const rows = await listStatements(db, merchantId ?? null, { limit, before });
+      return toPage(rows, limit, showStatement, (row) => [row.statement_id]);
     },
   });
 }
 
-/** Who made the click, as far as its row tells: a row that is still on its way tells nothing yet, and its touch will find it. */
-async function clickerOf(trx: Transaction<DB>, merchantId: string, proof: ClickProof): Promise<string[]> {
-  const link = await findLink(trx, proof.linkCode);
-  if (link?.merchant_id !== merchantId) throw unreadableToken('is of a click on a link of another merchant');
-  const click = await trx.selectFrom('click').select('identity').where('click_id', '=', proof.clickId).executeTakeFirst();
-  return click?.identity == null ? [] : [click.identity];
-}
-
-function unreadableToken(message: string): DomainError {
-  return new DomainError('unprocessable', `The click token ${message}.`, { errors: [{ path: 'click_token', message }] });
+function showStatement(row: StatementRow): z.output<typeof statement> {
+  return { ...row, statement_id: String(row.statement_id) };
 }

@@ -3,16 +3,18 @@
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
 
-import { DomainError, type Fault } from '../core/errors.ts';
+import { DomainError } from '../core/errors.ts';
 import type { Actor } from '../platform/actor.ts';
 import { streamScope } from '../platform/bodies.ts';
 import { inTransaction } from '../platform/database.ts';
+import { callerId } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
-import { NDJSON_TYPES, readNdjson } from '../platform/ndjson.ts';
-import { faultsOf, problems } from '../platform/problem.ts';
+import { importAnswer, importLines, lineOf, type Outcome } from '../platform/line-import.ts';
+import { NDJSON_TYPES } from '../platform/ndjson.ts';
+import { problems } from '../platform/problem.ts';
+import { answerStreamOnce } from '../platform/streamed-request.ts';
 import type { DB } from '../platform/tables.ts';
 import type { PromotionDeps } from './deps.ts';
-import { callerId } from './fields.ts';
 import { linkLine, linkWish } from './link-body.ts';
 import { makeLinks } from './link-store.ts';
 import { merchantBody, merchantTerms, productBody, productTerms } from './merchant-body.ts';
@@ -23,27 +25,6 @@ import { applyPromoter, promoterBody, promoterTerms } from './promoter-routes.ts
 type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'promotersChanged' | 'nudge'>;
 
 const LINES_PER_COMMIT = 100;
-const ERRORS_MAX = 1000;
-
-const answer = z.object({
-  accepted: z.int().meta({ description: 'Lines that are stored, or were already.' }),
-  refused: z.int(),
-  errors: z
-    .array(
-      z.object({
-        line: z.int(),
-        code: z.string(),
-        message: z.string(),
-        errors: z.array(z.object({ path: z.string(), message: z.string() })),
-      }),
-    )
-    .meta({ description: `What is wrong with the refused lines; the first ${ERRORS_MAX} of them.` }),
-});
-
-type Answer = z.output<typeof answer>;
-
-/** The outcome of one line: null when it was taken. */
-type Outcome = DomainError | null;
 
 /** How lines of a kind are read and stored. `store` answers for each line in order; what it refuses it must not have begun to write. */
 interface Loader<Line> {
@@ -127,56 +108,16 @@ function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Li
         `Each line is what stating one takes, with its ids. Lines are stored as they come, ${LINES_PER_COMMIT} at a time; a bad one is refused`,
         'alone. A file that was cut off can be sent again: what is stored already is not stored twice; of links, those that name their code.',
       ].join(' '),
-      response: { 200: answer, ...problems(400, 401, 403, 413, 415) },
+      response: { 200: importAnswer, ...problems(400, 401, 403, 409, 413, 415, 422) },
     },
-    handler: async (request) => {
-      const load = await loadLines(request.body as AsyncIterable<Buffer>, deps, loader, request.actor);
+    handler: async (request, reply) => {
+      const { actor } = request;
+      const store = (lines: Line[]) => inTransaction(deps.db, ({ trx, now }) => loader.store({ trx, deps, actor, now }, lines));
+      const lines = { read: lineOf(loader.schema), store, linesPerCommit: LINES_PER_COMMIT };
+      await answerStreamOnce(request, reply, deps.db, (stream) => importLines(stream, lines));
       deps.links.forget();
       deps.nudge('deliveries');
       deps.nudge('awards');
-      return load;
     },
   });
-}
-
-async function loadLines<Line>(stream: AsyncIterable<Buffer>, deps: Deps, loader: Loader<Line>, actor: Actor): Promise<Answer> {
-  const told: Answer = { accepted: 0, refused: 0, errors: [] };
-  let batch: { line: number; value: Line }[] = [];
-
-  const refuse = (line: number, code: string, message: string, errors: Fault[]): void => {
-    told.refused += 1;
-    if (told.errors.length < ERRORS_MAX) told.errors.push({ line, code, message, errors });
-  };
-
-  const store = async (): Promise<void> => {
-    const lines = batch;
-    batch = [];
-    const outcomes = await inTransaction(deps.db, ({ trx, now }) =>
-      loader.store(
-        { trx, deps, actor, now },
-        lines.map(({ value }) => value),
-      ),
-    );
-    for (const [index, outcome] of outcomes.entries()) {
-      if (outcome === null) told.accepted += 1;
-      else refuse(lines[index]!.line, outcome.code, outcome.message, outcome.errors);
-    }
-  };
-
-  for await (const read of readNdjson(stream)) {
-    if ('error' in read) {
-      refuse(read.line, 'malformed_request', read.error, []);
-      continue;
-    }
-    const parsed = loader.schema.safeParse(read.value);
-    if (!parsed.success) {
-      refuse(read.line, 'malformed_request', 'The line is not as it should be.', faultsOf(parsed.error));
-      continue;
-    }
-    batch.push({ line: read.line, value: parsed.data });
-    if (batch.length >= LINES_PER_COMMIT) await store();
-  }
-  if (batch.length > 0) await store();
-  told.errors.sort((a, b) => a.line - b.line);
-  return told;
 }

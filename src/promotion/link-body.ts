@@ -2,8 +2,9 @@
 
 import { z } from 'zod';
 
-import { callerId, time, words } from './fields.ts';
+import { callerId, time, words } from '../platform/fields.ts';
 import { CODE, SCENES, type LinkRow, type LinkWish } from './link.ts';
+import type { Tracking } from './link-tracking.ts';
 
 export const code = z.string().regex(CODE, 'must be 4 to 32 letters, digits, dashes or underscores');
 
@@ -21,6 +22,13 @@ export const linkBody = z.strictObject({
   shared_from: z.string().max(128).nullish().meta({ description: 'The code of the link that is shared again.' }),
   campaign_id: words(128).nullish(),
   expires_at: time.nullish().meta({ description: 'From then on it leads to the landing URL and earns nothing.' }),
+});
+
+/** A link that may lead to the link of a platform. */
+export const trackableBody = linkBody.extend({
+  source_id: callerId
+    .nullish()
+    .meta({ description: "The source whose platform is asked for its tracked link of the product, with the link's code inside." }),
 });
 
 /** A link as it is loaded in bulk; its own code makes loading it again harmless. */
@@ -43,6 +51,18 @@ export const linkAnswer = z
     campaign_id: z.string().nullable(),
     expires_at: z.date().nullable(),
     made_at: z.date(),
+    tracking: z
+      .object({
+        source_id: callerId,
+        state: z
+          .enum(['made', 'waiting', 'failed'])
+          .meta({ description: 'waiting: it is asked for again, and until then the link leads to its landing URL.' }),
+        url: z.string().nullable(),
+        expires_at: z.date().nullable(),
+        error: z.string().nullable(),
+      })
+      .nullable()
+      .meta({ description: "The platform's link that this one leads to." }),
   })
   .meta({ id: 'Link' });
 
@@ -67,9 +87,9 @@ export function urlOf(publicUrl: string, linkCode: string): string {
   return `${publicUrl}/r/${linkCode}`;
 }
 
-export function showLink(link: LinkRow, publicUrl: string): z.output<typeof linkAnswer> {
+export function showLink(link: LinkRow, publicUrl: string, tracking: Tracking | null = null): z.output<typeof linkAnswer> {
   const { code, landing_url, merchant_id, promoter_id, product_id, scene, content_id, talent_id } = link;
   const { shared_from, campaign_id, expires_at, made_at } = link;
   const named = { merchant_id, promoter_id, product_id, scene, content_id, talent_id, shared_from, campaign_id };
-  return { code, url: urlOf(publicUrl, code), landing_url, ...named, expires_at, made_at };
+  return { code, url: urlOf(publicUrl, code), landing_url, ...named, expires_at, made_at, tracking };
 }

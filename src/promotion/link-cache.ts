@@ -12,6 +12,8 @@ export interface LiveLink {
   merchantId: string;
   /** Null: its merchant no longer names the host, so that it leads nowhere. */
   landing: Landing | null;
+  /** The link of a platform that knows ours by its code: followed instead, by visits that may earn. */
+  tracked: string | null;
   /** How the merchant is written in a visitor's value. */
   visitorTag: string;
   /** Whether its promoter may earn. */

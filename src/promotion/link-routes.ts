@@ -5,18 +5,20 @@ import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import { mayActAs, mayActFor, type Actor } from '../platform/actor.ts';
+import { callerId } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
+import { inTransaction } from '../platform/database.ts';
 import { answerOnce } from '../platform/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { PromotionDeps } from './deps.ts';
-import { callerId } from './fields.ts';
 import { found } from './found.ts';
-import { linkAnswer, linkBody, linkWish, showLink, urlOf } from './link-body.ts';
-import { findLink, listLinks, makeLinks, type MadeLink } from './link-store.ts';
-import type { LinkRow } from './link.ts';
+import { linkAnswer, linkBody, linkWish, showLink, trackableBody, urlOf } from './link-body.ts';
+import { findLink, listLinks, makeLinks, planAhead, type MadeLink } from './link-store.ts';
+import { keepAnswer, readTracking, type TrackedAnswer } from './link-tracking.ts';
+import { drawCode, type LinkRow, type LinkWish } from './link.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'publicUrl'>;
+type Deps = Pick<PromotionDeps, 'db' | 'publicUrl' | 'askForLink'>;
 
 const LINKS_MAX = 1000;
 const QR_MARGIN = 4;
@@ -26,6 +28,7 @@ const filter = pageQuery.extend({
   promoter_id: callerId.optional().meta({ description: 'Whose links; a promoter key may leave it out.' }),
   merchant_id: callerId.optional(),
 });
+const linkBodies = z.array(linkBody).min(1).max(LINKS_MAX);
 const qrQuery = z.object({ size: z.coerce.number().int().min(64).max(2048).default(512).meta({ description: 'Pixels of a side.' }) });
 const place = z.tuple([z.iso.datetime(), z.string()]);
 
@@ -35,20 +38,32 @@ export function linkRoutes(app: App, deps: Deps): void {
   qrRoutes(app, deps);
 }
 
-function makingRoutes(app: App, { db, publicUrl }: Deps): void {
+function makingRoutes(app: App, deps: Deps): void {
+  const { db, publicUrl } = deps;
   app.post('/v1/links', {
     config: { scopes: ['storefront', 'promoter'] },
     schema: {
       tags: ['links'],
       summary: 'Make a link',
-      body: linkBody,
+      description:
+        'With a `source_id` its platform is asked for its tracked link of the product, which the link then leads to. Where it does not ' +
+        'answer at once, `tracking.state` is `waiting` and it is asked again; where it refuses, no link is made.',
+      body: trackableBody,
       response: { 201: linkAnswer, ...problems(400, 401, 403, 409, 422) },
     },
-    handler: (request, reply) => {
+    handler: async (request, reply) => {
       mayShare(request.actor, request.body);
+      const { source_id: sourceId } = request.body;
+      // The platform is told the code before the link is there. If we end in between, it has made a link that nobody was ever given.
+      const wish = { ...linkWish(request.body), code: drawCode() };
+      const answer = sourceId == null ? null : await askAhead(deps, sourceId, wish);
       return answerOnce(request, reply, db, async ({ trx, now }) => {
-        const [link] = allMade(await makeLinks(trx, [linkWish(request.body)], now), () => '');
-        return { status: 201, body: showLink(link!, publicUrl) };
+        if (answer instanceof DomainError) throw answer;
+        const [link] = allMade(await makeLinks(trx, [wish], now), () => '');
+        const { code, expires_at: linkExpiresAt } = link!;
+        const told = answer === null ? null : { code, sourceId: sourceId!, attempts: 0, linkExpiresAt };
+        const tracking = told === null ? null : await keepAnswer(trx, told, answer!, now);
+        return { status: 201, body: showLink(link!, publicUrl, tracking) };
       });
     },
   });
@@ -58,13 +73,16 @@ function makingRoutes(app: App, { db, publicUrl }: Deps): void {
     schema: {
       tags: ['links'],
       summary: 'Make up to 1000 links, all of them or none',
-      body: z.strictObject({ links: z.array(linkBody).min(1).max(LINKS_MAX) }),
+      description: 'The links as a list, or as `{"links": [...]}`.',
+      body: z.union([linkBodies, z.strictObject({ links: linkBodies })]),
       response: { 201: z.object({ data: z.array(linkAnswer) }), ...problems(400, 401, 403, 409, 422) },
     },
     handler: (request, reply) => {
-      for (const link of request.body.links) mayShare(request.actor, link);
+      const { body } = request;
+      const [wanted, path] = Array.isArray(body) ? [body, ''] : [body.links, 'links.'];
+      for (const link of wanted) mayShare(request.actor, link);
       return answerOnce(request, reply, db, async ({ trx, now }) => {
-        const links = allMade(await makeLinks(trx, request.body.links.map(linkWish), now), (index) => `links.${index}.`);
+        const links = allMade(await makeLinks(trx, wanted.map(linkWish), now), (index) => `${path}${index}.`);
         return { status: 201, body: { data: links.map((link) => showLink(link, publicUrl)) } };
       });
     },
@@ -78,7 +96,7 @@ function readingRoutes(app: App, { db, publicUrl }: Deps): void {
     handler: async ({ params: { code }, actor }) => {
       const link = found(await findLink(db, code), 'link');
       mayShare(actor, link);
-      return showLink(link, publicUrl);
+      return showLink(link, publicUrl, (await readTracking(db, [code])).get(code));
     },
   });
 
@@ -101,14 +119,39 @@ function readingRoutes(app: App, { db, publicUrl }: Deps): void {
       const [madeAt, code] = cursor === undefined ? [] : decodeCursor(cursor, place);
       const after = madeAt === undefined || code === undefined ? null : { madeAt, code };
       const links = await listLinks(db, { promoterId, merchantId }, { limit, after });
+      const tracking = await readTracking(
+        db,
+        links.map((link) => link.code),
+      );
       return toPage(
         links,
         limit,
-        (link) => showLink(link, publicUrl),
+        (link) => showLink(link, publicUrl, tracking.get(link.code)),
         (link) => [link.made_at, link.code],
       );
     },
   });
+}
+
+/** What the platform answers for a link that can be made, or why there will be none. */
+async function askAhead(
+  { db, askForLink }: Deps,
+  sourceId: string,
+  wish: LinkWish & { code: string },
+): Promise<TrackedAnswer | DomainError> {
+  const { code, merchant_id: merchantId, product_id: productId } = wish;
+  if (productId === null) {
+    throw new DomainError('malformed_request', 'A platform is asked for its link of a product: say which.', {
+      errors: [{ path: 'product_id', message: 'must be given with a source_id' }],
+    });
+  }
+  try {
+    const { landing_url: landingUrl } = await inTransaction(db, ({ trx, now }) => planAhead(trx, wish, now));
+    return await askForLink(sourceId, { code, merchantId, productId, landingUrl });
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
 }
 
 function qrRoutes(app: App, { db, publicUrl }: Deps): void {

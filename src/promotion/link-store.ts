@@ -45,6 +45,11 @@ function taken(code: string): DomainError {
   return new DomainError('conflict', `The code ${code} is the code of another link.`, { errors: [{ path: 'code', message: 'is taken' }] });
 }
 
+/** The link that a wish would make now. Throws what `planLink` throws. */
+export async function planAhead(trx: Transaction<DB>, wish: LinkWish, now: Date): Promise<LinkRow> {
+  return planLink(wish, await readFacts(trx, [wish]), now);
+}
+
 /** Inserts the links, and returns the codes that somebody else has taken meanwhile. */
 async function insertLinks(trx: Transaction<DB>, links: readonly LinkRow[]): Promise<Set<string>> {
   const missing = new Set(links.map((link) => link.code));
@@ -143,12 +148,17 @@ interface LiveRow {
   expires_at: Date | null;
   landing_hosts: string[];
   status: string;
+  tracked: string | null;
 }
 
 /** The links of these codes as the redirect needs them, with what is in force now. */
 export async function readLiveLinks(db: Kysely<DB>, codes: readonly string[]): Promise<LiveLink[]> {
   const { rows } = await sql<LiveRow>`
-    select code, link.merchant_id, landing_url, expires_at, landing_hosts, status from link,
+    select code, link.merchant_id, landing_url, expires_at, landing_hosts, status, tracked.url as tracked from link
+    left join lateral (
+      select url from tracked_link where tracked_link.code = link.code
+        and (tracked_link.expires_at is null or tracked_link.expires_at > clock_timestamp())
+    ) as tracked on true,
     lateral (
       select landing_hosts from merchant_version as stated where stated.merchant_id = link.merchant_id
         and effective_from <= clock_timestamp() order by effective_from desc, version desc limit 1
@@ -162,6 +172,7 @@ export async function readLiveLinks(db: Kysely<DB>, codes: readonly string[]): P
     code: row.code,
     merchantId: row.merchant_id,
     landing: isAllowed(new URL(row.landing_url), row.landing_hosts) ? cutLanding(row.landing_url) : null,
+    tracked: row.tracked,
     visitorTag: visitorTag(row.merchant_id),
     active: row.status === 'active',
     expiresAt: row.expires_at?.getTime() ?? Infinity,

@@ -6,12 +6,12 @@ import { z } from 'zod';
 import { DomainError } from '../core/errors.ts';
 import { mayActFor } from '../platform/actor.ts';
 import { inTransaction } from '../platform/database.ts';
+import { callerId } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import type { PromotionDeps } from './deps.ts';
-import { callerId } from './fields.ts';
 import { found } from './found.ts';
 import { notifyChanged } from './link-notices.ts';
 import {

@@ -7,7 +7,7 @@ import type { Policy } from '../core/policy.ts';
 import type { Actor } from '../platform/actor.ts';
 import { recordChange } from '../platform/audit-log.ts';
 import type { DB } from '../platform/tables.ts';
-import { effectiveFromOf, inForce, placeStatement, readVersion, saysTheSame, type Version } from './version.ts';
+import { effectiveFromOf, inForce, listInForce, placeStatement, saysTheSame, type Stretch, type Version } from './version.ts';
 
 /** What is stated of a merchant; landing hosts are normalised, the policy is complete. */
 export interface MerchantTerms {
@@ -122,32 +122,11 @@ export function findProduct(db: Kysely<DB>, merchantId: string, productId: strin
 }
 
 /** Merchants as they are now, by id, one more than asked for. */
-export async function listMerchants(db: Kysely<DB>, { limit, after }: { limit: number; after: string }): Promise<MerchantRow[]> {
-  const { rows } = await sql<MerchantRow>`
-    select version.* from (select merchant_id from merchant where merchant_id > ${after} order by merchant_id limit ${limit + 1}) as page,
-    lateral (
-      select * from merchant_version as stated
-      where stated.merchant_id = page.merchant_id and effective_from <= clock_timestamp()
-      order by stated.effective_from desc, stated.version desc limit 1
-    ) as version order by version.merchant_id`.execute(db);
-  return rows.map(readVersion);
+export function listMerchants(db: Kysely<DB>, stretch: Stretch): Promise<MerchantRow[]> {
+  return listInForce<MerchantRow>(db, 'merchant', { id: 'merchant_id' }, stretch);
 }
 
 /** Products of a merchant as they are now, by id, one more than asked for. */
-export async function listProducts(
-  db: Kysely<DB>,
-  merchantId: string,
-  { limit, after }: { limit: number; after: string },
-): Promise<ProductRow[]> {
-  const { rows } = await sql<ProductRow>`
-    select version.* from (
-      select merchant_id, product_id from product where merchant_id = ${merchantId} and product_id > ${after}
-      order by product_id limit ${limit + 1}
-    ) as page,
-    lateral (
-      select * from product_version as stated
-      where stated.merchant_id = page.merchant_id and stated.product_id = page.product_id and effective_from <= clock_timestamp()
-      order by stated.effective_from desc, stated.version desc limit 1
-    ) as version order by version.product_id`.execute(db);
-  return rows.map(readVersion);
+export function listProducts(db: Kysely<DB>, merchantId: string, stretch: Stretch): Promise<ProductRow[]> {
+  return listInForce<ProductRow>(db, 'product', { id: 'product_id', within: { merchant_id: merchantId } }, stretch);
 }

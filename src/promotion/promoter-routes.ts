@@ -5,13 +5,13 @@ import { z } from 'zod';
 
 import { mayActAs } from '../platform/actor.ts';
 import { inTransaction } from '../platform/database.ts';
+import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { normaliseCoupons } from './coupon-store.ts';
 import type { PromotionDeps } from './deps.ts';
-import { callerId, effectiveFrom, effectiveFromAnswer, words } from './fields.ts';
 import { found } from './found.ts';
 import { notifyChanged } from './link-notices.ts';
 import type { Stated, Statement } from './merchant-store.ts';

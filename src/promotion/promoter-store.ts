@@ -7,7 +7,7 @@ import { recordChange } from '../platform/audit-log.ts';
 import type { DB } from '../platform/tables.ts';
 import { refuseTakenCoupons, stateCoupons, type Coupon } from './coupon-store.ts';
 import type { Stated, Statement } from './merchant-store.ts';
-import { effectiveFromOf, inForce, placeStatement, readVersion, saysTheSame, type Version } from './version.ts';
+import { effectiveFromOf, inForce, listInForce, placeStatement, saysTheSame, type Stretch, type Version } from './version.ts';
 
 export const PROMOTER_KINDS = ['person', 'agency', 'talent'] as const;
 export const PAYEE_KINDS = ['individual', 'sole_trader', 'company'] as const;
@@ -121,13 +121,6 @@ export function findPromoter(db: Kysely<DB>, promoterId: string): Promise<Promot
 }
 
 /** Promoters as they are now, by id, one more than asked for. */
-export async function listPromoters(db: Kysely<DB>, { limit, after }: { limit: number; after: string }): Promise<PromoterRow[]> {
-  const { rows } = await sql<PromoterRow>`
-    select version.* from (select promoter_id from promoter where promoter_id > ${after} order by promoter_id limit ${limit + 1}) as page,
-    lateral (
-      select * from promoter_version as stated
-      where stated.promoter_id = page.promoter_id and effective_from <= clock_timestamp()
-      order by stated.effective_from desc, stated.version desc limit 1
-    ) as version order by version.promoter_id`.execute(db);
-  return rows.map(readVersion);
+export function listPromoters(db: Kysely<DB>, stretch: Stretch): Promise<PromoterRow[]> {
+  return listInForce<PromoterRow>(db, 'promoter', { id: 'promoter_id' }, stretch);
 }

@@ -42,7 +42,8 @@ export function redirectRoutes(app: App, deps: Deps): void {
     schema: {
       tags: ['links'],
       summary: 'Follow a link',
-      description: 'Leads to the landing URL with the click token added to its query as `fy_click`.',
+      description:
+        'Leads to the landing URL with the click token added to its query as `fy_click`, or to the tracked link of its platform.',
       response: RESPONSES,
     },
     handler: (request, reply) => {
@@ -104,7 +105,7 @@ function visitor({ publicUrl, tokenKeys: [tokenKey], identityKey, clicks, onLost
       if (known === null) reply.header('set-cookie', `${VISITOR_COOKIE}=${value}${cookieEnd}`);
       else click.touches = touchesOf(known, click.identity, click, link.visitorTag);
     }
-    const location = landing.before + mintClickToken(tokenKey, click) + landing.after;
+    const location = link.tracked ?? landing.before + mintClickToken(tokenKey, click) + landing.after;
     return clicks.write(click).then(
       () => lead(reply, location),
       (error: unknown) => {

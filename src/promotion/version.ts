@@ -39,6 +39,37 @@ export async function inForce<Row extends Version>(
   return rows[0] === undefined ? null : readVersion(rows[0]);
 }
 
+/** Where a page of a list begins, and how long it is. */
+export interface Stretch {
+  limit: number;
+  after: string;
+}
+
+/**
+ * Things as they are now, by the last column of their key, one more than asked for. `table` is that of the things; the columns before the
+ * last are fixed by `within`.
+ */
+export async function listInForce<Row extends Version>(
+  db: Kysely<DB>,
+  table: 'merchant' | 'product' | 'promoter',
+  { id, within = {} }: { id: string; within?: Readonly<Record<string, string>> },
+  { limit, after }: Stretch,
+): Promise<Row[]> {
+  const fixed = Object.entries(within).map(([column, value]) => sql`${sql.ref(column)} = ${value}`);
+  const key = [...Object.keys(within), id].map((column) => sql.ref(column));
+  const isIts = key.map((column) => sql`stated.${column} = page.${column}`);
+  const { rows } = await sql<Row>`
+    select version.* from (
+      select ${sql.join(key)} from ${sql.table(table)} where ${sql.join([...fixed, sql`${sql.ref(id)} > ${after}`], sql` and `)}
+      order by ${sql.ref(id)} limit ${limit + 1}
+    ) as page, lateral (
+      select * from ${sql.table(`${table}_version`)} as stated
+      where ${sql.join(isIts, sql` and `)} and effective_from <= clock_timestamp()
+      order by stated.effective_from desc, stated.version desc limit 1
+    ) as version order by version.${sql.ref(id)}`.execute(db);
+  return rows.map(readVersion);
+}
+
 /** A version as the database answers it, which gives the time of the first statement as minus infinity. */
 export function readVersion<Row extends Version>(row: Row): Row {
   return row.effective_from instanceof Date ? row : { ...row, effective_from: null };

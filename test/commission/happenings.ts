@@ -60,7 +60,7 @@ export function happenings(db: Kysely<DB>, { tokenKey, identityKey }: Keys) {
     async identities(merchantId: string, buyer: Record<string, string>) {
       const identities = identitiesOf(identityKey, merchantId, buyer);
       await inTransaction(db, async ({ trx, now }) => {
-        const { buyer: all } = await mergeIdentities(trx, { merchantId, identities, keyId: 'key', now });
+        const { buyer: all } = await mergeIdentities(trx, { merchantId, identities, click: null, keyId: 'key', now });
         await markDueByIdentities(trx, all, now);
       });
     },

@@ -185,9 +185,9 @@ describe('the explanation', () => {
             arithmetic: [
               { step: 'base', paid: 9999, refunded: 3000, base: 6999 },
               { step: 'pool', rate_ppm: 100_000, pool: 699 },
-              { step: 'share', role: 'agency', gross: 699, net: 210, amount: 210 },
-              { step: 'share', role: 'promoter', gross: 489, net: 441, amount: 441 },
-              { step: 'share', role: 'upline', level: 1, gross: 48, net: 48, amount: 48 },
+              { step: 'share', role: 'agency', payer: 'merchant', share_ppm: 1_000_000, gross: 699, net: 210, amount: 210 },
+              { step: 'share', role: 'promoter', payer: 'agency', share_ppm: 700_000, gross: 489, net: 441, amount: 441 },
+              { step: 'share', role: 'upline', level: 1, payer: 'promoter', share_ppm: 100_000, gross: 48, net: 48, amount: 48 },
             ],
           },
         ],

@@ -28,7 +28,7 @@ const evidences: fc.Arbitrary<Evidence[]> = fc
   .map((all) =>
     all.map(({ hours, expires, ...fields }, index): Evidence => {
       const at = PAID - (hours * DAY) / 24;
-      const known = { linkCode: null, clickId: null, talentId: null, campaignId: null };
+      const known = { linkCode: null, clickId: null, talentId: null, campaignId: null, ruling: null };
       return { ...fields, ...known, reference: String(index), at, chainAt: at, expiresAt: expires ? at : null };
     }),
   );

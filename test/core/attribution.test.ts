@@ -24,6 +24,21 @@ describe('which kind wins', () => {
     expect(reasonsOf(all, { precedence: ['lock'] })).toEqual(['kind_not_counted', 'won']);
   });
 
+  test('an approved claim goes before every kind, whatever the policy, and nothing that weakens others weakens it', () => {
+    const ruling = { lineId: null, decidedBy: 'key', reason: 'so ruled' };
+    const claim = evidence({ kind: 'claim', at: PAID + 90 * DAY, promoterId: 'claimant', scene: 'live', selfPurchase: true, ruling });
+    const all = [...EVIDENCE_KINDS.map((kind) => evidence({ kind })), claim];
+    const policy = { excluded_scenes: ['live'], allow_self_purchase: false, model: 'linear' };
+    expect(creditsOf(all, policy)).toEqual([['claimant', 1_000_000]]);
+    expect(reasonsOf(all, policy)).toEqual([...EVIDENCE_KINDS.map(() => 'weaker_kind'), 'won']);
+  });
+
+  test('of two approved claims the later ruling stands', () => {
+    const all = [2, 1].map((days) => evidence({ kind: 'claim', at: PAID + days * DAY, promoterId: `after ${days}` }));
+    expect(winnerOf(all)).toEqual(['after 2']);
+    expect(reasonsOf(all)).toEqual(['won', 'later_ruling_won']);
+  });
+
   test('nothing at all wins nothing', () => {
     expect(judge([])).toEqual({ credits: [], judged: [] });
   });

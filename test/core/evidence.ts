@@ -26,6 +26,7 @@ export function evidence(fields: Partial<Evidence> = {}): Evidence {
     suspended: false,
     selfPurchase: false,
     fault: null,
+    ruling: null,
     ...fields,
   };
 }

@@ -79,7 +79,7 @@ const lines: fc.Arbitrary<SplitLine[]> = fc
 const refunds = fc.array(fc.record({ lineId: fc.option(fc.integer({ min: 1, max: 30 }).map(String)), amount: money }), { maxLength: 5 });
 const orders: fc.Arbitrary<SplitOrder> = fc.record({
   currency: fc.constant('CNY'),
-  isVoid: fc.constantFrom(false, false, false, true),
+  withheld: fc.constantFrom(null, null, null, 'void' as const, 'pending' as const),
   lines,
   refunds,
 });

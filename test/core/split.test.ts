@@ -27,7 +27,7 @@ function line(lineId: string, fields: Partial<SplitLine> & { plan?: Plan; partie
 }
 
 function split(lines: SplitLine[], refunds: Refund[] = [], fields: Partial<SplitOrder> = {}): LineSplit[] {
-  return splitOrder({ currency: 'CNY', isVoid: false, lines, refunds, ...fields });
+  return splitOrder({ currency: 'CNY', withheld: null, lines, refunds, ...fields });
 }
 
 const refund = (amount: bigint, lineId: string | null = null): Refund => ({ lineId, amount });
@@ -103,7 +103,7 @@ describe('the base', () => {
 
   test('a void order earns nothing, and still says what was refunded', () => {
     const document = plan({ fixed_per_unit: 100, currency: 'CNY' });
-    const [result] = split([line('1', { plan: document })], [refund(10n, '1')], { isVoid: true });
+    const [result] = split([line('1', { plan: document })], [refund(10n, '1')], { withheld: 'void' });
     expect(result).toMatchObject({ refundedAmount: 10n, base: 0n, pool: 0n, shares: [] });
   });
 
@@ -190,11 +190,37 @@ test('the reckoning says every number, as JSON', () => {
   expect(JSON.parse(JSON.stringify(result!.arithmetic))).toEqual([
     { step: 'base', paid: 9999, refunded: 3000, base: 6999 },
     { step: 'pool', rate_ppm: 100_000, rated: 699, fixed: 0, limited_by: null, pool: 699 },
-    { step: 'share', role: 'agency', promoter_id: 'a1', gross: 699, net: 210, amount: 651 },
-    { step: 'absent', role: 'promoter', gross: 489, net: 441, kept_by: 'agency' },
-    { step: 'share', role: 'upline', level: 1, promoter_id: 'alice', gross: 48, net: 48, amount: 48 },
+    { step: 'share', role: 'agency', promoter_id: 'a1', payer: 'merchant', share_ppm: 1_000_000, gross: 699, net: 210, amount: 651 },
+    { step: 'absent', role: 'promoter', payer: 'agency', share_ppm: 700_000, gross: 489, net: 441, kept_by: 'agency' },
+    {
+      step: 'share',
+      role: 'upline',
+      level: 1,
+      promoter_id: 'alice',
+      payer: 'promoter',
+      share_ppm: 100_000,
+      gross: 48,
+      net: 48,
+      amount: 48,
+    },
   ]);
 });
+
+test.each(['pending', 'duplicate_order', 'parent_earns'] as const)(
+  'an order that is %s has no base, and is not said to be void',
+  (withheld) => {
+    const [result] = split([line('1')], [], { withheld });
+    expect(result).toMatchObject({ base: 0n, pool: 0n, shares: [] });
+    expect(result!.arithmetic[0]).toEqual({ step: 'base', paid: 9999, refunded: 0, withheld, base: 0 });
+    expect(split([line('1')], [], { withheld: 'void' })[0]!.arithmetic[0]).toEqual({
+      step: 'base',
+      paid: 9999,
+      refunded: 0,
+      void: true,
+      base: 0,
+    });
+  },
+);
 
 test('line ids of digits are compared as numbers of any length, before all others', () => {
   const ids = ['1a', '10', '2', 'b', '9007199254740993', '9007199254740992', '02', 'B', ''];

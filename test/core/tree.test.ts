@@ -3,7 +3,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PlanNode } from '../../src/core/plan.ts';
-import type { Parties, Share, Step } from '../../src/core/split.ts';
+import type { Step } from '../../src/core/reckoning.ts';
+import type { Parties, Share } from '../../src/core/split.ts';
 import { payTree } from '../../src/core/tree.ts';
 
 const PARTIES: Parties = { promoter: 'bob', uplines: ['alice'], agency: 'a1', talent: 'tina', talentAgency: 'a2' };
@@ -63,13 +64,24 @@ test('a named party is paid unless it may not be, and one promoter may stand in 
   expect(told(tree, 10n, { isPresent: (promoterId) => promoterId !== 'bob' })).toEqual(['promoter bob 3']);
 });
 
-test('every step says the gross, the net and who keeps an absent one’s net', () => {
+test('every step says who pays what part, the gross, the net and who keeps an absent one’s net', () => {
   const tree = [node({ account: 'promoter:gone' }, 1_000_000, upline(1, 500_000, node('talent', 500_000)))];
   const { arithmetic } = run(tree, 100n, { ...PARTIES, talent: null, isPresent: () => false });
+  const gone = { account: 'promoter:gone' };
   expect(arithmetic).toEqual([
-    { step: 'absent', role: 'account', account: 'promoter:gone', gross: 100, net: 50, kept_by: 'merchant' },
-    { step: 'share', role: 'upline', level: 1, promoter_id: 'alice', gross: 50, net: 25, amount: 50 },
-    { step: 'absent', role: 'talent', gross: 25, net: 25, kept_by: 'upline 1' },
+    { step: 'absent', role: 'account', ...gone, payer: 'merchant', share_ppm: 1_000_000, gross: 100, net: 50, kept_by: 'merchant' },
+    {
+      step: 'share',
+      role: 'upline',
+      level: 1,
+      promoter_id: 'alice',
+      payer: gone.account,
+      share_ppm: 500_000,
+      gross: 50,
+      net: 25,
+      amount: 50,
+    },
+    { step: 'absent', role: 'talent', payer: 'upline 1', share_ppm: 500_000, gross: 25, net: 25, kept_by: 'upline 1' },
   ]);
 });
 
@@ -129,6 +141,21 @@ test('a net is the gross without the grosses of the children, and an absent one�
       expect(run(tree, pool, given).shares.map((share) => share.amount)).toEqual(expected);
     }),
     { numRuns: 500 },
+  );
+});
+
+test('every gross can be followed: it is the named part, rounded down, of the gross of a payer who stands above it', () => {
+  fc.assert(
+    fc.property(trees, parties, pools, (tree, given, pool) => {
+      const seen: { name: string; gross: bigint }[] = [{ name: 'merchant', gross: pool }];
+      for (const step of run(tree, pool, given).arithmetic) {
+        if (step.step !== 'share' && step.step !== 'absent') continue;
+        const grosses = seen.flatMap(({ name, gross }) => (name === step.payer ? (gross * BigInt(step.share_ppm)) / 1_000_000n : []));
+        expect(grosses).toContain(BigInt(step.gross));
+        for (const name of [`${step.role} ${step.level}`, step.role, 'promoter:x']) seen.push({ name, gross: BigInt(step.gross) });
+      }
+    }),
+    { numRuns: 300 },
   );
 });
 

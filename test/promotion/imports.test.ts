@@ -91,3 +91,27 @@ test('imports are for the operator, and take lines of JSON only', async () => {
   expect((await load('merchants', [{ a: 1 }], undefined, 'application/json')).status).toBe(415);
   expect((await load('clicks', [])).status).toBe(404);
 });
+
+test('under an Idempotency-Key a file is loaded once, also one of links without codes of their own', async () => {
+  const key = await shop.key('admin');
+  const send = (lines: object[]) =>
+    shop.app.inject({
+      method: 'POST',
+      url: '/v1/imports/links',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson', 'idempotency-key': 'links-1' },
+      payload: lines.map((line) => JSON.stringify(line)).join('\n'),
+    });
+  const count = async () => (await shop.database.db.selectFrom('link').select('code').execute()).length;
+  const link = { merchant_id: 'm1', promoter_id: 'bob', product_id: 'p1' };
+  const before = await count();
+  const first = await send([link, link]);
+  const again = await send([link, link]);
+  expect([first.statusCode, first.json()]).toMatchObject([200, { accepted: 2, refused: 0 }]);
+  expect([again.body, again.headers['idempotent-replayed']]).toEqual([first.body, 'true']);
+  expect((await send([link])).json()).toMatchObject({ code: 'idempotency_key_reused' });
+  expect(await count()).toBe(before + 2);
+});
+
+test('a file without a byte has nothing to load', async () => {
+  expect(await load('merchants', [])).toMatchObject({ status: 200, body: { accepted: 0, refused: 0 } });
+});

@@ -113,6 +113,18 @@ test('a batch is made as a whole or not at all, and tells each fault with its pl
   expect(new Set(many.body.data.map((link) => link.code)).size).toBe(1000);
 });
 
+test('a batch may be a bare list, and its faults are told with their places in it', async () => {
+  const made = await shop.call('POST', '/v1/links/batch', [wish, { ...wish, scene: 'group' }]);
+  expect([made.status, made.body.data.map((link) => link['scene'])]).toEqual([201, ['other', 'group']]);
+  const unknown = await shop.call('POST', '/v1/links/batch', [wish, { ...wish, promoter_id: 'nobody' }]);
+  expect(unknown).toMatchObject({ status: 422, body: { errors: [{ path: '1.promoter_id' }] } });
+  const malformed = await shop.call('POST', '/v1/links/batch', [wish, { ...wish, scene: 'moon' }]);
+  expect(malformed).toMatchObject({ status: 400, body: { errors: [{ path: '1.scene' }] } });
+  const named = await shop.call('POST', '/v1/links/batch', { links: [{ ...wish, scene: 'moon', extra: 1 }] });
+  expect(named.body.errors.map((error) => error.path)).toEqual(['links.0.scene', 'links.0.extra']);
+  for (const body of [[], {}, { links: [] }, [[]]]) expect((await shop.call('POST', '/v1/links/batch', body)).status).toBe(400);
+});
+
 test('a request under an idempotency key makes one link', async () => {
   const headers = { 'idempotency-key': 'k1' };
   const [first, again] = [await post(wish, undefined, headers), await post(wish, undefined, headers)];

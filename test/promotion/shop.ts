@@ -13,6 +13,7 @@ import { inTransaction, openDatabase } from '../../src/platform/database.ts';
 import { buildHttp, type App } from '../../src/platform/http.ts';
 import { makeKey } from '../../src/platform/keys-store.ts';
 import { buildRegistry } from '../../src/platform/metrics.ts';
+import { masterKeys } from '../../src/platform/secrets.ts';
 import type { DB } from '../../src/platform/tables.ts';
 import { openClickPath, type ClickPath } from '../../src/promotion/click-path.ts';
 import { clickRoutes } from '../../src/promotion/click-routes.ts';
@@ -23,6 +24,8 @@ import { linkRoutes } from '../../src/promotion/link-routes.ts';
 import { merchantRoutes, productRoutes } from '../../src/promotion/merchant-routes.ts';
 import { promoterRoutes } from '../../src/promotion/promoter-routes.ts';
 import { redirectRoutes } from '../../src/promotion/redirect.ts';
+import { askingForLinks, type TrackingDeps } from '../../src/pull/tracked-links.ts';
+import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
 import { openProxy, type Proxy } from '../platform/proxy.ts';
 import { listen } from '../platform/sockets.ts';
@@ -76,6 +79,8 @@ export interface Shop {
   tokenKey: KeyObject;
   identityKey: KeyObject;
   dataDir: string;
+  /** What platforms are asked with. */
+  tracking: TrackingDeps;
   port: number;
   /** Sends JSON with the admin key, or with another. */
   call: (method: Method, url: string, body?: object, key?: string, headers?: Record<string, string>) => Promise<Answer>;
@@ -93,8 +98,12 @@ export interface Shop {
 
 type Method = 'GET' | 'POST' | 'PUT';
 
-/** With `proxied` the service reaches its database by `proxy` only; `database` always reaches it. */
-export async function openShop({ proxied = false } = {}): Promise<Shop> {
+interface ShopOptions extends Partial<Pick<TrackingDeps, 'baseUrls' | 'patienceMs'>> {
+  proxied?: boolean;
+}
+
+/** With `proxied` the service reaches its database by `proxy` only; `database` always reaches it. Platforms are at `baseUrls`. */
+export async function openShop({ proxied = false, baseUrls = {}, patienceMs = 4000 }: ShopOptions = {}): Promise<Shop> {
   const database = await testDatabase();
   const proxy = proxied ? await openProxy(database.connectionString) : null;
   const connectionString = proxy?.url ?? database.connectionString;
@@ -105,8 +114,11 @@ export async function openShop({ proxied = false } = {}): Promise<Shop> {
   const path = openClickPath({ connectionString, db, dataDir, registry: buildRegistry(), log: testLog, ...told });
   const tokenKey = createSecretKey(randomBytes(32));
   const identityKey = createSecretKey(randomBytes(32));
+  const keys = masterKeys(['a secrets key of thirty-two characters']);
+  const tracking = { db, keys, adapters: ADAPTERS, baseUrls, fetch, onDelivered: () => undefined, patienceMs };
   const app = buildHttp({ logger: testLog });
-  serve(app, { db, publicUrl: PUBLIC_URL, tokenKeys: [tokenKey], identityKey, ...path, ...told }, path.onLost);
+  const askForLink = askingForLinks(tracking);
+  serve(app, { db, publicUrl: PUBLIC_URL, tokenKeys: [tokenKey], identityKey, askForLink, ...path, ...told }, path.onLost);
   const port = await listen(app);
   const callers = await callersOf(app, db, port);
   return {
@@ -118,6 +130,7 @@ export async function openShop({ proxied = false } = {}): Promise<Shop> {
     tokenKey,
     identityKey,
     dataDir,
+    tracking,
     port,
     ...callers,
     ...stockingBy(callers.call),

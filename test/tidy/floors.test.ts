@@ -10,6 +10,7 @@ import { at, codeBelow, example, expectLaw, importsOf, nameOf, nodesOf, textOf, 
 const FLOOR_OF: Readonly<Record<string, number>> = {
   core: 0,
   platform: 1,
+  outbound: 2,
   promotion: 2,
   orders: 2,
   ledger: 2,
@@ -17,6 +18,9 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
   commission: 3,
   inbox: 4,
   guards: 4,
+  claims: 4,
+  pull: 5,
+  audit: 5,
   console: 5,
   demo: 5,
 };

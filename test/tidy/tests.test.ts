@@ -7,6 +7,7 @@ import { example, expectLaw, pathsBelow, type Law, type TextFile } from './files
 /** The tests of more than one file, each with what it is that they test. */
 const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/openapi.test.ts': 'the published document against all routes',
+  'test/late-evidence.test.ts': 'evidence that comes after the order, from every route to the award',
   'test/demo/demo.test.ts': 'the demo, run as its user runs it',
   'test/readme.test.ts': 'the commands of the README against what they print',
   'test/guards/alarms.test.ts': 'every alarm against its sign',
@@ -14,7 +15,13 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/guards/clean.test.ts': 'all guards against books that are in order',
   'test/guards/laws.test.ts': 'every law against a violation that was planted for it',
   'test/inbox/door.test.ts': 'the one door, from request to row',
+  'test/pull/pulling.test.ts': 'every order system that is pulled, against its double',
+  'test/verify/verify.test.ts': 'the verifier itself: its seeds, its reckoning, its mutants',
   'test/promotion/outage.test.ts': 'the way of a click while the database is away',
+  'test/security/corpora.test.ts': 'all routes against texts that have broken other servers',
+  'test/security/keys.test.ts': 'all routes against every key that must not open them',
+  'test/security/log.test.ts': 'a lively market against its own log',
+  'test/security/standing.test.ts': 'all bodies, lists and headers against the further risks of the OWASP list',
   'test/sources/contract.test.ts': 'all adapters against what every adapter promises',
   'test/sources/vectors.test.ts': 'the adapters against signatures that were computed by others',
 };
