@@ -31,6 +31,7 @@ const IDLE_TIMEOUT_MS = 20_000;
 /** Longer than the idle timeout of the proxies before us, so that they never send into a socket that we are closing. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const CHECKING_INTERVAL_MS = 2000;
+const IDLE_CHECK_MS = 100;
 
 const PART_NAMES: Record<string, string> = { querystring: 'query', params: 'path', headers: 'header' };
 
@@ -66,6 +67,7 @@ export function openHttp(options: HttpOptions = {}): App {
   app.setReplySerializer(stringifyJson);
   app.setErrorHandler(answerError);
   app.decorateRequest('rawBody', null);
+  endIdleConnections(app);
   return app;
 }
 
@@ -126,6 +128,19 @@ function greet(app: App): void {
     if (isClosing()) reply.header('connection', 'close');
     if (request.raw.url?.includes('%00') === true) done(new DomainError('malformed_request', 'The address holds a zero byte.'));
     else done();
+  });
+}
+
+/**
+ * While the server closes, a connection whose request began before that ends once it is answered: its client was told that he may keep it,
+ * and Node looks for idle connections only once.
+ */
+function endIdleConnections(app: App): void {
+  app.addHook('preClose', (done) => {
+    const timer = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MS);
+    app.server.once('close', () => clearInterval(timer));
+    timer.unref();
+    done();
   });
 }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 
 import { DomainError } from '../../src/core/errors.ts';
@@ -194,6 +194,21 @@ describe('on the wire', () => {
     send();
     await closed;
     expect(received()).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  test('a connection ends once the request is answered that began before the server closed', async () => {
+    const app = await build();
+    let finish: ((value: object) => void) | undefined;
+    app.get('/slow', () => new Promise((resolve) => (finish = resolve)));
+    const { socket, received, closed } = openSocket(await listen(app));
+    const requested = once(app.server, 'request');
+    socket.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n');
+    await requested;
+    const closing = app.close();
+    await vi.waitUntil(() => !app.server.listening);
+    finish?.({ done: true });
+    await Promise.all([closing, closed]);
+    expect(received()).toMatch(/^HTTP\/1\.1 200 [^]*connection: keep-alive[^]*\{"done":true\}$/i);
   });
 
   test('while closing, what arrives on an open connection is served, and is the last on it', async () => {
