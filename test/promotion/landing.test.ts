@@ -208,8 +208,9 @@ test.each([
   expect(normaliseHost(text)).toBeNull();
 });
 
+const added = (href: string) => new URL(`${cutLanding(href).before}t`).searchParams.get('fy_click');
+
 test('a query that holds a question mark, or nothing yet, still gets the token as a parameter of its own', () => {
-  const added = (href: string) => new URL(`${cutLanding(href).before}t`).searchParams.get('fy_click');
   for (const query of ['', '?', '??', '?a=1', '?a=1&', '?a=?', '?a=?&'])
     expect(added(`https://shop.example.com/${query}`), query).toBe('t');
 });
