@@ -19,7 +19,7 @@ import { orderRoutes } from './inbox/order-routes.ts';
 import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/webhook-routes.ts';
 import { ledgerRoutes } from './ledger/routes.ts';
-import { allowedFor } from './outbound/address.ts';
+import { allowedFor } from './platform/address.ts';
 import { webhookEndpointRoutes } from './outbound/endpoint-routes.ts';
 import { webhookMessageRoutes } from './outbound/message-routes.ts';
 import { auditLogRoutes } from './platform/audit-log-routes.ts';

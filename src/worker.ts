@@ -12,7 +12,7 @@ import { processDeliveries } from './inbox/process.ts';
 import { foldBalances } from './ledger/balances.ts';
 import { chainTransfers } from './ledger/hash-chain-store.ts';
 import { accountCache } from './ledger/store.ts';
-import { allowedFor } from './outbound/address.ts';
+import { allowedFor } from './platform/address.ts';
 import { openMessenger, type MessageMetrics } from './outbound/messenger.ts';
 import { inTransaction } from './platform/database.ts';
 import type { Queue } from './platform/queue.ts';

@@ -13,7 +13,7 @@ import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { MasterKeys } from '../platform/secrets.ts';
 import type { DB } from '../platform/tables.ts';
-import type { Allowed, Resolve } from './address.ts';
+import type { Allowed, Resolve } from '../platform/address.ts';
 import {
   changeEndpoint,
   findEndpoint,

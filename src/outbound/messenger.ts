@@ -8,7 +8,7 @@ import { recordChange } from '../platform/audit-log.ts';
 import { inTransaction } from '../platform/database.ts';
 import type { MasterKeys } from '../platform/secrets.ts';
 import type { DB } from '../platform/tables.ts';
-import type { Allowed, Resolve } from './address.ts';
+import type { Allowed, Resolve } from '../platform/address.ts';
 import { signingSecrets, stopGoneEndpoint } from './endpoint-store.ts';
 import { ATTEMPTS_MAX, judge, type Outcome, type Verdict } from './ladder.ts';
 import { claimMessages, endpointsDue, forgetMessages, measureMessages, settleMessage, type ClaimedMessage } from './message-store.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { subnets } from '../../src/outbound/address.ts';
+import { subnets } from '../../src/platform/address.ts';
 import { openMessenger } from '../../src/outbound/messenger.ts';
 import { claimMessages } from '../../src/outbound/message-store.ts';
 import { masterKeys } from '../../src/platform/secrets.ts';

@@ -2,7 +2,7 @@
 import { Registry } from '@prometheus-io/client';
 import { sql } from 'kysely';
 
-import { subnets } from '../../src/outbound/address.ts';
+import { subnets } from '../../src/platform/address.ts';
 import { announce } from '../../src/outbound/announce.ts';
 import { webhookEndpointRoutes } from '../../src/outbound/endpoint-routes.ts';
 import type { Event } from '../../src/outbound/event.ts';

@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 
 import { describe, expect, test } from 'vitest';
 
-import { addressOf, allowedFor, guardedLookup, mayCall, subnets, type Resolve } from '../../src/outbound/address.ts';
+import { addressOf, allowedFor, guardedLookup, mayCall, subnets, type Resolve } from '../../src/platform/address.ts';
 
 const nothing = subnets([]);
 
