@@ -3,15 +3,32 @@
 import { readFile } from 'node:fs/promises';
 
 import { checkStatement, type CheckedStatement } from '../ledger/statement-check.ts';
-import { audit, type AuditDeps } from './audit.ts';
-import { lineOf } from './difference.ts';
+import { audit, type Audited } from './audit.ts';
+import type { LaneDeps } from './batch.ts';
+import { lineOf, type Difference } from './difference.ts';
+import { hasOrders } from './store.ts';
+import { openThreads, ownLanes } from './threads.ts';
 
 type Print = (text: string) => void;
+
+/** Below it the threads would take longer to start than they save. */
+const ORDERS_OF_THREADS = 10_000;
+
+export interface AuditDeps extends LaneDeps {
+  connectionString: string;
+}
 
 /** Audits everything and prints every difference on a line of its own. Answers the exit code: 0 where all agrees. */
 export async function auditCommand(deps: AuditDeps, print: Print): Promise<number> {
   const started = performance.now();
-  const audited = await audit(deps, { onDifference: (difference) => print(`${lineOf(difference)}\n`) });
+  const { lanes, close } = (await hasOrders(deps.db, ORDERS_OF_THREADS)) ? openThreads(deps) : ownLanes(deps);
+  const onDifference = (difference: Difference): void => print(`${lineOf(difference)}\n`);
+  let audited: Audited;
+  try {
+    audited = await audit(deps.db, lanes, { onDifference });
+  } finally {
+    await close();
+  }
   const seconds = (performance.now() - started) / 1000;
   const { orders, waiting, reports, deliveries, transfers, accounts, chain, differences } = audited;
   print(`${orders} orders (${waiting} wait for their award), ${reports} reports of ${deliveries} deliveries, ${transfers} transfers, `);

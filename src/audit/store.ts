@@ -25,6 +25,12 @@ export async function nextRange(db: Kysely<DB>, after: bigint, limit: number): P
   return last === null ? null : { after, upTo: last };
 }
 
+/** Whether there are so many orders. */
+export async function hasOrders(db: Kysely<DB>, count: number): Promise<boolean> {
+  const { rows } = await sql`select from orders order by order_key offset ${count - 1} limit 1`.execute(db);
+  return rows.length > 0;
+}
+
 /** Rows by what they belong to, in their order. */
 export function groupedBy<Row, Key>(rows: readonly Row[], keyOf: (row: Row) => Key): Map<Key, Row[]> {
   const groups = new Map<Key, Row[]>();
@@ -38,13 +44,12 @@ export function groupedBy<Row, Key>(rows: readonly Row[], keyOf: (row: Row) => K
 
 const within = (column: string, { after, upTo }: Range) => sql`${sql.ref(column)} > ${after} and ${sql.ref(column)} <= ${upTo}`;
 
-/** An order as it stands. `awardedAt` is null where it was never awarded; `isDue` says that it waits for the award. */
-export interface StandingOrder {
+/** An order as it stands beside what it has merged to. `awarded_at` is null where it was never awarded; `isDue` says that it waits for the award. */
+export interface StandingRow {
   order_key: bigint;
   merchant_id: string;
   source_id: string;
   order_id: string;
-  merged: MergedOrder;
   status: string | null;
   is_void: boolean;
   currency: string | null;
@@ -56,9 +61,14 @@ export interface StandingOrder {
   is_due: boolean;
 }
 
-export async function readStanding(db: Kysely<DB>, range: Range): Promise<StandingOrder[]> {
-  const { rows } = await sql<StandingOrder>`
-    select orders.order_key, orders.merchant_id, source_id, order_id, merged, status, is_void, orders.currency, currency_conflict,
+export interface StandingOrder extends StandingRow {
+  merged: MergedOrder;
+}
+
+/** In the order of their keys. */
+export async function readStanding(db: Kysely<DB>, range: Range): Promise<StandingRow[]> {
+  const { rows } = await sql<StandingRow>`
+    select orders.order_key, orders.merchant_id, source_id, order_id, status, is_void, orders.currency, currency_conflict,
       orders.attribution_at, parent_order_id, parent_kind, awarded_at, due_at is not null as is_due
     from orders left join award on award.order_key = orders.order_key and ${within('award.order_key', range)}
     left join award_due on award_due.order_key = orders.order_key
@@ -126,9 +136,11 @@ export interface DecidedShares {
   shares: WrittenShare[];
 }
 
-export async function readDecidedShares(db: Kysely<DB>, range: Range): Promise<DecidedShares[]> {
+/** Of the revisions that do not stand; what stands is read with its order. */
+export async function readOtherShares(db: Kysely<DB>, range: Range): Promise<DecidedShares[]> {
   const { rows } = await sql<DecidedShares>`
-    select order_key, revision, line_id, shares from decision where ${within('order_key', range)} order by order_key, revision`.execute(db);
+    select order_key, decision.revision, line_id, shares from decision left join award using (order_key)
+    where ${within('order_key', range)} and decision.revision is distinct from award.revision order by order_key, revision`.execute(db);
   return rows;
 }
 

@@ -4,7 +4,8 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 
 import { sql } from 'kysely';
 
-import { audit, type AuditDeps } from '../../src/audit/audit.ts';
+import { audit } from '../../src/audit/audit.ts';
+import { laneOf, type LaneDeps } from '../../src/audit/batch.ts';
 import { lineOf } from '../../src/audit/difference.ts';
 import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/award.ts';
 import { claimDue } from '../../src/commission/award-store.ts';
@@ -83,14 +84,15 @@ export async function openMarket() {
       await inTransaction(db, ({ trx }) => markMaturedDue(trx, at, 1000));
       await inTransaction(db, async ({ trx }) => awardOrders(trx, await claimDue(trx, at, 1000), at, deps));
     },
-    auditDeps: { ...deps, adapters: ADAPTERS },
+    auditDeps: { ...deps, adapters: ADAPTERS, connectionString: door.database.connectionString },
     audit: (ordersPerBatch = 4) => auditOf({ ...deps, adapters: ADAPTERS }, ordersPerBatch),
   };
 }
 
-async function auditOf(deps: AuditDeps, ordersPerBatch: number) {
+async function auditOf(deps: LaneDeps, ordersPerBatch: number) {
   const lines: string[] = [];
-  const audited = await audit(deps, { ordersPerBatch, onDifference: (difference) => lines.push(lineOf(difference)) });
+  const lane = laneOf(deps, emptyShelf());
+  const audited = await audit(deps.db, [lane, lane], { ordersPerBatch, onDifference: (difference) => lines.push(lineOf(difference)) });
   return { ...audited, lines: lines.toSorted((a, b) => (a < b ? -1 : 1)) };
 }
 

@@ -24,9 +24,9 @@ export interface Running {
   stop: () => Promise<void>;
 }
 
-/** Starts the service on an embedded database of its own. */
+/** Starts the service on an embedded database of its own, or on that of `DATA_DIR`, which is removed with it. */
 export async function startService(role: 'serve' | 'api', env: Record<string, string> = {}): Promise<Running> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-bench-'));
+  const dataDir = env['DATA_DIR'] ?? (await mkdtemp(join(tmpdir(), 'fenyong-bench-')));
   const port = await freePort();
   const own = { PORT: String(port), DATA_DIR: dataDir, ADMIN_KEY, LOG_LEVEL: 'warn', DATABASE_URL: '', REDIS_URL: '' };
   const child = spawn(process.execPath, ['src/start.mjs', role], {

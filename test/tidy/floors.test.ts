@@ -27,7 +27,7 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
 /** The files beside the folders put everything together. */
 const TOP_FLOOR = 6;
 /** Run by Node itself, imported by nobody. */
-const ENTRIES = new Set(['src/start.mjs', 'src/install.mjs', 'src/main.ts']);
+const ENTRIES = new Set(['src/start.mjs', 'src/install.mjs', 'src/main.ts', 'src/audit/thread.mjs']);
 const STORES = /(^src\/platform\/(database|tables)|store)\.ts$/;
 
 const src = codeBelow('src');

@@ -1,0 +1,6 @@
+// The door of one thread of the audit: lets this Node read TypeScript, and hands over to thread.ts.
+import { parentPort, workerData } from 'node:worker_threads';
+
+if (!process.features.typescript) (await import('tsx/esm/api')).register();
+const { auditInThread } = await import('./thread.ts');
+auditInThread(parentPort, workerData);

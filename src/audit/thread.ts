@@ -1,0 +1,43 @@
+// What one thread of the audit does: it audits the ranges of orders that it is sent, by connections of its own, until it is sent nothing.
+
+import type { KeyObject } from 'node:crypto';
+import type { MessagePort } from 'node:worker_threads';
+
+import { emptyShelf } from '../commission/rule-shelf.ts';
+import { openDatabase } from '../platform/database.ts';
+import { buildLogger } from '../platform/log.ts';
+import { ADAPTERS } from '../sources/adapters.ts';
+import { laneOf, type AuditedBatch } from './batch.ts';
+import type { Range } from './store.ts';
+
+/** What a thread is started with. */
+export interface ThreadData {
+  connectionString: string;
+  tokenKeys: KeyObject[];
+  identityKey: KeyObject;
+  levelsMax: number;
+  /** How many ranges it is sent at a time. */
+  lanes: number;
+}
+
+/** The answer to a range, which is told apart by where it begins. */
+export interface ThreadAnswer {
+  after: bigint;
+  batch: AuditedBatch;
+}
+
+/** Serves a port. What goes wrong ends the thread, and is told to who has started it as its error. */
+export function auditInThread(port: MessagePort, { connectionString, lanes, ...deps }: ThreadData): void {
+  const log = buildLogger('warn');
+  const { db, close } = openDatabase({ connectionString, poolSize: lanes, applicationName: 'fenyong-audit', log });
+  const audit = laneOf({ ...deps, db, adapters: ADAPTERS }, emptyShelf());
+  const answer = async (range: Range | null): Promise<void> => {
+    if (range !== null) {
+      port.postMessage({ after: range.after, batch: await audit(range) } satisfies ThreadAnswer);
+      return;
+    }
+    await close();
+    port.close();
+  };
+  port.on('message', (range: Range | null) => void answer(range));
+}

@@ -1,0 +1,84 @@
+// The threads of an audit: what is computed again is nearly all of its work, and no order needs to know of another.
+
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+
+import { emptyShelf } from '../commission/rule-shelf.ts';
+import { laneOf, type AuditedBatch, type Lane, type LaneDeps } from './batch.ts';
+import type { Range } from './store.ts';
+import type { ThreadAnswer, ThreadData } from './thread.ts';
+
+/** So that a thread computes one batch while the database reads another for it. */
+const LANES_PER_THREAD = 2;
+/** Each holds some batches in memory. */
+const THREADS_MAX = 8;
+/** A batch lives longer than the young generation of V8 by default: it would be copied again and again. */
+const YOUNG_MIB_MAX = 96;
+
+/** Who audits the orders of one audit. */
+export interface Threads {
+  lanes: Lane[];
+  /** Ends them, when nothing is asked of them any more. */
+  close: () => Promise<void>;
+}
+
+/** The lanes of this thread itself. */
+export function ownLanes(deps: LaneDeps): Threads {
+  const lane = laneOf(deps, emptyShelf());
+  return { lanes: Array.from({ length: LANES_PER_THREAD }, () => lane), close: () => Promise.resolve() };
+}
+
+/** Starts as many threads as this machine can run at once. */
+export function openThreads(
+  { connectionString, tokenKeys, identityKey, levelsMax }: Omit<ThreadData, 'lanes'>,
+  count = Math.min(availableParallelism(), THREADS_MAX),
+): Threads {
+  const data = { connectionString, tokenKeys, identityKey, levelsMax, lanes: LANES_PER_THREAD };
+  const threads = Array.from({ length: count }, () => openThread(data));
+  return {
+    lanes: Array.from({ length: LANES_PER_THREAD }, () => threads.map((thread) => thread.audit)).flat(),
+    close: async () => {
+      await Promise.all(threads.map((thread) => thread.close()));
+    },
+  };
+}
+
+interface Waiting {
+  resolve: (batch: AuditedBatch) => void;
+  reject: (error: Error) => void;
+}
+
+function openThread(workerData: ThreadData): { audit: Lane; close: () => Promise<void> } {
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MIB_MAX };
+  // It is given no options of ours: its own door lets it read TypeScript.
+  const worker = new Worker(new URL('thread.mjs', import.meta.url), { workerData, resourceLimits, execArgv: [] });
+  const asked = new Map<bigint, Waiting>();
+  let failure: Error | null = null;
+  const fail = (error: Error): void => {
+    failure ??= error;
+    for (const { reject } of asked.values()) reject(failure);
+    asked.clear();
+  };
+  worker.on('message', ({ after, batch }: ThreadAnswer) => {
+    asked.get(after)!.resolve(batch);
+    asked.delete(after);
+  });
+  worker.on('error', fail);
+  const ended = once(worker, 'exit').then(
+    () => fail(new Error('a thread of the audit has ended')),
+    () => undefined,
+  );
+  return {
+    audit: (range: Range) =>
+      new Promise<AuditedBatch>((resolve, reject) => {
+        if (failure !== null) return reject(failure);
+        asked.set(range.after, { resolve, reject });
+        worker.postMessage(range, []);
+      }),
+    close: async () => {
+      worker.postMessage(null, []);
+      await ended;
+    },
+  };
+}

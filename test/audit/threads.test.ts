@@ -1,0 +1,42 @@
+// The threads of an audit find what the audit itself finds, and tell when they fail.
+
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { audit } from '../../src/audit/audit.ts';
+import { lineOf } from '../../src/audit/difference.ts';
+import { openThreads } from '../../src/audit/threads.ts';
+import { openMarket, trade, type Market } from './market.ts';
+
+let market: Market;
+
+beforeAll(async () => {
+  market = await openMarket();
+  await trade(market);
+});
+
+afterAll(() => market.close());
+
+async function inThread(): Promise<{ orders: number; lines: string[] }> {
+  const lines: string[] = [];
+  const threads = openThreads(market.auditDeps, 1);
+  try {
+    const { orders } = await audit(market.db, threads.lanes, { ordersPerBatch: 4, onDifference: (one) => lines.push(lineOf(one)) });
+    return { orders, lines: lines.toSorted() };
+  } finally {
+    await threads.close();
+  }
+}
+
+test('a thread finds the very differences that are found without it', async () => {
+  await sql`update orders set status = 'completed' where order_id in ('plain', 'locked')`.execute(market.owner);
+  const { orders, lines } = await market.audit();
+  expect(lines.length).toBeGreaterThan(0);
+  expect(await inThread()).toEqual({ orders, lines });
+});
+
+test('a thread that cannot work ends the audit with its error, and does not let it wait', async () => {
+  const threads = openThreads({ ...market.auditDeps, connectionString: 'postgres://nobody:x@127.0.0.1:1/none' }, 1);
+  await expect(audit(market.db, threads.lanes, { onDifference: () => undefined })).rejects.toThrow('ECONNREFUSED');
+  await threads.close();
+});
