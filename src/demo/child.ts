@@ -23,28 +23,38 @@ export interface Service {
   ended: Promise<number>;
 }
 
+interface Start {
+  dataDir: string | null;
+  /** Where the service asks its order systems, as `PULL_BASE_URLS` says it. */
+  pullBaseUrls: string;
+  signal: AbortSignal;
+}
+
 /**
  * Runs the service while `work` does: on the given data folder, else on a new one that is removed afterwards, also when `work` throws.
  * Throws when the service does not start, or does not end in good order.
  */
 export async function withService<Result>(
-  { dataDir: given, signal }: { dataDir: string | null; signal: AbortSignal },
+  { dataDir: given, pullBaseUrls, signal }: Start,
   work: (service: Service) => Promise<Result>,
 ): Promise<Result> {
   const dataDir = given ?? (await mkdtemp(join(tmpdir(), 'fenyong-demo-')));
   try {
-    return await withChild(dataDir, signal, work);
+    return await withChild({ dataDir, pullBaseUrls, signal }, work);
   } finally {
     if (given === null) await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 
-async function withChild<Result>(dataDir: string, signal: AbortSignal, work: (service: Service) => Promise<Result>): Promise<Result> {
+async function withChild<Result>(
+  { dataDir, pullBaseUrls, signal }: Start & { dataDir: string },
+  work: (service: Service) => Promise<Result>,
+): Promise<Result> {
   signal.throwIfAborted();
   const port = await freePort();
   const adminKey = `demo_${randomBytes(24).toString('base64url')}`;
   const child = spawn(process.execPath, [ENTRY, 'serve'], {
-    env: environmentOf({ DATA_DIR: dataDir, PORT: String(port), ADMIN_KEY: adminKey }),
+    env: environmentOf({ DATA_DIR: dataDir, PORT: String(port), ADMIN_KEY: adminKey, PULL_BASE_URLS: pullBaseUrls }),
     // Tables alone go to our output; what the service has to complain of goes to where errors go.
     stdio: ['ignore', 2, 2],
     // A Ctrl-C in the terminal reaches us alone: a service that is told to end twice does not end in good order.
@@ -66,10 +76,11 @@ async function withChild<Result>(dataDir: string, signal: AbortSignal, work: (se
 }
 
 /** All that the service is told. Nothing of our own environment: the demo is the same everywhere, and touches no database but its own. */
-function environmentOf(own: { DATA_DIR: string; PORT: string; ADMIN_KEY: string }): Record<string, string> {
+function environmentOf(own: Record<'DATA_DIR' | 'PORT' | 'ADMIN_KEY' | 'PULL_BASE_URLS', string>): Record<string, string> {
   return {
     ...own,
-    LOG_LEVEL: 'warn',
+    // What it warns of, such as the pushes of a forger, is part of the story.
+    LOG_LEVEL: 'error',
     SWEEP_INTERVAL_MS: '500',
     GUARD_INTERVAL_MS: '500',
     TMPDIR: tmpdir(),

@@ -1,6 +1,4 @@
-// How the demo speaks to the service: JSON with a key, a browser that follows a link, and the signatures of two order systems.
-
-import { createHmac, randomUUID } from 'node:crypto';
+// How the demo speaks to the service: JSON with a key, a browser that follows a link, and an order system that pushes.
 
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -14,6 +12,8 @@ export interface Client {
 /** A webhook as it goes over the wire. */
 export interface Push {
   sourceId: string;
+  /** With its question mark, or nothing. */
+  query: string;
   headers: Record<string, string>;
   body: string;
 }
@@ -34,39 +34,22 @@ export function openClient(url: string, key: string, signal: AbortSignal): Clien
   };
 }
 
-/** Follows a link as a browser does, as far as the shop. Answers with the click token in the address it is led to. */
+/** Follows a link as a browser does, as far as the shop. Answers with the address it is led to. */
 export async function followLink(url: string, userAgent: string, signal: AbortSignal): Promise<string> {
   const headers = { 'user-agent': userAgent };
   const response = await fetch(url, { headers, redirect: 'manual', signal: limited(signal) });
   const landing = response.headers.get('location');
-  const token = landing === null ? null : new URL(landing).searchParams.get('fy_click');
-  if (response.status !== 302 || token === null) throw new Error(`GET ${url} was answered ${response.status} to ${landing ?? 'nowhere'}`);
-  return token;
+  if (response.status === 302 && landing !== null) return landing;
+  throw new Error(`GET ${url} was answered ${response.status} to ${landing ?? 'nowhere'}`);
 }
 
-/** Sends a webhook as its order system does, without any key. */
-export async function deliver(url: string, { sourceId, headers, body }: Push, signal: AbortSignal): Promise<void> {
+/** Sends a webhook as its order system does, without any key. Throws when it is not answered with the status. */
+export async function deliver(url: string, push: Push, signal: AbortSignal, status = 200): Promise<void> {
+  const { sourceId, query, headers, body } = push;
   const path = `/webhooks/${sourceId}`;
-  await successOf(await fetch(url + path, { method: 'POST', headers, body, signal: limited(signal) }), `POST ${path}`);
-}
-
-/** A message signed as standardwebhooks.com says; the secret is `whsec_<base64>`. */
-export function standardPush(sourceId: string, secret: string, message: unknown): Push {
-  const body = JSON.stringify(message);
-  const id = `msg_${randomUUID()}`;
-  const timestamp = String(Math.floor(Date.now() / 1000));
-  const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
-  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
-  const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` };
-  return { sourceId, headers: { 'content-type': 'application/json', ...headers }, body };
-}
-
-/** A message signed as Shopify does: the HMAC of the bare body. */
-export function shopifyPush(sourceId: string, secret: string, topic: string, message: unknown): Push {
-  const body = JSON.stringify(message);
-  const signature = createHmac('sha256', secret).update(body).digest('base64');
-  const headers = { 'x-shopify-topic': topic, 'x-shopify-webhook-id': randomUUID(), 'x-shopify-hmac-sha256': signature };
-  return { sourceId, headers: { 'content-type': 'application/json', ...headers }, body };
+  const response = await fetch(url + path + query, { method: 'POST', headers, body, signal: limited(signal) });
+  const text = await response.text();
+  if (response.status !== status) throw new Error(`POST ${path} was answered ${response.status}, and not ${status}: ${text}`);
 }
 
 function limited(signal: AbortSignal): AbortSignal {

@@ -6,12 +6,14 @@ import { parseArgs } from 'node:util';
 import { whenOrphaned } from '../platform/parent.ts';
 import { withService, type Service } from './child.ts';
 import { openClient, type Client } from './client.ts';
-import { bookDifferences, EXPECTED_ORDERS, guardDifferences, orderDifferences } from './expected.ts';
+import { EXPECTED_ORDERS } from './expected-orders.ts';
+import { bookDifferences, guardDifferences, orderDifferences } from './expected.ts';
 import { openMarketplace, refuseInhabited, type Marketplace } from './marketplace.ts';
+import { withPlatforms, type Platforms } from './platforms.ts';
 import { pushEverything } from './pushes.ts';
 import { readBooks, readGuards, readOrders, readUntil, type Order, type Rule } from './readings.ts';
 import { booksSections, guardsSection } from './sections.ts';
-import { browse, orderAgain, orderFromMumu, tellLateClick } from './shoppers.ts';
+import { browse, orderAgain, orderAtDuoduo, orderFromMumu, tellLateClick } from './shoppers.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const INTERRUPTED = new Error('interrupted');
@@ -31,13 +33,15 @@ export async function demo(args: string[], dataDir: string | null): Promise<numb
   try {
     const { values } = parseArgs({ args, options: { keep: { type: 'boolean', default: false } } });
     say('Starting the service on a database of its own …');
-    return await withService({ dataDir, signal: end.signal }, async (service) => {
-      void service.ended.then((code) => end.abort(new Error(`The service ended by itself, with the code ${code}.`)));
-      const differences = await tellStory(service, end.signal);
-      conclude(differences);
-      if (values.keep) await keep(service, end.signal);
-      return differences.length === 0 ? 0 : 1;
-    });
+    return await withPlatforms((platforms) =>
+      withService({ dataDir, pullBaseUrls: platforms.baseUrls, signal: end.signal }, async (service) => {
+        void service.ended.then((code) => end.abort(new Error(`The service ended by itself, with the code ${code}.`)));
+        const differences = await tellStory(service, platforms, end.signal);
+        conclude(differences);
+        if (values.keep) await keep(service, end.signal);
+        return differences.length === 0 ? 0 : 1;
+      }),
+    );
   } catch (error) {
     if (isInterruption(error)) return EXIT_INTERRUPTED;
     process.stderr.write(`\nThe demo failed: ${messageOf(error)}\n`);
@@ -48,12 +52,12 @@ export async function demo(args: string[], dataDir: string | null): Promise<numb
 }
 
 /** Everything that happens, and everything that is shown of it. Answers with what is not as it must be. */
-async function tellStory({ url, adminKey }: Service, signal: AbortSignal): Promise<string[]> {
+async function tellStory({ url, adminKey }: Service, platforms: Platforms, signal: AbortSignal): Promise<string[]> {
   const admin = openClient(url, adminKey, signal);
   await refuseInhabited(admin);
   say('Opening the marketplace: shops, products, agencies, talents, promoters, rules, sources, links …');
-  const market = await openMarketplace(admin, url, signal);
-  say('People click and buy; order systems push every report twice, and in any order …');
+  const market = await openMarketplace(admin, url, platforms, signal);
+  say('People click and buy; order systems push every report twice, in any order, and a forger pushes some, too …');
   await trade(admin, market);
 
   const books = await readBooks(admin, { places: EXPECTED_ORDERS, isSettled }, signal);
@@ -67,7 +71,7 @@ async function tellStory({ url, adminKey }: Service, signal: AbortSignal): Promi
 /** The second order and the late click come when the first orders have been decided without them. */
 async function trade(admin: Client, market: Marketplace): Promise<void> {
   const tokens = await browse(market);
-  await Promise.all([orderFromMumu(market, tokens), pushEverything(market, tokens)]);
+  await Promise.all([orderFromMumu(market, tokens), pushEverything(market, tokens), orderAtDuoduo(market, admin)]);
   await readUntil(
     market.signal,
     () => readOrders(admin),

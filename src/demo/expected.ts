@@ -1,142 +1,34 @@
 // What the story must come to, reckoned by hand, and how what the service answers differs from it.
 
+import { EXPECTED_ORDERS, type ExpectedLine } from './expected-orders.ts';
+import { ORDER_SYSTEMS, type SystemId } from './order-systems.ts';
 import { isAskedSince, isAt, type Books, type Explanation, type Guard, type Order, type Rule } from './readings.ts';
-
-interface ExpectedLine {
-  decision: string;
-  evidence: string | null;
-  winner: string | null;
-  rule: string | null;
-  pool: number;
-  /** `role promoter amount`, in the order of the tree. */
-  shares: string[];
-}
-
-export interface ExpectedOrder {
-  order_id: string;
-  source_id: string;
-  /** What this order shows. */
-  story: string;
-  award: string;
-  lines: ExpectedLine[];
-}
-
-function won(evidence: string, winner: string, rule: string, pool: number, ...shares: string[]): ExpectedLine {
-  return { decision: 'attributed', evidence, winner, rule, pool, shares };
-}
-
-function nobody(decision: string): ExpectedLine {
-  return { decision, evidence: null, winner: null, rule: null, pool: 0, shares: [] };
-}
-
-function order(source_id: string, order_id: string, story: string, award: string, ...lines: ExpectedLine[]): ExpectedOrder {
-  return { source_id, order_id, story, award, lines };
-}
-
-/** All orders, in the order of the story. */
-export const EXPECTED_ORDERS: readonly ExpectedOrder[] = [
-  order(
-    'rest',
-    'M-1001',
-    'the last click wins',
-    'confirmed',
-    won('click', 'bob', '默认 10%', 999, 'agency xinghe 300', 'promoter bob 630', 'upline alice 69'),
-  ),
-  order(
-    'rest',
-    'M-1002',
-    'the rule of a category',
-    'estimated',
-    won('click_token', 'carol', '奶粉 15%', 4485, 'promoter carol 3588', 'upline bob 897'),
-  ),
-  order(
-    'rest',
-    'M-1003',
-    'the same buyer again',
-    'estimated',
-    won('lock', 'carol', '默认 10%', 999, 'promoter carol 630', 'upline bob 69'),
-  ),
-  order(
-    'rest',
-    'M-1004',
-    'a click told late',
-    'estimated',
-    won('click', 'alice', '默认 10%', 1999, 'agency xinghe 600', 'promoter alice 1399'),
-  ),
-  order('rest', 'M-1005', 'a robot had clicked', 'none', nobody('unattributed')),
-  order('rest', 'M-1006', 'an unknown coupon', 'none', nobody('unattributed')),
-  order('rest', 'M-1007', 'matured after 7 days', 'released', won('click_token', 'mo', '奶粉 15%', 4485, 'promoter mo 4485')),
-  order(
-    'haochi-erp',
-    'H-2001',
-    'five parties, live',
-    'released',
-    won(
-      'click_token',
-      'bob',
-      '直播五方 10%',
-      1000,
-      'platform - 400',
-      'talent_agency yunduan 200',
-      'talent lin 200',
-      'agency xinghe 100',
-      'promoter bob 100',
-    ),
-  ),
-  order(
-    'haochi-erp',
-    'H-2002',
-    'a capped campaign',
-    'released',
-    won('click_token', 'dave', '双十一 20%', 5000, 'promoter dave 4250', 'upline carol 750'),
-  ),
-  order('haochi-erp', 'H-2003', 'refunded in full', 'void', won('click_token', 'alice', '默认 10%', 0)),
-  order('haochi-erp', 'H-2010', 'split in two parts', 'void', nobody('void'), nobody('void')),
-  order(
-    'haochi-erp',
-    'H-2011',
-    'its first part',
-    'estimated',
-    won('click_token', 'carol', '默认 10%', 880, 'promoter carol 555', 'upline bob 61'),
-  ),
-  order(
-    'haochi-erp',
-    'H-2012',
-    'its second part',
-    'estimated',
-    won('click_token', 'carol', '默认 10%', 259, 'promoter carol 163', 'upline bob 18'),
-  ),
-  order(
-    'shuma-shopify',
-    '5561873406001',
-    're-shared, refunded in part',
-    'estimated',
-    won('click_token', 'alice', '默认 10%', 4990, 'agency xinghe 1497', 'promoter alice 3144', 'upline dave 349'),
-    won('click_token', 'alice', '默认 10%', 1000, 'agency xinghe 300', 'promoter alice 630', 'upline dave 70'),
-  ),
-  order(
-    'shuma-shopify',
-    '5561873406002',
-    'a coupon of a gold tier',
-    'estimated',
-    won('coupon_code', 'dave', '金牌 12%', 5508, 'promoter dave 4958', 'upline carol 550'),
-  ),
-];
+import { sumsOf, type SystemSum } from './side-by-side.ts';
 
 /** What everybody has in the end: pending, available. */
 const EXPECTED_BALANCES: Readonly<Record<string, readonly [pending: number, available: number]>> = {
-  xinghe: [2697, 100],
+  xinghe: [4152, 100],
   yunduan: [0, 200],
   lin: [0, 200],
-  mo: [0, 4485],
-  alice: [5242, 0],
-  bob: [1675, 100],
-  carol: [5486, 750],
+  mo: [0, 6549],
+  alice: [6576, 0],
+  bob: [3965, 100],
+  carol: [7557, 750],
   dave: [5377, 4250],
 };
 
-/** Every report was sent at least once, and most of them twice: this many are different ones. */
-const EXPECTED_DELIVERIES = { received: 0, processed: 22, parked: 0, failed: 0 };
+/** What must stand beside each other. Every push came twice and is kept once; what WeChat pushed was fetched, too. */
+const EXPECTED_SUMS: Readonly<Record<SystemId, Omit<SystemSum, 'source_id'>>> = {
+  rest: { deliveries: { rest: 9 }, orders: 7, evidence: { click: 2, click_token: 2, lock: 1, nobody: 2 }, commission: 12_667 },
+  'haochi-erp': { deliveries: { push: 10 }, orders: 6, evidence: { click_token: 5, nobody: 1 }, commission: 6_797 },
+  'shuma-shopify': { deliveries: { push: 3 }, orders: 2, evidence: { click_token: 1, coupon_code: 1 }, commission: 11_498 },
+  'qinghe-woo': { deliveries: { push: 3 }, orders: 2, evidence: { click_token: 1, coupon_code: 1 }, commission: 2_624 },
+  'taotao-weixin': { deliveries: { pull: 3, push: 3 }, orders: 2, evidence: { platform: 2 }, commission: 3_570 },
+  duoduo: { deliveries: { pull: 3 }, orders: 3, evidence: { link_code: 1, nobody: 1, platform: 1 }, commission: 3_020 },
+};
+
+/** What the merchants are charged for all of it. */
+const EXPECTED_CHARGED = -40_176;
 
 /** What of the books is not as it must be, one sentence each; empty when all is. */
 export function bookDifferences(read: Books): string[] {
@@ -151,7 +43,14 @@ export function bookDifferences(read: Books): string[] {
       read.trialBalance.map(({ currency, sum }) => [currency, sum]),
       [['CNY', 0]],
     ),
-    ...difference('the count of deliveries', read.deliveries, EXPECTED_DELIVERIES),
+    ...difference(
+      'what the merchants are charged',
+      read.trialBalance.flatMap(({ accounts }) => accounts.filter(({ kind }) => kind === 'commission').map(({ balance }) => balance)),
+      [EXPECTED_CHARGED],
+    ),
+    ...sumsOf(read, Object.keys(ORDER_SYSTEMS)).flatMap(({ source_id, ...sums }) =>
+      difference(`what ${source_id} comes to`, sums, EXPECTED_SUMS[source_id as SystemId]),
+    ),
   ];
 }
 

@@ -1,8 +1,8 @@
 // The marketplace of the demo: who sells what, who shares it, what is earned on it, and which order systems tell of the orders.
 
-import { randomBytes } from 'node:crypto';
-
 import { openClient, type Client } from './client.ts';
+import { openOrderSystems, type Secrets, type SystemId } from './order-systems.ts';
+import type { Platforms } from './platforms.ts';
 
 const DAY_MS = 86_400_000;
 /** Rules that were there before the oldest order. */
@@ -13,10 +13,14 @@ export const MERCHANTS = {
   mumu: { name: '木木母婴', hold_days: 7 },
   haochi: { name: '好吃零食铺', hold_days: 0 },
   shuma: { name: '极客数码', hold_days: 7 },
+  qinghe: { name: '青禾茶铺', hold_days: 7 },
+  taotao: { name: '陶陶家居', hold_days: 7 },
+  guoyuan: { name: '果园鲜果', hold_days: 0 },
 } as const;
 
 export type MerchantId = keyof typeof MERCHANTS;
 
+/** By the ids that their order systems have for them. */
 export const PRODUCTS = {
   naifen: { merchant_id: 'mumu', title: '婴儿配方奶粉 900 克', category: '奶粉', price: 29_900 },
   niaoku: { merchant_id: 'mumu', title: '云柔纸尿裤 L 码', category: '纸品', price: 9_999 },
@@ -25,6 +29,12 @@ export const PRODUCTS = {
   mangguo: { merchant_id: 'haochi', title: '芒果干', category: '果干', price: 2_590 },
   erji: { merchant_id: 'shuma', title: '降噪蓝牙耳机', category: '音频', price: 49_900 },
   chongdian: { merchant_id: 'shuma', title: '氮化镓充电器', category: '配件', price: 12_900 },
+  '731': { merchant_id: 'qinghe', title: '明前龙井 100 克', category: '茶叶', price: 12_800 },
+  '740': { merchant_id: 'qinghe', title: '茉莉花茶 250 克', category: '茶叶', price: 6_400 },
+  '10000000139': { merchant_id: 'taotao', title: '手作紫砂壶', category: '茶具', price: 15_800 },
+  '10000000147': { merchant_id: 'taotao', title: '柴烧花瓶', category: '花器', price: 23_900 },
+  '660021934': { merchant_id: 'guoyuan', title: '赣南脐橙 5 斤', category: '水果', price: 5_980 },
+  '660035712': { merchant_id: 'guoyuan', title: '阳光玫瑰礼盒', category: '水果', price: 12_900 },
 } as const;
 
 /** Stated in this order: whoever is named stands before who names them. */
@@ -35,7 +45,7 @@ export const PROMOTERS = {
   mo: { name: '小莫', kind: 'talent', agency_id: 'yunduan' },
   alice: { name: '艾丽丝', kind: 'person', agency_id: 'xinghe', tier: 'silver' },
   bob: { name: '阿博', kind: 'person', agency_id: 'xinghe', inviter_id: 'alice' },
-  carol: { name: '卡罗', kind: 'person', inviter_id: 'bob', tier: 'silver' },
+  carol: { name: '卡罗', kind: 'person', inviter_id: 'bob', tier: 'silver', coupon_codes: [{ merchant_id: 'qinghe', code: 'CHA88' }] },
   dave: { name: '大伟', kind: 'person', inviter_id: 'carol', tier: 'gold', coupon_codes: [{ merchant_id: 'shuma', code: 'DAWEI8' }] },
 } as const;
 
@@ -74,6 +84,12 @@ const RULES = [
     },
   },
   {
+    // The union pays; this divides what it pays, once it has.
+    name: '联盟佣金 80%',
+    scope: { merchant_id: 'guoyuan' },
+    plan: { base: 'platform_commission', rate_ppm: 800_000, split: [{ to: 'promoter', share_ppm: 1_000_000, pays: toInviter(100_000) }] },
+  },
+  {
     // Each pays the next out of its own share: of 10.00 they keep 4, 2, 2, 1 and 1.
     name: '直播五方 10%',
     scope: { merchant_id: 'haochi', product_id: 'zongzi' },
@@ -107,6 +123,8 @@ interface LinkWish {
   content_id?: string;
   talent_id?: PromoterId;
   campaign_id?: string;
+  /** The order system that is asked for its own link. */
+  source_id?: SystemId;
 }
 
 const LINKS = {
@@ -120,6 +138,8 @@ const LINKS = {
   snacksOfCarol: { promoter: 'carol', leadsTo: 'haochi', scene: 'group' },
   headphonesOfDave: { promoter: 'dave', leadsTo: 'erji', scene: 'group' },
   headphonesOfAlice: { promoter: 'alice', leadsTo: 'erji', scene: 'moments', again: 'headphonesOfDave' },
+  teaOfBob: { promoter: 'bob', leadsTo: '731', scene: 'chat' },
+  orangesOfCarol: { promoter: 'carol', leadsTo: '660021934', scene: 'group', source_id: 'duoduo' },
 } as const satisfies Record<string, LinkWish>;
 
 export type LinkName = keyof typeof LINKS;
@@ -136,11 +156,9 @@ export interface Marketplace {
   /** The shops' mini-program: it makes links, tells clicks and reports orders. */
   storefront: Client;
   links: Record<LinkName, Link>;
-  /** What each order system signs with. */
   secrets: Secrets;
+  platforms: Platforms;
 }
-
-type Secrets = { 'haochi-erp': string; 'shuma-shopify': string };
 
 /** Throws when the service has a marketplace already: the figures of two would add up to neither's. */
 export async function refuseInhabited(admin: Client): Promise<void> {
@@ -152,7 +170,7 @@ export async function refuseInhabited(admin: Client): Promise<void> {
 }
 
 /** States everything, over HTTP as any operator does. */
-export async function openMarketplace(admin: Client, url: string, signal: AbortSignal): Promise<Marketplace> {
+export async function openMarketplace(admin: Client, url: string, platforms: Platforms, signal: AbortSignal): Promise<Marketplace> {
   for (const [id, { name, hold_days }] of Object.entries(MERCHANTS)) {
     await admin.put(`/v1/merchants/${id}`, { name, currency: 'CNY', landing_hosts: [hostOf(id)], hold_days });
   }
@@ -163,19 +181,10 @@ export async function openMarketplace(admin: Client, url: string, signal: AbortS
   const since = new Date(Date.now() - RULES_SINCE_DAYS * DAY_MS).toISOString();
   for (const rule of RULES) await admin.post('/v1/rules', { ...rule, effective_from: since, retroactive: true });
 
-  const secrets: Secrets = {
-    'haochi-erp': `whsec_${randomBytes(24).toString('base64')}`,
-    'shuma-shopify': randomBytes(24).toString('hex'),
-  };
-  await putSource(admin, 'haochi-erp', { kind: 'standard-webhooks', merchant_id: 'haochi' }, secrets);
-  await putSource(admin, 'shuma-shopify', { kind: 'shopify', merchant_id: 'shuma' }, secrets);
+  const secrets = await openOrderSystems(admin, platforms);
   const { key } = await admin.post<{ key: string }>('/v1/keys', { scope: 'storefront', label: '商城小程序' });
   const storefront = openClient(url, key, signal);
-  return { url, signal, storefront, links: await makeLinks(storefront), secrets };
-}
-
-async function putSource(admin: Client, sourceId: keyof Secrets, source: object, secrets: Secrets): Promise<void> {
-  await admin.put(`/v1/sources/${sourceId}`, { ...source, secrets: { secret: secrets[sourceId] } });
+  return { url, signal, storefront, links: await makeLinks(storefront), secrets, platforms };
 }
 
 function hostOf(merchantId: string): string {

@@ -1,22 +1,36 @@
-// What the order systems of two shops push: signed, every message twice, and in whatever order they arrive.
+// What the order systems push: signed, every message twice and in whatever order they arrive; and one of each system by a forger.
 
 import { randomInt } from 'node:crypto';
 
-import { deliver, shopifyPush, standardPush, type Push } from './client.ts';
+import { deliver, type Push } from './client.ts';
 import type { Marketplace } from './marketplace.ts';
-import { hoursAgo, type Tokens } from './shoppers.ts';
+import { pushesOfErp, pushesOfShopify, pushesOfWoocommerce } from './messages.ts';
+import type { Tokens } from './shoppers.ts';
 
 /** How many arrive at the same time. */
 const AT_ONCE = 4;
+const REFUSED = 401;
 
-/** Sends every message of both systems twice, all of them shuffled. */
+/** Sends every message of all systems twice, shuffled. Of each system one comes with another's body, too, and must be refused. */
 export async function pushEverything(market: Marketplace, tokens: Tokens): Promise<void> {
-  const pushes = [...pushesOfErp(market, tokens), ...pushesOfShopify(market, tokens)];
-  const waiting = shuffled([...pushes, ...pushes]);
+  const { url, signal, platforms } = market;
+  const systems = [
+    pushesOfErp(market, tokens),
+    pushesOfShopify(market, tokens),
+    pushesOfWoocommerce(market, tokens),
+    platforms.weixin.sell('taotao-weixin'),
+  ];
+  const pushes = systems.flat();
+  const forged = systems.map(([first, second]) => ({ ...first!, body: second!.body }));
+  const waiting = shuffled([...pushes, ...pushes].map((push) => ({ push, status: 200 })).concat(forged.map(refused)));
   const sendNext = async (): Promise<void> => {
-    for (let push = waiting.pop(); push !== undefined; push = waiting.pop()) await deliver(market.url, push, market.signal);
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await deliver(url, next.push, signal, next.status);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, sendNext));
+}
+
+function refused(push: Push) {
+  return { push, status: REFUSED };
 }
 
 function shuffled<Item>(items: Item[]): Item[] {
@@ -25,87 +39,4 @@ function shuffled<Item>(items: Item[]): Item[] {
     [items[last], items[other]] = [items[other]!, items[last]!];
   }
   return items;
-}
-
-/** 好吃零食铺 pushes Standard Webhooks; each message tells only what is new. */
-function pushesOfErp({ secrets }: Marketplace, tokens: Tokens): Push[] {
-  const push = (type: string, hours: number, data: object) =>
-    standardPush('haochi-erp', secrets['haochi-erp'], { type, timestamp: hoursAgo(hours), data: { currency: 'CNY', ...data } });
-  const live = { order_id: 'H-2001', buyer: { openid: 'o-tian' } };
-  const campaign = { order_id: 'H-2002', buyer: { openid: 'o-hua' } };
-  const returned = { order_id: 'H-2003', buyer: { openid: 'o-qiu' } };
-  const whole = { order_id: 'H-2010', buyer: { openid: 'o-shu' }, click_token: tokens.snacks };
-  const part = (order_id: string, product_id: string, paid_amount: number) =>
-    push('order.paid', 0, {
-      order_id,
-      status: 'paid',
-      parent: { order_id: 'H-2010', kind: 'split' },
-      lines: [{ line_id: '1', product_id, quantity: 1, paid_amount }],
-    });
-  return [
-    push('order.created', 0, {
-      ...live,
-      status: 'created',
-      lines: [{ line_id: '1', product_id: 'zongzi', quantity: 1, paid_amount: 10_000 }],
-    }),
-    push('order.paid', 0, { ...live, status: 'paid', click_token: tokens.live }),
-    push('order.completed', 0, { ...live, status: 'completed' }),
-    push('order.paid', 20 * 24, {
-      ...campaign,
-      status: 'paid',
-      click_token: tokens.campaign,
-      lines: [{ line_id: '1', product_id: 'jianguo', quantity: 3, paid_amount: 26_400 }],
-    }),
-    push('order.completed', 10 * 24, { ...campaign, status: 'completed' }),
-    push('order.paid', 0, {
-      ...returned,
-      status: 'paid',
-      click_token: tokens.nuts,
-      lines: [{ line_id: '1', product_id: 'jianguo', quantity: 1, paid_amount: 8_800 }],
-    }),
-    push('refund.succeeded', 0, { ...returned, refunds: [{ refund_id: 'R-1', line_id: '1', amount: 8_800 }] }),
-    push('order.paid', 0, {
-      ...whole,
-      status: 'paid',
-      lines: [
-        { line_id: '1', product_id: 'jianguo', quantity: 1, paid_amount: 8_800 },
-        { line_id: '2', product_id: 'mangguo', quantity: 1, paid_amount: 2_590 },
-      ],
-    }),
-    part('H-2011', 'jianguo', 8_800),
-    part('H-2012', 'mangguo', 2_590),
-  ];
-}
-
-/** 极客数码 sells with Shopify, whose messages always hold the whole order, but for refunds. */
-function pushesOfShopify({ secrets }: Marketplace, tokens: Tokens): Push[] {
-  const push = (topic: string, message: object) => shopifyPush('shuma-shopify', secrets['shuma-shopify'], topic, message);
-  const now = hoursAgo(0);
-  const paid = { currency: 'CNY', created_at: now, updated_at: now, processed_at: now, financial_status: 'paid' };
-  return [
-    push('orders/paid', {
-      id: 5_561_873_406_001,
-      ...paid,
-      customer: { id: 7_001 },
-      note_attributes: [{ name: 'fy_click', value: tokens.headphones }],
-      line_items: [
-        { id: 1, product_id: 'erji', quantity: 1, price: '499.00' },
-        { id: 2, product_id: 'chongdian', quantity: 1, price: '129.00' },
-      ],
-    }),
-    push('refunds/create', {
-      id: 8_801,
-      order_id: 5_561_873_406_001,
-      created_at: now,
-      refund_line_items: [{ line_item_id: 2, subtotal: '29.00' }],
-      transactions: [{ kind: 'refund', status: 'success', amount: '29.00', currency: 'CNY' }],
-    }),
-    push('orders/paid', {
-      id: 5_561_873_406_002,
-      ...paid,
-      customer: { id: 7_002 },
-      discount_codes: [{ code: 'DAWEI8' }],
-      line_items: [{ id: 1, product_id: 'erji', quantity: 1, price: '499.00', total_discount: '39.92' }],
-    }),
-  ];
 }

@@ -10,7 +10,6 @@ const POLL_MS = 150;
 const SETTLE_TIMEOUT_MS = 30_000;
 /** A guard rests a hundred times as long as it took, which on a busy machine is a while. */
 const GUARDS_TIMEOUT_MS = 120_000;
-const DELIVERY_STATES = ['received', 'processed', 'parked', 'failed'] as const;
 
 interface List<Item> {
   data: Item[];
@@ -123,6 +122,13 @@ export interface Guard {
   checked_at: string;
 }
 
+export interface Delivery {
+  source_id: string;
+  /** Whether it was pushed, asked for, or told by REST. */
+  origin: string;
+  state: string;
+}
+
 /** What the demo shows and checks. */
 export interface Books {
   orders: Order[];
@@ -130,8 +136,8 @@ export interface Books {
   rules: Rule[];
   balances: PromoterBalance[];
   trialBalance: TrialBalance[];
-  /** How many reports the service has kept, by their state: a report that comes twice is kept once. */
-  deliveries: Record<(typeof DELIVERY_STATES)[number], number>;
+  /** What the service has kept of what came: a report that comes twice is kept once. */
+  deliveries: Delivery[];
 }
 
 /** Which orders are to be shown, and when they are all as they will stay. */
@@ -140,13 +146,18 @@ export interface Question {
   isSettled: (orders: Order[], rules: Rule[]) => boolean;
 }
 
+interface Standing {
+  orders: Order[];
+  deliveries: Delivery[];
+}
+
 /** Waits until all orders have settled, then reads everything. What has not settled within its time is read as it is. */
 export async function readBooks(api: Client, { places, isSettled }: Question, signal: AbortSignal): Promise<Books> {
   const rules = await readRules(api);
-  const orders = await readUntil(
+  const { orders, deliveries } = await readUntil(
     signal,
-    () => readOrders(api),
-    (found) => isSettled(found, rules),
+    () => readStanding(api),
+    (standing) => isSettled(standing.orders, rules) && standing.deliveries.every(({ state }) => state !== 'received'),
   );
   const shown = places.filter((place) => orders.some((order) => isAt(order, place)));
   return {
@@ -155,7 +166,7 @@ export async function readBooks(api: Client, { places, isSettled }: Question, si
     rules,
     balances: await readBalances(api),
     trialBalance: (await api.get<List<TrialBalance>>('/v1/ledger/trial-balance')).data,
-    deliveries: await countDeliveries(api),
+    deliveries,
   };
 }
 
@@ -188,6 +199,12 @@ export async function readOrders(api: Client): Promise<Order[]> {
   return (await api.get<List<Order>>('/v1/orders?limit=200')).data;
 }
 
+/** The deliveries first: whoever is told of an order by one of them finds it in the orders. */
+async function readStanding(api: Client): Promise<Standing> {
+  const { data: deliveries } = await api.get<List<Delivery>>('/v1/deliveries?limit=200');
+  return { deliveries, orders: await readOrders(api) };
+}
+
 async function readExplanation(api: Client, { source_id, order_id }: Question['places'][number]): Promise<Explanation> {
   return api.get<Explanation>(`/v1/orders/${source_id}/${order_id}/explanation`);
 }
@@ -195,14 +212,6 @@ async function readExplanation(api: Client, { source_id, order_id }: Question['p
 async function readRules(api: Client): Promise<Rule[]> {
   const { data } = await api.get<List<{ versions: Rule[] }>>('/v1/rules?limit=200');
   return data.flatMap(({ versions }) => versions);
-}
-
-async function countDeliveries(api: Client): Promise<Books['deliveries']> {
-  const counts = DELIVERY_STATES.map(async (state) => {
-    const { data } = await api.get<List<unknown>>(`/v1/deliveries?state=${state}&limit=200`);
-    return [state, data.length] as const;
-  });
-  return Object.fromEntries(await Promise.all(counts)) as Books['deliveries'];
 }
 
 /** Everybody's balance in CNY, the one currency here. For whom nothing was ever booked the service names none, and it is 0. */

@@ -1,6 +1,6 @@
 // What buyers do, and what the storefront tells of it: clicks, who a buyer is, and the orders of the shop that reports by REST.
 
-import { followLink } from './client.ts';
+import { followLink, type Client } from './client.ts';
 import type { LinkName, Marketplace } from './marketplace.ts';
 
 const PHONE =
@@ -9,7 +9,7 @@ const ROBOT = 'Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbo
 const HOUR_MS = 3_600_000;
 
 /** The click tokens that buyers bring along, by what they are used for. */
-export type Tokens = Record<'milk' | 'live' | 'snacks' | 'nuts' | 'headphones' | 'campaign' | 'article' | 'robot', string>;
+export type Tokens = Record<'milk' | 'live' | 'snacks' | 'nuts' | 'headphones' | 'tea' | 'campaign' | 'article' | 'robot', string>;
 
 /** A time so many hours ago, as the API reads times. */
 export function hoursAgo(hours: number): string {
@@ -18,8 +18,8 @@ export function hoursAgo(hours: number): string {
 
 /** Everybody clicks. One buyer is told by her openid first and by her browser later, and the storefront says that both are she. */
 export async function browse(market: Marketplace): Promise<Tokens> {
-  const { storefront, links, signal } = market;
-  const follow = (name: LinkName, userAgent = PHONE) => followLink(links[name].url, userAgent, signal);
+  const { storefront } = market;
+  const follow = async (name: LinkName, userAgent = PHONE) => tokenIn(await landingOf(market, name, userAgent));
   await tellClick(market, 'diapersOfAlice', 'o-mei', hoursAgo(2));
   const ofBob = await follow('diapersOfBob');
   await storefront.post('/v1/identities', { merchant_id: 'mumu', identities: { openid: 'o-mei' }, click_token: ofBob });
@@ -29,10 +29,22 @@ export async function browse(market: Marketplace): Promise<Tokens> {
     snacks: await follow('snacksOfCarol'),
     nuts: await follow('nutsOfAlice'),
     headphones: await follow('headphonesOfAlice'),
+    tea: await follow('teaOfBob'),
     campaign: await tellClick(market, 'nutsOfDave', 'o-hua', hoursAgo(21 * 24)),
     article: await tellClick(market, 'milkOfMo', 'o-jing', hoursAgo(21 * 24)),
     robot: await follow('diapersOfAlice', ROBOT),
   };
+}
+
+/** Where the link leads to. */
+async function landingOf({ links, signal }: Marketplace, name: LinkName, userAgent = PHONE): Promise<string> {
+  return followLink(links[name].url, userAgent, signal);
+}
+
+function tokenIn(landing: string): string {
+  const token = new URL(landing).searchParams.get('fy_click');
+  if (token === null) throw new Error(`${landing} carries no click token`);
+  return token;
 }
 
 /** A click in the mini-program, which knows its user. */
@@ -73,6 +85,14 @@ export async function orderAgain(market: Marketplace): Promise<void> {
 /** Of the buyer of M-1004 the storefront tells only now that she had clicked before she bought. */
 export async function tellLateClick(market: Marketplace): Promise<void> {
   await tellClick(market, 'diapersOfAlice', 'o-jin', hoursAgo(5));
+}
+
+/** A buyer is led to the union by its own link, and buys there. The union tells nobody; so the service is told to ask. */
+export async function orderAtDuoduo(market: Marketplace, admin: Client): Promise<void> {
+  market.platforms.duoduo.sell(await landingOf(market, 'orangesOfCarol'));
+  const asked = { source_id: 'duoduo', from: hoursAgo(1), to: hoursAgo(0) };
+  const { error } = await admin.post<{ error: string | null }>('/v1/reconciliations', asked);
+  if (error !== null) throw new Error(`The union gave no answer: ${error}`);
 }
 
 async function report({ storefront }: Marketplace, order: object): Promise<void> {

@@ -22,11 +22,12 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** A table as text, ending in a line break. Where any cell has several lines, rows are set apart by an empty one. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => columns.map((_, at) => (row[at] ?? '').split('\n')));
-  const widths = columns.map(({ title }, at) => Math.max(...[[title], ...cells.map((row) => row[at]!)].flat().map(widthOf)));
-  const isTall = cells.some((row) => row.some((lines) => lines.length > 1));
+/** A table as text, ending in a line break. A row that is a text stands alone, as a heading over what follows. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[] | string)[]): string {
+  const cells = rows.map((row) => (typeof row === 'string' ? row : columns.map((_, at) => (row[at] ?? '').split('\n'))));
+  const widthAt = (title: string, at: number) =>
+    Math.max(...[[title], ...cells.map((row) => (typeof row === 'string' ? [] : row[at]!))].flat().map(widthOf));
+  const widths = columns.map(({ title }, at) => widthAt(title, at));
 
   const lineOf = (texts: readonly string[]) =>
     columns
@@ -36,12 +37,15 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       })
       .join(GAP)
       .trimEnd();
-  const linesOf = (row: readonly string[][]) =>
-    Array.from({ length: Math.max(...row.map((lines) => lines.length)) }, (_, line) => lineOf(row.map((lines) => lines[line] ?? '')));
+  const linesOf = (row: string | readonly string[][]) => {
+    if (typeof row === 'string') return ['', row];
+    return Array.from({ length: Math.max(...row.map((lines) => lines.length)) }, (_, line) =>
+      lineOf(row.map((lines) => lines[line] ?? '')),
+    );
+  };
 
   const head = [lineOf(columns.map(({ title }) => title)), lineOf(widths.map((width) => '-'.repeat(width)))];
-  const body = cells.flatMap((row, at) => (isTall && at > 0 ? ['', ...linesOf(row)] : linesOf(row)));
-  return `${[...head, ...body].join('\n')}\n`;
+  return `${[...head, ...cells.flatMap(linesOf)].join('\n')}\n`;
 }
 
 /** Minor units of a currency with two digits as people write them: 1250 is 12.50. */

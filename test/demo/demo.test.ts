@@ -12,12 +12,16 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 const ENTRY = fileURLToPath(new URL('../../src/start.mjs', import.meta.url));
 const RUN_TIMEOUT_MS = 240_000;
 const HEADINGS = [
-  '1. Orders: who earned them, and how it was split',
-  '2. Why M-1001 went to bob and not to alice',
-  '3. Balances of the promoters, in yuan',
-  '4. Trial balance',
-  '5. Guards: ',
+  '1. The order systems side by side',
+  '2. Orders: who earned them, and how it was split',
+  '3. Why M-1001 went to bob and not to alice',
+  '4. Balances of the promoters, in yuan',
+  '5. Trial balance',
+  '6. Guards: ',
 ];
+const KINDS = ['REST', 'standard-webhooks', 'shopify', 'woocommerce', 'wechat-shop', 'pdd'];
+/** What somebody reads without scrolling back for long. */
+const LINES_MAX = 120;
 
 /** In the place of the system's folder for temporary files. */
 let folder: string;
@@ -74,7 +78,15 @@ test(
     expect(output).toContain('\nEvery figure is what it must be.\n');
     for (const heading of HEADINGS) expect(output).toContain(`\n${heading}`);
     expect(output).toMatch(/^CNY +sum +0\.00$/m);
-    expect(output).toMatch(/\d+ of (\d+) laws hold/);
+    expect(output).toMatch(/(\d+) of \1 laws hold/);
+    const [, sideBySide] = /\n1\. [^\n]+\n\n([^]*?)\n\n/.exec(output)!;
+    expect(
+      sideBySide!
+        .split('\n')
+        .slice(2, -1)
+        .map((line) => line.split(/ {2,}/)[1]),
+    ).toEqual(KINDS);
+    expect(output.split('\n').length).toBeLessThan(LINES_MAX);
     expect(await leftBehind()).toEqual([]);
   },
   RUN_TIMEOUT_MS,
@@ -91,6 +103,11 @@ test(
     const order = await fetch(`${url}/v1/orders/haochi-erp/H-2001`, { headers });
     expect(order.status).toBe(200);
     expect(await order.json()).toMatchObject({ award: 'released', lines: [{ pool: 1000, promoter_id: 'bob' }] });
+    const ofUnion = await fetch(`${url}/v1/orders/duoduo/261122-330198425510642`, { headers });
+    expect(await ofUnion.json()).toMatchObject({
+      merchant_id: 'guoyuan',
+      lines: [{ evidence: 'link_code', promoter_id: 'carol', pool: 956 }],
+    });
     await kept.says(/(Ctrl-C)/);
     kept.interrupt();
     const { code, errors } = await kept.closed;

@@ -24,15 +24,20 @@ test('columns line up where Chinese stands beside Latin', () => {
   expect(text).toBe(['name  fen  kind', '----  ---  ----', '木木    9  shop', 'bob   100  推客', ''].join('\n'));
 });
 
-test('a row is as tall as its tallest cell, and tall rows are set apart', () => {
+test('a row is as tall as its tallest cell', () => {
   const text = table(
     [{ title: 'who' }, { title: 'gets' }],
     [
       ['bob', '4.00\n2.00'],
-      ['alice\n(above)', '1.00'],
+      ['alice', '1.00'],
     ],
   );
-  expect(text.split('\n').slice(2)).toEqual(['bob      4.00', '         2.00', '', 'alice    1.00', '(above)', '']);
+  expect(text.split('\n').slice(2)).toEqual(['bob    4.00', '       2.00', 'alice  1.00', '']);
+});
+
+test('a heading stands alone over its rows, and widens no column', () => {
+  const text = table([{ title: 'who' }, { title: 'gets' }], ['those of 星河传媒', ['bob', '4.00'], 'nobody’s']);
+  expect(text.split('\n').slice(1)).toEqual(['---  ----', '', 'those of 星河传媒', 'bob  4.00', '', 'nobody’s', '']);
 });
 
 test('fen are written as yuan, and parts per million as percent', () => {
