@@ -16,10 +16,6 @@ export async function openHotLane(app: App, { url, count, routes }: HotLane): Pr
   const isClosing = closingOf(app);
   await app.register(async (instance) => {
     const lane = instance as App;
-    lane.addHook('onRoute', (route) => {
-      // A logger of its own for every request would say no more than the request's id does.
-      route.childLoggerFactory = (parent) => parent;
-    });
     lane.addHook('onSend', (request, reply, payload, done) => {
       reply.header('x-request-id', request.id);
       if (isClosing()) reply.header('connection', 'close');

@@ -65,10 +65,19 @@ export function openHttp(options: HttpOptions = {}): App {
   );
   app.setSerializerCompiler(() => stringifyJson);
   app.setReplySerializer(stringifyJson);
+  logTo(app, options.logger);
   app.setErrorHandler(answerError);
   app.decorateRequest('rawBody', null);
   endIdleConnections(app);
   return app;
+}
+
+/**
+ * Requests log here. A server that is given a logger of its own makes another one for every request and listens for the end of every answer,
+ * which takes a tenth of the time of a redirect.
+ */
+function logTo(app: App, logger: Logger | undefined): void {
+  if (logger !== undefined) app.setChildLoggerFactory(() => logger);
 }
 
 /** What the routes of a scope have in common: its deadline (`handlerTimeout`, where the route sets none), its name, JSON, and safe headers. */
@@ -82,10 +91,9 @@ export function furnish(app: App, { handlerTimeoutMs = HANDLER_TIMEOUT_MS }: Pic
   sendSecurityHeaders(app);
 }
 
-function serverOptions({ logger, bodyLimit, trustProxy, requestTimeoutMs }: HttpOptions) {
+function serverOptions({ bodyLimit, trustProxy, requestTimeoutMs }: HttpOptions) {
   const requestTimeout = requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
   return {
-    ...(logger === undefined ? {} : { loggerInstance: logger as FastifyBaseLogger }),
     // An info line per request costs a third of the throughput; metrics count requests, and errors are logged where they are answered.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimit ?? BODY_BYTES_MAX,

@@ -45,7 +45,10 @@ export function clickWriter({ connection, spool, onSpooled, patienceMs = PATIENC
     const inTime = await withinPatience(copying, patienceMs);
     if (inTime !== null) return inTime;
     // The batch goes to the spool now, so its end matters no more; a fault of the batch itself shows again when the spool is replayed.
-    late = copying.catch(() => undefined).finally(() => (late = null));
+    const over = () => {
+      late = null;
+    };
+    late = copying.then(over, over);
     return false;
   }
 
