@@ -45,6 +45,7 @@ import { promoterRoutes } from './promotion/promoter-routes.ts';
 import { promoterExists } from './promotion/promoter-store.ts';
 import { REDIRECT, redirectRoutes } from './promotion/redirect.ts';
 import { askingForLinks } from './pull/tracked-links.ts';
+import { lockDaysRoutes } from './pull/lock-days-routes.ts';
 import { reconciliationRoutes } from './pull/reconciliation-routes.ts';
 import { mappingRoutes } from './sources/mapping-routes.ts';
 import { sourcesRoutes } from './sources/routes.ts';
@@ -119,6 +120,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     ledgerRoutes(rest, { db });
+    lockDaysRoutes(rest, pullDeps(ground, deps.adapters, door.onDelivered));
     reconciliationRoutes(rest, { db, adapters: deps.adapters, onDelivered: door.onDelivered, onAsked: () => queue.nudge('pull') });
     guardRoutes(rest, { db, guards });
     webhookEndpointRoutes(rest, { db, keys: ground.masterKeys, allowed: allowedFor(config.publicUrl) });

@@ -6,14 +6,8 @@ import type { Choice } from './decide.ts';
 import type { PinnedWinner } from './pin.ts';
 
 /** A rule that matched the line, and why it won or lost; part of the stored explanation. */
-export interface ExplainedRule {
+export interface ExplainedRule extends Omit<RuleOutcome, 'ruleId'> {
   rule_id: string;
-  version: number;
-  name: string;
-  weight: number;
-  priority: number;
-  outcome: 'won' | 'lost';
-  reason: string;
 }
 
 export function explainRule({ ruleId, ...outcome }: RuleOutcome): ExplainedRule {

@@ -86,6 +86,15 @@ function counters(registry: Registry, dir: string) {
     registers: [registry],
     collect: async () => depth.set((await spoolDepth(dir)).bytes),
   });
+  const age: Gauge = new Gauge({
+    name: 'fenyong_spool_age_seconds',
+    help: 'For how long the oldest click in the spool has been waiting for the database; 0 when none waits.',
+    registers: [registry],
+    collect: async () => {
+      const { oldestAt } = await spoolDepth(dir);
+      age.set(oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt) / 1000);
+    },
+  });
   let waiting = 0;
   return {
     spooled(clicks: number) {

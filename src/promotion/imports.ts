@@ -63,8 +63,8 @@ const promoters: Loader<z.output<typeof promoterBody> & { promoter_id: string }>
 
 const links: Loader<z.output<typeof linkLine>> = {
   schema: linkLine,
-  store: async ({ trx, now }, lines) => {
-    const results = await makeLinks(trx, lines.map(linkWish), now);
+  store: async ({ trx, actor, now }, lines) => {
+    const results = await makeLinks(trx, lines.map(linkWish), { actor, now });
     return results.map((result) => (result instanceof DomainError ? result : null));
   },
 };

@@ -26,9 +26,11 @@ export const linkBody = z.strictObject({
 
 /** A link that may lead to the link of a platform. */
 export const trackableBody = linkBody.extend({
-  source_id: callerId
-    .nullish()
-    .meta({ description: "The source whose platform is asked for its tracked link of the product, with the link's code inside." }),
+  source_id: callerId.nullish().meta({
+    description:
+      "The source whose platform is asked for its tracked link of the product, with the link's code inside; or with what its mappings " +
+      'say that the platform calls the promoter, where orders of the platform have no field for a code.',
+  }),
 });
 
 /** A link as it is loaded in bulk; its own code makes loading it again harmless. */

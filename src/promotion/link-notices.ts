@@ -64,9 +64,13 @@ export function listenForChanges({ connectionString, onChange, log }: ListenOpti
     }
   }
 
-  /** Ends early when we are stopped, which is all that it can fail of, and keeps no process alive. */
-  function pause(ms: number): Promise<void> {
-    return sleep(ms, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined);
+  /** Ends early when we are stopped, and keeps no process alive. */
+  async function pause(ms: number): Promise<void> {
+    try {
+      await sleep(ms, undefined, { signal: stopped.signal, ref: false });
+    } catch (error) {
+      if (!stopped.signal.aborted) throw error;
+    }
   }
 
   return {

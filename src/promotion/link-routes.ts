@@ -59,7 +59,7 @@ function makingRoutes(app: App, deps: Deps): void {
       const answer = sourceId == null ? null : await askAhead(deps, sourceId, wish);
       return answerOnce(request, reply, db, async ({ trx, now }) => {
         if (answer instanceof DomainError) throw answer;
-        const [link] = allMade(await makeLinks(trx, [wish], now), () => '');
+        const [link] = allMade(await makeLinks(trx, [wish], { actor: request.actor, now }), () => '');
         const { code, expires_at: linkExpiresAt } = link!;
         const told = answer === null ? null : { code, sourceId: sourceId!, attempts: 0, linkExpiresAt };
         const tracking = told === null ? null : await keepAnswer(trx, told, answer!, now);
@@ -82,7 +82,8 @@ function makingRoutes(app: App, deps: Deps): void {
       const [wanted, path] = Array.isArray(body) ? [body, ''] : [body.links, 'links.'];
       for (const link of wanted) mayShare(request.actor, link);
       return answerOnce(request, reply, db, async ({ trx, now }) => {
-        const links = allMade(await makeLinks(trx, wanted.map(linkWish), now), (index) => `${path}${index}.`);
+        const results = await makeLinks(trx, wanted.map(linkWish), { actor: request.actor, now });
+        const links = allMade(results, (index) => `${path}${index}.`);
         return { status: 201, body: { data: links.map((link) => showLink(link, publicUrl)) } };
       });
     },
@@ -139,7 +140,7 @@ async function askAhead(
   sourceId: string,
   wish: LinkWish & { code: string },
 ): Promise<TrackedAnswer | DomainError> {
-  const { code, merchant_id: merchantId, product_id: productId } = wish;
+  const { code, merchant_id: merchantId, promoter_id: promoterId, product_id: productId } = wish;
   if (productId === null) {
     throw new DomainError('malformed_request', 'A platform is asked for its link of a product: say which.', {
       errors: [{ path: 'product_id', message: 'must be given with a source_id' }],
@@ -147,7 +148,7 @@ async function askAhead(
   }
   try {
     const { landing_url: landingUrl } = await inTransaction(db, ({ trx, now }) => planAhead(trx, wish, now));
-    return await askForLink(sourceId, { code, merchantId, productId, landingUrl });
+    return await askForLink(sourceId, { code, merchantId, promoterId, productId, landingUrl });
   } catch (error) {
     if (error instanceof DomainError) return error;
     throw error;

@@ -3,6 +3,8 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
+import type { Actor } from '../platform/actor.ts';
+import { recordChanges } from '../platform/audit-log.ts';
 import type { DB } from '../platform/tables.ts';
 import { cutLanding, isAllowed } from './landing.ts';
 import type { LiveLink } from './link-cache.ts';
@@ -16,7 +18,11 @@ export type MadeLink = LinkRow | DomainError;
  * Makes the links of these wishes; each is made or refused by itself, and the results stand in the order of the wishes. A wish that names a
  * code is refused with `conflict` when another link has it; when that link says the same, it is the answer.
  */
-export async function makeLinks(trx: Transaction<DB>, wishes: readonly LinkWish[], now: Date): Promise<MadeLink[]> {
+export async function makeLinks(
+  trx: Transaction<DB>,
+  wishes: readonly LinkWish[],
+  { actor, now }: { actor: Actor; now: Date },
+): Promise<MadeLink[]> {
   const facts = await readFacts(trx, wishes);
   const made: LinkRow[] = [];
   const results = wishes.map((wish): MadeLink => {
@@ -29,7 +35,22 @@ export async function makeLinks(trx: Transaction<DB>, wishes: readonly LinkWish[
     return planned;
   });
   const lost = await insertLinks(trx, made);
+  if (actor.scope === 'admin')
+    await recordMade(
+      trx,
+      actor,
+      now,
+      made.filter(({ code }) => !lost.has(code)),
+    );
   return results.map((result) => (!(result instanceof DomainError) && lost.has(result.code) ? taken(result.code) : result));
+}
+
+/** Links are the daily work of storefronts and promoters; what an operator makes is on record as all that operators do. */
+async function recordMade(trx: Transaction<DB>, actor: Actor, now: Date, links: readonly LinkRow[]): Promise<void> {
+  await recordChanges(
+    trx,
+    links.map((link) => ({ actor, now, action: 'link_made', subjectKind: 'link', subjectId: link.code, before: null, after: link })),
+  );
 }
 
 function orRefusal(plan: () => LinkRow): MadeLink {

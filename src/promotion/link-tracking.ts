@@ -18,6 +18,7 @@ const RENEW_BEFORE_MS = 5 * 24 * HOUR_MS;
 export interface TrackedWish {
   code: string;
   merchantId: string;
+  promoterId: string;
   productId: string;
   landingUrl: string;
 }
@@ -121,6 +122,7 @@ export async function takeDueTracking(db: Kysely<DB>, limit: number): Promise<Du
     from link where link.code = taken.code and taken.code = any(array(
       select code from tracked_link where next_attempt_at <= now() order by next_attempt_at limit ${limit} for update skip locked))
     returning taken.code, taken.source_id as "sourceId", taken.attempts, link.expires_at as "linkExpiresAt",
-      link.merchant_id as "merchantId", link.product_id as "productId", link.landing_url as "landingUrl"`.execute(db);
+      link.merchant_id as "merchantId", link.promoter_id as "promoterId", link.product_id as "productId",
+      link.landing_url as "landingUrl"`.execute(db);
   return rows;
 }

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { DomainError } from '../core/errors.ts';
 import type { Click } from './click-store.ts';
 
+/** The name says when the file was begun, in milliseconds since 1970: that is when its oldest click came. */
+const BEGUN_AT = /^clicks-(\d+)-/;
 const OPEN = '.open';
 const CLAIMED = '.claimed';
 const DAMAGED = '.damaged';
@@ -81,7 +83,7 @@ export function openSpool({ dir, bytesMax = SPOOL_BYTES_MAX }: { dir: string; by
 async function makeFile(dir: string, bytesMax: number): Promise<OpenFile> {
   await mkdir(dir, { recursive: true });
   if ((await spoolDepth(dir)).bytes >= bytesMax) throw new DomainError('unavailable', 'The spool of clicks is full.');
-  const path = join(dir, `clicks-${randomUUID()}${OPEN}`);
+  const path = join(dir, `clicks-${Date.now()}-${randomUUID()}${OPEN}`);
   const handle = await open(path, 'ax', 0o600);
   await syncDir(dir);
   return { path, handle, inode: (await handle.stat({ bigint: true })).ino, bytes: 0 };
@@ -178,16 +180,25 @@ export interface SpoolDepth {
   /** Files that are kept because of a line that cannot be read. */
   damaged: number;
   bytes: number;
+  /** When the oldest click came that waits, in milliseconds since 1970; null when none does. */
+  oldestAt: number | null;
 }
 
-/** How much lies in the spool, of all processes that share the folder. */
+/** How much lies in the spool, of all processes that share the folder, and since when. */
 export async function spoolDepth(dir: string): Promise<SpoolDepth> {
-  const depth = { waiting: 0, damaged: 0, bytes: 0 };
+  const depth: SpoolDepth = { waiting: 0, damaged: 0, bytes: 0, oldestAt: null };
   for (const name of (await unlessGone(readdir(dir))) ?? []) {
     const found = await unlessGone(stat(join(dir, name)));
     if (found === null) continue;
-    depth[name.endsWith(DAMAGED) ? 'damaged' : 'waiting'] += 1;
     depth.bytes += found.size;
+    if (name.endsWith(DAMAGED)) {
+      depth.damaged += 1;
+      continue;
+    }
+    depth.waiting += 1;
+    // Under another name it is at least as old as what was last written to it.
+    const begunAt = Number(BEGUN_AT.exec(name)?.[1] ?? found.mtimeMs);
+    depth.oldestAt = Math.min(depth.oldestAt ?? begunAt, begunAt);
   }
   return depth;
 }

@@ -25,7 +25,7 @@ export interface AskedSource {
   feeds: readonly Feed[];
   /** As the adapter parsed them. */
   options: Record<string, unknown>;
-  /** What the adapter asks with; made for each question, because it holds the time. */
+  /** What the adapter asks with; made for each page, because it holds the time and its tokens. */
   asking(now: Date): Asking;
 }
 
@@ -38,7 +38,6 @@ export async function openSource(deps: PullDeps, sourceId: string): Promise<Aske
   // What was stated before an option was known gets its default.
   const options = adapter.options.parse(source.options);
   const feeds = (adapter.feeds ?? []).filter((feed) => feed.appliesTo?.(options) ?? true);
-  const tokens = keptTokens(db, keys, sourceId);
   return {
     source,
     adapter,
@@ -50,7 +49,15 @@ export async function openSource(deps: PullDeps, sourceId: string): Promise<Aske
       options,
       fetch,
       now,
-      ...tokens,
+      ...keptTokens(db, keys, sourceId),
     }),
   };
+}
+
+/** Asks so, too, for somebody who waits: after that long every question is broken off. */
+export function impatient(asking: Asking, patienceMs: number): Asking {
+  const late = AbortSignal.timeout(patienceMs);
+  const fetch: Fetch = (url, init = {}) =>
+    asking.fetch(url, { ...init, signal: AbortSignal.any([late, ...(init.signal ? [init.signal] : [])]) });
+  return { ...asking, fetch };
 }

@@ -4,16 +4,16 @@ import { randomUUID } from 'node:crypto';
 import { wantedBy } from '../inbox/wanted.ts';
 import { inTransaction } from '../platform/database.ts';
 import { AskingFailed } from '../sources/asking.ts';
+import { fewAtOnce, isOfAll } from '../sources/details.ts';
 import type { Feed } from '../sources/source.ts';
 import { openSource, type PullDeps } from './asked-source.ts';
 import { enterRows } from './entering.ts';
-import { dropHold, dueSources, giveBack, HOLD_MS, keepHold, letRest, takeHold, type Hold } from './hold-store.ts';
+import { dropHold, dueSources, giveBack, HOLD_MS, keepHold, letRest, noteAnswer, takeHold, type Hold } from './hold-store.ts';
 import { readFeed, type Reader } from './reading-feed.ts';
 import { noteRead, noteTrouble, readingOf } from './reconciliation-store.ts';
-import { dueWanted, forgetWanted, postponeWanted } from './wanted-store.ts';
+import { dueWanted, forgetWanted, postponeWanted, type DueWanted } from './wanted-store.ts';
 
 const SOURCES_MAX = 100;
-const SOURCES_AT_ONCE = 4;
 const WANTED_PER_TURN = 100;
 const REST_MS = 5000;
 const REST_MS_MAX = 10 * 60_000;
@@ -28,18 +28,21 @@ interface PullSchedule {
   since?: string;
 }
 
-/** Asks every source that is due, a few at a time. Tells which gave no answer, and why: they rest, and the others do not wait for them. */
+/**
+ * Asks every source that is due and that nobody else asks, one after the other, each of them once. Tells which gave no answer, and why: they
+ * rest, and the others do not wait for them.
+ */
 export async function askSources(deps: PullDeps, signal: AbortSignal): Promise<{ sourceId: string; error: unknown }[]> {
-  const due = await dueSources(deps.db, SOURCES_MAX);
   const failed: { sourceId: string; error: unknown }[] = [];
-  const askNext = async (): Promise<void> => {
-    for (let sourceId = due.shift(); sourceId !== undefined && !signal.aborted; sourceId = due.shift()) {
-      const error = await askSource(deps, { sourceId, holder: randomUUID() }, signal);
-      if (error !== null) failed.push({ sourceId, error });
-    }
-  };
-  await Promise.all(Array.from({ length: SOURCES_AT_ONCE }, askNext));
-  return failed;
+  const seen = new Set<string>();
+  for (;;) {
+    // Looked for anew each time: one that was due may have been asked by another meanwhile.
+    const sourceId = (await dueSources(deps.db, SOURCES_MAX)).find((one) => !seen.has(one));
+    if (sourceId === undefined || signal.aborted) return failed;
+    seen.add(sourceId);
+    const error = await askSource(deps, { sourceId, holder: randomUUID() }, signal);
+    if (error !== null) failed.push({ sourceId, error });
+  }
 }
 
 /** Asks one source all that there is to ask; answers why it gave no answer, or null. */
@@ -85,32 +88,40 @@ function spanOf(feed: Feed, schedule: PullSchedule, target: Date) {
 }
 
 /** Fetches what was named by its id. One that fails for itself is put off and does not keep the others. */
-async function fetchWanted({ deps, hold, asked, signal }: Reader): Promise<void> {
-  const { adapter, source } = asked;
+async function fetchWanted(reader: Reader): Promise<void> {
+  const { deps, hold, asked, signal } = reader;
+  const { adapter } = asked;
   if (adapter.detail === undefined) return;
-  for (const wanted of await dueWanted(deps.db, hold.sourceId, WANTED_PER_TURN)) {
+  for (const few of fewAtOnce(await dueWanted(deps.db, hold.sourceId, WANTED_PER_TURN))) {
     signal.throwIfAborted();
     const fetchedAt = await inTransaction(deps.db, async ({ now }) => now);
-    let bodies: Buffer[];
-    try {
-      bodies = await adapter.detail(wanted.key, asked.asking(fetchedAt));
-    } catch (error) {
-      await postponeWanted(deps.db, hold.sourceId, wanted.key, { afterMs: restMsOf(error)(wanted.attempts + 1), error: messageOf(error) });
-      if (error instanceof AskingFailed && error.kind !== 'temporary') throw error;
-      continue;
+    const asking = asked.asking(fetchedAt);
+    const answers = await Promise.allSettled(few.map(({ key }) => adapter.detail!(key, asking)));
+    for (const [index, answer] of answers.entries()) {
+      if (answer.status === 'fulfilled') await storeFetched(reader, few[index]!, answer.value, fetchedAt);
+      else await putOff(reader, few[index]!, answer.reason);
     }
-    const headers = { feed: 'detail' };
-    const rows = { origin: 'pull' as const, source, merchantId: null, bodies, headers, fetchedAt };
-    const still = bodies.flatMap((body) => wantedBy(adapter, claimedOf(hold.sourceId, body, headers, fetchedAt), source.options));
-    const again = still.find((one) => one.key === wanted.key);
-    await inTransaction(deps.db, async ({ trx }) => {
-      await keepHold(trx, hold);
-      await enterRows(trx, new Map([[adapter.kind, adapter]]), rows, null);
-      if (again === undefined) await forgetWanted(trx, hold.sourceId, wanted);
-      else await postponeWanted(trx, hold.sourceId, wanted.key, { afterMs: again.afterMs ?? REST_MS, error: null });
-    });
-    deps.onDelivered();
+    for (const answer of answers) if (answer.status === 'rejected' && isOfAll(answer.reason)) throw answer.reason;
   }
+}
+
+async function putOff({ deps, hold }: Reader, { key, attempts }: DueWanted, error: unknown): Promise<void> {
+  await postponeWanted(deps.db, hold.sourceId, key, { afterMs: restMsOf(error)(attempts + 1), error: messageOf(error) });
+}
+
+async function storeFetched({ deps, hold, asked }: Reader, wanted: DueWanted, bodies: Buffer[], fetchedAt: Date): Promise<void> {
+  const { adapter, source } = asked;
+  const headers = { feed: 'detail' };
+  const rows = { origin: 'pull' as const, source, merchantId: null, bodies, headers, fetchedAt };
+  const still = bodies.flatMap((body) => wantedBy(adapter, claimedOf(hold.sourceId, body, headers, fetchedAt), source.options));
+  const again = still.find((one) => one.key === wanted.key);
+  await inTransaction(deps.db, async ({ trx }) => {
+    await noteAnswer(trx, hold);
+    await enterRows(trx, new Map([[adapter.kind, adapter]]), rows, null);
+    if (again === undefined) await forgetWanted(trx, hold.sourceId, wanted);
+    else await postponeWanted(trx, hold.sourceId, wanted.key, { afterMs: again.afterMs ?? REST_MS, error: null });
+  });
+  deps.onDelivered();
 }
 
 function claimedOf(sourceId: string, body: Buffer, headers: Record<string, string>, at: Date) {

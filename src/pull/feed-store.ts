@@ -14,7 +14,8 @@ export interface Window {
   from: Date;
   until: Date;
   cursor: string | null;
-  begunAt: Date;
+  /** When its last page was stored, or when it began where it has none. The column is named after the latter. */
+  readAt: Date;
 }
 
 export interface Progress {
@@ -36,15 +37,15 @@ export async function findProgress(db: Kysely<DB>, reading: Reading, start: Date
     cursor: string | null;
     window_begun_at: Date;
   }>`select reached, window_from, window_until, cursor, window_begun_at from pull_feed where ${isOf(reading)}`.execute(db);
-  const { reached, window_from: from, window_until: until, cursor, window_begun_at: begunAt } = rows[0]!;
-  return { reached, window: from === null ? null : { from, until, cursor, begunAt } };
+  const { reached, window_from: from, window_until: until, cursor, window_begun_at: readAt } = rows[0]!;
+  return { reached, window: from === null ? null : { from, until, cursor, readAt } };
 }
 
 /** Moves the checkpoint, which never goes back, and notes the window that is being read. */
 export async function saveProgress(trx: Transaction<DB>, reading: Reading, { reached, window }: Progress): Promise<void> {
   await sql`
     update pull_feed set reached = greatest(reached, ${reached}), window_from = ${window?.from ?? null},
-      window_until = ${window?.until ?? null}, cursor = ${window?.cursor ?? null}, window_begun_at = ${window?.begunAt ?? null}
+      window_until = ${window?.until ?? null}, cursor = ${window?.cursor ?? null}, window_begun_at = ${window?.readAt ?? null}
     where ${isOf(reading)}`.execute(trx);
 }
 

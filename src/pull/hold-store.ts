@@ -3,8 +3,8 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/tables.ts';
 
-/** A holder is believed to be alive for so long after it was last heard of. */
-export const HOLD_MS = 60_000;
+/** A holder is believed to be alive for so long after it was last heard of: what a killed one was asking waits for no longer. */
+export const HOLD_MS = 15_000;
 
 /** The right to ask a source, until somebody else has it. */
 export interface Hold {
@@ -42,6 +42,12 @@ export async function keepHold(db: Kysely<DB> | Transaction<DB>, { sourceId, hol
   const { rows } = await sql`
     update pull set held_until = ${heldUntil} where source_id = ${sourceId} and holder = ${holder} returning true`.execute(db);
   if (rows.length === 0) throw new Error(`somebody else asks the source ${sourceId} now`);
+}
+
+/** Like `keepHold`, because the source has answered: what it fails to answer next is the first failure of another row of them. */
+export async function noteAnswer(trx: Transaction<DB>, hold: Hold): Promise<void> {
+  await keepHold(trx, hold);
+  await sql`update pull set attempts = 0 where source_id = ${hold.sourceId} and attempts > 0`.execute(trx);
 }
 
 /** Gives the hold back after the source has answered all; `everyMs` says when it is its turn again, null that it was not its turn. */

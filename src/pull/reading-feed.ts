@@ -5,10 +5,13 @@ import type { Feed } from '../sources/source.ts';
 import type { AskedSource, PullDeps } from './asked-source.ts';
 import { enterRows } from './entering.ts';
 import { findProgress, saveProgress, type Progress, type Reading, type Window } from './feed-store.ts';
-import { keepHold, type Hold } from './hold-store.ts';
+import { noteAnswer, type Hold } from './hold-store.ts';
 
-/** After so long a window is read from its first page again: its rows have moved too much for its pages to be what they were. */
-const WINDOW_MS_MAX = 10 * 60_000;
+/**
+ * After so long without a page a window is read from its first page again: a platform may have forgotten where its cursor stood, and not all
+ * of them say so. A window that goes on page by page may take as long as it needs, however often its reader is killed.
+ */
+const CURSOR_MS_MAX = 10 * 60_000;
 /** So much the clock of a platform may be ahead of ours when it judges how far back we ask. */
 const BACK_MARGIN_MS = 60_000;
 
@@ -35,7 +38,7 @@ export async function readFeed(reader: Reader, feed: Feed, reconciliationId: str
   const reading: Reading = { sourceId: reader.hold.sourceId, feed: feed.name, reconciliationId };
   const { target } = span;
   let { reached, window } = await findProgress(db, reading, span.start);
-  if (window !== null && Date.now() - window.begunAt.getTime() > WINDOW_MS_MAX) window = { ...window, cursor: null, begunAt: new Date() };
+  if (window !== null && Date.now() - window.readAt.getTime() > CURSOR_MS_MAX) window = { ...window, cursor: null };
   window ??= windowOf(feed, new Date(reached.getTime() - span.lookBackMs), target);
   while (window !== null) {
     reader.signal.throwIfAborted();
@@ -52,7 +55,7 @@ function windowOf(feed: Feed, from: Date, target: Date): Window | null {
   const begin = new Date(Math.max(from.getTime(), earliest));
   if (begin >= target) return null;
   const until = new Date(Math.min(begin.getTime() + feed.windowMs(begin), target.getTime()));
-  return { from: begin, until, cursor: null, begunAt: new Date() };
+  return { from: begin, until, cursor: null, readAt: new Date() };
 }
 
 /** Asks for a page and stores it with where to go on; the checkpoint moves after the last page only. */
@@ -64,10 +67,10 @@ async function readPage({ deps, hold, asked }: Reader, feed: Feed, reading: Read
   const isLast = page.next === null && !page.restarts;
   const progress: Progress = {
     reached: isLast ? window.until : window.from,
-    window: isLast ? null : { ...window, cursor: page.next, begunAt: page.restarts ? fetchedAt : window.begunAt },
+    window: isLast ? null : { ...window, cursor: page.next, readAt: fetchedAt },
   };
   await inTransaction(deps.db, async ({ trx }) => {
-    await keepHold(trx, hold);
+    await noteAnswer(trx, hold);
     const rows = { origin: 'pull' as const, source, merchantId: null, bodies: page.bodies, headers: { feed: feed.name }, fetchedAt };
     await enterRows(trx, new Map([[asked.adapter.kind, asked.adapter]]), rows, reading.reconciliationId);
     await saveProgress(trx, reading, progress);

@@ -6,6 +6,8 @@ import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import type { Origin } from '../inbox/read.ts';
+import type { Actor } from '../platform/actor.ts';
+import { recordChange, type Change } from '../platform/audit-log.ts';
 import { readJson, streamScope } from '../platform/bodies.ts';
 import { inTransaction } from '../platform/database.ts';
 import { callerId, time } from '../platform/fields.ts';
@@ -86,19 +88,19 @@ export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
       },
       handler: async (request, reply) => {
         if (request.rawBody === null) {
-          await answerStreamOnce(request, reply, deps.db, (stream) => takeFile(deps, request.query, stream));
+          await answerStreamOnce(request, reply, deps.db, (stream) => takeFile(deps, request.query, request.actor, stream));
           return reply;
         }
         const asked = readRange(request.body);
         if (request.headers['idempotency-key'] !== undefined) {
           await answerOnce(request, reply, deps.db, async ({ trx, now }) => {
-            const reconciliationId = await begin(trx, deps, asked, now);
+            const reconciliationId = await begin(trx, deps, asked, { actor: request.actor, now });
             return { status: 202, body: await shown(trx, reconciliationId) };
           });
           deps.onAsked();
           return reply;
         }
-        const reconciliationId = await inTransaction(deps.db, ({ trx, now }) => begin(trx, deps, asked, now));
+        const reconciliationId = await inTransaction(deps.db, ({ trx, now }) => begin(trx, deps, asked, { actor: request.actor, now }));
         deps.onAsked();
         const told = await waitFor(deps, reconciliationId);
         return reply.code(told.finished_at === null ? 202 : 200).send(told);
@@ -126,7 +128,8 @@ function readRange(body: unknown): z.output<typeof range> {
 }
 
 /** Makes the reconciliation of a time. Throws `not_found` for no source, and `unprocessable` for one that cannot be asked. */
-async function begin(trx: Transaction<DB>, { adapters }: ReconciliationDeps, asked: z.output<typeof range>, now: Date): Promise<string> {
+async function begin(trx: Transaction<DB>, { adapters }: ReconciliationDeps, asked: z.output<typeof range>, by: By): Promise<string> {
+  const { now } = by;
   const source = await findSource(trx, asked.source_id);
   if (source === null) throw noSource(asked.source_id);
   const adapter = adapters.find((one) => one.kind === source.kind);
@@ -137,8 +140,18 @@ async function begin(trx: Transaction<DB>, { adapters }: ReconciliationDeps, ask
   const reconciliationId = uuidv7(now.getTime());
   const to = asked.to < now ? asked.to : now;
   const row = { reconciliation_id: reconciliationId, source_id: asked.source_id, merchant_id: null, origin: 'pull' as const };
-  await makeReconciliation(trx, { ...row, range_from: asked.from, range_to: to }, now);
+  await make(trx, { ...row, range_from: asked.from, range_to: to }, by);
   return reconciliationId;
+}
+
+/** Who asked, and when. */
+type By = Pick<Change, 'actor' | 'now'>;
+
+/** Makes a reconciliation, and writes down who wanted it: it may bring in orders. */
+async function make(trx: Transaction<DB>, row: Parameters<typeof makeReconciliation>[1], by: By): Promise<void> {
+  await makeReconciliation(trx, row, by.now);
+  const { reconciliation_id: subjectId, ...after } = row;
+  await recordChange(trx, { ...by, action: 'reconciliation_made', subjectKind: 'reconciliation', subjectId, before: null, after });
 }
 
 type Asked = z.output<typeof upload>;
@@ -147,6 +160,7 @@ type Asked = z.output<typeof upload>;
 async function takeFile(
   deps: ReconciliationDeps,
   { source_id: named, merchant_id: merchantId, amounts }: Asked,
+  actor: Actor,
   stream: AsyncIterable<Buffer>,
 ) {
   const { db, onDelivered } = deps;
@@ -155,7 +169,7 @@ async function takeFile(
     const found = await originOf(trx, sourceId, merchantId ?? null);
     const id = uuidv7(now.getTime());
     const row = { reconciliation_id: id, source_id: sourceId, merchant_id: merchantId ?? null, origin: 'upload' as const };
-    await makeReconciliation(trx, { ...row, range_from: null, range_to: null }, now);
+    await make(trx, { ...row, range_from: null, range_to: null }, { actor, now });
     return { source: found, reconciliationId: id };
   });
   const ownMerchant = sourceId === REST ? (merchantId ?? null) : null;

@@ -8,6 +8,8 @@ import { settlingReconciliations } from './reconciliation-store.ts';
 import { settleReconciliation } from './settling.ts';
 
 const EVERY_MS = 1000;
+/** So many sources are asked at a time; one that takes hours keeps none of the others. */
+const SOURCES_AT_ONCE = 4;
 
 /** Begins to ask. Closing it ends after the pages that are being asked for; what comes next goes on from there. */
 export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
@@ -15,21 +17,26 @@ export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
   const { db, adapters, log } = deps;
   const fetch: PullDeps['fetch'] = (url, init = {}) =>
     deps.fetch(url, { ...init, signal: AbortSignal.any([closing.signal, ...(init.signal ? [init.signal] : [])]) });
-  const asking = repeat({
-    everyMs: EVERY_MS,
-    work: async () => {
-      for (const { sourceId, error } of await askSources({ ...deps, fetch }, closing.signal)) {
-        log.warn({ err: error, source_id: sourceId }, 'a source gave no answer; it is asked again later');
-      }
-      for (const reconciliationId of await settlingReconciliations(db)) await settleReconciliation(db, adapters, reconciliationId);
-    },
-    onError: (error) => log.error({ err: error, task: 'asking' }, 'background work failed; it will be tried again'),
-  });
+  const begin = (work: () => Promise<unknown>) =>
+    repeat({
+      everyMs: EVERY_MS,
+      work,
+      onError: (error) => log.error({ err: error, task: 'asking' }, 'background work failed; it will be tried again'),
+    });
+  const ask = async () => {
+    for (const { sourceId, error } of await askSources({ ...deps, fetch }, closing.signal)) {
+      log.warn({ err: error, source_id: sourceId }, 'a source gave no answer; it is asked again later');
+    }
+  };
+  const settle = async () => {
+    for (const reconciliationId of await settlingReconciliations(db)) await settleReconciliation(db, adapters, reconciliationId);
+  };
+  const parts = [...Array.from({ length: SOURCES_AT_ONCE }, () => begin(ask)), begin(settle)];
   return {
-    wake: asking.wake,
+    wake: () => parts.forEach((one) => one.wake()),
     close: async () => {
       closing.abort();
-      await asking.close();
+      await Promise.all(parts.map((one) => one.close()));
     },
   };
 }

@@ -4,9 +4,10 @@ import { inTransaction } from '../platform/database.ts';
 import { isAllowed } from '../promotion/landing.ts';
 import { notifyChanged } from '../promotion/link-notices.ts';
 import { keepAnswer, takeDueTracking, type AskForLink, type TrackedAnswer, type TrackedWish } from '../promotion/link-tracking.ts';
-import { AskingFailed, type Fetch } from '../sources/asking.ts';
+import { AskingFailed } from '../sources/asking.ts';
+import { namesOf, shopsOf } from '../sources/mapping-store.ts';
 import type { Adapter } from '../sources/source.ts';
-import { openSource, type AskedSource, type PullDeps } from './asked-source.ts';
+import { impatient, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
 
 /** Whoever makes a link waits for the answer. */
 const PATIENCE_MS = 4000;
@@ -74,15 +75,15 @@ interface Asked {
 
 async function askFor(
   { db, patienceMs = PATIENCE_MS }: TrackingDeps,
-  { adapter, ...source }: AskedSource,
-  { code, productId, landingUrl }: TrackedWish,
+  asked: AskedSource,
+  { code, merchantId, promoterId, productId, landingUrl }: TrackedWish,
 ): Promise<Asked> {
-  const given = source.asking(await inTransaction(db, async ({ now }) => now));
-  const late = AbortSignal.timeout(patienceMs);
-  const fetch: Fetch = (url, init = {}) =>
-    given.fetch(url, { ...init, signal: AbortSignal.any([late, ...(init.signal ? [init.signal] : [])]) });
+  const { adapter, source } = asked;
+  const names = await namesOf(db, source.sourceId, promoterId);
+  const shops = await shopsOf(db, source.sourceId, merchantId);
+  const given = impatient(asked.asking(await inTransaction(db, async ({ now }) => now)), patienceMs);
   try {
-    const made = await adapter.promote?.({ productId, landingUrl, code }, { ...given, fetch });
+    const made = await adapter.promote?.({ productId, landingUrl, code, names, shops }, given);
     if (made === undefined) return refused(`sources of kind ${adapter.kind} make no links any more`);
     return { answer: { state: 'made', url: checkHost(adapter, made.url), expiresAt: made.expiresAt }, gives: 'link' };
   } catch (error) {

@@ -1,6 +1,6 @@
 // How an order system is asked: what an adapter is given for it, how it says that it got no answer, and the one way of asking for JSON.
 import { parseJson } from '../platform/json.ts';
-import type { Secrets } from './source.ts';
+import { secretsNamed, type Secrets } from './source.ts';
 
 const ANSWER_TIMEOUT_MS = 20_000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
@@ -23,10 +23,14 @@ export interface Asking {
   /**
    * The access token of that name, kept sealed between processes; `obtain` is called when there is none or it has expired, and is given
    * what was kept last (a refresh token may be part of it). A value is any text; say that it expires a little before it does.
+   * `ended` is the one that the platform has ended before its time: another is obtained, unless somebody has done so already.
    */
-  token(name: string, obtain: (previous: string | null) => Promise<Token>): Promise<string>;
-  /** Lets the next `token` be obtained anew: for platforms that end a token before its time. */
-  forgetToken(name: string): Promise<void>;
+  token(name: string, obtain: (previous: string | null) => Promise<Token>, ended?: string): Promise<string>;
+}
+
+/** The secret of that name to ask with, which is the first one while several are valid; empty when there is none. */
+export function secretOf({ secrets }: Asking, name: string): string {
+  return secretsNamed(secrets, name)[0] ?? '';
 }
 
 export interface Token {

@@ -4,6 +4,7 @@ import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 
 import { stringifyJson } from '../platform/json.ts';
+import { askWithToken, TokenEnded } from './access-token.ts';
 import { askJson, AskingFailed, type Asking, type Token } from './asking.ts';
 import { secretsNamed, type Page, type Promotion, type Question, type Wish } from './source.ts';
 import { chinaClock, fieldOfCode, unionId } from './union.ts';
@@ -17,14 +18,15 @@ const DONE = '10000';
 
 const word = unionId.nullish();
 
-/**
- * The signature of a call: HMAC-SHA256 under the secret over the secret, the names and values of the five parameters in the order of the
- * names, and the secret. The business parameters are JSON with sorted keys.
- */
-export function doudianSign(secret: string, call: { appKey: string; method: string; json: string; timestamp: number }): string {
+/** What is signed of a call: between twice the secret the names and values of the five parameters, in the order of the names. */
+export function doudianText(secret: string, call: { appKey: string; method: string; json: string; timestamp: number }): string {
   const { appKey, method, json, timestamp } = call;
-  const text = `${secret}app_key${appKey}method${method}param_json${json}timestamp${timestamp}v2${secret}`;
-  return createHmac('sha256', secret).update(text).digest('hex');
+  return `${secret}app_key${appKey}method${method}param_json${json}timestamp${timestamp}v2${secret}`;
+}
+
+/** The signature of a call: HMAC-SHA256 under the secret. The business parameters are JSON with sorted keys. */
+export function doudianSign(secret: string, call: Parameters<typeof doudianText>[1]): string {
+  return createHmac('sha256', secret).update(doudianText(secret, call)).digest('hex');
 }
 
 const shopAnswer = z.object({ shop_order_list: z.array(z.unknown()).nullish(), total: z.int().nullish() });
@@ -101,18 +103,9 @@ export async function shareProduct({ landingUrl, productId, code }: Wish, asking
 const bodyOf = (row: unknown): Buffer => Buffer.from(stringifyJson(row));
 
 async function ask(method: string, question: object, asking: Asking): Promise<unknown> {
-  const withToken = async () => call(method, question, asking, await asking.token('access', () => obtainToken(asking)));
-  try {
-    return await withToken();
-  } catch (error) {
-    if (!(error instanceof TokenEnded)) throw error;
-    await asking.forgetToken('access');
-    return withToken();
-  }
+  const obtain = () => obtainToken(asking);
+  return askWithToken(asking, obtain, (token) => call(method, question, asking, token));
 }
-
-/** The platform has ended a token before its time. */
-class TokenEnded extends AskingFailed {}
 
 const tokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.int() });
 

@@ -7,7 +7,7 @@ import { parseJson } from '../platform/json.ts';
 import { fetchOrder, listAllianceOrders, listShopOrders, shareProduct } from './doudian-api.ts';
 import { allianceOrder, mapAllianceOrder, mapShopOrder, ROLES, shopOrder } from './doudian-orders.ts';
 import { keepHeaders, oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from './source.ts';
-import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
+import type { Adapter, Answer, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
 import { secondsTime, unionId } from './union.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -57,18 +57,33 @@ export const doudian: Adapter = {
   linkHosts: ['*.jinritemai.com'],
 };
 
-/** `event-sign` is the MD5 of the application's key, the raw body and its secret. No time is signed. */
+/**
+ * 抖店 signs with `event-sign`, the MD5 of the application's key, the raw body and its secret; an application of the open platform with
+ * `x-douyin-signature`, the SHA-1 of its secret and the raw body. Neither signs a time.
+ */
 function verify({ headers, body, secrets }: Push): Verified {
   const [appKey] = secretsNamed(secrets, 'app_key');
   const appSecrets = secretsNamed(secrets, 'app_secret');
   if (appKey === undefined || appSecrets.length === 0) return { ok: false, reason: 'no_secret' };
-  const signature = oneOf(headers, 'event-sign');
-  if (signature === undefined) return { ok: false, reason: 'missing_signature' };
-  const sent = signature.toLowerCase();
-  const signs = (appSecret: string) => sameText(sent, createHash('md5').update(appKey).update(body).update(appSecret).digest('hex'));
+  const ofShop = oneOf(headers, 'event-sign')?.toLowerCase();
+  const ofOpen = oneOf(headers, 'x-douyin-signature')?.toLowerCase();
+  if (ofShop === undefined && ofOpen === undefined) return { ok: false, reason: 'missing_signature' };
+  const signs = (appSecret: string) =>
+    ofShop === undefined
+      ? sameText(ofOpen!, createHash('sha1').update(appSecret).update(body).digest('hex'))
+      : sameText(ofShop, createHash('md5').update(appKey).update(body).update(appSecret).digest('hex'));
   if (!appSecrets.some(signs)) return { ok: false, reason: 'wrong_signature' };
-  if (isPing(body)) return { ok: true, answer: doudian.answer };
-  return { ok: true, signedId: null, keep: keepHeaders(headers, ['app-id']) };
+  const answer = isPing(body) ? doudian.answer : challengeOf(body);
+  return answer === null ? { ok: true, signedId: null, keep: keepHeaders(headers, ['app-id', 'msg-id']) } : { ok: true, answer };
+}
+
+const challenged = z.object({ event: z.literal('verify_webhook'), content: z.object({ challenge: z.union([z.number(), z.string()]) }) });
+
+/** How the open platform wants its question answered whether we are there; null for everything else that it says. */
+function challengeOf(body: Buffer): Answer | null {
+  if (!body.includes('"verify_webhook"')) return null;
+  const asked = challenged.safeParse(readable(body));
+  return asked.success ? { ...doudian.answer, body: JSON.stringify({ challenge: asked.data.content.challenge }) } : null;
 }
 
 const PING = '0';
@@ -109,6 +124,8 @@ function map({ body, options: stated }: Kept): Mapped[] {
   // The order itself brings its refunds; this only brings them a little sooner.
   if (Array.isArray(value)) return eventsOf(value).flatMap(({ tag, content }) => (tag === REFUNDED ? [mapRefund(content)] : []));
   const row = z.looseObject({}).parse(value);
+  // Events of the open platform are of users and contents, not of orders.
+  if (typeof row['event'] === 'string') return [];
   if (row['flow_point'] !== undefined) return [mapAllianceOrder(allianceOrder.parse(row), options.parse(stated).role)];
   return [mapShopOrder(shopOrder.parse(row))];
 }

@@ -1,5 +1,5 @@
 // Mappings: who it is that an order system calls so. Effective-dated, append-only, read and written set-wise.
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/tables.ts';
 
@@ -64,6 +64,29 @@ export async function mappingsAsOf(db: Kysely<DB>, wanted: readonly (Word & { at
     ) as meaning`.execute(db);
   for (const { place, ...target } of rows) found[Number(place) - 1] = target;
   return found;
+}
+
+/** What a source calls a promoter by now, in the order of the words. */
+export function namesOf(db: Kysely<DB>, sourceId: string, promoterId: string): Promise<Omit<Word, 'sourceId'>[]> {
+  return wordsMeaning(db, sourceId, sql`promoter_id = ${promoterId}`);
+}
+
+/** What a source calls a merchant by now, in the order of the words. */
+export async function shopsOf(db: Kysely<DB>, sourceId: string, merchantId: string): Promise<string[]> {
+  const words = await wordsMeaning(db, sourceId, sql`merchant_id = ${merchantId}`);
+  return words.flatMap(({ type, value }) => (type === SHOP ? [value] : []));
+}
+
+async function wordsMeaning(db: Kysely<DB>, sourceId: string, target: RawBuilder<unknown>): Promise<Omit<Word, 'sourceId'>[]> {
+  const { rows } = await sql<Omit<Word, 'sourceId'>>`
+    select type, value from (select distinct type, value from mapping_version where source_id = ${sourceId} and ${target}) as word,
+    lateral (
+      select merchant_id, promoter_id from mapping_version as stated
+      where stated.source_id = ${sourceId} and stated.type = word.type and stated.value = word.value and stated.effective_from <= now()
+      order by stated.effective_from desc, stated.version desc limit 1
+    ) as meaning
+    where ${target} order by type, value`.execute(db);
+  return rows;
 }
 
 /**

@@ -1,43 +1,43 @@
 // 多多进宝: orders by pull only. An order has one product; money is in fen, times are seconds since 1970.
 import { z } from 'zod';
 
-import { parseJson, stringifyJson } from '../platform/json.ts';
-import { AskingFailed, type Asking } from './asking.ts';
+import { parseJson } from '../platform/json.ts';
+import { AskingFailed, secretOf, type Asking, type NoAnswer } from './asking.ts';
+import type { Adapter, Kept, Mapped, Page, Promotion, Question, Wish } from './source.ts';
 import {
-  pullOptions,
-  secretsNamed,
-  type Adapter,
-  type Kept,
-  type Mapped,
-  type Page,
-  type Promotion,
-  type Question,
-  type Wish,
-} from './source.ts';
-import { askGateway, codeInField, fieldOfCode, pullOnly, secondsTime, topSign, unionId, type GatewayError } from './union.ts';
+  alwaysPulled,
+  askGateway,
+  bodyOf,
+  codeInField,
+  fieldOfCode,
+  gatewaySecret,
+  position,
+  pullOnly,
+  secondsTime,
+  topSign,
+  unionId,
+  type GatewayError,
+} from './union.ts';
 
 const DAY_MS = 24 * 3_600_000;
+/** PDD answers for a day at most; whole seconds may begin before a window and end behind it. */
+const WINDOW_MS = DAY_MS - 1000;
 const PAGE_SIZE = 50;
 
 /** 20004: a wrong signature; 50001: wrong parameters; 60001: a position that is not registered; 70036: an application under test. */
 const REFUSED = new Set(['20004', '50001', '60001', '70036']);
 const RATE_LIMITED = new Set(['52101', '70031', '70034', '70035']);
 
-const secret = z.string().min(1).max(256);
-
-const options = z.strictObject({
-  pull: pullOptions.prefault({}),
-  pid: z.string().max(64).optional().meta({ description: 'The promotion position under which links are made.' }),
-});
+const options = z.strictObject({ pull: alwaysPulled, pid: position });
 
 export const pdd: Adapter = {
   kind: 'pdd',
-  secrets: z.strictObject({ client_id: secret, client_secret: secret }),
+  secrets: z.strictObject({ client_id: gatewaySecret, client_secret: gatewaySecret }),
   options,
   ...pullOnly,
   map,
   baseUrl: () => 'https://gw-api.pinduoduo.com',
-  feeds: [{ name: 'orders', windowMs: () => DAY_MS, backMs: 90 * DAY_MS, overlapMs: 3_600_000, list }],
+  feeds: [{ name: 'orders', windowMs: () => WINDOW_MS, backMs: 90 * DAY_MS, overlapMs: 3_600_000, list }],
   promote,
   linkHosts: ['p.pinduoduo.com', '*.yangkeduo.com'],
 };
@@ -133,8 +133,8 @@ function refundsOf({ order_sn, order_amount, return_status }: Order) {
 function namesOf({ custom_parameters, p_id, pid }: Order, uid: string | null): Mapped['names'] {
   if (codeInField(uid) !== null) return [];
   if (custom_parameters) return [{ type: 'custom_parameters', value: uid ?? custom_parameters }];
-  const position = p_id || pid;
-  return position ? [{ type: 'pid', value: position }] : [];
+  const stated = p_id || pid;
+  return stated ? [{ type: 'pid', value: stated }] : [];
 }
 
 const customParameters = z.looseObject({ uid: unionId });
@@ -182,8 +182,6 @@ async function list({ from, until, cursor }: Question, asking: Asking): Promise<
   return { bodies: orders.map(bodyOf), next: page > 1 ? String(page - 1) : null };
 }
 
-const bodyOf = (one: unknown): Buffer => Buffer.from(stringifyJson(one));
-
 const linkAnswer = z.object({
   goods_promotion_url_generate_response: z.object({ goods_promotion_url_list: z.array(z.object({ short_url: text, url: text })) }),
 });
@@ -206,18 +204,18 @@ async function promote({ productId, code }: Wish, asking: Asking): Promise<Promo
 }
 
 async function ask(type: string, business: Record<string, string>, asking: Asking): Promise<Record<string, unknown>> {
-  const [clientId = '', clientSecret = ''] = ['client_id', 'client_secret'].map((name) => secretsNamed(asking.secrets, name)[0]);
   const parameters = {
     ...business,
     type,
-    client_id: clientId,
+    client_id: secretOf(asking, 'client_id'),
     data_type: 'JSON',
     timestamp: String(Math.floor(asking.now.getTime() / 1000)),
   };
-  return askGateway('/api/router', { ...parameters, sign: topSign(clientSecret, parameters) }, asking, kindOf);
+  const sign = topSign(secretOf(asking, 'client_secret'), parameters);
+  return askGateway('/api/router', { ...parameters, sign }, asking, kindOf);
 }
 
-function kindOf({ error_code: errorCode }: GatewayError): 'rate_limited' | 'refused' | 'temporary' {
+function kindOf({ error_code: errorCode }: GatewayError): NoAnswer {
   if (RATE_LIMITED.has(errorCode ?? '')) return 'rate_limited';
   return REFUSED.has(errorCode ?? '') ? 'refused' : 'temporary';
 }

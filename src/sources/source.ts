@@ -95,10 +95,20 @@ export interface Adapter {
   feeds?: readonly Feed[];
   /** Fetches what was wanted. Every body is a delivery as `map` understands it. */
   detail?(key: string, asking: Asking): Promise<Buffer[]>;
-  /** Makes a link of the platform's own to a product, with our code inside. */
+  /** Makes a link of the platform's own to a product, with our code inside, or else with the platform's name of the promoter. */
   promote?(wish: Wish, asking: Asking): Promise<Promotion>;
   /** The hosts that such links are on, all of them the platform's own; `*.` stands for any name below. */
   linkHosts?: readonly string[];
+  /** For how long the platform locks a buyer to whoever shared, as the shop of that name has it set. Throws `AskingFailed`. */
+  lockDays?(shop: string, asking: Asking): Promise<LockDays>;
+}
+
+/** Days after a click, and after an order, for links to products and to contents; null: the platform does not say. */
+export interface LockDays {
+  productClick: number | null;
+  productOrder: number | null;
+  contentClick: number | null;
+  contentOrder: number | null;
 }
 
 /** Something to fetch: `key` is the adapter's own word for it, like `order/3705115058471208928`. */
@@ -141,11 +151,16 @@ export interface Page {
   next: string | null;
 }
 
-/** A product for which a platform is to make a tracked link. `code` comes back with its orders and means the link of ours. */
+/** A product for which a platform is to make a tracked link. */
 export interface Wish {
   productId: string;
   landingUrl: string | null;
+  /** Means the link of ours: comes back with its orders, where the platform has a field for it. */
   code: string;
+  /** What the platform calls the promoter, as it is mapped: where a platform has no such field, its link can still say who shares. */
+  names: readonly PlatformName[];
+  /** What the platform calls the merchant, as it is mapped. */
+  shops: readonly string[];
 }
 
 export interface Promotion {

@@ -1,12 +1,13 @@
-// What the affiliate unions (淘宝客, 京东联盟, 多多进宝) have in common: the signature of their gateways, the times and amounts of their rows,
-// and that they push nothing.
-import { createHash } from 'node:crypto';
+// What the affiliate unions (淘宝客, 京东联盟, 多多进宝) have in common: that they push nothing, the signature of their gateways, and the times,
+// amounts and words of their rows.
+import { createHash, createHmac } from 'node:crypto';
 
 import { z } from 'zod';
 
 import { parseDecimal } from '../core/money.ts';
+import { stringifyJson } from '../platform/json.ts';
 import { askJson, AskingFailed, type Asking, type NoAnswer } from './asking.ts';
-import type { Adapter, Verified } from './source.ts';
+import { pullOptions, type Adapter, type Verified } from './source.ts';
 
 /** How a link's code of ours is written in a field of a union, so that nobody else's words are taken for it; by hand also with a dash. */
 const OUR_CODE = /^fy[_-]([0-9A-Za-z_-]{4,32})$/;
@@ -19,14 +20,36 @@ export const pullOnly: Pick<Adapter, 'verify' | 'answer'> = {
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },
 };
 
+/** `options.pull` of a union, which is pulled even where nothing is said of it: there is no other way to hear of its orders. */
+export const alwaysPulled = pullOptions.prefault({});
+
+/** A key or a secret of a gateway. */
+export const gatewaySecret = z.string().min(1).max(256);
+
+/** The option that names a position of the union's; each union has its own word for it. */
+export const position = z.string().max(64).optional().meta({ description: 'The promotion position under which links are made.' });
+
+/** How TOP lets its callers sign, in the words of its `sign_method`; the gateways made after it know the first only. */
+export const TOP_SIGN_METHODS = ['md5', 'hmac', 'hmac-sha256'] as const;
+
+type TopSignMethod = (typeof TOP_SIGN_METHODS)[number];
+
 /**
- * The signature of TOP and of the gateways made after it: MD5 over the secret, every sent parameter's name and value in the order of the
- * names, and the secret once more; in capitals. (open.taobao.com, docId 101617; open.jd.com, listId 2643; open.pinduoduo.com)
+ * The signature of TOP and of the gateways made after it, over every sent parameter's name and value in the order of the names, in
+ * capitals. (open.taobao.com, docId 101617; open.jd.com, listId 2643; open.pinduoduo.com)
  */
-export function topSign(secret: string, parameters: Readonly<Record<string, string>>): string {
+export function topSign(secret: string, parameters: Readonly<Record<string, string>>, method: TopSignMethod = 'md5'): string {
   const names = Object.keys(parameters).toSorted();
-  const text = names.map((name) => name + parameters[name]!).join('');
-  return createHash('md5').update(`${secret}${text}${secret}`).digest('hex').toUpperCase();
+  return topDigest(secret, names.map((name) => name + parameters[name]!).join(''), method);
+}
+
+/** MD5 over the text between twice the secret, or an HMAC of it under the secret: of MD5 (`hmac`) or of SHA-256. */
+export function topDigest(secret: string | Buffer, text: string, method: TopSignMethod): string {
+  const digest =
+    method === 'md5'
+      ? createHash('md5').update(secret).update(text).update(secret)
+      : createHmac(method === 'hmac' ? 'md5' : 'sha256', secret).update(text);
+  return digest.digest('hex').toUpperCase();
 }
 
 /** Asks a gateway by a signed form. What it says under `error_response` is thrown as `AskingFailed`, judged by `kindOf`. */
@@ -57,6 +80,9 @@ export type GatewayError = z.output<typeof gatewayError>;
 function describe({ code, error_code, msg, zh_desc, error_msg, sub_code, sub_msg }: GatewayError): string {
   return [error_code ?? code, error_msg ?? zh_desc ?? msg, sub_code, sub_msg].filter(Boolean).join(' ');
 }
+
+/** A row of a list as a delivery of its own: the same row is the same bytes. */
+export const bodyOf = (row: unknown): Buffer => Buffer.from(stringifyJson(row));
 
 /** An id: text, or a number whose digits a double may not hold. */
 export const unionId = z.union([z.string(), z.number()]).transform(String);

@@ -2,16 +2,25 @@
 import { z } from 'zod';
 
 import { stringifyJson } from '../platform/json.ts';
-import { askJson, AskingFailed, type Asking, type Token } from './asking.ts';
-import { secretsNamed, type Page, type Question } from './source.ts';
+import { askWithToken, TokenEnded } from './access-token.ts';
+import { askJson, AskingFailed, secretOf, type Asking, type NoAnswer, type Token } from './asking.ts';
+import { fetchAll } from './details.ts';
+import type { Page, Question } from './source.ts';
 import { unionId } from './union.ts';
 
 const PAGE_SIZE = 20;
 /** A token is renewed so long before it ends. */
 const TOKEN_MARGIN_SECONDS = 300;
 const TOKEN_ENDED = new Set([40001, 40014, 42001]);
-const RATE_LIMITED = new Set([45009, 45011, -1]);
-const REFUSED = new Set([40013, 40125, 40164, 48001, 48004, 61024]);
+const SYSTEM_ERROR = -1;
+const PER_DAY = 45009;
+const PER_MINUTE = 45011;
+const MINUTE_MS = 60_000;
+/**
+ * What an operator has to change: the application, its secret, the addresses it may be asked from, its rights. Of the codes that are common
+ * to all calls (developers.weixin.qq.com/doc/store/shop/dev_before/commErrCode), others are about one thing, or mended by themselves.
+ */
+const REFUSED = new Set([40013, 40125, 40164, 45035, 48001, 48004, 50001, 50002, 61004]);
 
 const more = { next_key: z.string().nullish(), has_more: z.boolean().nullish() };
 
@@ -20,7 +29,7 @@ const orderIds = z.object({ order_id_list: z.array(unionId).nullish(), ...more }
 /** `channels/ec/order/list/get` by update time, seven days at most. */
 export async function listOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
   const question = { update_time_range: rangeOf(from, until), page_size: PAGE_SIZE, next_key: cursor ?? '' };
-  const { order_id_list: ids, ...rest } = orderIds.parse(await ask('/channels/ec/order/list/get', question, asking));
+  const { order_id_list: ids, ...rest } = orderIds.parse(await askList('/channels/ec/order/list/get', question, asking, 'order_id_list'));
   return pageOf(
     (ids ?? []).map((id) => `order/${id}`),
     rest,
@@ -35,7 +44,7 @@ export async function listAfterSales({ from, until, cursor }: Question, asking: 
   const { start_time, end_time } = rangeOf(from, until);
   const question = { begin_update_time: start_time, end_update_time: end_time, next_key: cursor ?? '' };
   const { after_sale_order_id_list: ids, ...rest } = afterSaleIds.parse(
-    await ask('/channels/ec/aftersale/getaftersalelist', question, asking),
+    await askList('/channels/ec/aftersale/getaftersalelist', question, asking, 'after_sale_order_id_list'),
   );
   return pageOf(
     (ids ?? []).map((id) => `after-sale/${id}`),
@@ -49,12 +58,19 @@ const commissionIds = z.object({ list: z.array(z.object({ order_id: unionId, sku
 /** `channels/ec/league/headsupplier/order/list/get` by update time, thirty a page at most. */
 export async function listCommissionOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
   const question = { update_time_range: rangeOf(from, until), page_size: PAGE_SIZE, next_key: cursor ?? '' };
-  const { list, ...rest } = commissionIds.parse(await ask('/channels/ec/league/headsupplier/order/list/get', question, asking));
+  const { list, ...rest } = commissionIds.parse(await askList('/channels/ec/league/headsupplier/order/list/get', question, asking, 'list'));
   return pageOf(
     (list ?? []).map(({ order_id, sku_id }) => `commission/${order_id}/${sku_id}`),
     rest,
     asking,
   );
+}
+
+/** An empty list may be left out; but what says neither it nor that all is well is no answer, and nothing must be missed for it. */
+async function askList(path: string, question: object, asking: Asking, name: string): Promise<Record<string, unknown>> {
+  const answer = await ask(path, question, asking);
+  if (answer[name] !== undefined || answer['errcode'] !== undefined) return answer;
+  throw new AskingFailed('temporary', `WeChat answered ${path} without its ${name}`);
 }
 
 function rangeOf(from: Date, until: Date) {
@@ -66,9 +82,8 @@ async function pageOf(
   { next_key: next, has_more: hasMore }: { next_key?: string | null | undefined; has_more?: boolean | null | undefined },
   asking: Asking,
 ): Promise<Page> {
-  const bodies: Buffer[] = [];
-  for (const key of keys) bodies.push(...(await fetchWanted(key, asking)));
-  return { bodies, next: hasMore === true && next ? next : null };
+  const bodies = await fetchAll(keys, (key) => fetchWanted(key, asking));
+  return { bodies: bodies.flat(), next: hasMore === true && next ? next : null };
 }
 
 /** One order, after-sale or commission order, by a key like `order/<id>`. */
@@ -87,46 +102,53 @@ async function fetchOne(path: string, question: object, name: string, asking: As
   return Buffer.from(stringifyJson({ [name]: answer[name] }));
 }
 
-/** The access token was ended before its time. */
-class TokenEnded extends AskingFailed {}
-
-async function ask(path: string, question: object, asking: Asking): Promise<Record<string, unknown>> {
-  const once = async () => {
-    const token = await asking.token('access', () => obtainToken(asking));
-    return post(`${path}?access_token=${encodeURIComponent(token)}`, question, asking);
-  };
-  try {
-    return await once();
-  } catch (error) {
-    if (!(error instanceof TokenEnded)) throw error;
-    await asking.forgetToken('access');
-    return once();
-  }
+/** Asks with the access token. `judge` says what an error code means. */
+export async function ask(path: string, question: object, asking: Asking, judge = kindOf): Promise<Record<string, unknown>> {
+  const obtain = () => obtainToken(asking);
+  return askWithToken(asking, obtain, (token) => post(`${path}?access_token=${encodeURIComponent(token)}`, question, asking, judge));
 }
 
 const tokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.int() });
 
 /** `cgi-bin/stable_token`: asking for it again gives the same token for as long as it is good, so that two processes do not end each other's. */
 async function obtainToken(asking: Asking): Promise<Token> {
-  const [appid, secret] = ['app_id', 'app_secret'].map((name) => secretsNamed(asking.secrets, name)[0]);
+  const [appid, secret] = [secretOf(asking, 'app_id'), secretOf(asking, 'app_secret')];
   const answer = await post('/cgi-bin/stable_token', { grant_type: 'client_credential', appid, secret }, asking);
   const { access_token: value, expires_in } = tokenAnswer.parse(answer);
   return { value, expiresAt: new Date(asking.now.getTime() + (expires_in - TOKEN_MARGIN_SECONDS) * 1000) };
 }
 
-const envelope = z.looseObject({ errcode: z.int().default(0), errmsg: z.string().default('') });
+/** Some examples of the documentation write the code as a text. */
+const code = z.union([
+  z.int(),
+  z
+    .string()
+    .regex(/^-?\d+$/)
+    .transform(Number),
+]);
+const envelope = z.looseObject({ errcode: code.optional(), errmsg: z.string().default('') });
 
-async function post(pathAndQuery: string, question: object, asking: Asking): Promise<Record<string, unknown>> {
+async function post(pathAndQuery: string, question: object, asking: Asking, judge = kindOf): Promise<Record<string, unknown>> {
   const { value } = await askJson(asking.fetch, asking.baseUrl + pathAndQuery, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: stringifyJson(question),
   });
   const answer = envelope.parse(value);
-  const { errcode, errmsg } = answer;
+  const { errcode = 0, errmsg } = answer;
   if (errcode === 0) return answer;
   const told = `WeChat answered ${pathAndQuery.split('?', 1)[0]} with ${errcode} ${errmsg}`;
   if (TOKEN_ENDED.has(errcode)) throw new TokenEnded('refused', told);
-  if (RATE_LIMITED.has(errcode)) throw new AskingFailed('rate_limited', told);
-  throw new AskingFailed(REFUSED.has(errcode) ? 'refused' : 'temporary', told);
+  throw new AskingFailed(judge(errcode), told, { retryAfterMs: errcode === PER_MINUTE ? MINUTE_MS : null });
+}
+
+function kindOf(errcode: number): NoAnswer {
+  if (errcode === PER_DAY || errcode === PER_MINUTE) return 'rate_limited';
+  return REFUSED.has(errcode) ? 'refused' : 'temporary';
+}
+
+/** What WeChat says of a 推客, a product or a shop is not mended by asking again; only what it says of itself is. */
+export function kindOfLink(errcode: number): NoAnswer {
+  const kind = kindOf(errcode);
+  return kind === 'temporary' && errcode !== SYSTEM_ERROR ? 'refused' : kind;
 }

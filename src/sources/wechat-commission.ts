@@ -34,7 +34,7 @@ export const commissionOrder = z.object({
     order_info: z.object({ order_status: unionId.nullish(), pay_time: seconds }).nullish(),
     commission_info: z.object({
       talent_info: z.object({ opentalentid: text, amount: fen }).nullish(),
-      sharer_info: z.object({ opensharerid: text }).nullish(),
+      sharer_info: z.object({ sharer_appid: text, opensharerid: text }).nullish(),
       sub_agency_info: part,
       promoter_agency_info: part,
       service_amount: fen,
@@ -51,7 +51,6 @@ export function mapCommissionOrder(one: CommissionOrder, commission: Commission)
   const standing = STANDING[one.status] ?? null;
   const isCompleted = standing === 'settled' || order_info?.order_status === ORDER_COMPLETED;
   const isCancelled = standing === 'cancelled';
-  const sharer = commission_info.sharer_info?.opensharerid;
   const report = {
     order_id: one.order_id,
     status: standing === null || isCancelled ? null : isCompleted ? ('completed' as const) : ('paid' as const),
@@ -72,8 +71,16 @@ export function mapCommissionOrder(one: CommissionOrder, commission: Commission)
       },
     ],
   };
-  const names = sharer ? [{ type: 'sharer', value: sharer }] : [];
+  const names = namesOf(commission_info);
   return { report, shop: shop_info?.appid ?? null, names, unknownCode: standing === null ? `commission_order_status ${one.status}` : null };
+}
+
+/** What a 推客 is called: by the appid, which links are made for, too; else as an order calls who shared. */
+export const SHARER_APPID = 'sharer_appid';
+
+function namesOf({ sharer_info: sharer }: CommissionOrder['order_detail']['commission_info']): Mapped['names'] {
+  if (sharer?.sharer_appid) return [{ type: SHARER_APPID, value: sharer.sharer_appid }];
+  return sharer?.opensharerid ? [{ type: 'sharer', value: sharer.opensharerid }] : [];
 }
 
 function amountOf(info: CommissionOrder['order_detail']['commission_info'], commission: Commission): number | null {

@@ -9,9 +9,12 @@ import { unionId } from './union.ts';
 import { fetchWanted, listAfterSales, listCommissionOrders, listOrders } from './wechat-api.ts';
 import { wechatDecrypt, wechatKey, wechatSign } from './wechat-crypt.ts';
 import { commissionOrder, COMMISSIONS, mapCommissionOrder } from './wechat-commission.ts';
+import { fetchLockDays, shareProduct } from './wechat-links.ts';
 import { afterSale, isStillParsed, mapAfterSale, mapOrder, shopOrder } from './wechat-orders.ts';
 
 const DAY_MS = 24 * 3_600_000;
+/** A question is asked in whole seconds, the first one and the last one included, and may not span a second more than WeChat says. */
+const SECOND_MS = 1000;
 /** Who shared is found out after the order is there; it is asked for again so much later. */
 const ASK_AGAIN_MS = 5 * 60_000;
 
@@ -45,11 +48,18 @@ export const wechatShop: Adapter = {
   wanted,
   baseUrl: () => 'https://api.weixin.qq.com',
   feeds: [
-    { name: 'orders', windowMs: () => 7 * DAY_MS, backMs: null, overlapMs: DAY_MS, appliesTo: ofShop, list: listOrders },
-    { name: 'after-sales', windowMs: () => DAY_MS, backMs: null, overlapMs: DAY_MS / 4, appliesTo: ofShop, list: listAfterSales },
+    { name: 'orders', windowMs: () => 7 * DAY_MS - SECOND_MS, backMs: null, overlapMs: DAY_MS, appliesTo: ofShop, list: listOrders },
+    {
+      name: 'after-sales',
+      windowMs: () => DAY_MS - SECOND_MS,
+      backMs: null,
+      overlapMs: DAY_MS / 4,
+      appliesTo: ofShop,
+      list: listAfterSales,
+    },
     {
       name: 'commission-orders',
-      windowMs: () => 7 * DAY_MS,
+      windowMs: () => 7 * DAY_MS - SECOND_MS,
       backMs: null,
       overlapMs: DAY_MS,
       appliesTo: (stated) => !ofShop(stated),
@@ -57,6 +67,9 @@ export const wechatShop: Adapter = {
     },
   ],
   detail: fetchWanted,
+  promote: shareProduct,
+  linkHosts: ['store.weixin.qq.com'],
+  lockDays: fetchLockDays,
 };
 
 /** A handshake signs its time; a push signs its encrypted content too. Plain mode signs no body, so that anybody could write it. */

@@ -1,22 +1,14 @@
 // POST /v1/clicks: what is written of a told click, what it answers, and what it refuses.
 
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 
 import { uuidTime } from '../../src/platform/uuid.ts';
-import { identitiesOf } from '../../src/promotion/identity.ts';
-import { readClickToken } from '../../src/promotion/token.ts';
-import { openShop, type Shop } from './shop.ts';
+import { openStockedShop } from './shop.ts';
 
-let shop: Shop;
-let code: string;
+const { shop, code } = await openStockedShop();
+const { read, hash, touchesOf } = shop;
 
-beforeAll(async () => {
-  shop = await openShop();
-  await shop.stock();
-  await shop.stock('m2');
-  code = await shop.link();
-});
 afterAll(() => shop.close());
 beforeEach(() => {
   shop.heard.evidence = [];
@@ -24,14 +16,8 @@ beforeEach(() => {
 
 const tell = (body: Record<string, unknown>, key?: string, headers?: Record<string, string>) =>
   shop.call('POST', '/v1/clicks', { code, ...body }, key, headers);
-const read = (token: string) => readClickToken([shop.tokenKey], token)!;
-const hash = (buyer: Record<string, string>, merchantId = 'm1') => identitiesOf(shop.identityKey, merchantId, buyer);
 function rowOf(clickId: string) {
   return shop.database.db.selectFrom('click').selectAll().where('click_id', '=', clickId).executeTakeFirst();
-}
-async function touchesOf(clickId: string): Promise<string[]> {
-  const rows = await shop.database.db.selectFrom('touch').select('identity').where('click_id', '=', clickId).execute();
-  return rows.map((row) => row.identity).toSorted();
 }
 
 test('a told click has a token, a row and a touch of each identity, and is told of as evidence', async () => {

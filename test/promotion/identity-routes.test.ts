@@ -1,22 +1,14 @@
 // Identities: which of them become one buyer, which clicks come with them, and how that is taken back.
 
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { groupsOf } from '../../src/promotion/buyer-store.ts';
-import { identitiesOf } from '../../src/promotion/identity.ts';
-import { readClickToken } from '../../src/promotion/token.ts';
-import { openShop, type Shop } from './shop.ts';
+import { openStockedShop } from './shop.ts';
 
-let shop: Shop;
-let code: string;
+const { shop, code } = await openStockedShop();
+const { read, hash, touchesOf } = shop;
 
-beforeAll(async () => {
-  shop = await openShop();
-  await shop.stock();
-  await shop.stock('m2');
-  code = await shop.link();
-});
 afterAll(() => shop.close());
 beforeEach(() => {
   shop.heard.evidence = [];
@@ -24,12 +16,6 @@ beforeEach(() => {
 
 const identify = (identities: Record<string, string>, more: Record<string, unknown> = {}, key?: string) =>
   shop.call('POST', '/v1/identities', { merchant_id: 'm1', identities, ...more }, key);
-const read = (token: string) => readClickToken([shop.tokenKey], token)!;
-const hash = (buyer: Record<string, string>, merchantId = 'm1') => identitiesOf(shop.identityKey, merchantId, buyer);
-async function touchesOf(clickId: string): Promise<string[]> {
-  const rows = await shop.database.db.selectFrom('touch').select('identity').where('click_id', '=', clickId).execute();
-  return rows.map((row) => row.identity).toSorted();
-}
 const groupOf = async (buyer: Record<string, string>) => {
   const [identity] = hash(buyer);
   return (await groupsOf(shop.database.db, [identity!])).get(identity!)!.toSorted();
@@ -80,7 +66,7 @@ test('a value that everybody has makes nobody one buyer', async () => {
 
 test('a click token ties its click to the buyer, and its browser as well', async () => {
   const { token, cookie } = await shop.follow(code);
-  const { clickId } = read(token!);
+  const { clickId } = read(token);
   expect(await touchesOf(clickId)).toEqual([]);
   const answer = await identify({ customer_id: 'cookie-1' }, { click_token: token });
   expect(answer.body).toMatchObject({ merged: 2 });
@@ -93,7 +79,7 @@ test('a click token ties its click to the buyer, and its browser as well', async
 test('a buyer named by the cookie of the redirect brings the first click of that browser', async () => {
   const { token, cookie } = await shop.follow(code);
   await identify({ visitor: cookie!, customer_id: 'cookie-2' });
-  expect(await touchesOf(read(token!).clickId)).toEqual(hash({ visitor: cookie! }));
+  expect(await touchesOf(read(token).clickId)).toEqual(hash({ visitor: cookie! }));
   expect(shop.heard.evidence).toHaveLength(1);
 });
 
@@ -160,7 +146,7 @@ describe('taking a statement back', () => {
 
   test('takes back the click that it said the buyer made, unless another statement says so too', async () => {
     const { token } = await shop.follow(code);
-    const { clickId } = read(token!);
+    const { clickId } = read(token);
     const first = await stated({ customer_id: 'u1' }, { click_token: token });
     const second = await stated({ customer_id: 'u1', phone: '41' }, { click_token: token });
     await takeBack(first);

@@ -151,6 +151,23 @@ test('a promoter makes and sees its own links only, a storefront those of its me
   expect(seen.body.data.every((link) => link['merchant_id'] === 'm1')).toBe(true);
 });
 
+test('a link that an operator makes is in the audit log once; those of storefronts and promoters are their daily work', async () => {
+  const recorded = async (codes: string[]) => {
+    const rows = await shop.database.db.selectFrom('audit_log').select(['action', 'subject_id']).where('subject_id', 'in', codes).execute();
+    return rows.map(({ action, subject_id: code }) => `${action} ${code}`).toSorted();
+  };
+  const loaded = { ...wish, code: 'loadedOnce' };
+  const operators = [(await post(wish)).body.code, 'loadedOnce'];
+  for (let times = 0; times < 2; times += 1) expect((await shop.load('links', [loaded])).body).toMatchObject({ accepted: 1 });
+  const { body: batch } = await shop.call('POST', '/v1/links/batch', [wish, wish]);
+  operators.push(...batch.data.map((link) => link.code));
+  expect(await recorded(operators)).toEqual(operators.map((code) => `link_made ${code}`).toSorted());
+  const others = [await shop.key('storefront', 'm1'), await shop.key('promoter', 'bob')].map(
+    async (key) => (await post(wish, key)).body.code,
+  );
+  expect(await recorded(await Promise.all(others))).toEqual([]);
+});
+
 test('the links of a promoter are listed from the newest, each once, however the pages are cut', async () => {
   await shop.call('PUT', '/v1/promoters/lister', { name: 'Lister', kind: 'person' });
   const made: string[] = [];

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { spoolDepth } from '../../src/promotion/spool.ts';
-import { readClickToken } from '../../src/promotion/token.ts';
 import { openShop, type Shop } from './shop.ts';
 
 let shop: Shop;
@@ -20,7 +19,8 @@ beforeEach(async () => {
 });
 afterEach(() => shop.close());
 
-const read = (token: string | null) => readClickToken([shop.tokenKey], token ?? '')!;
+const read = (token: string | null) => shop.read(token);
+const measured = async (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await shop.registry.metrics())?.[1]);
 const isWritten = async (clickId: string) => {
   const row = await shop.database.db.selectFrom('click').select('click_id').where('click_id', '=', clickId).executeTakeFirst();
   return row !== undefined;
@@ -34,11 +34,14 @@ test('while the database is away known links lead on with token and cookie, and 
   expect(visits[0].cookie).not.toBeNull();
   expect(shop.path.spooled()).toBe(3);
   expect((await spoolDepth(join(shop.dataDir, 'spool'))).waiting).toBe(1);
+  expect(await measured('fenyong_spool_bytes')).toBeGreaterThan(0);
+  await expect.poll(() => measured('fenyong_spool_age_seconds')).toBeGreaterThan(0);
 
   await shop.proxy!.mend();
   for (const visit of visits) await expect.poll(() => isWritten(read(visit.token).clickId), { timeout: 20_000 }).toBe(true);
   await expect.poll(() => shop.path.spooled(), { timeout: 20_000 }).toBe(0);
   expect(await readdir(join(shop.dataDir, 'spool'))).toEqual([]);
+  expect([await measured('fenyong_spool_bytes'), await measured('fenyong_spool_age_seconds')]).toEqual([0, 0]);
   const { identity } = await shop.database.db
     .selectFrom('click')
     .select('identity')

@@ -5,28 +5,30 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { Registry } from '@prometheus-io/client';
 import type { Kysely } from 'kysely';
 
 import type { Scope } from '../../src/platform/actor.ts';
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { inTransaction, openDatabase } from '../../src/platform/database.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
-import { makeKey } from '../../src/platform/keys-store.ts';
+import { openDatabase } from '../../src/platform/database.ts';
+import type { App } from '../../src/platform/http.ts';
 import { buildRegistry } from '../../src/platform/metrics.ts';
 import { masterKeys } from '../../src/platform/secrets.ts';
 import type { DB } from '../../src/platform/tables.ts';
 import { openClickPath, type ClickPath } from '../../src/promotion/click-path.ts';
 import { clickRoutes } from '../../src/promotion/click-routes.ts';
 import type { PromotionDeps } from '../../src/promotion/deps.ts';
+import { identitiesOf } from '../../src/promotion/identity.ts';
 import { identityRoutes } from '../../src/promotion/identity-routes.ts';
 import { importRoutes } from '../../src/promotion/imports.ts';
 import { linkRoutes } from '../../src/promotion/link-routes.ts';
 import { merchantRoutes, productRoutes } from '../../src/promotion/merchant-routes.ts';
 import { promoterRoutes } from '../../src/promotion/promoter-routes.ts';
 import { redirectRoutes } from '../../src/promotion/redirect.ts';
+import { readClickToken, type ClickProof } from '../../src/promotion/token.ts';
 import { askingForLinks, type TrackingDeps } from '../../src/pull/tracked-links.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
+import { keyedApp, newKey } from '../platform/callers.ts';
 import { openProxy, type Proxy } from '../platform/proxy.ts';
 import { listen } from '../platform/sockets.ts';
 
@@ -75,6 +77,7 @@ export interface Shop {
   /** The way to the database, when it is proxied. */
   proxy: Proxy | null;
   path: ClickPath;
+  registry: Registry;
   heard: Heard;
   tokenKey: KeyObject;
   identityKey: KeyObject;
@@ -88,7 +91,13 @@ export interface Shop {
   load: (kind: string, lines: (object | string)[], key?: string, contentType?: string) => Promise<{ status: number; body: Body }>;
   /** Follows a link as a phone does. */
   follow: (code: string, headers?: Record<string, string>) => Promise<Visit>;
-  key: (scope: Scope, bound?: string) => Promise<string>;
+  key: (scope: Scope, bound?: string | null) => Promise<string>;
+  /** What a token of this shop proves. */
+  read: (token: string | null) => ClickProof;
+  /** The identities of a buyer, hashed. */
+  hash: (buyer: Record<string, string>, merchantId?: string) => string[];
+  /** The identities that a click was made with, in their order. */
+  touchesOf: (clickId: string) => Promise<string[]>;
   /** States a merchant with the product p1, and the promoters alice and bob, alice having invited bob. */
   stock: (merchantId?: string) => Promise<void>;
   /** Makes a link of bob's to p1 of m1, or as wished. */
@@ -111,12 +120,13 @@ export async function openShop({ proxied = false, baseUrls = {}, patienceMs = 40
   const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-promotion-'));
   const heard: Heard = { evidence: [], merchants: [], promoters: [] };
   const told = tellingTo(heard);
-  const path = openClickPath({ connectionString, db, dataDir, registry: buildRegistry(), log: testLog, ...told });
+  const registry = buildRegistry();
+  const path = openClickPath({ connectionString, db, dataDir, registry, log: testLog, ...told });
   const tokenKey = createSecretKey(randomBytes(32));
   const identityKey = createSecretKey(randomBytes(32));
   const keys = masterKeys(['a secrets key of thirty-two characters']);
   const tracking = { db, keys, adapters: ADAPTERS, baseUrls, fetch, onDelivered: () => undefined, patienceMs };
-  const app = buildHttp({ logger: testLog });
+  const app = keyedApp(db);
   const askForLink = askingForLinks(tracking);
   serve(app, { db, publicUrl: PUBLIC_URL, tokenKeys: [tokenKey], identityKey, askForLink, ...path, ...told }, path.onLost);
   const port = await listen(app);
@@ -126,6 +136,7 @@ export async function openShop({ proxied = false, baseUrls = {}, patienceMs = 40
     database,
     proxy,
     path,
+    registry,
     heard,
     tokenKey,
     identityKey,
@@ -134,6 +145,12 @@ export async function openShop({ proxied = false, baseUrls = {}, patienceMs = 40
     port,
     ...callers,
     ...stockingBy(callers.call),
+    read: (token) => readClickToken([tokenKey], token ?? '')!,
+    hash: (buyer, merchantId = 'm1') => identitiesOf(identityKey, merchantId, buyer),
+    async touchesOf(clickId) {
+      const rows = await database.db.selectFrom('touch').select('identity').where('click_id', '=', clickId).execute();
+      return rows.map((row) => row.identity).toSorted();
+    },
     async close() {
       await app.close();
       await path.close();
@@ -145,6 +162,14 @@ export async function openShop({ proxied = false, baseUrls = {}, patienceMs = 40
   };
 }
 
+/** A shop with two merchants in stock, and a link of bob's to a product of the first. */
+export async function openStockedShop(): Promise<{ shop: Shop; code: string }> {
+  const shop = await openShop();
+  await shop.stock();
+  await shop.stock('m2');
+  return { shop, code: await shop.link() };
+}
+
 function tellingTo(heard: Heard): Pick<PromotionDeps, 'onEvidence' | 'merchantMade' | 'promotersChanged' | 'nudge'> {
   return {
     onEvidence: async (_trx, merchantId, identities) => void heard.evidence.push({ merchantId, identities }),
@@ -154,12 +179,7 @@ function tellingTo(heard: Heard): Pick<PromotionDeps, 'onEvidence' | 'merchantMa
   };
 }
 
-function complain(error: unknown): void {
-  testLog.error(error);
-}
-
 function serve(app: App, deps: PromotionDeps, onLost: ClickPath['onLost']): void {
-  requireKeys(app, knownKeys(deps.db, complain));
   merchantRoutes(app, deps);
   productRoutes(app, deps);
   promoterRoutes(app, deps);
@@ -171,12 +191,7 @@ function serve(app: App, deps: PromotionDeps, onLost: ClickPath['onLost']): void
 }
 
 async function callersOf(app: App, db: Kysely<DB>, port: number): Promise<Pick<Shop, 'call' | 'load' | 'follow' | 'key'>> {
-  const key: Shop['key'] = async (scope, bound) => {
-    const merchantId = scope === 'storefront' ? (bound ?? null) : null;
-    const promoterId = scope === 'promoter' ? (bound ?? null) : null;
-    const made = await inTransaction(db, ({ trx, now }) => makeKey(trx, { scope, label: 'test', merchantId, promoterId }, null, now));
-    return made.key;
-  };
+  const key: Shop['key'] = (scope, bound = null) => newKey(db, scope, scope === 'promoter' ? { promoterId: bound } : { merchantId: bound });
   const admin = await key('admin');
   return {
     key,

@@ -64,7 +64,22 @@ test('what was appended is replayed once, as it was, and the spool is empty then
 
 test('a spool that never was has nothing to replay', async () => {
   expect((await replayed()).result).toEqual({ clicks: 0, torn: 0, damaged: 0 });
-  expect(await spoolDepth(dir)).toEqual({ waiting: 0, damaged: 0, bytes: 0 });
+  expect(await spoolDepth(dir)).toEqual({ waiting: 0, damaged: 0, bytes: 0, oldestAt: null });
+});
+
+test('the age of the spool is that of its oldest click, however much is written after it, until that is replayed', async () => {
+  const before = Date.now();
+  await spool.append([click()]);
+  const after = Date.now();
+  await sleep(5);
+  await spool.append([click()]);
+  const later = openSpool({ dir });
+  await later.append([click()]);
+  await later.close();
+  const { waiting, oldestAt } = await spoolDepth(dir);
+  expect([waiting, oldestAt! >= before && oldestAt! <= after]).toEqual([2, true]);
+  await replayed();
+  expect((await spoolDepth(dir)).oldestAt).toBeNull();
 });
 
 test('a replay that fails in the middle loses nothing', async () => {
@@ -107,7 +122,7 @@ test('a file with a line in its middle that cannot be read is kept, and its othe
   const { written, result } = await replayed();
   expect([...written.values()]).toEqual(clicks);
   expect(result).toEqual({ clicks: 2, torn: 0, damaged: 1 });
-  expect(await spoolDepth(dir)).toMatchObject({ waiting: 0, damaged: 1 });
+  expect(await spoolDepth(dir)).toMatchObject({ waiting: 0, damaged: 1, oldestAt: null });
   expect((await replayed()).result).toEqual({ clicks: 0, torn: 0, damaged: 0 });
 });
 

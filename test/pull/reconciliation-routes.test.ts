@@ -2,6 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
+import { listChanges } from '../../src/platform/audit-log.ts';
 import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
 import { inTransaction } from '../../src/platform/database.ts';
 import { buildHttp, type App } from '../../src/platform/http.ts';
@@ -15,6 +16,7 @@ import { subject } from '../sources/subjects/woocommerce.ts';
 import { openPuller, SOURCE, type Puller } from './puller.ts';
 
 const AT = new Date('2026-06-01T10:00:00Z');
+const FIRST = { limit: 100, before: null };
 const RANGE = { source_id: SOURCE, from: '2026-06-01T00:00:00Z', to: '2026-06-02T00:00:00Z' };
 
 let puller: Puller;
@@ -128,6 +130,17 @@ test('decimals are of the currency, quotes and line breaks are those of RFC 4180
 test('the source rest takes files, too, for one merchant', async () => {
   expect((await upload('order_id,status\nr1,paid', '?merchant_id=m1')).body).toMatchObject({ source_id: 'rest', missing: 1, recovered: 1 });
   expect((await upload('order_id,status\nr1,paid', '')).status).toBe(400);
+});
+
+test('who wanted a reconciliation is written down, with what was asked', async () => {
+  const asked = await post(RANGE);
+  const told = await upload('order_id,status,paid_amount\nlogged,paid,100\n');
+  const written = await listChanges(puller.database.db, { subjectKind: 'reconciliation', subjectId: null, from: null, to: null }, FIRST);
+  expect(written.slice(0, 2)).toMatchObject([
+    { action: 'reconciliation_made', subject_id: told.body['reconciliation_id'], after: { origin: 'upload', source_id: SOURCE } },
+    { action: 'reconciliation_made', subject_id: asked.body['reconciliation_id'], after: { origin: 'pull', source_id: SOURCE } },
+  ]);
+  expect(written.every(({ key_id: keyId }) => keyId !== null)).toBe(true);
 });
 
 test('a file whose first line is not of these columns is refused as a whole', async () => {

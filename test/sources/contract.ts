@@ -60,6 +60,21 @@ export function contractOf(subject: Subject): void {
       }),
     );
   });
+
+  test('what is no JSON, or only the beginning of it, is never taken for a delivery that tells nothing', () => {
+    const { paid } = subject.story(LONG_ID);
+    const noJson = ['', ' ', 'paid', '<html>502 Bad Gateway</html>', '{"order_id":}', "{'id':1}", 'null', '1', '"paid"'].map((text) =>
+      Buffer.from(text),
+    );
+    const latin1 = Buffer.from(paid.toString('latin1').replace('{', '{"note":"\u00fc",'), 'latin1');
+    const map = (body: Buffer) => adapter.map({ body, headers: subject.headers ?? {}, receivedAt: NOW, options });
+    for (const body of [...noJson, latin1]) expect(() => map(body), body.toString()).toThrow(Error);
+    fc.assert(
+      fc.property(fc.nat({ max: paid.length - 1 }), (length) => {
+        expect(() => map(paid.subarray(0, length))).toThrow(Error);
+      }),
+    );
+  });
 }
 
 function nothingIsPushed({ adapter, secrets, story }: Subject): void {
@@ -128,6 +143,11 @@ function storyOf(subject: Subject): void {
         if (subject.shop !== undefined) expect(shop, name).toBe(subject.shop);
       }
     }
+    fc.assert(
+      fc.property(fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n - 1n }), (id) => {
+        expect(mapOf(subject.story(String(id)).paid).map(({ report }) => report.order_id)).toEqual([String(id)]);
+      }),
+    );
   });
 
   test('an order is paid, completed, refunded in part and refunded as a whole', () => {

@@ -50,6 +50,8 @@ export interface Subject {
   shop?: string;
   /** For systems that are pulled. */
   open?: () => Promise<Double>;
+  /** How many questions a page takes at most, where a list names its rows only; else one. */
+  questionsPerPage?: number;
 }
 
 /** How a double answers its next list question instead of answering it. */

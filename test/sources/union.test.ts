@@ -1,66 +1,14 @@
-// The unions' gateways and rows: signatures that the platforms publish, times and amounts, and what each of their codes means.
+// The unions' rows: times and amounts, and what each of their codes means.
 import { expect, test } from 'vitest';
 
 import type { Adapter } from '../../src/sources/source.ts';
 import { jd } from '../../src/sources/jd.ts';
 import { pdd } from '../../src/sources/pdd.ts';
 import { taobao } from '../../src/sources/taobao.ts';
-import { chinaClock, chinaTime, codeInField, fieldOfCode, secondsTime, topSign, yuan } from '../../src/sources/union.ts';
+import { chinaClock, chinaTime, codeInField, fieldOfCode, secondsTime, yuan } from '../../src/sources/union.ts';
 import { subject as jdSubject } from './subjects/jd.ts';
 import { subject as pddSubject } from './subjects/pdd.ts';
 import { subject as taobaoSubject } from './subjects/taobao.ts';
-
-const SIGNED: { of: string; secret: string; parameters: Record<string, string>; sign: string }[] = [
-  {
-    of: 'open.taobao.com, docId 101617',
-    secret: 'helloworld',
-    parameters: {
-      method: 'taobao.item.seller.get',
-      app_key: '12345678',
-      session: 'test',
-      timestamp: '2016-01-01 12:00:00',
-      format: 'json',
-      v: '2.0',
-      sign_method: 'md5',
-      fields: 'num_iid,title,nick,price,num',
-      num_iid: '11223344',
-    },
-    sign: '66987CB115214E59E6EC978214934FB8',
-  },
-  {
-    of: 'open.pinduoduo.com, the guide to signatures',
-    secret: 'testSecret',
-    parameters: {
-      access_token: 'asd78172s8ds9a921j9qqwda12312w1w21211',
-      client_id: '1',
-      data_type: 'XML',
-      order_status: '1',
-      page: '1',
-      page_size: '10',
-      timestamp: '1480411125',
-      type: 'pdd.order.number.list.get',
-    },
-    sign: 'E4DE3ED21002510DED352819E7AE6775',
-  },
-  {
-    of: 'open.jd.com, listId 2643',
-    secret: 'yourappSecret',
-    parameters: {
-      '360buy_param_json':
-        '{"end_date":null,"optional_fields":null,"order_state":"WAIT_SELLER_STOCK_OUT","page":"1","page_size":"200","start_date":null}',
-      access_token: 'yourtoken',
-      app_key: 'yourappkey',
-      method: 'jingdong.pop.order.search',
-      timestamp: '2021-05-07 09:20:39.683+0800',
-      v: '2.0',
-    },
-    sign: 'D70825340F4084360B9362B60DFD7930',
-  },
-];
-
-test.each(SIGNED)('signs as $of does', ({ secret, parameters, sign }) => {
-  expect(topSign(secret, parameters)).toBe(sign);
-});
 
 test('times without a zone are those of China, and nothing is no time', () => {
   expect(chinaTime('2024-06-01 10:05:00')).toBe('2024-06-01T10:05:00+08:00');

@@ -1,40 +1,79 @@
-// The signatures and refusals that the platforms themselves publish, over our adapters.
+// What the platforms themselves publish, and the tests of their SDKs: signatures, ciphertexts, refusals and long ids, over our adapters.
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { describe, expect, test } from 'vitest';
 
 import { parseJson } from '../../src/platform/json.ts';
+import { doudianSign, doudianText } from '../../src/sources/doudian-api.ts';
 import { shopify } from '../../src/sources/shopify.ts';
-import { hmacSha256, type Adapter, type Secrets } from '../../src/sources/source.ts';
+import { hmacSha256, type Adapter, type Secrets, type Verified } from '../../src/sources/source.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
+import { topDigest, topSign } from '../../src/sources/union.ts';
+import { wechatDecrypt, wechatKey, wechatSign } from '../../src/sources/wechat-crypt.ts';
+import { wechatShop } from '../../src/sources/wechat-shop.ts';
+import { woocommerce } from '../../src/sources/woocommerce.ts';
+import { encrypt } from './subjects/wechat-shop.ts';
 
-interface Vector {
+type Named<Name extends string> = Partial<Record<Name, string>>;
+
+interface Vector extends Named<'secret' | 'equivalent_secret' | 'msg_id' | 'payload' | 'expected' | 'raw' | 'field' | 'expected_string'> {
   id: string;
   platform: string;
   kind: string;
-  secret?: string;
-  equivalent_secret?: string;
-  msg_id?: string;
+  algorithm?: string;
   timestamp?: number | string;
   now?: number;
-  payload?: string;
   payload_repeat?: { char: string; count: number };
   headers?: Record<string, string>;
-  expected?: string;
-  raw?: string;
-  field?: string;
-  expected_string?: string;
+  params?: Record<string, string>;
+  key_hex?: string;
+  also_collides_with?: string;
 }
 
 const { items } = JSON.parse(readFileSync(new URL('vectors.json', import.meta.url), 'utf8')) as { items: Vector[] };
 const KEY = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
+const CHECKS: Readonly<Record<string, (vector: Vector) => void>> = {
+  'standard-webhooks': checkStandard,
+  shopify: checkShopify,
+  woocommerce: checkWooCommerce,
+  wechat: checkWechat,
+  taobao: checkTop,
+  pinduoduo: checkTop,
+  jd: checkTop,
+  doudian: checkDoudian,
+  douyin: ({ secret, payload, expected }) => expect(hmacSha256(secret!, payload!).toString('hex')).toBe(expected),
+};
+
+describe.each(Object.entries(CHECKS))('%s', (platform, check) => {
+  const vectors = items.filter((item) => item.platform === platform);
+  test.each(vectors)('$kind $id', (vector) => (vector.kind === 'lossless-number' ? checkLong(vector) : check(vector)));
+});
+
+test('every vector is of a platform that is tried', () => {
+  expect(items.filter(({ platform }) => CHECKS[platform] === undefined)).toEqual([]);
+});
+
+function checkLong({ raw, field, expected_string: digits, also_collides_with: neighbour }: Vector): void {
+  expect(parseJson(Buffer.from(raw!))).toEqual({ [field!]: digits });
+  expect(parseJson(Buffer.from(raw!.replace(digits!, neighbour!)))).toEqual({ [field!]: neighbour });
+}
+
 function bodyOf({ payload, payload_repeat: repeat }: Vector): Buffer {
   return Buffer.from(repeat === undefined ? (payload ?? '{"test": 2432232314}') : repeat.char.repeat(repeat.count));
 }
 
-function verify(adapter: Adapter, push: { headers: Record<string, string>; body: Buffer; secrets: Secrets; now?: number }) {
-  return adapter.verify({ method: 'POST', query: {}, ...push, now: new Date((push.now ?? 1_614_265_330) * 1000) });
+interface Pushed {
+  headers?: Record<string, string>;
+  query?: Record<string, string>;
+  body: Buffer;
+  secrets: Secrets;
+  now?: number | undefined;
+}
+
+function verify(adapter: Adapter, { headers = {}, query = {}, now = 1_614_265_330, ...push }: Pushed, method = 'POST'): Verified {
+  return adapter.verify({ method, query, headers, ...push, now: new Date(now * 1000) });
 }
 
 function signed(secret: string, { id, at, body }: { id: string; at: string; body: Buffer }): Record<string, string> {
@@ -42,12 +81,6 @@ function signed(secret: string, { id, at, body }: { id: string; at: string; body
   const signature = hmacSha256(key, `${id}.${at}.`, body).toString('base64');
   return { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': `v1,${signature}` };
 }
-
-describe('standard-webhooks: what the libraries of the standard sign and refuse', () => {
-  for (const vector of items.filter((item) => item.platform === 'standard-webhooks')) {
-    test(`${vector.kind} ${vector.id}`, () => checkStandard(vector));
-  }
-});
 
 function checkStandard(vector: Vector): void {
   const body = bodyOf(vector);
@@ -67,17 +100,7 @@ function checkStandard(vector: Vector): void {
   }
 }
 
-describe("shopify: what Shopify's own libraries sign and refuse", () => {
-  for (const vector of items.filter((item) => item.platform === 'shopify')) {
-    test(`${vector.kind} ${vector.id}`, () => checkShopify(vector));
-  }
-});
-
 function checkShopify(vector: Vector): void {
-  if (vector.kind === 'lossless-number') {
-    expect(parseJson(Buffer.from(vector.raw!))).toEqual({ [vector.field!]: vector.expected_string });
-    return;
-  }
   const body = bodyOf(vector);
   const digest = hmacSha256(vector.secret!, body);
   const encoding = /^[0-9a-f]{64}$/.test(vector.expected!) ? 'hex' : 'base64';
@@ -86,4 +109,93 @@ function checkShopify(vector: Vector): void {
     verify(shopify, { headers: { 'x-shopify-hmac-sha256': digest.toString('base64') }, body, secrets: { secret } }).ok;
   expect(verified(vector.secret!)).toBe(true);
   expect(verified('hush')).toBe(vector.secret === 'hush');
+}
+
+/** The one that WooCommerce publishes is signed with an empty secret: anybody could sign so. */
+function checkWooCommerce({ secret, payload, expected }: Vector): void {
+  expect(hmacSha256(secret!, payload!).toString('base64')).toBe(expected);
+  const headers = { 'x-wc-webhook-signature': expected! };
+  const refused = { ok: false, reason: 'no_secret' };
+  expect(verify(woocommerce, { headers, body: Buffer.from(payload!), secrets: { secret: secret! } })).toEqual(refused);
+  expect(woocommerce.secrets.safeParse({ secret }).success).toBe(false);
+}
+
+interface WechatVector extends Vector {
+  token: string;
+  timestamp: string;
+  nonce: string;
+  encoding_aes_key: string;
+  appid: string;
+  encrypt: string;
+  expected_msg_signature: string;
+  expected_plaintext: string;
+  expected_encrypt: string;
+  expected_signature_get?: string;
+  echostr?: string;
+}
+
+function checkWechat(vector: Vector): void {
+  const { token, timestamp, nonce, ...other } = vector as WechatVector;
+  if (vector.kind === 'sign') checkHandshake(vector as WechatVector);
+  else if (vector.kind === 'encrypt') checkEncrypted(vector as WechatVector);
+  else expect(wechatSign(token, timestamp, nonce, other.encrypt)).toBe(other.expected_msg_signature);
+  if (vector.kind === 'verify-and-decrypt') checkSecureMode(vector as WechatVector);
+}
+
+const secretsOf = ({ token, appid = 'wx1', encoding_aes_key = 'a'.repeat(43) }: Partial<WechatVector>): Secrets => ({
+  app_id: appid,
+  app_secret: 'x',
+  token: token!,
+  encoding_aes_key,
+});
+
+/** What is signed without a body opens the handshake, and no body. */
+function checkHandshake(vector: WechatVector): void {
+  const { token, timestamp, nonce, expected, echostr = '7' } = vector;
+  expect(wechatSign(token, timestamp, nonce)).toBe(expected);
+  const push = (signature: string) => ({
+    query: { signature, timestamp, nonce, echostr },
+    body: Buffer.from('{"Event":"x"}'),
+    secrets: secretsOf(vector),
+  });
+  expect(verify(wechatShop, push(expected!), 'GET')).toMatchObject({ ok: true, answer: { status: 200, body: echostr } });
+  expect(verify(wechatShop, push(wechatSign(token, timestamp, `${nonce}0`)), 'GET')).toEqual({ ok: false, reason: 'wrong_signature' });
+  expect(verify(wechatShop, push(expected!))).toEqual({ ok: false, reason: 'missing_signature' });
+}
+
+function checkEncrypted({ payload, encoding_aes_key: key, appid, expected_encrypt: encrypted }: WechatVector): void {
+  expect(encrypt(Buffer.from(payload!), key, appid)).toBe(encrypted);
+  expect(wechatDecrypt(encrypted, wechatKey(key)!, appid)?.toString()).toBe(payload);
+}
+
+function checkSecureMode(vector: WechatVector): void {
+  const { token, timestamp, nonce, encrypt: encrypted, expected_msg_signature, expected_plaintext, appid } = vector;
+  const query = { msg_signature: expected_msg_signature, timestamp, nonce, encrypt_type: 'aes' };
+  for (const text of [JSON.stringify({ Encrypt: encrypted }), `<xml><Encrypt><![CDATA[${encrypted}]]></Encrypt></xml>`]) {
+    const verified = verify(wechatShop, { query, body: Buffer.from(text), secrets: secretsOf(vector) });
+    expect(verified.ok && 'content' in verified ? verified.content?.toString() : null).toBe(expected_plaintext);
+  }
+  if (vector.expected_signature_get !== undefined) expect(wechatSign(token, timestamp, nonce)).toBe(vector.expected_signature_get);
+  expect(wechatDecrypt(encrypted, wechatKey(vector.encoding_aes_key)!, 'wx0000000000000000')).toBeNull();
+  expect(wechatDecrypt(encrypted, wechatKey('a'.repeat(43))!, appid)).toBeNull();
+}
+
+function checkTop({ secret, params, key_hex: key, payload, expected, algorithm = '' }: Vector): void {
+  if (params !== undefined) expect(topSign(secret!, params)).toBe(expected);
+  else expect(topDigest(Buffer.from(key!, 'hex'), payload!, /sign_method=(hmac(?:-sha256)?)/.exec(algorithm)![1] as 'hmac')).toBe(expected);
+}
+
+interface DoudianVector extends Vector {
+  app_key: string;
+  method: string;
+  param_json: string;
+  timestamp: number;
+}
+
+function checkDoudian(vector: Vector): void {
+  const { secret, app_key: appKey, method, param_json: json, timestamp, algorithm } = vector as DoudianVector;
+  const call = { appKey, method, json, timestamp };
+  const isMd5 = algorithm!.startsWith('md5');
+  const sign = isMd5 ? createHash('md5').update(doudianText(secret!, call)).digest('hex') : doudianSign(secret!, call);
+  expect(sign).toBe(vector.expected);
 }

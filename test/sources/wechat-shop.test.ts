@@ -1,44 +1,11 @@
-// What 微信小店 pushes and signs beyond the story of an order: the platform's own vectors, events, gifts, and commission orders.
-import { describe, expect, test } from 'vitest';
+// What 微信小店 pushes and signs beyond the story of an order: events, gifts, and commission orders.
+import { setTimeout as sleep } from 'node:timers/promises';
 
-import { wechatDecrypt, wechatKey, wechatSign } from '../../src/sources/wechat-crypt.ts';
+import { expect, test } from 'vitest';
+
+import type { Asking } from '../../src/sources/asking.ts';
 import { wechatShop } from '../../src/sources/wechat-shop.ts';
-import { encrypt, subject } from './subjects/wechat-shop.ts';
-import vectors from './wechat-vectors.json' with { type: 'json' };
-
-describe.each(vectors)('$of', ({ token, key, appId, timestamp, nonce, encrypted, signature, content }) => {
-  const secrets = { app_id: appId, app_secret: 'x', token, encoding_aes_key: key };
-  const push = (body: string, query: Record<string, string>) =>
-    wechatShop.verify({ method: 'POST', headers: {}, query, body: Buffer.from(body), secrets, now: new Date() });
-  const query = { msg_signature: signature, timestamp, nonce, encrypt_type: 'aes' };
-
-  test('is signed and opened as it says, in JSON and in XML', () => {
-    expect(wechatSign(token, timestamp, nonce, encrypted)).toBe(signature);
-    for (const body of [JSON.stringify({ Encrypt: encrypted }), `<xml><Encrypt><![CDATA[${encrypted}]]></Encrypt></xml>`]) {
-      const verified = push(body, query);
-      expect(verified.ok && 'content' in verified ? verified.content?.toString() : null).toBe(content);
-    }
-  });
-
-  test('is not for another application, and not to be opened with another key', () => {
-    expect(wechatDecrypt(encrypted, wechatKey(key)!, 'wx0000000000000000')).toBeNull();
-    expect(wechatDecrypt(encrypted, wechatKey('a'.repeat(43))!, appId)).toBeNull();
-  });
-
-  test('in plain mode nothing is believed, because nothing is signed', () => {
-    const plain = { signature: wechatSign(token, timestamp, nonce), timestamp, nonce };
-    expect(push(content, plain)).toEqual({ ok: false, reason: 'missing_signature' });
-  });
-});
-
-test('a handshake is answered with what it says, once its signature is right', () => {
-  const secrets = { ...subject.secrets, token: 'AAAAA' };
-  const query = { timestamp: '1714036504', nonce: '1514711492', echostr: '4375120948345356249' };
-  const shake = (signature: string) =>
-    wechatShop.verify({ method: 'GET', headers: {}, query: { ...query, signature }, body: Buffer.alloc(0), secrets, now: new Date() });
-  expect(shake('f464b24fc39322e44b38aa78f5edd27bd1441696')).toMatchObject({ ok: true, answer: { status: 200, body: query.echostr } });
-  expect(shake('f464b24fc39322e44b38aa78f5edd27bd1441697').ok).toBe(false);
-});
+import { subject } from './subjects/wechat-shop.ts';
 
 const kept = (text: string, options: Record<string, unknown> = {}) => ({
   body: Buffer.from(text),
@@ -157,7 +124,107 @@ test('a commission order names its shop, its talent and its sharer, and brings t
   expect(mapped({ status: 200 }).report).toMatchObject({ status: null, lines: [{ paid_amount: 0, platform_commission: 0 }] });
 });
 
-test('what we encrypt for the tests is what WeChat encrypts', () => {
-  const expected = 'jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==';
-  expect(encrypt(Buffer.from('我是中文abcd123'), 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG', 'wxb11529c136998cb6')).toBe(expected);
+test('a commission order calls its sharer by the appid that links are made for, where it says one', () => {
+  const { order_detail: detail } = COMMISSION;
+  const commission_info = { ...detail.commission_info, sharer_info: { sharer_appid: 'wxs', opensharerid: 's1' } };
+  expect(mapped({ order_detail: { ...detail, commission_info } }).names).toEqual([{ type: 'sharer_appid', value: 'wxs' }]);
+});
+
+/** An asking that is answered so, whatever it asks. */
+const answeredBy = (answer: object, orders = 'institution'): Asking => ({
+  baseUrl: 'https://api.weixin.qq.com',
+  secrets: subject.secrets,
+  options: wechatShop.options.parse({ orders }),
+  fetch: () => Promise.resolve(Response.json(answer)),
+  now: new Date('2026-06-01T00:00:00Z'),
+  token: () => Promise.resolve('token'),
+});
+const listedBy = (answer: object) => {
+  const at = new Date('2026-06-01T00:00:00Z');
+  return wechatShop.feeds![2]!.list({ from: at, until: at, cursor: null }, answeredBy(answer));
+};
+
+test.each([
+  [-1, 'temporary', null],
+  ['-1', 'temporary', null],
+  [10_024_006, 'temporary', null],
+  [45_009, 'rate_limited', null],
+  [45_011, 'rate_limited', 60_000],
+  [40_001, 'refused', null],
+  [45_035, 'refused', null],
+  [48_001, 'refused', null],
+  [61_004, 'refused', null],
+])('the code %s of a list is %s', async (errcode, kind, retryAfterMs) => {
+  await expect(listedBy({ errcode, errmsg: 'x' })).rejects.toMatchObject({ kind, retryAfterMs });
+});
+
+test.each([
+  ['orders', 7],
+  ['after-sales', 1],
+  ['commission-orders', 7],
+])('the longest question of %s spans no more than %i days in whole seconds', async (feed, days) => {
+  const asked = wechatShop.feeds!.find(({ name }) => name === feed)!;
+  const from = new Date('2026-06-01T00:00:00.500Z');
+  let question = '';
+  const asking = answeredBy({ errcode: 0, has_more: false });
+  const fetch: Asking['fetch'] = (url, init) => {
+    question = typeof init?.body === 'string' ? init.body : '';
+    return asking.fetch(url, init);
+  };
+  await asked.list({ from, until: new Date(from.getTime() + asked.windowMs(from)), cursor: null }, { ...asking, fetch });
+  const [start, end] = question.match(/\d{10}/g)!.map(Number);
+  expect(end! - start!).toBeLessThanOrEqual(days * 86_400);
+  expect(end! - start!).toBeGreaterThan(days * 86_400 - 2);
+});
+
+/** Asks for a page of twenty orders, some of which are answered with an error code; tells what was asked for and how much of it at once. */
+async function readPage(codes: Readonly<Record<string, number>>) {
+  const ids = Array.from({ length: 20 }, (_, index) => String(370 + index));
+  const asked: string[] = [];
+  let [asking, most] = [0, 0];
+  const answer = (id: string | undefined) => {
+    if (id === undefined) return { errcode: 0, order_id_list: ids, has_more: false };
+    asked.push(id);
+    return codes[id] === undefined ? { errcode: 0, order: { order_id: id } } : { errcode: codes[id], errmsg: `no ${id}` };
+  };
+  const fetch: Asking['fetch'] = async (_url, init) => {
+    most = Math.max(most, ++asking);
+    const { order_id: id } = (await new Response(init?.body).json()) as { order_id?: string };
+    // Those that were asked for later are answered sooner.
+    await sleep(ids.length - ids.indexOf(id ?? ''));
+    asking--;
+    return Response.json(answer(id));
+  };
+  const at = new Date('2026-06-01T00:00:00Z');
+  const [orders] = wechatShop.feeds!;
+  const [page] = await Promise.allSettled([orders!.list({ from: at, until: at, cursor: null }, { ...answeredBy({}, 'shop'), fetch })]);
+  return { page, ids, asked, most, asking };
+}
+
+test('the orders of a page are asked for a few at a time, and stand there as they were listed', async () => {
+  const { page, ids, asked, most } = await readPage({});
+  const bodies = ids.map((id) => Buffer.from(`{"order":{"order_id":"${id}"}}`));
+  expect(page).toEqual({ status: 'fulfilled', value: { bodies, next: null } });
+  expect(asked.toSorted()).toEqual(ids);
+  expect(most).toBe(8);
+});
+
+test('a page of which an order is not told is none, and nothing is asked behind it or left under way', async () => {
+  const { page, ids, asked, asking } = await readPage({ '372': 10_024_006, '375': 10_024_006 });
+  expect(page).toMatchObject({ status: 'rejected', reason: { kind: 'temporary', message: expect.stringContaining('no 372') as unknown } });
+  expect(asked.toSorted()).toEqual(ids.slice(0, 8));
+  expect(asking).toBe(0);
+});
+
+test('a platform that wants rest gets it, whatever else was not answered at the same time', async () => {
+  const { page } = await readPage({ '372': 10_024_006, '375': 45_011 });
+  expect(page).toMatchObject({ status: 'rejected', reason: { kind: 'rate_limited', retryAfterMs: 60_000 } });
+});
+
+test('what a shop has set locks before what WeChat has set, and a number that is missing is none', async () => {
+  const told = { shopsetting_product_click_lock_day: 7, default_product_click_lock_day: 5, default_content_click_lock_day: 10 };
+  const days = { productClick: 7, productOrder: null, contentClick: 10, contentOrder: null };
+  expect(await wechatShop.lockDays!('wx1', answeredBy({ errcode: 0, shopsetting_content_click_lock_day: 0, ...told }))).toEqual(days);
+  await expect(wechatShop.lockDays!('wx1', answeredBy({}, 'shop'))).rejects.toMatchObject({ kind: 'refused' });
+  await expect(wechatShop.lockDays!('wx1', answeredBy({ errcode: 10_024_003 }))).rejects.toMatchObject({ kind: 'refused' });
 });

@@ -18,13 +18,28 @@ export interface Answered {
   headers?: Record<string, string>;
 }
 
-/** Serves `answer`; `fail` says how the platform words a failure of a list question. */
+/** An order as a double keeps it that needs no more of it: when it was changed last, and how often. */
+export interface PlainRow {
+  orderId: string;
+  at: Date;
+  version: number;
+}
+
+export interface Told {
+  answered: Answered;
+  /** Whether a page of the list was asked for: those are counted, and fail on demand. */
+  isPage: boolean;
+  /** Whether another question fails on demand, too. */
+  mayFail?: boolean;
+}
+
+/** Serves `answer`; `fail` says how the platform words a failure. */
 export async function serve<Row>({
   answer,
   fail,
   row,
 }: {
-  answer: (asked: Asked, rows: readonly Row[]) => { answered: Answered; isPage: boolean };
+  answer: (asked: Asked, rows: readonly Row[]) => Told;
   fail: (kind: Failure) => Answered;
   row: (orderId: string, at: Date, version: number) => Row;
 }): Promise<Double> {
@@ -46,7 +61,7 @@ export async function serve<Row>({
         asked,
         [...rows.values()].map((one) => one.row),
       );
-      const failure = told.isPage ? failures.shift() : undefined;
+      const failure = told.isPage || told.mayFail === true ? failures.shift() : undefined;
       const { status, body, headers } = failure === undefined ? told.answered : fail(failure);
       response
         .writeHead(status, { 'content-type': 'application/json', ...headers })

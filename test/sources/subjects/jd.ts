@@ -1,6 +1,7 @@
 // 京东联盟.
 import { jd } from '../../../src/sources/jd.ts';
-import { inChina, ofChina, unionDouble, type Parameters, type Row } from '../doubles/union.ts';
+import type { PlainRow } from '../doubles/server.ts';
+import { inChina, ofChina, unionDouble, type Parameters } from '../doubles/union.ts';
 import type { Double, Subject } from '../subject.ts';
 
 const SECRETS = { app_key: 'key', app_secret: 'secret' };
@@ -65,12 +66,13 @@ function linkOf({ materialId = '', subUnionId = '' }: Record<string, string>): s
   return `{"code":200,"message":"success","data":{"shortURL":"https://${host}/${subUnionId}"}}`;
 }
 
-function answer(parameters: Parameters, rows: readonly Row[], subUnionId: string): unknown {
+function answer(parameters: Parameters, rows: readonly PlainRow[], subUnionId: string): unknown {
   const { orderReq } = JSON.parse(parameters['360buy_param_json']!) as { orderReq: Record<string, string & number> };
   const [from, until] = [ofChina(orderReq['startTime']!), ofChina(orderReq['endTime']!)];
   const size = orderReq['pageSize']!;
   if (until.getTime() - from.getTime() > HOUR_MS || size > PAGE_SIZE_MAX) return envelope('{"code":400,"message":"查询时间不能超过1小时"}');
-  const found = rows.filter(({ at }) => at >= from && Math.floor(at.getTime() / 1000) <= until.getTime() / 1000);
+  // Whether the end belongs to what is asked for is not documented: without it, less is told.
+  const found = rows.filter(({ at }) => at >= from && at < until);
   const first = (orderReq['pageIndex']! - 1) * size;
   const page = found
     .slice(first, first + size)

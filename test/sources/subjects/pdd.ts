@@ -1,6 +1,7 @@
 // 多多进宝.
 import { pdd } from '../../../src/sources/pdd.ts';
-import { unionDouble, type Parameters, type Row } from '../doubles/union.ts';
+import type { PlainRow } from '../doubles/server.ts';
+import { unionDouble, type Parameters } from '../doubles/union.ts';
 import type { Double, Subject } from '../subject.ts';
 
 const SECRETS = { client_id: 'client', client_secret: 'testSecret' };
@@ -56,7 +57,7 @@ function linkOf({ p_id, goods_sign_list = '[]', custom_parameters = '' }: Parame
   return { goods_promotion_url_generate_response: { goods_promotion_url_list: list } };
 }
 
-function answer({ start_update_time, end_update_time, page, page_size }: Parameters, rows: readonly Row[]): unknown {
+function answer({ start_update_time, end_update_time, page, page_size }: Parameters, rows: readonly PlainRow[]): unknown {
   const [from, until, size] = [Number(start_update_time), Number(end_update_time), Number(page_size)];
   if (until - from > DAY_SECONDS || size < 10 || size > 100) return { error_response: { error_code: 50001, error_msg: '业务参数错误' } };
   const found = rows.filter(({ at }) => at.getTime() / 1000 >= from && at.getTime() / 1000 < until);

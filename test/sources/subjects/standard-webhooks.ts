@@ -1,4 +1,6 @@
 // An in-house order system that speaks Standard Webhooks.
+import { hash } from 'node:crypto';
+
 import { hmacSha256, type Secrets } from '../../../src/sources/source.ts';
 import { standardWebhooks } from '../../../src/sources/standard-webhooks.ts';
 import type { Sent, Subject } from '../subject.ts';
@@ -9,8 +11,10 @@ const OTHER = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
 function send(body: Buffer, secrets: Secrets, at: Date): Sent {
   const timestamp = String(Math.floor(at.getTime() / 1000));
   const key = Buffer.from(String(secrets['secret']).slice('whsec_'.length), 'base64');
-  const signature = hmacSha256(key, `msg_1.${timestamp}.`, body).toString('base64');
-  return { headers: { 'webhook-id': 'msg_1', 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }, body };
+  // A message keeps its id however often it is sent.
+  const id = `msg_${hash('sha256', body)}`;
+  const signature = hmacSha256(key, `${id}.${timestamp}.`, body).toString('base64');
+  return { headers: { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }, body };
 }
 
 const PAID_AT = '2026-06-01T10:00:00Z';

@@ -3,7 +3,8 @@ import { createCipheriv, createHash } from 'node:crypto';
 
 import type { Secrets } from '../../../src/sources/source.ts';
 import { wechatShop } from '../../../src/sources/wechat-shop.ts';
-import { wechatDouble } from '../doubles/wechat.ts';
+import type { PlainRow } from '../doubles/server.ts';
+import { SHOP_APPID, wechatDouble } from '../doubles/wechat.ts';
 import type { Sent, Subject } from '../subject.ts';
 
 const SECRETS = {
@@ -63,6 +64,29 @@ function afterSale(orderId: string, amount: number): Buffer {
   return Buffer.from(`{"after_sale_order":${JSON.stringify(told).replace('{', `{"order_id":${orderId},`)}}`);
 }
 
+function commissionOrder({ orderId, at }: PlainRow, skuId: string, sharer: string): string {
+  const detail = {
+    shop_info: { appid: SHOP_APPID, shop_name: 'demo' },
+    product_info: { product_id: '10000000139', actual_payment: 1000, title: 'demo', product_cnt: 1 },
+    order_info: { order_status: 20, pay_time: Math.floor(at.getTime() / 1000) },
+    commission_info: {
+      sharer_info: { sharer_appid: sharer, opensharerid: 's1', nickname: 'n', ratio: 500_000, amount: 50 },
+      service_ratio: 300_000,
+      service_amount: 30,
+      profit_sharding_suc_time: 0,
+      promotion_channel: 1,
+    },
+    buyer_info: { open_id: 'o', union_id: 'u' },
+  };
+  return JSON.stringify({
+    order_id: orderId,
+    sku_id: skuId,
+    update_time: Math.floor(at.getTime() / 1000),
+    status: 20,
+    order_detail: detail,
+  });
+}
+
 export const subject: Subject = {
   adapter: wechatShop,
   secrets: SECRETS,
@@ -80,10 +104,15 @@ export const subject: Subject = {
     unknownCode: order(orderId, 0, { status: 777 }),
     unknownProduct: order(orderId, 0, { product: { product_id: '10000000139' } }),
   }),
+  // The list, and each of its orders.
+  questionsPerPage: 21,
   paidAmount: 9999,
   partAmount: 3000,
   open: () =>
-    wechatDouble(SECRETS.app_id, SECRETS.app_secret, ({ orderId, at, version }) =>
-      text(orderId, { update_time: Math.floor(at.getTime() / 1000), note: `version ${version}` }),
-    ),
+    wechatDouble({
+      appId: SECRETS.app_id,
+      appSecret: SECRETS.app_secret,
+      order: ({ orderId, at, version }) => text(orderId, { update_time: Math.floor(at.getTime() / 1000), note: `version ${version}` }),
+      commission: commissionOrder,
+    }),
 };
