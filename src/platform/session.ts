@@ -11,6 +11,7 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 5000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
 const CONNECTION_TIMEOUT_MS = 2000;
+const KEEPALIVE_SECONDS = 15;
 
 /** Longer than any statement may run: who is silent for so long is not there any more. */
 export const SILENCE_MS_MAX = 35_000;
@@ -55,6 +56,10 @@ export async function beginSession(client: ClientBase, { asOwner }: { asOwner: b
     `set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
     `set synchronous_commit = on`,
     `set timezone = 'UTC'`,
+    // By itself a server holds the place of a client that has vanished for two hours.
+    `set tcp_keepalives_idle = ${KEEPALIVE_SECONDS}`,
+    `set tcp_keepalives_interval = ${KEEPALIVE_SECONDS}`,
+    `set tcp_keepalives_count = 3`,
   ];
   if (!asOwner) settings.push(`set role ${APP_ROLE}`);
   await client.query(settings.join('; '));

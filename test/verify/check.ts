@@ -3,7 +3,7 @@
 import type { Client } from 'pg';
 
 import type { Finding, Journal, Told, ToldOrder } from './journal.ts';
-import { reckon } from './reckoning.ts';
+import { reckon, type Reckoned } from './reckoning.ts';
 
 type Find = (column: Finding['column'], text: string) => void;
 
@@ -121,26 +121,36 @@ function compare({ orderId, seller, ratePpm, lines, refunds }: ToldOrder, shown:
 
 /** What is booked for each promoter and order is what the order earns, to the fen. */
 async function checkBooks(client: Client, orders: readonly ToldOrder[], find: Find): Promise<void> {
+  const owed = new Map<string, number>();
+  for (const { orderId, seller, ratePpm, lines, refunds } of orders) addOwed(owed, orderId, reckon(seller, ratePpm, lines, refunds));
+  const ids = orders.map(({ orderId }) => orderId);
+  for (const { column, text } of await compareBooks(client, ids, owed)) find(column, text);
+}
+
+/** Adds what the lines of an order owe to whom. */
+export function addOwed(owed: Map<string, number>, orderId: string, lines: readonly Reckoned[]): void {
+  for (const share of lines.flatMap((line) => line.shares)) {
+    const [, promoter, amount] = share.split(' ');
+    const name = `${orderId} ${promoter}`;
+    owed.set(name, (owed.get(name) ?? 0) + Number(amount));
+  }
+}
+
+/** Where what is booked for these orders is not what they owe. */
+export async function compareBooks(client: Client, orderIds: readonly string[], owed: ReadonlyMap<string, number>): Promise<Finding[]> {
   const { rows } = await client.query<{ booked: string; amount: string }>(
     `select order_id || ' ' || entry.promoter_id as booked, sum(amount) as amount
     from entry join account using (account_id) join orders using (order_key)
     where account.kind in ('pending', 'available') and order_id = any($1)
     group by 1 having sum(amount) <> 0`,
-    [orders.map(({ orderId }) => orderId)],
+    [orderIds],
   );
   const booked = new Map(rows.map((row) => [row.booked, Number(row.amount)]));
-  const owed = new Map<string, number>();
-  for (const { orderId, seller, ratePpm, lines, refunds } of orders) {
-    for (const share of reckon(seller, ratePpm, lines, refunds).flatMap((line) => line.shares)) {
-      const [, promoter, amount] = share.split(' ');
-      const name = `${orderId} ${promoter}`;
-      owed.set(name, (owed.get(name) ?? 0) + Number(amount));
-    }
-  }
-  for (const name of new Set([...booked.keys(), ...owed.keys()])) {
+  return [...new Set([...booked.keys(), ...owed.keys()])].flatMap((name) => {
     const [is, should] = [booked.get(name) ?? 0, owed.get(name) ?? 0];
-    if (is !== should) find(is === 2 * should ? 'doubled' : 'wrong', `booked for ${name} is ${is} and should be ${should}`);
-  }
+    if (is === should) return [];
+    return { column: is === 2 * should ? 'doubled' : 'wrong', text: `booked for ${name} is ${is} and should be ${should}` };
+  });
 }
 
 /** The longest time from the commit of a report to its order, and from there to the award, in milliseconds. */

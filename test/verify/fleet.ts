@@ -23,6 +23,8 @@ export interface FleetOptions {
   apiDatabaseUrl: string;
   workerDatabaseUrl: string;
   redisUrl: string | null;
+  /** Further variables of its environment. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export interface Fleet {
@@ -140,6 +142,7 @@ function start(role: 'api' | 'worker', port: number, options: FleetOptions): Pro
       GUARD_INTERVAL_MS: '1000',
       // Whoever is started by npm ends when npm is gone: so do these when the verifier is.
       npm_lifecycle_event: 'verify',
+      ...options.env,
     },
   });
   running.add(child);

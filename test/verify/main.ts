@@ -1,5 +1,6 @@
-// npm run verify [-- --trials N] [--seed S] [--fault a,b] [--short] [--mutant name|all]: the service under load, broken on purpose, and every
-// acknowledged write looked for afterwards. Ends with 0 when nothing is lost, doubled, wrong or refused; with mutants, when all are caught.
+// npm run verify [-- --trials N] [--seed S] [--fault a,b] [--orders N] [--short] [--mutant name|all]: the service under load, broken on
+// purpose, and every acknowledged write looked for afterwards; `--fault pull` is every order system pulled while it moves and fails, once.
+// Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with mutants, when all are caught.
 
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,8 @@ import { temporaryFolder } from '../leftovers.ts';
 import { FAULTS, faultsNamed } from './faults/all.ts';
 import { buildMutant, MUTANTS, type Mutant } from './mutants.ts';
 import { openPostgres, type Postgres } from './postgres.ts';
+import { runPull } from './pull/run.ts';
+import { pullHeading, showPullRow, SERVICE } from './pull/table.ts';
 import { runSeries } from './series.ts';
 import { heading, showRow, type Row } from './table.ts';
 
@@ -16,6 +19,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TRIALS = 20;
 const SEED_MAX = 1_000_000_000;
 const FINDINGS_SHOWN = 5;
+const PULL = 'pull';
+/** Of each order system that is pulled. */
+const ORDERS = 10_000;
+const ORDERS_LEAST = 100;
 /** What is tried before every change is taken, once each: one of every family. */
 const SHORT = ['doubled', 'poison', 'kill-all-and-postgres', 'deploy', 'postgres-kill', 'redis-killed', 'api-postgres-answers-cut'];
 /** How many trials a mutant may live for. */
@@ -26,6 +33,7 @@ const { values: options } = parseArgs({
     trials: { type: 'string' },
     seed: { type: 'string' },
     fault: { type: 'string' },
+    orders: { type: 'string' },
     mutant: { type: 'string' },
     short: { type: 'boolean', default: false },
   },
@@ -55,14 +63,28 @@ function complain(seed: number, { fault, findings }: Row): boolean {
 }
 
 async function verify(ground: Ground, names: readonly string[], trials: number): Promise<boolean> {
-  say(heading());
+  const faults = faultsNamed(names);
+  if (faults.length > 0) say(heading());
   let clean = true;
-  for (const fault of faultsNamed(names)) {
+  for (const fault of faults) {
     const row = await runSeries({ ...ground, fault, trials, root: ROOT, onTrial: complain });
     say(showRow(row));
     clean &&= row.findings.length === 0;
   }
   return clean;
+}
+
+/** Every order system is pulled while it moves, fails, and whoever pulls is killed. */
+async function verifyPull(ground: Ground, orders: number): Promise<boolean> {
+  const { rows, findings, kills } = await runPull({ ...ground, orders, root: ROOT });
+  say(pullHeading());
+  for (const row of rows) say(showPullRow(row, findings));
+  const ofService = findings.filter(({ system }) => system === SERVICE);
+  say(`killed ${kills} times; laws, balance and audit: ${ofService.length} violated`);
+  for (const { system, column, text } of findings.slice(0, FINDINGS_SHOWN)) say(`  ${system}: ${column}: ${text}`);
+  if (findings.length > FINDINGS_SHOWN) say(`  and ${findings.length - FINDINGS_SHOWN} more`);
+  if (findings.length > 0) say(`  again: npm run verify -- --fault ${PULL} --seed ${ground.seed} --orders ${orders}`);
+  return findings.length === 0;
 }
 
 /** What gives a mutant away. That something was refused does not: so does a healthy service that has too much to do. */
@@ -99,15 +121,20 @@ async function huntAll(ground: Ground, which: string): Promise<boolean> {
 async function main(): Promise<void> {
   const trials = wholeNumber('trials', options.trials, options.short ? 1 : TRIALS);
   const seed = wholeNumber('seed', options.seed, randomInt(SEED_MAX));
-  const names = options.fault?.split(',') ?? (options.short ? SHORT : FAULTS.map(({ name }) => name));
+  const orders = Math.max(ORDERS_LEAST, wholeNumber('orders', options.orders, ORDERS));
+  const all = options.fault?.split(',') ?? (options.short ? SHORT : [...FAULTS.map(({ name }) => name), PULL]);
+  const names = all.filter((name) => name !== PULL);
   const { path: folder, remove } = await temporaryFolder('verify');
   try {
     const postgres = await openPostgres(folder);
     try {
       const ground = { folder, postgres, seed };
-      say(options.mutant === undefined ? `seed ${seed}, ${trials} trials of each fault\n` : `seed ${seed}\n`);
-      const fine = options.mutant === undefined ? await verify(ground, names, trials) : await huntAll(ground, options.mutant);
-      process.exitCode = fine ? 0 : 1;
+      say(options.mutant === undefined && names.length > 0 ? `seed ${seed}, ${trials} trials of each fault\n` : `seed ${seed}\n`);
+      const fine =
+        options.mutant === undefined
+          ? [await verify(ground, names, trials), !all.includes(PULL) || (await verifyPull(ground, orders))]
+          : [await huntAll(ground, options.mutant)];
+      process.exitCode = fine.every(Boolean) ? 0 : 1;
     } finally {
       await postgres.close();
     }

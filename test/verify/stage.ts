@@ -38,10 +38,12 @@ export interface StageOptions {
   folder: string;
   postgres: Postgres;
   redis: RedisServer | null;
+  /** Further variables for its processes. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** Opens a stage on a database of its own. */
-export async function openStage({ name, root, folder, postgres, redis }: StageOptions): Promise<Stage> {
+export async function openStage({ name, root, folder, postgres, redis, env = {} }: StageOptions): Promise<Stage> {
   const databaseUrl = await postgres.makeDatabase(name);
   const dataDir = join(folder, name);
   await mkdir(dataDir);
@@ -61,6 +63,7 @@ export async function openStage({ name, root, folder, postgres, redis }: StageOp
       apiDatabaseUrl: by(wires.apiToPostgres),
       workerDatabaseUrl: by(wires.workersToPostgres),
       redisUrl: wires.toRedis === null ? null : `redis://127.0.0.1:${wires.toRedis.port}`,
+      env,
     });
     const close = async () => {
       await fleet.close();

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Client } from 'pg';
 
@@ -49,28 +50,44 @@ async function judge(stage: Stage, journal: Journal): Promise<Outcome> {
     if (left !== null) findings.push({ column: 'lost', text: left });
     const since = new Date();
     findings.push(...(await checkJournal(client, journal, reader(url))));
-    // A guard that was never asked is asked at once; one that took long would rest first.
-    await client.query('delete from guard_result');
-    for (const text of await brokenLaws(() => ask(url, 'GET', '/v1/guards'), since)) findings.push({ column: 'guards', text });
-    const balance = await ask(url, 'GET', '/v1/ledger/trial-balance');
-    for (const { currency, sum } of balance['data'] as { currency: string; sum: number }[]) {
-      if (sum !== 0) findings.push({ column: 'guards', text: `the trial balance of ${currency} is ${sum}` });
-    }
+    findings.push(...(await checkLaws(client, url, since)));
     return { acknowledged: journal.acknowledged, worstDelayMs: await worstDelay(client, journal.told), findings };
   } finally {
     await client.end();
   }
 }
 
+/** Asks every law anew, and whether the books are balanced. */
+export async function checkLaws(client: Client, url: string, since: Date): Promise<Finding[]> {
+  // A guard that was never asked is asked at once; one that took long would rest first.
+  await client.query('delete from guard_result');
+  const texts = await brokenLaws(() => ask(url, 'GET', '/v1/guards'), since);
+  const balance = await ask(url, 'GET', '/v1/ledger/trial-balance');
+  for (const { currency, sum } of balance['data'] as { currency: string; sum: number }[]) {
+    if (sum !== 0) texts.push(`the trial balance of ${currency} is ${sum}`);
+  }
+  return texts.map((text) => ({ column: 'guards', text }));
+}
+
+const PATIENCE_MS = 30_000;
+const AGAIN_MS = 200;
+
+/** Reads orders as anybody may: who is answered that the service is busy asks again. */
 function reader(url: string): ReadOrder {
   return async (sourceId, orderId) => {
-    const answer = await fetch(`${url}/v1/orders/${sourceId}/${orderId}?merchant_id=m1`, {
-      headers: { authorization: `Bearer ${ADMIN_KEY}` },
-    });
-    const body: unknown = await answer.json();
-    if (answer.status === 404) return null;
-    if (!answer.ok) throw new Error(`the order ${orderId} was answered ${answer.status}: ${JSON.stringify(body)}`);
-    return body as ShownOrder;
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const answer = await fetch(`${url}/v1/orders/${sourceId}/${orderId}?merchant_id=m1`, {
+        headers: { authorization: `Bearer ${ADMIN_KEY}` },
+      });
+      const body: unknown = await answer.json();
+      if (answer.status === 404) return null;
+      if (answer.ok) return body as ShownOrder;
+      if (answer.status !== 503 || Date.now() > deadline) {
+        throw new Error(`the order ${orderId} was answered ${answer.status}: ${JSON.stringify(body)}`);
+      }
+      await sleep(AGAIN_MS);
+    }
   };
 }
 

@@ -2,8 +2,12 @@ import { readFileSync } from 'node:fs';
 
 import { expect, test } from 'vitest';
 
+import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { FAULTS, faultsNamed } from './faults/all.ts';
 import { edited, MUTANTS } from './mutants.ts';
+import { withAmounts } from './pull/amounts.ts';
+import { makeScript } from './pull/script.ts';
+import { SYSTEMS } from './pull/systems.ts';
 import { seeded } from './random.ts';
 import { reckon } from './reckoning.ts';
 import { makeSchedule, USUAL } from './schedule.ts';
@@ -62,4 +66,28 @@ test('a refund of the whole order is spread by largest remainder, ties to the lo
 test('every fault has a name of its own', () => {
   expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(FAULTS.length);
   expect(() => faultsNamed(['no-such-fault'])).toThrow('there is no fault no-such-fault');
+});
+
+test('every order system that can be asked is pulled, and each trouble befalls it at least once', () => {
+  expect(SYSTEMS.map(({ kind }) => kind)).toEqual(ADAPTERS.flatMap(({ kind, feeds }) => (feeds === undefined ? [] : kind)));
+  const script = makeScript(seeded(7), { moved: 20, made: 5 });
+  expect(script).toEqual(makeScript(seeded(7), { moved: 20, made: 5 }));
+  expect([...new Set(script.troubles.map(({ trouble }) => trouble))].toSorted()).toEqual(
+    ['cut', 'kill', 'rate_limited', 'temporary', 'token_ended', 'torn'].toSorted(),
+  );
+  expect(script.changes.filter((one) => one === 'moved')).toHaveLength(20);
+  expect(script.changes.filter((one) => one === 'made')).toHaveLength(5);
+});
+
+const onlyTwelve = (orderId: string) => (orderId === '12' ? { paid: 5010, more: {} } : undefined);
+
+test.each([
+  ['{"id":"gid://shopify/Order/12","amount":"99.99"}', '{"id":"gid://shopify/Order/12","amount":"50.10"}'],
+  ['{"order_sn":12,"order_amount":9999,"fee":445}', '{"order_sn":12,"order_amount":5010,"fee":445}'],
+  ['{"text":"{\\"orderId\\":12,\\"price\\":99.99}"}', '{"text":"{\\"orderId\\":12,\\"price\\":50.1}"}'],
+  ['{"orders":[{"order_id":"12","parts":[{"pay":9999}]},{"order_id":"13","parts":[{"pay":9999}]}]}', null],
+])("an order costs in a platform's answer what its last change says: %s", (text, expected) => {
+  expect(withAmounts(text, onlyTwelve)).toBe(
+    expected ?? '{"orders":[{"order_id":"12","parts":[{"pay":5010}]},{"order_id":"13","parts":[{"pay":9999}]}]}',
+  );
 });

@@ -30,6 +30,9 @@ interface Link {
 
 const never = () => false;
 
+/** The end of a dead connection hears nothing of the other end: its own keepalives, which a wire of ours would answer, find that out. */
+const KEEPALIVES_MS = 60_000;
+
 /** Opens a wire to a port of the loopback. */
 export async function openWire(target: number): Promise<Wire> {
   const links = new Set<Link>();
@@ -73,7 +76,7 @@ export async function openWire(target: number): Promise<Wire> {
       from.on('data', (chunk: Buffer) => pass(link, chunk, from, to));
       // Either end may break; the other one then learns of it as it would from a network.
       from.on('error', () => to.destroy());
-      from.on('close', () => (link.dead ? undefined : end(link)));
+      from.on('close', () => (link.dead ? setTimeout(() => end(link), KEEPALIVES_MS).unref() : end(link)));
     }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
