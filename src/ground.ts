@@ -54,18 +54,22 @@ export async function openGround(config: Config, log: Logger): Promise<Ground> {
 }
 
 async function openKeys(config: Config, db: Kysely<DB>): Promise<Pick<Ground, 'tokenKeys' | 'identityKey' | 'masterKeys'>> {
-  const tokenSecret = config.tokenSecret ?? (await ensureSecret(db, 'TOKEN_SECRET'));
+  const [tokenSecret, ...older] = await secretsOf(db, 'TOKEN_SECRET', config.tokenSecret);
   const identityKey = config.identityKey ?? (await ensureSecret(db, 'IDENTITY_KEY'));
   return {
-    tokenKeys: [createSecretKey(Buffer.from(tokenSecret))],
-    identityKey: createSecretKey(Buffer.from(identityKey)),
-    masterKeys: masterKeys(await secretsKeys(config, db)),
+    tokenKeys: [keyOf(tokenSecret), ...older.map(keyOf)],
+    identityKey: keyOf(identityKey),
+    masterKeys: masterKeys(await secretsOf(db, 'SECRETS_KEY', config.secretsKey)),
   };
 }
 
-/** Those of the operator, and behind them the one that was made before he gave any: what it sealed still opens. */
-async function secretsKeys({ secretsKey: given }: Config, db: Kysely<DB>): Promise<string[]> {
-  if (given.length === 0) return [await ensureSecret(db, 'SECRETS_KEY')];
-  const made = await findSecret(db, 'SECRETS_KEY');
-  return made === null ? [...given] : [...given, made];
+/** Those of the operator, and behind them the one that was made before he gave any: what it signed or sealed still counts. */
+async function secretsOf(db: Kysely<DB>, name: string, [newest, ...older]: readonly string[]): Promise<[string, ...string[]]> {
+  if (newest === undefined) return [await ensureSecret(db, name)];
+  const made = await findSecret(db, name);
+  return [newest, ...older, ...(made === null ? [] : [made])];
+}
+
+function keyOf(secret: string): KeyObject {
+  return createSecretKey(Buffer.from(secret));
 }

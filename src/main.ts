@@ -1,8 +1,8 @@
 // The program: one binary, several commands.
-import { parseArgs } from 'node:util';
 import type { Registry } from '@prometheus-io/client';
 import type { Logger } from 'pino';
 import { buildApp, onEvidence } from './app.ts';
+import { DomainError } from './core/errors.ts';
 import { openGround, type Ground } from './ground.ts';
 import { allGuards } from './guards/catalogue.ts';
 import { guardMetrics } from './guards/run.ts';
@@ -10,7 +10,8 @@ import { SEALED_ENDPOINT_SECRETS } from './outbound/endpoint-store.ts';
 import { messageMetrics } from './outbound/messenger.ts';
 import { givenDataDir, readConfig, type Config } from './platform/config.ts';
 import { inTransaction } from './platform/database.ts';
-import { ensureAdminKey, makeKey } from './platform/keys-store.ts';
+import { ensureAdminKey } from './platform/keys-store.ts';
+import { grantKey, readKeyWish } from './platform/keys-wish.ts';
 import { endInGoodOrder } from './platform/ending.ts';
 import { buildLogger } from './platform/log.ts';
 import { buildRegistry } from './platform/metrics.ts';
@@ -18,6 +19,8 @@ import { whenOrphaned } from './platform/parent.ts';
 import { openQueue } from './platform/queue.ts';
 import { reseal, type SealedColumn } from './platform/reseal.ts';
 import { openClickPath } from './promotion/click-path.ts';
+import { merchantExists } from './promotion/merchant-store.ts';
+import { promoterExists } from './promotion/promoter-store.ts';
 import { SEALED_TOKENS } from './pull/token-store.ts';
 import { ADAPTERS } from './sources/adapters.ts';
 import { SEALED_SECRETS } from './sources/store.ts';
@@ -170,16 +173,17 @@ async function open(ground: Ground, roles: { api: boolean; worker: boolean }, op
 
 /** Makes a key and prints it, once. */
 async function makeKeyCommand(config: Config, log: Logger, args: string[]): Promise<void> {
-  const text = { type: 'string' } as const;
-  const { values } = parseArgs({ args, options: { scope: text, merchant: text, promoter: text, label: text } });
-  const scope = (['admin', 'storefront', 'promoter', 'auditor'] as const).find((one) => one === values.scope);
-  if (scope === undefined) fail('keys needs --scope admin, storefront, promoter or auditor');
-  const ground = await openGround(config, log);
   try {
-    const wanted = { scope, label: values.label ?? '', merchantId: values.merchant ?? null, promoterId: values.promoter ?? null };
-    const { key } = await inTransaction(ground.db, ({ trx, now }) => makeKey(trx, wanted, null, now));
-    process.stdout.write(`${key}\n`);
-  } finally {
-    await ground.close();
+    const wish = readKeyWish(args);
+    const ground = await openGround(config, log);
+    try {
+      const { key } = await inTransaction(ground.db, ({ trx, now }) => grantKey(trx, { merchantExists, promoterExists }, wish, null, now));
+      process.stdout.write(`${key}\n`);
+    } finally {
+      await ground.close();
+    }
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    fail(error.message);
   }
 }

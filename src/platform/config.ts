@@ -11,7 +11,7 @@ const ADMIN_KEY_LENGTH_MIN = 8;
 const SECRET_LENGTH_MIN = 16;
 const RATE_MAX = 100_000_000;
 
-/** Everything that can be set. A secret that is null is made once by the service and kept in its database. */
+/** Everything that can be set. A secret that is null, or of which there are none, is made once by the service and kept in its database. */
 export interface Config {
   readonly port: number;
   readonly host: string;
@@ -24,8 +24,8 @@ export interface Config {
   /** Null: the queue lives in PostgreSQL. */
   readonly redisUrl: string | null;
   readonly adminKey: string | null;
-  /** Signs click tokens. */
-  readonly tokenSecret: string | null;
+  /** Sign click tokens: the first signs, all are believed. */
+  readonly tokenSecret: readonly string[];
   /** Encrypt the secrets of sources: the first seals, all open. */
   readonly secretsKey: readonly string[];
   /** Hashes the identities of buyers. */
@@ -58,7 +58,7 @@ const schema = z.object({
   DATABASE_POOL_SIZE: wholeNumber(2, 500).default(10),
   REDIS_URL: addressOf(['redis:', 'rediss:']).optional(),
   ADMIN_KEY: secret(ADMIN_KEY_LENGTH_MIN).optional(),
-  TOKEN_SECRET: secret(SECRET_LENGTH_MIN).optional(),
+  TOKEN_SECRET: z.string().transform(secretList).default([]),
   SECRETS_KEY: z.string().transform(secretList).default([]),
   IDENTITY_KEY: secret(SECRET_LENGTH_MIN).optional(),
   REFERRAL_LEVELS_MAX: wholeNumber(1, 10).default(2),
@@ -93,7 +93,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     databasePoolSize: data.DATABASE_POOL_SIZE,
     redisUrl: data.REDIS_URL ?? null,
     adminKey: data.ADMIN_KEY ?? null,
-    tokenSecret: data.TOKEN_SECRET ?? null,
+    tokenSecret: Object.freeze(data.TOKEN_SECRET),
     secretsKey: Object.freeze(data.SECRETS_KEY),
     identityKey: data.IDENTITY_KEY ?? null,
     referralLevelsMax: data.REFERRAL_LEVELS_MAX,
@@ -187,10 +187,11 @@ function isAddressOrSubnet(text: string): boolean {
 /** One secret never serves two uses: rotating the one would orphan what the other made. */
 function sharedSecrets(given: Record<string, string | undefined>): string[] {
   const names = ['ADMIN_KEY', 'TOKEN_SECRET', 'SECRETS_KEY', 'IDENTITY_KEY'];
+  const lists = new Set(['TOKEN_SECRET', 'SECRETS_KEY']);
   const valuesOf = (name: string): string[] => {
     const value = given[name];
     if (value === undefined) return [];
-    return name === 'SECRETS_KEY' ? value.split(',') : [value];
+    return lists.has(name) ? value.split(',') : [value];
   };
   return names.flatMap((name, index) =>
     names

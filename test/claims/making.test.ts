@@ -1,23 +1,17 @@
 // Making claims: what is gathered, what settles by itself, and what is refused.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { CLAIMS_PER_DAY } from '../../src/claims/claim.ts';
 import { ago } from '../commission/world.ts';
-import { openClaims, openMarket, type ClaimsService } from './stage.ts';
+import { openClaims, openMarket } from './stage.ts';
 
 const HOUR = 1 / 24;
 
-let service: ClaimsService;
-let market: Awaited<ReturnType<typeof openMarket>>;
-beforeAll(async () => {
-  service = await openClaims();
-});
-beforeEach(async () => {
-  market = await openMarket(service);
-});
+const service = await openClaims();
 afterAll(() => service.close());
 
 describe('a claim', () => {
   test('is kept in the promoter’s words, and left to an operator for three days where nothing strong speaks for it', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const { status, body } = await market.claim('1', { evidence: 'We spoke in the group.\nShe bought at noon.' });
     expect([status, body]).toMatchObject([
@@ -38,6 +32,7 @@ describe('a claim', () => {
   });
 
   test('is settled by a click of the very buyer that the award has not seen yet', async () => {
+    const market = await openMarket(service);
     const buyer = { openid: `o-${market.m}` };
     await market.order('1', { buyer });
     await service.world.click(market.code, { at: ago(3), buyer });
@@ -53,6 +48,7 @@ describe('a claim', () => {
   });
 
   test('is settled by a token whose link has arrived after the order', async () => {
+    const market = await openMarket(service);
     const code = `late-${market.m}`.slice(0, 20);
     await market.order('1', { click_token: service.world.token(code, { at: ago(2) }) });
     expect(await market.line('1')).toMatchObject({ decision: 'unattributed' });
@@ -61,6 +57,7 @@ describe('a claim', () => {
   });
 
   test('that was settled locks nothing: better evidence still wins', async () => {
+    const market = await openMarket(service);
     const buyer = { openid: `o-${market.m}` };
     await market.order('1', { buyer });
     await service.world.click(market.code, { at: ago(3), buyer });
@@ -70,6 +67,7 @@ describe('a claim', () => {
   });
 
   test('never settles against a standing winner, nor by what the policy does not count', async () => {
+    const market = await openMarket(service);
     const buyer = { openid: `o-${market.m}` };
     await service.world.click(market.code, { at: ago(3), buyer });
     await market.order('won', { buyer, link_code: market.carolsCode });
@@ -83,6 +81,7 @@ describe('a claim', () => {
   });
 
   test('tells the operator who has the order and what the buyer touched, the promoter of its own only, and nobody who the buyer is', async () => {
+    const market = await openMarket(service);
     const buyer = { phone: '13800138000' };
     await service.world.click(market.code, { at: ago(1 + HOUR), buyer });
     await service.world.click(market.carolsCode, { at: ago(1 + HOUR / 2), buyer });
@@ -102,6 +101,7 @@ describe('a claim', () => {
   });
 
   test('is made once, however often it is sent under one key', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const send = () =>
       service.post(
@@ -115,6 +115,7 @@ describe('a claim', () => {
   });
 
   test('changes nothing of an order that stands as it should', async () => {
+    const market = await openMarket(service);
     await market.order('1', { link_code: market.carolsCode });
     const before = await service.world.standing(market.m, '1');
     await market.claim('1');
@@ -124,6 +125,7 @@ describe('a claim', () => {
 
 describe('an order that is not here yet', () => {
   test('is waited for, by the merchant that is named', async () => {
+    const market = await openMarket(service);
     const { status, body } = await market.claim('lost');
     expect([status, body]).toMatchObject([201, { state: 'waiting', source_id: null, gathered: null }]);
     expect(await service.decide(body.claim_id, 'approve')).toMatchObject({ status: 409, body: { code: 'claim_waiting' } });
@@ -131,6 +133,7 @@ describe('an order that is not here yet', () => {
   });
 
   test('and of which nobody says whose it will be is refused', async () => {
+    const market = await openMarket(service);
     const send = (more: object) => service.post('/v1/claims', { order_id: 'lost', evidence: 'x', ...more }, { key: market.keys.bob });
     expect(await send({})).toMatchObject({ status: 422, body: { code: 'unknown_order', errors: [{ path: 'merchant_id' }] } });
     expect(await send({ merchant_id: 'nobody' })).toMatchObject({ status: 422, body: { code: 'unknown_merchant' } });
@@ -138,6 +141,7 @@ describe('an order that is not here yet', () => {
   });
 
   test('is waited for until it is paid, too', async () => {
+    const market = await openMarket(service);
     await market.order('1', { status: 'created', paid_at: null });
     expect((await market.claim('1')).body.state).toBe('waiting');
   });
@@ -145,6 +149,7 @@ describe('an order that is not here yet', () => {
 
 describe('a claim is refused', () => {
   test('while another of the same promoter to the same order is undecided', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const { body: first } = await market.claim('1');
     expect(await market.claim('1')).toMatchObject({ status: 409, body: { code: 'claim_exists' } });
@@ -154,11 +159,13 @@ describe('a claim is refused', () => {
   });
 
   test('where the promoter has the order already', async () => {
+    const market = await openMarket(service);
     await market.order('1', { link_code: market.code });
     expect(await market.claim('1')).toMatchObject({ status: 422, body: { code: 'already_credited' } });
   });
 
   test('past the cutoff of the merchant’s policy', async () => {
+    const market = await openMarket(service);
     await market.order('1', { paid_at: ago(61) });
     await market.order('2', { paid_at: ago(59) });
     expect(await market.claim('1')).toMatchObject({ status: 422, body: { code: 'claim_too_late' } });
@@ -166,6 +173,7 @@ describe('a claim is refused', () => {
   });
 
   test('where nobody can earn the order, or it has no such line', async () => {
+    const market = await openMarket(service);
     await market.order('void', { void: { reason: 'cancelled' } });
     await market.order('1');
     expect(await market.claim('void')).toMatchObject({
@@ -176,6 +184,7 @@ describe('a claim is refused', () => {
   });
 
   test('where several merchants have the order and none is named', async () => {
+    const market = await openMarket(service);
     const id = `both-${market.m}`;
     await market.order(id);
     await (await openMarket(service)).order(id);
@@ -184,6 +193,7 @@ describe('a claim is refused', () => {
   });
 
   test('after so many in one day, and tells when to come back', async () => {
+    const market = await openMarket(service);
     for (let count = 0; count < CLAIMS_PER_DAY; count++) expect((await market.claim(`lost-${count}`)).status).toBe(201);
     const { status, body, headers } = await market.claim('lost-more');
     expect([status, body.code]).toEqual([429, 'claim_limit']);

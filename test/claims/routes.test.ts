@@ -1,19 +1,13 @@
 // Claims over HTTP: who may make, decide and see them, the list, and what is no claim.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openClaims, openMarket, type ClaimsService } from './stage.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { openClaims, openMarket } from './stage.ts';
 
-let service: ClaimsService;
-let market: Awaited<ReturnType<typeof openMarket>>;
-beforeAll(async () => {
-  service = await openClaims();
-});
-beforeEach(async () => {
-  market = await openMarket(service);
-});
+const service = await openClaims();
 afterAll(() => service.close());
 
 describe('keys', () => {
   test('a promoter claims for itself only, an operator for anybody by name, nobody else at all', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const wish = { merchant_id: market.m, order_id: '1', evidence: 'mine' };
     const send = (more: object, key?: string) => service.post('/v1/claims', { ...wish, ...more }, key === undefined ? {} : { key });
@@ -30,6 +24,7 @@ describe('keys', () => {
   });
 
   test('only an operator decides', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const { body: claim } = await market.claim('1');
     const others = [market.keys.bob, await service.keyOf('storefront', { merchantId: market.m }), await service.keyOf('auditor')];
@@ -41,6 +36,7 @@ describe('keys', () => {
   });
 
   test('a claim is seen by its promoter, its merchant, operators and auditors', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const { body: claim } = await market.claim('1');
     const statusFor = async (key: string) => (await service.get(`/v1/claims/${claim.claim_id}`, key)).status;
@@ -55,6 +51,7 @@ describe('keys', () => {
 
 describe('the list', () => {
   test('has the newest first, is filtered, and goes on by its cursor', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     await market.order('2');
     await market.claim('1');
@@ -80,6 +77,7 @@ describe('the list', () => {
   });
 
   test('of a key is of its own promoter or merchant', async () => {
+    const market = await openMarket(service);
     await market.claim('lost');
     const storefront = await service.keyOf('storefront', { merchantId: market.m });
     expect((await service.get('/v1/claims', storefront)).body.data).toHaveLength(1);
@@ -92,6 +90,7 @@ describe('the list', () => {
 });
 
 test('what is no claim and no decision is 400', async () => {
+  const market = await openMarket(service);
   await market.order('1');
   for (const more of [
     { evidence: '' },

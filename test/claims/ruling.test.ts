@@ -1,36 +1,19 @@
 // Rulings: an approved claim moves the money at once, is explained to both, and nothing that is told later moves it.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { allGuards } from '../../src/guards/catalogue.ts';
-import { askGuard } from '../../src/guards/check.ts';
-import { trialBalance } from '../../src/ledger/balances.ts';
+import { afterAll, describe, expect, test } from 'vitest';
 import { ago, inDays, SIMPLE_PLAN } from '../commission/world.ts';
-import { openClaims, openMarket, type ClaimsService } from './stage.ts';
+import { booksOf, openClaims, openMarket, type Market } from './stage.ts';
 
-let service: ClaimsService;
-let market: Awaited<ReturnType<typeof openMarket>>;
-beforeAll(async () => {
-  service = await openClaims();
-});
-beforeEach(async () => {
-  market = await openMarket(service);
-});
+const service = await openClaims();
 afterAll(() => service.close());
 
-/** What the accounts of all kinds sum to, of every currency. */
-const sums = async () => (await trialBalance(service.world.db)).map(({ sum }) => Number(sum));
+const { sums, violations } = booksOf(service);
 
-/** The stage states its world by plain inserts, of which the audit log knows nothing. */
-const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ kind, name }) => kind === 'law' && name !== 'changes_audited');
-const violations = async () => {
-  const found = await Promise.all(laws.map(async (guard) => [guard.name, (await askGuard(service.world.db, guard)).violations]));
-  return found.filter(([, count]) => count !== 0);
-};
-
-const linesOf = async (orderId: string) =>
+const linesOf = async (market: Market, orderId: string) =>
   (await market.shown(orderId)).lines.map((line) => [line.line_id, line.evidence, line.promoter_id]);
 
 describe('an approved claim', () => {
   test('takes the order from its winner: the loser’s entries are reversed, the claimant’s made, and the books sum to zero', async () => {
+    const market = await openMarket(service);
     await market.order('1', { link_code: market.carolsCode });
     expect(await market.balance(market.carol)).toEqual([['CNY', 699, 0]]);
     const { body: claim } = await market.claim('1');
@@ -60,6 +43,7 @@ describe('an approved claim', () => {
   });
 
   test('is explained on the order, with its decider and reason, and the evidence that lost to it', async () => {
+    const market = await openMarket(service);
     await market.order(`why-${market.m}`, { link_code: market.carolsCode });
     const { body: claim } = await market.claim(`why-${market.m}`);
     const { body: decided } = await service.decide(claim.claim_id, 'approve', 'the buyer says so');
@@ -84,6 +68,7 @@ describe('an approved claim', () => {
   });
 
   test('is locked: stronger evidence, reports told again and further awards change nothing', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const { body: claim } = await market.claim('1');
     await service.decide(claim.claim_id, 'approve');
@@ -91,11 +76,12 @@ describe('an approved claim', () => {
     await market.tell('1', { click_token: service.world.token(market.carolsCode, { at: ago(1.1) }), coupon_codes: ['X'] });
     await market.order('1');
     await service.world.award(service.world.newDeps());
-    expect(await linesOf('1')).toEqual([['1', 'claim', market.bob]]);
+    expect(await linesOf(market, '1')).toEqual([['1', 'claim', market.bob]]);
     expect(await market.transfers('1')).toEqual(after);
   });
 
   test('goes with its money: a refund after it is the claimant’s', async () => {
+    const market = await openMarket(service);
     await market.order('1', { link_code: market.carolsCode });
     const { body: claim } = await market.claim('1');
     await service.decide(claim.claim_id, 'approve');
@@ -105,6 +91,7 @@ describe('an approved claim', () => {
   });
 
   test('moves even what was released: the loser owes it, the claimant has it available', async () => {
+    const market = await openMarket(service);
     await market.order('1', { link_code: market.carolsCode, status: 'completed', paid_at: ago(20), completed_at: ago(15) });
     expect(await market.balance(market.carol)).toEqual([['CNY', 0, 699]]);
     const { body: claim } = await market.claim('1');
@@ -115,6 +102,7 @@ describe('an approved claim', () => {
   });
 
   test('earns an order whose cutoff has passed while it was waited for', async () => {
+    const market = await openMarket(service);
     const { body: claim } = await market.claim('late');
     await market.order('late', { paid_at: ago(70) });
     await service.takeUp();
@@ -122,17 +110,18 @@ describe('an approved claim', () => {
     expect(await market.line('late')).toMatchObject({ decision: 'unattributed' });
     await service.decide(claim.claim_id, 'approve');
     await service.world.award(service.world.newDeps());
-    expect(await linesOf('late')).toEqual([['1', 'claim', market.bob]]);
+    expect(await linesOf(market, 'late')).toEqual([['1', 'claim', market.bob]]);
     expect(await market.balance(market.bob)).toEqual([['CNY', 630, 0]]);
     expect(await violations()).toEqual([]);
   });
 
   test('of one line leaves the others to whoever has them, and a second one to the same line is refused', async () => {
+    const market = await openMarket(service);
     const lines = ['1', '2'].map((line_id) => ({ line_id, product_id: 'p1', quantity: 1, paid_amount: 1000 }));
     await market.order('1', { link_code: market.carolsCode, lines });
     const { body: claim } = await market.claim('1', { line_id: '2' });
     expect((await service.decide(claim.claim_id, 'approve')).body.after).toMatchObject([{ line_id: '2', promoter_id: market.bob }]);
-    expect(await linesOf('1')).toEqual([
+    expect(await linesOf(market, '1')).toEqual([
       ['1', 'link_code', market.carol],
       ['2', 'claim', market.bob],
     ]);
@@ -140,10 +129,11 @@ describe('an approved claim', () => {
     expect(whole.body.state).toBe('open');
     for (const { body } of [same, whole])
       expect(await service.decide(body.claim_id, 'approve')).toMatchObject({ status: 409, body: { code: 'claimed_by_another' } });
-    expect(await linesOf('1')).toHaveLength(2);
+    expect(await linesOf(market, '1')).toHaveLength(2);
   });
 
   test('rests on the buyer’s click: the chain is that of its link, as it was at the click', async () => {
+    const market = await openMarket(service);
     const buyer = { openid: `o-${market.m}` };
     const reshared = await service.world.link(market.m, market.bob, { shared_from: market.carolsCode });
     await service.world.click(reshared, { at: ago(40), buyer });
@@ -156,16 +146,18 @@ describe('an approved claim', () => {
   });
 
   test('of a whole order that was split goes over to its parts', async () => {
+    const market = await openMarket(service);
     await market.order('whole', { link_code: market.carolsCode });
     const { body: claim } = await market.claim('whole');
     await service.decide(claim.claim_id, 'approve');
     await market.order('part', { parent: { order_id: 'whole', kind: 'split' } });
-    expect(await linesOf('part')).toEqual([['1', 'claim', market.bob]]);
+    expect(await linesOf(market, 'part')).toEqual([['1', 'claim', market.bob]]);
     const { body: rivals } = await market.claim('part', {}, market.keys.carol);
     expect((await service.decide(rivals.claim_id, 'approve')).status).toBe(409);
   });
 
   test('is paid by the rule of its own promoter', async () => {
+    const market = await openMarket(service);
     await market.rule(SIMPLE_PLAN, { scope: { merchant_id: market.m, promoter_id: market.bob } });
     await market.order('1', { link_code: market.carolsCode });
     const { body: claim } = await market.claim('1');
@@ -176,6 +168,7 @@ describe('an approved claim', () => {
 
 describe('a ruling', () => {
   test('against the claim changes nothing but the claim, and stands', async () => {
+    const market = await openMarket(service);
     await market.order('1', { link_code: market.carolsCode });
     const before = await market.transfers('1');
     const { body: claim } = await market.claim('1');
@@ -188,6 +181,7 @@ describe('a ruling', () => {
   });
 
   test('is written to the audit log, and told', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const { body: claim } = await market.claim('1');
     await service.decide(claim.claim_id, 'approve', 'seen in the chat');
@@ -199,6 +193,7 @@ describe('a ruling', () => {
   });
 
   test('is given once, however often it is sent under one key', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const { body: claim } = await market.claim('1');
     const send = () =>
@@ -214,6 +209,7 @@ describe('a ruling', () => {
   });
 
   test('for a promoter who was suspended when the order was paid is refused', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const { body: claim } = await market.claim('1');
     await service.world.promoter(market.bob, { status: 'suspended', from: ago(2) });
@@ -222,6 +218,7 @@ describe('a ruling', () => {
   });
 
   test('for an order that nobody can earn any more is refused', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const { body: claim } = await market.claim('1');
     await market.tell('1', { void: { reason: 'cancelled' }, observed_at: inDays(0.1) });
@@ -229,6 +226,7 @@ describe('a ruling', () => {
   });
 
   test('of two at once for one order, one is given', async () => {
+    const market = await openMarket(service);
     await market.order('1');
     const [bobs, carols] = [(await market.claim('1')).body, (await market.claim('1', {}, market.keys.carol)).body];
     const answers = await Promise.all([bobs, carols].map((claim) => service.decide(claim.claim_id, 'approve')));
@@ -238,6 +236,7 @@ describe('a ruling', () => {
 });
 
 test('a decided claim cannot be changed, not even in the database', async () => {
+  const market = await openMarket(service);
   await market.order('1');
   const { body: claim } = await market.claim('1');
   await service.decide(claim.claim_id, 'approve');

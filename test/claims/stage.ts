@@ -3,12 +3,11 @@ import { claimRoutes } from '../../src/claims/routes.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { takeUpClaims } from '../../src/claims/take-up.ts';
 import { orderRoutes } from '../../src/commission/order-routes.ts';
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import { buildHttp } from '../../src/platform/http.ts';
-import { makeKey, type NewKey } from '../../src/platform/keys-store.ts';
+import { allGuards } from '../../src/guards/catalogue.ts';
+import { askGuard } from '../../src/guards/check.ts';
+import { trialBalance } from '../../src/ledger/balances.ts';
 import { openShop, openWorld } from '../commission/world.ts';
-import { testLog } from '../harness.ts';
+import { callersOf, keyedApp } from '../platform/callers.ts';
 
 interface ShownLine {
   line_id: string;
@@ -29,21 +28,11 @@ export interface Shown {
   next_cursor: string | null;
 }
 
-export interface Answer {
-  status: number;
-  body: Shown;
-  headers: Record<string, unknown>;
-}
-
 export type ClaimsService = Awaited<ReturnType<typeof openClaims>>;
 
 export async function openClaims() {
   const world = await openWorld();
-  const app = buildHttp({ logger: testLog });
-  requireKeys(
-    app,
-    knownKeys(world.db, () => undefined),
-  );
+  const app = keyedApp(world.db);
   const told: [string, string][] = [];
   const tell = async (_trx: unknown, { claimId, state }: Claim) => {
     told.push([claimId, state]);
@@ -51,35 +40,37 @@ export async function openClaims() {
   claimRoutes(app, { db: world.db, award: world.deps, tell, nudge: () => undefined });
   orderRoutes(app, { db: world.db });
 
-  async function keyOf(scope: NewKey['scope'], { merchantId = null, promoterId = null }: Partial<NewKey> = {}) {
-    const wanted = { scope, merchantId, promoterId, label: scope };
-    return (await inTransaction(world.db, ({ trx, now }) => makeKey(trx, wanted, null, now))).key;
-  }
-  const admin = await keyOf('admin');
-
-  async function call(method: 'GET' | 'POST', url: string, payload?: object, { key = admin, headers = {} } = {}): Promise<Answer> {
-    const request = { method, url, headers: { authorization: `Bearer ${key}`, ...headers } };
-    const answer = await app.inject(payload === undefined ? request : { ...request, payload });
-    return { status: answer.statusCode, body: answer.json(), headers: answer.headers };
-  }
-  const get = (url: string, key?: string) => call('GET', url, undefined, key === undefined ? {} : { key });
-  const post = (url: string, payload: object, as: { key?: string; headers?: object } = {}) => call('POST', url, payload, as);
-
+  const callers = await callersOf<Shown>(app, world.db);
   return {
     world,
     told,
-    keyOf,
-    get,
-    post,
+    ...callers,
     takeUp: () => takeUpClaims(world.db, tell, 100),
     decide: (claimId: unknown, decision: 'approve' | 'reject', reason = 'the shop has confirmed it') =>
-      post(`/v1/claims/${String(claimId)}/decision`, { decision, reason }),
+      callers.post(`/v1/claims/${String(claimId)}/decision`, { decision, reason }),
     async close() {
       await app.close();
       await world.close();
     },
   };
 }
+
+/** The stage states its world by plain inserts, of which the audit log knows nothing. */
+const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ kind, name }) => kind === 'law' && name !== 'changes_audited');
+
+export function booksOf({ world: { db } }: ClaimsService) {
+  return {
+    /** What the accounts of all kinds sum to, of every currency. */
+    sums: async () => (await trialBalance(db)).map(({ sum }) => Number(sum)),
+    /** The laws of the books that are broken, and how often. */
+    violations: async () => {
+      const found = await Promise.all(laws.map(async (guard) => [guard.name, (await askGuard(db, guard)).violations]));
+      return found.filter(([, count]) => count !== 0);
+    },
+  };
+}
+
+export type Market = Awaited<ReturnType<typeof openMarket>>;
 
 /** A shop of the worked example, a rival of Bob's with a link, and the keys of the two. */
 export async function openMarket({ world, keyOf, post }: ClaimsService, terms: Record<string, unknown> = {}) {

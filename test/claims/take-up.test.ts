@@ -1,20 +1,14 @@
 // Claims that waited for their orders are taken up when these have come and stand awarded.
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openClaims, openMarket, type ClaimsService } from './stage.ts';
+import { afterAll, expect, test } from 'vitest';
+import { openClaims, openMarket } from './stage.ts';
 
-let service: ClaimsService;
-let market: Awaited<ReturnType<typeof openMarket>>;
-beforeAll(async () => {
-  service = await openClaims();
-});
-beforeEach(async () => {
-  market = await openMarket(service);
-});
+const service = await openClaims();
 afterAll(() => service.close());
 
 const stateOf = async (claimId: string) => (await service.get(`/v1/claims/${claimId}`)).body;
 
 test('an order that comes without evidence leaves its claim to an operator, who can approve it then', async () => {
+  const market = await openMarket(service);
   const { body: claim } = await market.claim('lost');
   expect(await service.takeUp()).toBe(0);
   await market.order('lost');
@@ -29,6 +23,7 @@ test('an order that comes without evidence leaves its claim to an operator, who 
 });
 
 test('an order that comes with evidence of the claimant settles its claim', async () => {
+  const market = await openMarket(service);
   const { body: claim } = await market.claim('lost');
   await market.order('lost', { link_code: market.code });
   await service.takeUp();
@@ -36,6 +31,7 @@ test('an order that comes with evidence of the claimant settles its claim', asyn
 });
 
 test('an order that is not paid, or not awarded yet, is waited for on', async () => {
+  const market = await openMarket(service);
   const { body: claim } = await market.claim('lost');
   await market.order('lost', { status: 'created', paid_at: null });
   expect(await service.takeUp()).toBe(0);
@@ -47,6 +43,7 @@ test('an order that is not paid, or not awarded yet, is waited for on', async ()
 });
 
 test('only an order of the named source and merchant is the one that was waited for', async () => {
+  const market = await openMarket(service);
   const source = `shop-${market.m}`;
   await service.world.source(source, 'shopify');
   const { body: claim } = await market.claim('lost', { source_id: source });
@@ -59,6 +56,7 @@ test('only an order of the named source and merchant is the one that was waited 
 });
 
 test('two who take up at once do it once', async () => {
+  const market = await openMarket(service);
   await market.claim('lost');
   await market.order('lost');
   const told = service.told.length;

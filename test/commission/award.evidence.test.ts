@@ -1,18 +1,13 @@
 // The award and its evidence on real rows: clicks, tokens, codes, locks and buyers, whenever they become known, and what loses.
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ago, inDays, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
+import { ago, inDays, openSimpleShop, openWorld, type World } from './world.ts';
 
 let world: World;
 beforeAll(async () => {
   world = await openWorld();
 });
 afterAll(() => world.close());
-
-async function openSimpleShop(terms: Record<string, unknown> = {}) {
-  const shop = await openShop(world, terms);
-  await shop.rule(SIMPLE_PLAN);
-  return shop;
-}
 
 /** Evidence of an order as the explanation tells it: kind, whose, and how it ended. */
 async function considered({ m }: { m: string }, orderId: string) {
@@ -22,7 +17,7 @@ async function considered({ m }: { m: string }, orderId: string) {
 
 describe('what becomes known after the order', () => {
   test('a late click of the buyer makes an unattributed order earn', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     await shop.order('1', { buyer: { openid: 'o1' } });
     expect(await shop.shown('1')).toMatchObject({ award: 'none', lines: [{ decision: 'unattributed', promoter_id: null, pool: 0n }] });
     await world.click(shop.code, { at: ago(2), buyer: { openid: 'o1' } });
@@ -31,7 +26,7 @@ describe('what becomes known after the order', () => {
   });
 
   test('a later click than the winner’s takes the order over, with all its money', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     const other = await world.link(shop.m, shop.alice);
     await world.click(shop.code, { at: ago(3), buyer: { openid: 'o1' } });
     await shop.order('1', { buyer: { openid: 'o1' } });
@@ -46,7 +41,7 @@ describe('what becomes known after the order', () => {
   });
 
   test('two identities that are said to be one buyer join click and order', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     await world.click(shop.code, { at: ago(2), buyer: { visitor: 'v1' } });
     await shop.order('1', { buyer: { customer_id: 'c1' } });
     expect((await shop.line('1')).decision).toBe('unattributed');
@@ -56,7 +51,7 @@ describe('what becomes known after the order', () => {
   });
 
   test('an order with the word of a storefront alone waits for its own source', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     await world.source(`${shop.m}-s`, 'shopify');
     const token = world.token(shop.code, { at: ago(2) });
     const at = { sourceId: `${shop.m}-s` };
@@ -67,11 +62,24 @@ describe('what becomes known after the order', () => {
   });
 });
 
+test('a token that was minted before the secret was rotated still earns, until its secret is believed no more', async () => {
+  const shop = await openSimpleShop(world);
+  const [newest, older] = [createSecretKey(Buffer.from('the newest')), world.deps.tokenKeys];
+  const awardedWith = async (orderId: string, tokenKeys: KeyObject[]) => {
+    await world.report({ fields: shop.fields(orderId, { click_token: world.token(shop.code, { at: ago(2) }) }) });
+    await world.award({ ...world.newDeps(), tokenKeys });
+    return shop.line(orderId);
+  };
+  expect(await awardedWith('1', [newest, ...older])).toMatchObject({ evidence: 'click_token', promoter_id: shop.bob, pool: 999n });
+  expect(await awardedWith('2', [newest])).toMatchObject({ decision: 'unattributed' });
+  expect(await considered(shop, '2')).toEqual([['click_token', null, 'unreadable_token']]);
+});
+
 describe('when winners are fixed', () => {
   const completed = { status: 'completed', completed_at: ago(0.5) };
 
   test('after the release a better click changes nothing but the explanation, which says that it came too late', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     await world.click(shop.code, { at: ago(3), buyer: { openid: 'o1' } });
     await shop.order('1', { ...completed, buyer: { openid: 'o1' } });
     await world.awardAt(inDays(8));
@@ -86,7 +94,7 @@ describe('when winners are fixed', () => {
   });
 
   test('past the cutoff an unattributed order stays so, and an attributed one keeps its winner', async () => {
-    const shop = await openSimpleShop({ cutoff_days: 5, product_click_days: 365 });
+    const shop = await openSimpleShop(world, { cutoff_days: 5, product_click_days: 365 });
     const paid = { paid_at: ago(6) };
     await shop.order('nobody', { ...paid, buyer: { openid: 'o1' } });
     await world.click(shop.code, { at: ago(8), buyer: { openid: 'o2' } });
@@ -100,13 +108,13 @@ describe('when winners are fixed', () => {
   });
 
   test('what is first told of long after its cutoff is still decided, once', async () => {
-    const shop = await openSimpleShop({ cutoff_days: 5 });
+    const shop = await openSimpleShop(world, { cutoff_days: 5 });
     await shop.order('1', { paid_at: ago(40), click_token: world.token(shop.code, { at: ago(41) }) });
     expect(await shop.line('1')).toMatchObject({ decision: 'attributed' });
   });
 
   test('an unattributed order is looked at again whenever its age has doubled, until the cutoff', async () => {
-    const shop = await openSimpleShop({ cutoff_days: 2 });
+    const shop = await openSimpleShop(world, { cutoff_days: 2 });
     const recheckOf = async () => (await world.standing(shop.m, '1')).head!.recheck_at?.getTime() ?? null;
     const paidAt = Date.now() - 3_600_000;
     await shop.order('1', { paid_at: new Date(paidAt).toISOString() });
@@ -124,7 +132,7 @@ describe('when winners are fixed', () => {
 
 describe('what loses is told, with its reason', () => {
   test('tokens that nobody signed, and links, coupons and promoters that nobody knows', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     const strange = { click_token: 'forged', link_code: 'no-such-link', coupon_codes: ['NOBODYS'], promoter_id: 'stranger' };
     await shop.order('1', strange);
     expect(await shop.line('1')).toMatchObject({ decision: 'unattributed' });
@@ -137,7 +145,7 @@ describe('what loses is told, with its reason', () => {
   });
 
   test('a link of another merchant, a bot’s click, a suspended promoter, an expired link, a scene that does not earn', async () => {
-    const [shop, other] = [await openSimpleShop({ excluded_scenes: ['poster'] }), await openSimpleShop()];
+    const [shop, other] = [await openSimpleShop(world, { excluded_scenes: ['poster'] }), await openSimpleShop(world)];
     const carol = `carol-${shop.m}`;
     await world.promoter(carol, { status: 'suspended' });
     const buyer = { openid: 'o1' };
@@ -158,7 +166,7 @@ describe('what loses is told, with its reason', () => {
 
   test('a purchase of the promoter’s own, where the merchant does not want it', async () => {
     for (const allow_self_purchase of [true, false]) {
-      const shop = await openSimpleShop({ allow_self_purchase });
+      const shop = await openSimpleShop(world, { allow_self_purchase });
       await shop.order('1', { buyer: { promoter_id: shop.bob }, link_code: shop.code });
       expect(await considered(shop, '1')).toEqual([['link_code', shop.bob, allow_self_purchase ? 'won' : 'self_purchase']]);
     }
@@ -166,10 +174,10 @@ describe('what loses is told, with its reason', () => {
 
   test('a click that its token stands for is told once; where tokens do not count, the click does', async () => {
     const buyer = { openid: 'o1' };
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     await shop.order('1', { buyer, click_token: await world.click(shop.code, { at: ago(2), buyer }) });
     expect(await considered(shop, '1')).toEqual([['click_token', shop.bob, 'won']]);
-    const other = await openSimpleShop({ precedence: ['click'] });
+    const other = await openSimpleShop(world, { precedence: ['click'] });
     await other.order('1', { buyer, click_token: await world.click(other.code, { at: ago(2), buyer }) });
     expect(await considered(other, '1')).toEqual([
       ['click_token', other.bob, 'kind_not_counted'],
@@ -178,7 +186,7 @@ describe('what loses is told, with its reason', () => {
   });
 
   test('coupon codes are found in whatever case, as of the order’s time', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     await world.coupon(shop.m, 'BOB10', shop.bob);
     await world.coupon(shop.m, 'BOB10', shop.alice, { from: ago(3) });
     await world.coupon(shop.m, 'BOB10', null, { from: ago(0.5) });

@@ -1,6 +1,6 @@
 // The award and locks: an order that somebody earned locks its buyer for the orders after it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ago, inDays, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
+import { ago, inDays, openShop, openSimpleShop, openWorld, type World } from './world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -8,16 +8,10 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-async function openSimpleShop(terms: Record<string, unknown> = {}) {
-  const shop = await openShop(world, terms);
-  await shop.rule(SIMPLE_PLAN);
-  return shop;
-}
-
 const buyer = { openid: 'o1' };
 
 test('an order locks its buyer to its promoter, an order by the lock extends it, and it ends', async () => {
-  const shop = await openSimpleShop({ order_lock_days: 10 });
+  const shop = await openSimpleShop(world, { order_lock_days: 10 });
   await shop.order('1', { buyer, link_code: shop.code, paid_at: ago(30) });
   for (const [orderId, days] of [
     ['2', 21],
@@ -37,7 +31,7 @@ test('an order locks its buyer to its promoter, an order by the lock extends it,
 });
 
 test('the lock of an earlier order that is told later is found, and so is its end', async () => {
-  const shop = await openSimpleShop();
+  const shop = await openSimpleShop(world);
   await shop.order('later', { buyer, paid_at: ago(1) });
   await shop.order('last', { buyer, paid_at: ago(0.5) });
   expect((await shop.line('later')).decision).toBe('unattributed');
@@ -52,7 +46,7 @@ test('the lock of an earlier order that is told later is found, and so is its en
 });
 
 test('a lock is evidence among the rest: where it is ranked first, one that appears later takes an order from its click', async () => {
-  const shop = await openSimpleShop({ precedence: ['lock', 'link_code'] });
+  const shop = await openSimpleShop(world, { precedence: ['lock', 'link_code'] });
   const alices = await world.link(shop.m, shop.alice);
   await shop.order('2', { buyer, paid_at: ago(1), link_code: alices });
   expect(await shop.line('2')).toMatchObject({ evidence: 'link_code', promoter_id: shop.alice });
@@ -61,7 +55,7 @@ test('a lock is evidence among the rest: where it is ranked first, one that appe
 });
 
 test('an order whose time turns out to be earlier locks from then on', async () => {
-  const shop = await openSimpleShop();
+  const shop = await openSimpleShop(world);
   await shop.order('locks', { buyer, paid_at: ago(1), link_code: shop.code });
   await shop.order('other', { buyer, paid_at: ago(2) });
   expect((await shop.line('other')).decision).toBe('unattributed');
@@ -70,7 +64,7 @@ test('an order whose time turns out to be earlier locks from then on', async () 
 });
 
 test('of orders of one moment the one that became known first locks the others, and none locks it', async () => {
-  const shop = await openSimpleShop();
+  const shop = await openSimpleShop(world);
   const paid_at = ago(1);
   await shop.order('1', { buyer, paid_at });
   await shop.order('2', { buyer, paid_at, link_code: shop.code });
@@ -80,14 +74,14 @@ test('of orders of one moment the one that became known first locks the others, 
 });
 
 test('no order locks itself, though its time turns out to be later than it seemed', async () => {
-  const shop = await openSimpleShop();
+  const shop = await openSimpleShop(world);
   await shop.order('1', { buyer, paid_at: ago(3), link_code: shop.code });
   await shop.tell('1', { deposit_paid_at: ago(1) });
   expect((await world.explained(shop.m, '1')).lines[0]!.evidence.map(({ kind }) => kind)).toEqual(['link_code']);
 });
 
 test('what a lock does not change any more: a released order', async () => {
-  const shop = await openSimpleShop({ precedence: ['lock', 'link_code'] });
+  const shop = await openSimpleShop(world, { precedence: ['lock', 'link_code'] });
   const alices = await world.link(shop.m, shop.alice);
   await shop.order('2', { buyer, paid_at: ago(1), link_code: alices, status: 'completed', completed_at: ago(0.5) });
   await world.awardAt(inDays(7));
@@ -111,7 +105,7 @@ test('the chain above a lock is as of the click that the lock goes back to', asy
 });
 
 test('the parts of a split order lock the buyer whom only the whole names', async () => {
-  const shop = await openSimpleShop();
+  const shop = await openSimpleShop(world);
   await shop.order('whole', { buyer, link_code: shop.code, paid_at: ago(3) });
   await shop.order('part', { parent: { order_id: 'whole', kind: 'split' }, paid_at: ago(3) });
   await shop.order('next', { buyer, paid_at: ago(1) });

@@ -1,6 +1,6 @@
 // The award and orders that are not alone: lines of several promoters, parts and gifts, the same order from two sources, currencies.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ago, inDays, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
+import { ago, inDays, openShop, openSimpleShop, openWorld, type World } from './world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -8,15 +8,9 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-async function openSimpleShop(terms: Record<string, unknown> = {}) {
-  const shop = await openShop(world, terms);
-  await shop.rule(SIMPLE_PLAN);
-  return shop;
-}
-
 describe('lines', () => {
   test('of one order may belong to two promoters, each by a click on just that product', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     const [one, other] = [
       await world.link(shop.m, shop.bob, { product_id: 'p1' }),
       await world.link(shop.m, shop.alice, { product_id: 'p2' }),
@@ -39,7 +33,7 @@ describe('lines', () => {
   });
 
   test('that are removed earn nothing, and earn again when they come back; new ones earn with the others', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     await shop.order('1', { link_code: shop.code, observed_at: ago(0.9) });
     await shop.tell('1', {
       lines: [
@@ -61,7 +55,7 @@ describe('lines', () => {
   });
 
   test('are not split as long as nothing is paid', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     const deposit = ago(2);
     await shop.order('1', { status: 'created', paid_at: null, deposit_paid_at: deposit, link_code: shop.code });
     expect(await shop.shown('1')).toMatchObject({ award: 'none', lines: [{ decision: 'pending' }] });
@@ -103,7 +97,7 @@ describe('parts and gifts, in whatever order they arrive', () => {
   ] as const;
 
   test.each(orders)('of a split order the parts earn with the evidence of the whole, which stops: %s first', async (...sequence) => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     const parts = {
       whole: { link_code: shop.code },
       part: { parent: { order_id: 'whole', kind: 'split' }, lines: [{ line_id: '1', product_id: 'p1', paid_amount: 4000 }] },
@@ -115,7 +109,7 @@ describe('parts and gifts, in whatever order they arrive', () => {
   });
 
   test('a part earns by a click of the buyer whom only the whole names, also by a late one', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     await shop.order('whole', { buyer: { openid: 'o1' } });
     await shop.order('part', { parent: { order_id: 'whole', kind: 'split' } });
     await world.click(shop.code, { at: ago(2), buyer: { openid: 'o1' } });
@@ -124,7 +118,7 @@ describe('parts and gifts, in whatever order they arrive', () => {
   });
 
   test.each(orders)('of a gift the giver’s order earns and the receiver’s never: %s first', async (...sequence) => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     const gift = { whole: { link_code: shop.code }, part: { parent: { order_id: 'whole', kind: 'gift' }, link_code: shop.code } };
     for (const orderId of sequence) await shop.order(orderId, gift[orderId]);
     expect(await shop.line('whole')).toMatchObject({ decision: 'attributed', pool: 999n });
@@ -134,7 +128,7 @@ describe('parts and gifts, in whatever order they arrive', () => {
 
 describe('one order from two sources', () => {
   test.each([[['first', 'second']], [['second', 'first']]])('of one kind earns at the one that was made first: %j', async (sequence) => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     const kind = `kind-${shop.m}`;
     for (const name of ['first', 'second']) await world.source(`${name}-${shop.m}`, kind);
     await world.source(`other-${shop.m}`, `other ${kind}`);
@@ -147,7 +141,7 @@ describe('one order from two sources', () => {
   });
 
   test('the word of a storefront about the first source makes no duplicate of the second', async () => {
-    const shop = await openSimpleShop();
+    const shop = await openSimpleShop(world);
     for (const name of ['first', 'second']) await world.source(`${name}-${shop.m}`, `kind-${shop.m}`);
     await shop.order('1', { link_code: shop.code }, { sourceId: `second-${shop.m}` });
     await shop.order('1', { link_code: shop.code }, { sourceId: `first-${shop.m}`, says: 'evidence' });
@@ -157,7 +151,7 @@ describe('one order from two sources', () => {
 
 describe('currencies', () => {
   test('an order that states none is in its merchant’s', async () => {
-    const shop = await openSimpleShop({ currency: 'USD' });
+    const shop = await openSimpleShop(world, { currency: 'USD' });
     await shop.order('1', { link_code: shop.code, currency: null });
     expect(await shop.shown('1')).toMatchObject({ currency: 'USD', award: 'estimated' });
     await shop.order('2', { link_code: shop.code, currency: 'JPY' });
@@ -168,7 +162,7 @@ describe('currencies', () => {
   });
 
   test('an order that states its own later is booked anew in that, and nothing is left in the other', async () => {
-    const shop = await openSimpleShop({ currency: 'USD' });
+    const shop = await openSimpleShop(world, { currency: 'USD' });
     await shop.order('1', { link_code: shop.code, currency: null });
     await shop.tell('1', { currency: 'EUR' });
     expect(await shop.balance(shop.bob)).toEqual([
@@ -180,7 +174,7 @@ describe('currencies', () => {
   test.each([[['CNY', 'USD']], [['USD', 'CNY']]])(
     'reports that disagree hold the order and take back what was booked: %j',
     async ([first, second]) => {
-      const shop = await openSimpleShop();
+      const shop = await openSimpleShop(world);
       await shop.order('1', { link_code: shop.code, currency: first, status: 'completed', completed_at: ago(0.5) });
       await shop.tell('1', { currency: second });
       expect(await shop.shown('1')).toMatchObject({ award: 'none', currency: null, lines: [{ decision: 'pending', pool: 0n }] });

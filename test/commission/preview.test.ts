@@ -4,11 +4,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { identityPreviewRoutes } from '../../src/commission/identity-preview-routes.ts';
 import { markDueByIdentities } from '../../src/commission/due-store.ts';
 import { PREVIEWED_MAX } from '../../src/commission/preview.ts';
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
-import { makeKey, type NewKey } from '../../src/platform/keys-store.ts';
+import type { App } from '../../src/platform/http.ts';
 import { identityRoutes } from '../../src/promotion/identity-routes.ts';
+import { keyedApp, newKey } from '../platform/callers.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
 
 let world: World;
@@ -16,18 +14,9 @@ let shop: Awaited<ReturnType<typeof openShop>>;
 let app: App;
 let admin: string;
 
-async function keyOf(scope: NewKey['scope'], merchantId: string | null = null): Promise<string> {
-  const wanted = { scope, merchantId, promoterId: null, label: scope };
-  return (await inTransaction(world.db, ({ trx, now }) => makeKey(trx, wanted, null, now))).key;
-}
-
 beforeAll(async () => {
   world = await openWorld();
-  app = buildHttp();
-  requireKeys(
-    app,
-    knownKeys(world.db, () => undefined),
-  );
+  app = keyedApp(world.db);
   const { db, tokenKeys, identityKey } = world.deps;
   identityRoutes(app, {
     db,
@@ -37,7 +26,7 @@ beforeAll(async () => {
     nudge: () => undefined,
   });
   identityPreviewRoutes(app, world.deps);
-  admin = await keyOf('admin');
+  admin = await newKey(world.db, 'admin');
 });
 beforeEach(async () => {
   shop = await openShop(world);
@@ -215,7 +204,7 @@ test('of a buyer with very many orders the latest are looked at, and that is sai
 });
 
 test('a storefront may ask of its own buyers, and only an operator about taking back', async () => {
-  const key = await keyOf('storefront', shop.m);
+  const key = await newKey(world.db, 'storefront', { merchantId: shop.m });
   expect((await post('/previews', { identities: { openid: 'o' } }, key)).status).toBe(200);
   expect((await post('/previews', { merchant_id: 'another', identities: { openid: 'o' } }, key)).status).toBe(403);
   expect((await post('/previews', { identities: { openid: 'o' } })).status).toBe(400);

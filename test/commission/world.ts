@@ -125,3 +125,10 @@ export async function openShop(world: World, terms: Record<string, unknown> = {}
     balance: (promoterId: string) => world.balance(promoterId, m),
   };
 }
+
+/** A shop whose one rule gives 10 % to the winner alone. */
+export async function openSimpleShop(world: World, terms: Record<string, unknown> = {}) {
+  const shop = await openShop(world, terms);
+  await shop.rule(SIMPLE_PLAN);
+  return shop;
+}

@@ -6,15 +6,13 @@ import { alarm, law } from '../../src/guards/guard.ts';
 import { guardRoutes } from '../../src/guards/routes.ts';
 import { runGuards } from '../../src/guards/run.ts';
 import { readResults } from '../../src/guards/store.ts';
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
-import { makeKey } from '../../src/platform/keys-store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import type { App } from '../../src/platform/http.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
+import { keyedApp, keyOfEvery } from '../platform/callers.ts';
 
 let database: TestDatabase;
 let app: App;
-const keys: Record<string, string> = {};
+let keys: Record<string, string>;
 
 const guards = [
   law('present', 'a_law', 'The books hold.', `select 1 as one from setting where name = 'broken'`),
@@ -24,16 +22,9 @@ const guards = [
 beforeAll(async () => {
   database = await testDatabase();
   const { db } = database;
-  app = buildHttp();
-  requireKeys(
-    app,
-    knownKeys(db, () => undefined),
-  );
+  app = keyedApp(db);
   guardRoutes(app, { db, guards });
-  for (const scope of ['admin', 'auditor', 'storefront', 'promoter'] as const) {
-    const wanted = { scope, label: '', merchantId: null, promoterId: scope === 'promoter' ? 'bob' : null };
-    keys[scope] = (await inTransaction(db, ({ trx, now }) => makeKey(trx, wanted, null, now))).key;
-  }
+  keys = await keyOfEvery(db);
 });
 
 beforeEach(async () => {

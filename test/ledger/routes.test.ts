@@ -5,12 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ledgerRoutes } from '../../src/ledger/routes.ts';
 import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
 import { inTransaction } from '../../src/platform/database.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
-import { makeKey } from '../../src/platform/keys-store.ts';
+import type { App } from '../../src/platform/http.ts';
 import type { DB } from '../../src/platform/tables.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
+import { keyedApp, keyOfEvery } from '../platform/callers.ts';
 import { foldAll } from './books.ts';
 import { MOVES, openOrder, openShop, transferOf } from './shop.ts';
 
@@ -18,23 +17,16 @@ let database: TestDatabase;
 let db: Kysely<DB>;
 let app: App;
 let orders: Record<string, bigint>;
-const keys: Record<string, string> = {};
+let keys: Record<string, string>;
 const cache = accountCache();
 
 beforeAll(async () => {
   database = await testDatabase();
   db = database.db;
-  app = buildHttp();
-  requireKeys(
-    app,
-    knownKeys(db, () => undefined),
-  );
+  app = keyedApp(db);
   ledgerRoutes(app, { db });
   orders = await openShop(database.owner);
-  for (const scope of ['admin', 'auditor', 'storefront', 'promoter'] as const) {
-    const wanted = { scope, label: '', merchantId: null, promoterId: scope === 'promoter' ? 'bob' : null };
-    keys[scope] = (await inTransaction(db, ({ trx, now }) => makeKey(trx, wanted, null, now))).key;
-  }
+  keys = await keyOfEvery(db);
   await bookAll();
 });
 

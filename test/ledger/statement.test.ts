@@ -12,33 +12,24 @@ import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
 import { ledgerRoutes } from '../../src/ledger/routes.ts';
 import { checkStatement } from '../../src/ledger/statement-check.ts';
 import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
-import { makeKey } from '../../src/platform/keys-store.ts';
+import type { App } from '../../src/platform/http.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
+import { keyedApp, keyOfEvery } from '../platform/callers.ts';
 import { foldAll } from './books.ts';
 import { MOVES, openOrder, openShop, transferOf } from './shop.ts';
 
 let database: TestDatabase;
 let app: App;
 let orders: Record<string, bigint>;
-const keys: Record<string, string> = {};
+let keys: Record<string, string>;
 const [accrue, reverse, release] = MOVES;
 
 beforeAll(async () => {
   database = await testDatabase();
   const { db, owner } = database;
-  app = buildHttp();
-  requireKeys(
-    app,
-    knownKeys(db, () => undefined),
-  );
+  app = keyedApp(db);
   ledgerRoutes(app, { db });
-  for (const scope of ['admin', 'auditor', 'storefront', 'promoter'] as const) {
-    const wanted = { scope, label: '', merchantId: null, promoterId: scope === 'promoter' ? 'bob' : null };
-    keys[scope] = (await inTransaction(db, ({ trx, now }) => makeKey(trx, wanted, null, now))).key;
-  }
+  keys = await keyOfEvery(db);
   orders = await openShop(owner);
   const { m1, m2 } = orders as { m1: bigint; m2: bigint };
   const formula = await openOrder(owner, 'm1', '=HYPERLINK("http://evil.example/")', '@sum');

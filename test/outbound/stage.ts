@@ -8,18 +8,16 @@ import { webhookEndpointRoutes } from '../../src/outbound/endpoint-routes.ts';
 import type { Event } from '../../src/outbound/event.ts';
 import { webhookMessageRoutes } from '../../src/outbound/message-routes.ts';
 import { messageMetrics, openMessenger, type MessengerDeps } from '../../src/outbound/messenger.ts';
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
 import { inTransaction } from '../../src/platform/database.ts';
-import { buildHttp } from '../../src/platform/http.ts';
-import { makeKey, type NewKey } from '../../src/platform/keys-store.ts';
 import { masterKeys } from '../../src/platform/secrets.ts';
 import { testDatabase } from '../harness.ts';
+import { callersOf, keyedApp } from '../platform/callers.ts';
 
-/** An answer with its body read. */
-export interface Answer {
-  status: number;
-  body: Record<string, unknown> & { secret: string; data: Record<string, unknown>[]; next_cursor: string | null };
-  headers: Record<string, unknown>;
+/** What is answered, as far as tests look into it one by one. */
+interface Body extends Record<string, unknown> {
+  secret: string;
+  data: Record<string, unknown>[];
+  next_cursor: string | null;
 }
 
 export type Stage = Awaited<ReturnType<typeof openStage>>;
@@ -32,27 +30,12 @@ export async function openStage() {
   const errors: unknown[] = [];
   const deps: MessengerDeps = { db, keys, allowed, metrics: messageMetrics(registry), onError: (error) => errors.push(error) };
   const announced: string[] = [];
-  const app = buildHttp();
-  requireKeys(
-    app,
-    knownKeys(db, () => undefined),
-  );
+  const app = keyedApp(db);
   webhookEndpointRoutes(app, deps);
   webhookMessageRoutes(app, { db, onAnnounced: () => announced.push('now') });
 
-  async function keyOf(scope: NewKey['scope']) {
-    const wanted = { scope, merchantId: null, promoterId: scope === 'promoter' ? 'alice' : null, label: scope };
-    return (await inTransaction(db, ({ trx, now }) => makeKey(trx, wanted, null, now))).key;
-  }
-  const admin = await keyOf('admin');
+  const { call, keyOf } = await callersOf<Body>(app, db);
   let made = 0;
-
-  async function call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, payload?: object, { key = admin, headers = {} } = {}) {
-    const request = { method, url, headers: { authorization: `Bearer ${key}`, ...headers } };
-    const answer = await app.inject(payload === undefined ? request : { ...request, payload });
-    const body = answer.body === '' ? null : answer.json();
-    return { status: answer.statusCode, body, headers: answer.headers } as Answer;
-  }
 
   return {
     db,

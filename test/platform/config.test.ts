@@ -13,7 +13,7 @@ const DEFAULTS = {
   databasePoolSize: 10,
   redisUrl: null,
   adminKey: null,
-  tokenSecret: null,
+  tokenSecret: [],
   secretsKey: [],
   identityKey: null,
   referralLevelsMax: 2,
@@ -64,7 +64,7 @@ describe('the environment', () => {
       DATABASE_POOL_SIZE: '25',
       REDIS_URL: 'rediss://cache.example.com:6380/1',
       ADMIN_KEY: 'fy_admin_0123456789',
-      TOKEN_SECRET: 'a'.repeat(32),
+      TOKEN_SECRET: `${'a'.repeat(32)},${'e'.repeat(16)}`,
       SECRETS_KEY: `${'b'.repeat(32)},${'d'.repeat(16)}`,
       IDENTITY_KEY: 'c'.repeat(32),
       RATE_PER_CALLER: '600',
@@ -87,7 +87,7 @@ describe('the environment', () => {
       databasePoolSize: 25,
       redisUrl: 'rediss://cache.example.com:6380/1',
       adminKey: 'fy_admin_0123456789',
-      tokenSecret: 'a'.repeat(32),
+      tokenSecret: ['a'.repeat(32), 'e'.repeat(16)],
       secretsKey: ['b'.repeat(32), 'd'.repeat(16)],
       identityKey: 'c'.repeat(32),
       referralLevelsMax: 1,
@@ -144,6 +144,18 @@ describe('the environment', () => {
   test('a mistake beside a shared secret is told together with it', () => {
     const mistakes = mistakesOf({ PORT: 'x', TOKEN_SECRET: 'k'.repeat(32), IDENTITY_KEY: 'k'.repeat(32) });
     expect(mistakes).toEqual(['PORT must be a whole number from 1 to 65535', 'IDENTITY_KEY must differ from TOKEN_SECRET']);
+  });
+
+  test('a secret in a list is shared with nobody either, and each of them is looked at', () => {
+    const shared = 'k'.repeat(32);
+    expect(mistakesOf({ TOKEN_SECRET: `${'n'.repeat(32)},${shared}`, SECRETS_KEY: `${'o'.repeat(32)},${shared}` })).toEqual([
+      'SECRETS_KEY must differ from TOKEN_SECRET',
+    ]);
+    for (const name of ['TOKEN_SECRET', 'SECRETS_KEY']) {
+      expect(mistakesOf({ [name]: `${shared},short` })).toEqual([
+        `${name} must be at least 16 printable ASCII characters, without spaces; several are separated by commas`,
+      ]);
+    }
   });
 
   test('a mistake is told without the value, which may be a secret', () => {

@@ -3,19 +3,12 @@
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
-import {
-  assertDurable,
-  isOfStatement,
-  isUnavailable,
-  openDatabase,
-  type Database,
-  type DatabaseOptions,
-} from '../../src/platform/database.ts';
-import { freePort, testDatabase, testLog, type TestDatabase } from '../harness.ts';
+import { assertDurable, isOfStatement, isUnavailable } from '../../src/platform/database.ts';
+import { freePort, testDatabase, type TestDatabase } from '../harness.ts';
 import { errorOf, run } from './answers.ts';
+import { openingOn } from './opened.ts';
 
 let ground: TestDatabase;
-let opened: Database[] = [];
 
 beforeAll(async () => {
   ground = await testDatabase();
@@ -24,18 +17,11 @@ beforeAll(async () => {
 
 afterAll(() => ground.close());
 
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await Promise.all(opened.map(({ close }) => close()));
-  opened = [];
 });
 
-function open(options: Partial<DatabaseOptions> = {}): Database {
-  const defaults = { connectionString: ground.connectionString, poolSize: 2, applicationName: 'fenyong test', log: testLog };
-  const database = openDatabase({ ...defaults, ...options });
-  opened.push(database);
-  return database;
-}
+const open = openingOn(() => ground);
 
 const raised = (state: string) => errorOf(run(ground.db, `do $$ begin raise exception 'x' using errcode = '${state}'; end $$`));
 

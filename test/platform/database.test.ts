@@ -1,15 +1,15 @@
 // The pool: what values look like, what its connections may do, and what a transaction promises.
 
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { inTransaction, isUnavailable, openDatabase, type Database, type DatabaseOptions } from '../../src/platform/database.ts';
-import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
+import { inTransaction, isUnavailable } from '../../src/platform/database.ts';
+import { testDatabase, type TestDatabase } from '../harness.ts';
 import { errorOf, run } from './answers.ts';
+import { openingOn } from './opened.ts';
 import { openProxy } from './proxy.ts';
 
 let ground: TestDatabase;
-let opened: Database[] = [];
 
 beforeAll(async () => {
   ground = await testDatabase();
@@ -20,17 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => ground.close());
 
-afterEach(async () => {
-  await Promise.all(opened.map(({ close }) => close()));
-  opened = [];
-});
-
-function open(options: Partial<DatabaseOptions> = {}): Database {
-  const defaults = { connectionString: ground.connectionString, poolSize: 2, applicationName: 'fenyong test', log: testLog };
-  const database = openDatabase({ ...defaults, ...options });
-  opened.push(database);
-  return database;
-}
+const open = openingOn(() => ground);
 
 describe('values from the database', () => {
   test('whole numbers come as bigint, exact ones as text, moments as Date, days as text', async () => {

@@ -13,7 +13,24 @@ export interface Route {
   /** A string goes as it is, as JSON lines or as what `type` says. */
   body?: object | string;
   type?: string;
+  /** The answer to those who may, where it is no 2xx: the market has no platform that could be asked. */
+  answered?: number;
 }
+
+/** The address is that of the route with the ids of the market in it, where no other is said. */
+type Row = Omit<Route, 'url'> & Partial<Pick<Route, 'url'>>;
+
+/** What is of m1 and alice, by the words in which the routes name it. */
+const IDS: Record<string, string> = {
+  merchant_id: 'm1',
+  promoter_id: 'alice',
+  product_id: 'p1',
+  source_id: 'sw',
+  type: 'promoter',
+  value: 'A1',
+  endpoint_id: 'e1',
+  name: '{guard}',
+};
 
 const shop: Owner[] = ['shop'];
 const alice: Owner[] = ['alice'];
@@ -29,56 +46,47 @@ const thisMonth = new Date().toISOString().slice(0, 7);
 const laterRule = { ...ruleOf('next', {}), name: undefined, scope: undefined };
 
 /** In the order in which the owners send them in the end: what takes something away comes last. */
-export const ROUTES: Record<string, Route> = {
-  'GET /v1/audit-log': { open: operator, url: '/v1/audit-log' },
+const TABLE: Record<string, Row> = {
+  'GET /v1/audit-log': { open: operator },
 
-  'GET /v1/merchants': { open: operator, url: '/v1/merchants' },
-  'GET /v1/merchants/{merchant_id}': { open: shop, url: '/v1/merchants/m1' },
-  'GET /v1/merchants/{merchant_id}/products': { open: shop, url: '/v1/merchants/m1/products' },
-  'GET /v1/merchants/{merchant_id}/products/{product_id}': { open: shop, url: '/v1/merchants/m1/products/p1' },
+  'GET /v1/merchants': { open: operator },
+  'GET /v1/merchants/{merchant_id}': { open: shop },
+  'GET /v1/merchants/{merchant_id}/products': { open: shop },
+  'GET /v1/merchants/{merchant_id}/products/{product_id}': { open: shop },
   'PUT /v1/merchants/{merchant_id}/products/{product_id}': {
     open: operator,
-    url: '/v1/merchants/m1/products/p1',
     body: { title: 'taken over', landing_url: 'https://shop.example.com/p1', commissionable: false },
   },
 
-  'GET /v1/promoters': { open: operator, url: '/v1/promoters' },
-  'GET /v1/promoters/{promoter_id}': { open: alice, url: '/v1/promoters/alice' },
-  'GET /v1/promoters/{promoter_id}/balance': { open: alice, url: '/v1/promoters/alice/balance' },
-  'GET /v1/promoters/{promoter_id}/entries': { open: alice, url: '/v1/promoters/alice/entries' },
+  'GET /v1/promoters': { open: operator },
+  'GET /v1/promoters/{promoter_id}': { open: alice },
+  'GET /v1/promoters/{promoter_id}/balance': { open: alice },
+  'GET /v1/promoters/{promoter_id}/entries': { open: alice },
   'GET /v1/promoters/{promoter_id}/statement.csv': { open: alice, url: `/v1/promoters/alice/statement.csv?month=${thisMonth}` },
 
   'GET /v1/links': { open: both, url: '/v1/links?promoter_id=alice&merchant_id=m1' },
-  'GET /v1/links/{code}': { open: both, url: '/v1/links/{code}' },
-  'GET /v1/links/{code}/qr.svg': { open: both, url: '/v1/links/{code}/qr.svg' },
-  'GET /v1/links/{code}/qr.png': { open: both, url: '/v1/links/{code}/qr.png' },
-  'POST /v1/links': { open: both, url: '/v1/links', body: link },
-  'POST /v1/links/batch': { open: both, url: '/v1/links/batch', body: { links: [link, link] } },
-  'POST /v1/clicks': { open: shop, url: '/v1/clicks', body: { code: '{code}', buyer: { openid: 'o9' } } },
-  'POST /v1/identities': { open: shop, url: '/v1/identities', body: identities },
-  'POST /v1/identities/previews': { open: shop, url: '/v1/identities/previews', body: identities },
+  'GET /v1/links/{code}': { open: both },
+  'GET /v1/links/{code}/qr.svg': { open: both },
+  'GET /v1/links/{code}/qr.png': { open: both },
+  'POST /v1/links': { open: both, body: link },
+  'POST /v1/links/batch': { open: both, body: { links: [link, link] } },
+  'POST /v1/clicks': { open: shop, body: { code: '{code}', buyer: { openid: 'o9' } } },
+  'POST /v1/identities': { open: shop, body: identities },
+  'POST /v1/identities/previews': { open: shop, body: identities },
   'GET /v1/identities/statements': { open: operator, url: '/v1/identities/statements?merchant_id=m1' },
-  'POST /v1/identities/{statement_id}/reversal/previews': { open: operator, url: '/v1/identities/{statement_id}/reversal/previews' },
+  'POST /v1/identities/{statement_id}/reversal/previews': { open: operator },
 
-  'GET /v1/sources': { open: operator, url: '/v1/sources' },
-  'GET /v1/sources/{source_id}': { open: operator, url: '/v1/sources/sw' },
+  'GET /v1/sources': { open: operator },
+  'GET /v1/sources/{source_id}': { open: operator },
   'PUT /v1/sources/{source_id}': {
     open: operator,
-    url: '/v1/sources/sw',
     body: { kind: 'standard-webhooks', merchant_id: 'm1', secrets: { secret: 'whsec_dGFrZW4gb3ZlciBieSBzb21lYm9keSBlbHNl' } },
   },
-  'GET /v1/sources/{source_id}/mappings': { open: operator, url: '/v1/sources/sw/mappings' },
-  'POST /v1/sources/{source_id}/mappings': {
-    open: operator,
-    url: '/v1/sources/sw/mappings',
-    body: '{"type":"promoter","value":"A2","promoter_id":"bob"}\n',
-  },
-  'GET /v1/sources/{source_id}/mappings/{type}/{value}': { open: operator, url: '/v1/sources/sw/mappings/promoter/A1' },
-  'PUT /v1/sources/{source_id}/mappings/{type}/{value}': {
-    open: operator,
-    url: '/v1/sources/sw/mappings/promoter/A1',
-    body: { promoter_id: 'bob' },
-  },
+  'GET /v1/sources/{source_id}/lock-days': { open: operator, url: '/v1/sources/sw/lock-days?shop=1', answered: 422 },
+  'GET /v1/sources/{source_id}/mappings': { open: operator },
+  'POST /v1/sources/{source_id}/mappings': { open: operator, body: '{"type":"promoter","value":"A2","promoter_id":"bob"}\n' },
+  'GET /v1/sources/{source_id}/mappings/{type}/{value}': { open: operator },
+  'PUT /v1/sources/{source_id}/mappings/{type}/{value}': { open: operator, body: { promoter_id: 'bob' } },
 
   'POST /v1/reconciliations': {
     open: operator,
@@ -86,77 +94,65 @@ export const ROUTES: Record<string, Route> = {
     body: 'order_id,status\nO-1,taken over',
     type: 'text/csv',
   },
-  'GET /v1/reconciliations/{reconciliation_id}': { open: operator, url: '/v1/reconciliations/{reconciliation_id}' },
+  'GET /v1/reconciliations/{reconciliation_id}': { open: operator },
 
   'GET /v1/orders': { open: both, url: '/v1/orders?merchant_id=m1&promoter_id=alice' },
   'GET /v1/orders/{source_id}/{order_id}': { open: both, url: '/v1/orders/rest/O-1' },
   'GET /v1/orders/{source_id}/{order_id}/explanation': { open: both, url: '/v1/orders/rest/O-1/explanation' },
-  'POST /v1/orders': { open: shop, url: '/v1/orders', body: { ...orderOf('O-2'), promoter_id: 'bob' } },
+  'POST /v1/orders': { open: shop, body: { ...orderOf('O-2'), promoter_id: 'bob' } },
   'GET /v1/deliveries': { open: shop, url: '/v1/deliveries?merchant_id=m1' },
-  'GET /v1/deliveries/{delivery_id}': { open: shop, url: '/v1/deliveries/{delivery_id}' },
-  'POST /v1/deliveries/{delivery_id}/replays': { open: operator, url: '/v1/deliveries/{delivery_id}/replays' },
-  'POST /v1/deliveries/replays': { open: operator, url: '/v1/deliveries/replays', body: { state: 'processed' } },
+  'GET /v1/deliveries/{delivery_id}': { open: shop },
+  'POST /v1/deliveries/{delivery_id}/replays': { open: operator },
+  'POST /v1/deliveries/replays': { open: operator, body: { state: 'processed' } },
 
   'GET /v1/claims': { open: both, url: '/v1/claims?promoter_id=alice&merchant_id=m1' },
-  'GET /v1/claims/{claim_id}': { open: both, url: '/v1/claims/{claim_id}' },
-  'POST /v1/claims': { open: alice, url: '/v1/claims', body: claim },
-  'POST /v1/claims/{claim_id}/decision': {
-    open: operator,
-    url: '/v1/claims/{claim_id}/decision',
-    body: { decision: 'approve', reason: 'I say so.' },
-  },
+  'GET /v1/claims/{claim_id}': { open: both },
+  'POST /v1/claims': { open: alice, body: claim },
+  'POST /v1/claims/{claim_id}/decision': { open: operator, body: { decision: 'approve', reason: 'I say so.' } },
 
-  'GET /v1/rules': { open: operator, url: '/v1/rules' },
-  'GET /v1/rules/{rule_id}': { open: operator, url: '/v1/rules/{rule_id}' },
+  'GET /v1/rules': { open: operator },
+  'GET /v1/rules/{rule_id}': { open: operator },
   'GET /v1/rules/effective': { open: operator, url: '/v1/rules/effective?merchant_id=m1&product_id=p1&promoter_id=alice' },
-  'POST /v1/rules': { open: operator, url: '/v1/rules', body: ruleOf('for bob', { promoter_id: 'bob' }) },
-  'POST /v1/rules/{rule_id}/versions': { open: operator, url: '/v1/rules/{rule_id}/versions', body: laterRule },
+  'POST /v1/rules': { open: operator, body: ruleOf('for bob', { promoter_id: 'bob' }) },
+  'POST /v1/rules/{rule_id}/versions': { open: operator, body: laterRule },
 
-  'GET /v1/ledger/trial-balance': { open: operator, url: '/v1/ledger/trial-balance' },
+  'GET /v1/ledger/trial-balance': { open: operator },
   'GET /v1/ledger/accounts': { open: operator, url: '/v1/ledger/accounts?promoter_id=alice' },
   'GET /v1/ledger/transfers': { open: operator, url: '/v1/ledger/transfers?order_id=O-1' },
-  'GET /v1/guards': { open: operator, url: '/v1/guards' },
-  'GET /v1/guards/{name}': { open: operator, url: '/v1/guards/{guard}' },
-  'POST /v1/guards/{name}/runs': { open: operator, url: '/v1/guards/{guard}/runs' },
+  'GET /v1/guards': { open: operator },
+  'GET /v1/guards/{name}': { open: operator },
+  'POST /v1/guards/{name}/runs': { open: operator },
 
-  'GET /v1/webhook-endpoints': { open: operator, url: '/v1/webhook-endpoints' },
-  'GET /v1/webhook-endpoints/{endpoint_id}': { open: operator, url: '/v1/webhook-endpoints/e1' },
-  'GET /v1/webhook-endpoints/{endpoint_id}/messages': { open: operator, url: '/v1/webhook-endpoints/e1/messages' },
-  'GET /v1/webhook-messages/{message_id}': { open: operator, url: '/v1/webhook-messages/{message_id}' },
-  'POST /v1/webhook-messages/{message_id}/redeliveries': { open: operator, url: '/v1/webhook-messages/{message_id}/redeliveries' },
-  'POST /v1/webhook-endpoints/{endpoint_id}/secret-rotations': {
-    open: operator,
-    url: '/v1/webhook-endpoints/e1/secret-rotations',
-  },
+  'GET /v1/webhook-endpoints': { open: operator },
+  'GET /v1/webhook-endpoints/{endpoint_id}': { open: operator },
+  'GET /v1/webhook-endpoints/{endpoint_id}/messages': { open: operator },
+  'GET /v1/webhook-messages/{message_id}': { open: operator },
+  'POST /v1/webhook-messages/{message_id}/redeliveries': { open: operator },
+  'POST /v1/webhook-endpoints/{endpoint_id}/secret-rotations': { open: operator },
   'PUT /v1/webhook-endpoints/{endpoint_id}': {
     open: operator,
-    url: '/v1/webhook-endpoints/e1',
     body: { url: `${NOBODY_LISTENS}/of-mine`, events: ['order.*', 'commission.*'] },
   },
 
-  'POST /v1/imports/merchants': {
-    open: operator,
-    url: '/v1/imports/merchants',
-    body: `${JSON.stringify({ merchant_id: 'm1', ...merchant })}\n`,
-  },
-  'POST /v1/imports/products': {
-    open: operator,
-    url: '/v1/imports/products',
-    body: '{"merchant_id":"m1","product_id":"p1","title":"x"}\n',
-  },
-  'POST /v1/imports/promoters': {
-    open: operator,
-    url: '/v1/imports/promoters',
-    body: `${JSON.stringify({ promoter_id: 'alice', ...promoter })}\n`,
-  },
-  'POST /v1/imports/links': { open: operator, url: '/v1/imports/links', body: `${JSON.stringify(link)}\n` },
+  'POST /v1/imports/merchants': { open: operator, body: `${JSON.stringify({ merchant_id: 'm1', ...merchant })}\n` },
+  'POST /v1/imports/products': { open: operator, body: '{"merchant_id":"m1","product_id":"p1","title":"x"}\n' },
+  'POST /v1/imports/promoters': { open: operator, body: `${JSON.stringify({ promoter_id: 'alice', ...promoter })}\n` },
+  'POST /v1/imports/links': { open: operator, body: `${JSON.stringify(link)}\n` },
 
-  'GET /v1/keys': { open: operator, url: '/v1/keys' },
-  'POST /v1/keys': { open: operator, url: '/v1/keys', body: { scope: 'admin', label: 'mine now' } },
-  'POST /v1/identities/{statement_id}/reversal': { open: operator, url: '/v1/identities/{statement_id}/reversal' },
-  'POST /v1/rules/{rule_id}/end': { open: operator, url: '/v1/rules/{rule_id}/end', body: {} },
-  'PUT /v1/merchants/{merchant_id}': { open: operator, url: '/v1/merchants/m1', body: merchant },
-  'PUT /v1/promoters/{promoter_id}': { open: operator, url: '/v1/promoters/alice', body: promoter },
-  'DELETE /v1/webhook-endpoints/{endpoint_id}': { open: operator, url: '/v1/webhook-endpoints/e1' },
-  'DELETE /v1/keys/{key_id}': { open: operator, url: '/v1/keys/{key_id}' },
+  'GET /v1/keys': { open: operator },
+  'POST /v1/keys': { open: operator, body: { scope: 'admin', label: 'mine now' } },
+  'POST /v1/identities/{statement_id}/reversal': { open: operator },
+  'POST /v1/rules/{rule_id}/end': { open: operator, body: {} },
+  'PUT /v1/merchants/{merchant_id}': { open: operator, body: merchant },
+  'PUT /v1/promoters/{promoter_id}': { open: operator, body: promoter },
+  'DELETE /v1/webhook-endpoints/{endpoint_id}': { open: operator },
+  'DELETE /v1/keys/{key_id}': { open: operator },
 };
+
+export const ROUTES: Record<string, Route> = Object.fromEntries(
+  Object.entries(TABLE).map(([name, row]) => [name, { url: addressOf(name), ...row }]),
+);
+
+function addressOf(name: string): string {
+  return name.slice(name.indexOf('/')).replaceAll(/\{(\w+)\}/g, (whole, id: string) => IDS[id] ?? whole);
+}

@@ -1,0 +1,67 @@
+// A server on which every route wants a key, and those who call it: a key for any scope, made behind the routes' back.
+
+import type { Kysely } from 'kysely';
+
+import { SCOPES, type Scope } from '../../src/platform/actor.ts';
+import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
+import { inTransaction } from '../../src/platform/database.ts';
+import { buildHttp, type App } from '../../src/platform/http.ts';
+import { makeKey } from '../../src/platform/keys-store.ts';
+import type { DB } from '../../src/platform/tables.ts';
+import { testLog } from '../harness.ts';
+
+/** Whose a key is; a promoter's is bob's where nothing is said. */
+interface Bound {
+  merchantId?: string | null;
+  promoterId?: string | null;
+}
+
+/** An answer with its body read, null where there is none. */
+interface Answered<Body> {
+  status: number;
+  body: Body;
+  headers: Record<string, unknown>;
+}
+
+/** The server, to which its test adds the routes. */
+export function keyedApp(db: Kysely<DB>): App {
+  const app = buildHttp({ logger: testLog });
+  requireKeys(
+    app,
+    knownKeys(db, (error) => testLog.error(error)),
+  );
+  return app;
+}
+
+export async function newKey(db: Kysely<DB>, scope: Scope, bound: Bound = {}): Promise<string> {
+  const { merchantId = null, promoterId = scope === 'promoter' ? 'bob' : null } = bound;
+  return (await inTransaction(db, ({ trx, now }) => makeKey(trx, { scope, merchantId, promoterId, label: scope }, null, now))).key;
+}
+
+/** A key of every scope. */
+export async function keyOfEvery(db: Kysely<DB>): Promise<Record<string, string>> {
+  const keys: Record<string, string> = {};
+  for (const scope of SCOPES) keys[scope] = await newKey(db, scope);
+  return keys;
+}
+
+/** Calls the server without a port, with a key of the operator unless another is named. */
+export async function callersOf<Body>(app: App, db: Kysely<DB>) {
+  const admin = await newKey(db, 'admin');
+  async function call(
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    url: string,
+    payload?: object,
+    { key = admin, headers = {} }: { key?: string; headers?: object } = {},
+  ): Promise<Answered<Body>> {
+    const request = { method, url, headers: { authorization: `Bearer ${key}`, ...headers } };
+    const answer = await app.inject(payload === undefined ? request : { ...request, payload });
+    return { status: answer.statusCode, body: (answer.body === '' ? null : answer.json()) as Body, headers: answer.headers };
+  }
+  return {
+    keyOf: (scope: Scope, bound: Bound = {}) => newKey(db, scope, bound),
+    call,
+    get: (url: string, key?: string) => call('GET', url, undefined, key === undefined ? {} : { key }),
+    post: (url: string, payload?: object, as: { key?: string; headers?: object } = {}) => call('POST', url, payload, as),
+  };
+}
