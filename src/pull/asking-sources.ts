@@ -51,7 +51,7 @@ async function askSource(deps: PullDeps, hold: Hold, signal: AbortSignal): Promi
   const taken = await takeHold(db, hold);
   if (taken === null) return null;
   // A platform may take longer for a page than a hold lasts.
-  const keeping = setInterval(() => void keepHold(db, hold).catch(() => clearInterval(keeping)), HOLD_MS / 3);
+  const keeping = setInterval(() => void keepHold(db, hold).catch(shownByTheNextWrite), HOLD_MS / 3);
   try {
     const everyMs = await askAll(deps, hold, taken.isTurn, signal);
     await giveBack(db, hold, everyMs);
@@ -64,6 +64,9 @@ async function askSource(deps: PullDeps, hold: Hold, signal: AbortSignal): Promi
     clearInterval(keeping);
   }
 }
+
+/** Whatever is written keeps the hold, too, and fails where it is lost; where only this beat failed, the next one keeps it. */
+function shownByTheNextWrite(): void {}
 
 /** Answers after how long it is its turn again; null when it was not its turn. */
 async function askAll(deps: PullDeps, hold: Hold, isTurn: boolean, signal: AbortSignal): Promise<number | null> {

@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 
 import type { Double, Failure } from '../subject.ts';
-import { serve, type Answered, type Asked, type PlainRow, type Told } from './server.ts';
+import { other, plainRow, serve, type Answered, type Asked, type PlainRow, type Told } from './server.ts';
 
 type Question = Record<string, number & string>;
 
@@ -50,11 +50,9 @@ export function doudianDouble({ appKey, secret, order }: Options): Promise<Doubl
       if (kind === 'token_ended') tokens += 1;
       return FAILURES[kind];
     },
-    row: (orderId, at, version) => ({ orderId, at, version }),
+    row: plainRow,
   });
 }
-
-const other = (value: unknown): Told => ({ answered: { status: 200, body: value }, isPage: false });
 
 function signOf(query: URLSearchParams, json: string, { appKey, secret }: Omit<Options, 'order'>): string {
   const said = `app_key${appKey}method${query.get('method')}param_json${json}timestamp${query.get('timestamp')}v2`;

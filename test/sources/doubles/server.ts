@@ -33,6 +33,11 @@ export interface Told {
   mayFail?: boolean;
 }
 
+export const plainRow = (orderId: string, at: Date, version: number): PlainRow => ({ orderId, at, version });
+
+/** An answer that is no page of a list. */
+export const other = (body: unknown, status = 200): Told => ({ answered: { status, body }, isPage: false });
+
 /** Serves `answer`; `fail` says how the platform words a failure. */
 export async function serve<Row>({
   answer,

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 
 import type { Double, Failure } from '../subject.ts';
-import { serve, type PlainRow } from './server.ts';
+import { other, plainRow, serve, type PlainRow } from './server.ts';
 
 export type Parameters = Readonly<Record<string, string>>;
 
@@ -20,14 +20,14 @@ export interface Speech {
 export function unionDouble({ path, secret, isList, answer, failures, wrongSignature }: Speech): Promise<Double> {
   return serve<PlainRow>({
     answer({ url, body }, rows) {
-      if (url.pathname !== path) return { answered: { status: 404, body: null }, isPage: false };
+      if (url.pathname !== path) return other(null, 404);
       const parameters: Parameters = Object.fromEntries(new URLSearchParams(body.toString()));
-      if (parameters['sign'] !== signOf(parameters, secret)) return { answered: { status: 200, body: wrongSignature }, isPage: false };
+      if (parameters['sign'] !== signOf(parameters, secret)) return other(wrongSignature);
       const ordered = rows.toSorted((a, b) => a.at.getTime() - b.at.getTime());
       return { answered: { status: 200, body: answer(parameters, ordered) }, isPage: isList(parameters), mayFail: true };
     },
     fail: (kind) => (kind === 'temporary' ? { status: 502, body: 'bad gateway' } : { status: 200, body: failures[kind] }),
-    row: (orderId, at, version) => ({ orderId, at, version }),
+    row: plainRow,
   });
 }
 

@@ -1,6 +1,6 @@
 // 微信小店: its access tokens, the lists of orders and commission orders that changed, one of them by its id, links of 推客, and lock days.
 import type { Double, Failure } from '../subject.ts';
-import { serve, type Answered, type Asked, type PlainRow, type Told } from './server.ts';
+import { other, plainRow, serve, type Answered, type Asked, type PlainRow, type Told } from './server.ts';
 
 const FAILURES: Record<Failure, Answered> = {
   rate_limited: { status: 200, body: { errcode: 45009, errmsg: 'reach max api daily quota limit' } },
@@ -79,11 +79,9 @@ export function wechatDouble({ appId, appSecret, order, commission }: Options): 
       if (kind === 'token_ended') tokens += 1;
       return FAILURES[kind];
     },
-    row: (orderId, at, version) => ({ orderId, at, version }),
+    row: plainRow,
   });
 }
-
-const other = (value: unknown): Told => ({ answered: { status: 200, body: value }, isPage: false });
 
 const placeOf = ({ at, orderId }: PlainRow) => `${String(at.getTime()).padStart(15, '0')}-${orderId}`;
 const seconds = ({ at }: PlainRow) => Math.floor(at.getTime() / 1000);
