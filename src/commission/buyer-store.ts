@@ -52,27 +52,67 @@ export async function readClicks(db: Kysely<DB>, questions: readonly BuyerQuesti
   return latestOfEach(rows, CLICKS_MAX, read);
 }
 
-/** The locks of earlier orders; `until` is the order's own attribution time, and an order paid at that very moment comes before it by its key. */
+/**
+ * The locks of earlier orders; `until` is the order's own attribution time, and an order paid at that very moment comes before it by its key.
+ * The orders of an identity are read once for the whole batch: a shop that sends one value for all of its buyers has very many of them.
+ */
 export async function readLocks(db: Kysely<DB>, questions: readonly BuyerQuestion[]): Promise<Map<bigint, BuyerLock[]>> {
-  const asked = questions.flatMap(perIdentity);
+  const asked = [...spanOfEach(questions.flatMap(perIdentity)).values()];
   const { rows } = await sql<LockRow>`
-    select distinct asked.order_key, locking.*
-    from ${unnest(asked)} as asked (order_key, identity, after, until),
-    lateral (
-      select orders.order_id, orders.order_key as locking_key, lock_promoter_id, lock_link_code, lock_clicked_at, award.attribution_at
-      from ${ordersOfBuyers('own')} join award using (order_key) join orders using (order_key)
-      where own.identity = asked.identity and lock_promoter_id is not null
-        and award.attribution_at between asked.after and asked.until and order_key <> asked.order_key
-        and (award.attribution_at, order_key) < (asked.until, asked.order_key)
-      order by award.attribution_at desc, order_key desc limit ${LOCKS_MAX}
-    ) as locking order by attribution_at, locking_key`.execute(db);
-  return latestOfEach(rows, LOCKS_MAX, (row) => ({
+    select asked.identity, orders.order_key, orders.order_id, lock_promoter_id, lock_link_code, lock_clicked_at, award.attribution_at
+    from ${unnest(asked)} as asked (order_key, identity, after, until)
+    join lateral (select distinct order_key from ${ordersOfBuyers('stated')} where stated.identity = asked.identity) as own on true
+    join award on award.order_key = own.order_key and lock_promoter_id is not null
+      and award.attribution_at between asked.after and asked.until
+    join orders on orders.order_key = own.order_key
+    order by award.attribution_at, orders.order_key`.execute(db);
+  const byIdentity = grouped(rows, (row) => row.identity);
+  return new Map(questions.map((question) => [question.orderKey, locksOf(question, byIdentity)]));
+}
+
+/** The latest locks of a buyer before that order, each once, the earliest first. */
+function locksOf({ orderKey, identities, from, until }: BuyerQuestion, byIdentity: ReadonlyMap<string, LockRow[]>): BuyerLock[] {
+  const found = identities.flatMap((identity) => {
+    const rows = byIdentity.get(identity) ?? [];
+    const before = countOf(
+      rows,
+      ({ attribution_at: at, order_key: key }) => at.getTime() < until || (at.getTime() === until && key < orderKey),
+    );
+    // The order itself stands among them when it is awarded again for another time.
+    return rows
+      .slice(Math.max(0, before - LOCKS_MAX - 1), before)
+      .filter((row) => row.order_key !== orderKey && row.attribution_at.getTime() >= from);
+  });
+  const once = [...new Map(found.map((row) => [row.order_key, row])).values()];
+  const latest = once.toSorted((a, b) => a.attribution_at.getTime() - b.attribution_at.getTime() || Number(a.order_key - b.order_key));
+  return latest.slice(-LOCKS_MAX).map((row) => ({
     orderId: row.order_id,
     promoterId: row.lock_promoter_id,
     linkCode: row.lock_link_code,
     attributedAt: row.attribution_at.getTime(),
     chainAt: row.lock_clicked_at.getTime(),
   }));
+}
+
+/** How many of the first rows are so; behind them none is. */
+function countOf<Row>(rows: readonly Row[], isSo: (row: Row) => boolean): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isSo(rows[middle]!)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** One question for each identity, over the times of all that are asked of it. */
+function spanOfEach(asked: readonly Asked[]): Map<string, Asked> {
+  const spans = new Map<string, Asked>();
+  for (const one of asked) {
+    const { from, until } = spans.get(one.identity) ?? one;
+    spans.set(one.identity, { ...one, from: Math.min(from, one.from), until: Math.max(until, one.until) });
+  }
+  return spans;
 }
 
 interface ClickRow {
@@ -84,6 +124,7 @@ interface ClickRow {
 }
 
 interface LockRow {
+  identity: string;
   order_key: bigint;
   order_id: string;
   lock_promoter_id: string;
@@ -110,12 +151,16 @@ function latestOfEach<Row extends { order_key: bigint }, Item>(
   most: number,
   read: (row: Row) => Item,
 ): Map<bigint, Item[]> {
-  const byOrder = new Map<bigint, Item[]>();
+  const byOrder = grouped(rows, (row) => row.order_key);
+  return new Map([...byOrder].map(([orderKey, found]) => [orderKey, found.slice(-most).map(read)]));
+}
+
+function grouped<Key, Row>(rows: readonly Row[], keyOf: (row: Row) => Key): Map<Key, Row[]> {
+  const groups = new Map<Key, Row[]>();
   for (const row of rows) {
-    const items = byOrder.get(row.order_key);
-    if (items === undefined) byOrder.set(row.order_key, [read(row)]);
-    else items.push(read(row));
+    const group = groups.get(keyOf(row));
+    if (group === undefined) groups.set(keyOf(row), [row]);
+    else group.push(row);
   }
-  for (const items of byOrder.values()) items.splice(0, items.length - most);
-  return byOrder;
+  return groups;
 }
