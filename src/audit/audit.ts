@@ -8,6 +8,7 @@ import type { DB } from '../platform/tables.ts';
 import { auditBalances } from './balances.ts';
 import type { AuditedBatch, Lane } from './batch.ts';
 import type { Difference } from './difference.ts';
+import { patiently } from './patience.ts';
 import { nextRange, readDeliveryPage, type Range } from './store.ts';
 
 const ORDERS_PER_BATCH = 1000;
@@ -47,7 +48,7 @@ export async function audit(db: Kysely<DB>, lanes: readonly Lane[], options: Aud
   const beside = async (): Promise<Verified> => {
     counts.deliveries = await auditDeliveries(db, tell);
     counts.accounts = (await auditBalances(db, tell)).accounts;
-    const chain = await verifyChain(db);
+    const chain = await patiently(() => verifyChain(db));
     if (chain.broken !== null) {
       const { linkNo, day, reason } = chain.broken;
       tell({ subject: `link ${linkNo} of ${day}`, field: 'chain', expected: 'what was chained', found: reason });
@@ -77,7 +78,8 @@ async function auditOrders(
   const next = (): Promise<Range | null> => {
     asking = asking.then(async () => {
       if (after === null) return null;
-      const range = await nextRange(db, after, ordersPerBatch);
+      const from = after;
+      const range = await patiently(() => nextRange(db, from, ordersPerBatch));
       after = range?.upTo ?? null;
       return range;
     });
@@ -94,7 +96,8 @@ async function auditOrders(
 async function auditDeliveries(db: Kysely<DB>, tell: (difference: Difference) => void): Promise<number> {
   let count = 0n;
   for (let after = FIRST_UUID; ;) {
-    const page = await readDeliveryPage(db, after, DELIVERIES_PER_PAGE);
+    const from = after;
+    const page = await patiently(() => readDeliveryPage(db, from, DELIVERIES_PER_PAGE));
     if (page === null) return Number(count);
     count += page.count;
     for (const { delivery_id, reports, noted } of page.lacking) {

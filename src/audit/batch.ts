@@ -11,6 +11,7 @@ import { currentRules, type RuleShelf } from '../commission/rule-shelf.ts';
 import type { DB } from '../platform/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import type { Difference } from './difference.ts';
+import { patiently } from './patience.ts';
 import { rebook, slotsOf } from './rebooking.ts';
 import { rejudge } from './rejudging.ts';
 import { retell, subjectOf } from './retelling.ts';
@@ -47,12 +48,8 @@ export type Lane = (range: Range) => Promise<AuditedBatch>;
 
 /** Audits the orders of a range by these connections. The rules are read once and again when they have changed. */
 export function laneOf(deps: LaneDeps, shelf: RuleShelf): Lane {
-  return (range) =>
-    deps.db
-      .transaction()
-      .setIsolationLevel('repeatable read')
-      .setAccessMode('read only')
-      .execute((trx) => auditBatch(trx, range, shelf, deps));
+  const snapshot = deps.db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only');
+  return (range) => patiently(() => snapshot.execute((trx) => auditBatch(trx, range, shelf, deps)));
 }
 
 async function auditBatch(trx: Transaction<DB>, range: Range, shelf: RuleShelf, deps: LaneDeps): Promise<AuditedBatch> {

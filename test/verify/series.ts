@@ -63,7 +63,9 @@ async function onStage({ fault, trials, seed, root, folder, onTrial }: SeriesOpt
         row.findings.push(...outcome.findings);
         if (onTrial(seed + trial, { ...row, ...outcome, trials: 1 }) || outcome.ended) break;
       }
-      row.findings.push(...(await audit(stage, root)));
+      const findings = await audit(stage, root);
+      row.findings.push(...findings);
+      onTrial(seed, { ...row, findings });
     } finally {
       await stage.close();
     }

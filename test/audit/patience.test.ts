@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+
+import { patiently } from '../../src/audit/patience.ts';
+
+const away = () => new Error('Connection terminated due to connection timeout');
+
+test('what the database could not be asked for a moment is asked again', async () => {
+  let asked = 0;
+  const read = () => {
+    asked += 1;
+    return asked < 2 ? Promise.reject(away()) : Promise.resolve('read');
+  };
+  expect([await patiently(read), asked]).toEqual(['read', 2]);
+});
+
+test('what is wrong with the question is not asked again', async () => {
+  let asked = 0;
+  const read = () => {
+    asked += 1;
+    return Promise.reject(new Error('there is no such column'));
+  };
+  await expect(patiently(read)).rejects.toThrow('no such column');
+  expect(asked).toBe(1);
+});
