@@ -21,7 +21,7 @@ export interface Outcome {
   acknowledged: number;
   worstDelayMs: number;
   findings: Finding[];
-  /** The trial broke off, and no other one can follow it here. */
+  /** No other trial can follow it here. */
   ended?: boolean;
 }
 
@@ -37,7 +37,8 @@ export async function runTrial(stage: Stage, fault: Fault, seed: number, name: s
   if (fault.refusesNothing === true && journal.retried > 0) {
     findings.push({ column: 'refused', text: `${journal.retried} requests failed though nothing was broken` });
   }
-  return judge(stage, journal);
+  // Nobody can say what is paid under a version of the rule that was never acknowledged.
+  return { ...(await judge(stage, journal)), ended: stage.market.rates.pendingFrom !== null };
 }
 
 async function judge(stage: Stage, journal: Journal): Promise<Outcome> {
