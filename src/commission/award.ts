@@ -8,7 +8,7 @@ import { inTransaction, isOfStatement, isUnavailable } from '../platform/databas
 import type { DB } from '../platform/tables.ts';
 import { awardCase, type Bench } from './award-case.ts';
 import { claimDue, claimOrders, postponeDue, readDueOrders } from './award-store.ts';
-import { markLockedDue, writeDecisions, writeHeads } from './award-writer.ts';
+import { markLockedDue, writeDecisions, writeHeads, type Relocked } from './award-writer.ts';
 import { commissionEvents } from './commission-events.ts';
 import { gatherCases } from './gathering.ts';
 import { currentRules, type RuleShelf } from './rule-shelf.ts';
@@ -26,15 +26,21 @@ export interface AwardDeps {
 export async function awardDue(deps: AwardDeps, limit: number): Promise<number> {
   let claimed: bigint[] = [];
   try {
-    await inTransaction(deps.db, async ({ trx, now }) => {
-      claimed = await claimDue(trx, now, limit);
-      await awardOrders(trx, claimed, now, deps);
-    });
+    await awardClaimed(deps, async (trx, now) => (claimed = await claimDue(trx, now, limit)));
   } catch (error) {
     if (claimed.length === 0 || isAway(error)) throw error;
     await awardApart(deps, claimed, error);
   }
   return claimed.length;
+}
+
+/**
+ * Awards what is claimed, in one transaction, and then looks once more for the later orders of the same buyers: one that another worker merged
+ * and awarded between our look and our commit has not seen our locks, and we have not seen it.
+ */
+async function awardClaimed(deps: AwardDeps, claim: (trx: Transaction<DB>, now: Date) => Promise<bigint[]>): Promise<void> {
+  const relocked = await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await claim(trx, now), now, deps));
+  if (relocked.length > 0) await inTransaction(deps.db, ({ trx, now }) => markLockedDue(trx, relocked, now));
 }
 
 /** Batches of a backlog that are awarded before other work has its turn. */
@@ -72,7 +78,7 @@ async function awardApart(deps: AwardDeps, orderKeys: readonly bigint[], error: 
   const middle = Math.ceil(orderKeys.length / 2);
   for (const half of [orderKeys.slice(0, middle), orderKeys.slice(middle)]) {
     try {
-      await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await claimOrders(trx, half), now, deps));
+      await awardClaimed(deps, (trx) => claimOrders(trx, half));
     } catch (halfError) {
       if (isAway(halfError)) throw halfError;
       await awardApart(deps, half, halfError);
@@ -80,9 +86,17 @@ async function awardApart(deps: AwardDeps, orderKeys: readonly bigint[], error: 
   }
 }
 
-/** Awards these orders in the given transaction: reads all they need, decides each by itself, writes the differences in bulk. */
-export async function awardOrders(trx: Transaction<DB>, orderKeys: readonly bigint[], now: Date, deps: AwardDeps): Promise<void> {
-  if (orderKeys.length === 0) return;
+/**
+ * Awards these orders in the given transaction: reads all they need, decides each by itself, writes the differences in bulk. Answers whose
+ * locks have changed; later orders of their buyers are marked as due.
+ */
+export async function awardOrders(
+  trx: Transaction<DB>,
+  orderKeys: readonly bigint[],
+  now: Date,
+  deps: AwardDeps,
+): Promise<readonly Relocked[]> {
+  if (orderKeys.length === 0) return [];
   const rules = await currentRules(trx, deps.shelf);
   const due = await readDueOrders(trx, orderKeys);
   const awarded = due.filter((one) => one.award !== null).map((one) => one.orderKey);
@@ -107,9 +121,7 @@ export async function awardOrders(trx: Transaction<DB>, orderKeys: readonly bigi
     now,
   );
   await announce(trx, () => cases.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
-  await markLockedDue(
-    trx,
-    results.flatMap((result) => result.relocked),
-    now,
-  );
+  const relocked = results.flatMap((result) => result.relocked);
+  await markLockedDue(trx, relocked, now);
+  return relocked;
 }

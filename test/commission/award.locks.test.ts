@@ -1,4 +1,7 @@
 // The award and locks: an order that somebody earned locks its buyer for the orders after it.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ago, inDays, openShop, openSimpleShop, openWorld, type World } from './world.ts';
 
@@ -62,6 +65,43 @@ test('an order whose time turns out to be earlier locks from then on', async () 
   await shop.tell('locks', { deposit_paid_at: ago(3) });
   expect(await shop.line('other')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
 });
+
+test('an order that was awarded by another worker while the lock before it was being committed gets that lock', async () => {
+  const shop = await openSimpleShop(world);
+  await world.report({ fields: shop.fields('locks', { buyer, paid_at: ago(3), link_code: shop.code }) });
+  const { commit, isCommitting } = await holdCommits(shop.m);
+  const locking = world.award();
+  while (!(await isCommitting())) await sleep(10);
+  await world.report({ fields: shop.fields('between', { buyer, paid_at: ago(2) }) });
+  await world.award(world.newDeps());
+  expect((await shop.line('between')).decision).toBe('unattributed');
+  await commit();
+  await locking;
+  await world.award();
+  expect(await shop.line('between')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
+});
+
+/** The next first award of a merchant waits where it commits, until it is let go. */
+async function holdCommits(merchantId: string) {
+  const { owner } = world;
+  await sql`
+    create function wait_to_commit() returns trigger language plpgsql as $$
+    begin
+      if new.lock_promoter_id is not null then perform pg_advisory_xact_lock_shared(4711); end if;
+      return null;
+    end $$;
+    create constraint trigger waits_to_commit after insert on award deferrable initially deferred
+      for each row when (new.merchant_id = ${sql.lit(merchantId)}) execute function wait_to_commit()`.execute(owner);
+  const holder = await owner.startTransaction().execute();
+  await sql`select pg_advisory_xact_lock(4711)`.execute(holder);
+  return {
+    isCommitting: async () => {
+      const { rows } = await sql`select from pg_locks where locktype = 'advisory' and not granted`.execute(owner);
+      return rows.length > 0;
+    },
+    commit: () => holder.commit().execute(),
+  };
+}
 
 test('of orders of one moment the one that became known first locks the others, and none locks it', async () => {
   const shop = await openSimpleShop(world);
