@@ -10,7 +10,7 @@ import { ifMissing } from '../../src/platform/embedded-binaries.ts';
 import type { Stage } from './stage.ts';
 
 const DRAIN_MS_MAX = 90_000;
-const GUARDS_MS_MAX = 60_000;
+const GUARDS_MS_MAX = 180_000;
 const POLL_MS = 150;
 
 const LEFT = `
@@ -52,7 +52,7 @@ export async function brokenLaws(askGuards: () => Promise<Record<string, unknown
       const broken = laws
         .filter(({ ok }) => !ok)
         .map(({ name, violations, sample }) => `${name}: ${violations}, ${JSON.stringify(sample)}`);
-      return [...broken, ...old.map(({ name }) => `${name} was not asked for a minute`)];
+      return [...broken, ...old.map(({ name }) => `${name} was not asked for three minutes`)];
     }
     await sleep(POLL_MS);
   }
