@@ -10,13 +10,13 @@ import { gatherCases, type Case } from '../commission/gathering.ts';
 import { currentRules, type RuleShelf } from '../commission/rule-shelf.ts';
 import type { DB } from '../platform/tables.ts';
 import type { Adapter } from '../sources/source.ts';
+import { groupedBy } from '../platform/grouped-by.ts';
 import type { Difference } from './difference.ts';
 import { patiently } from './patience.ts';
 import { rebook, slotsOf } from './rebooking.ts';
 import { rejudge } from './rejudging.ts';
 import { retell, subjectOf } from './retelling.ts';
 import {
-  groupedBy,
   readOtherShares,
   readStanding,
   readTransfers,

@@ -6,7 +6,7 @@ import { ownIdsOf, resolveOne, wordName, wordsOf, type AskedWord, type Resolutio
 import type { Statement } from '../inbox/read.ts';
 import type { DB } from '../platform/tables.ts';
 import type { MappingTarget } from '../sources/mapping-store.ts';
-import { groupedBy } from './store.ts';
+import { groupedBy } from '../platform/grouped-by.ts';
 
 /** A statement about a word that counts at the word's time, by when it was recorded; the one to be taken first stands first. */
 interface Meaning extends MappingTarget {

@@ -2,8 +2,9 @@
 
 import { applyPostings, differences as postingsFor, type Booked, type Posting, type Target } from '../core/posting.ts';
 import type { BookedSlot } from '../ledger/store.ts';
+import { groupedBy } from '../platform/grouped-by.ts';
 import { shown, type Difference } from './difference.ts';
-import { groupedBy, type DecidedShares, type StandingTransfer } from './store.ts';
+import type { DecidedShares, StandingTransfer } from './store.ts';
 
 export interface OrderBooks {
   subject: string;

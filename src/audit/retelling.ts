@@ -13,9 +13,10 @@ import { orderName } from '../orders/store.ts';
 import type { DB } from '../platform/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/store.ts';
+import { groupedBy } from '../platform/grouped-by.ts';
 import { differingFields, type Difference } from './difference.ts';
 import { everyResolution } from './earlier-words.ts';
-import { groupedBy, readNoted, readNotedDeliveries, type NotedReport, type Range, type StandingOrder } from './store.ts';
+import { readNoted, readNotedDeliveries, type NotedReport, type Range, type StandingOrder } from './store.ts';
 
 export interface RetellingDeps {
   adapters: readonly Adapter[];

@@ -31,17 +31,6 @@ export async function hasOrders(db: Kysely<DB>, count: number): Promise<boolean>
   return rows.length > 0;
 }
 
-/** Rows by what they belong to, in their order. */
-export function groupedBy<Row, Key>(rows: readonly Row[], keyOf: (row: Row) => Key): Map<Key, Row[]> {
-  const groups = new Map<Key, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(keyOf(row));
-    if (group === undefined) groups.set(keyOf(row), [row]);
-    else group.push(row);
-  }
-  return groups;
-}
-
 const within = (column: string, { after, upTo }: Range) => sql`${sql.ref(column)} > ${after} and ${sql.ref(column)} <= ${upTo}`;
 
 /** An order as it stands beside what it has merged to. `awarded_at` is null where it was never awarded; `isDue` says that it waits for the award. */

@@ -1,5 +1,6 @@
 // The past of the buyers of a batch of orders: the clicks of their identities, and the earlier orders that lock them. Set-wise.
 import { sql, type Kysely } from 'kysely';
+import { groupedBy } from '../platform/grouped-by.ts';
 import type { DB } from '../platform/tables.ts';
 import type { BuyerClick, BuyerLock } from './evidence.ts';
 
@@ -66,7 +67,7 @@ export async function readLocks(db: Kysely<DB>, questions: readonly BuyerQuestio
       and award.attribution_at between asked.after and asked.until
     join orders on orders.order_key = own.order_key
     order by award.attribution_at, orders.order_key`.execute(db);
-  const byIdentity = grouped(rows, (row) => row.identity);
+  const byIdentity = groupedBy(rows, (row) => row.identity);
   return new Map(questions.map((question) => [question.orderKey, locksOf(question, byIdentity)]));
 }
 
@@ -151,16 +152,6 @@ function latestOfEach<Row extends { order_key: bigint }, Item>(
   most: number,
   read: (row: Row) => Item,
 ): Map<bigint, Item[]> {
-  const byOrder = grouped(rows, (row) => row.order_key);
+  const byOrder = groupedBy(rows, (row) => row.order_key);
   return new Map([...byOrder].map(([orderKey, found]) => [orderKey, found.slice(-most).map(read)]));
-}
-
-function grouped<Key, Row>(rows: readonly Row[], keyOf: (row: Row) => Key): Map<Key, Row[]> {
-  const groups = new Map<Key, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(keyOf(row));
-    if (group === undefined) groups.set(keyOf(row), [row]);
-    else group.push(row);
-  }
-  return groups;
 }
