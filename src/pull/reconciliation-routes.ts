@@ -196,7 +196,7 @@ async function originOf(trx: Transaction<DB>, sourceId: string, merchantId: stri
 async function waitFor({ db, adapters }: ReconciliationDeps, reconciliationId: string): Promise<z.output<typeof answer>> {
   const until = Date.now() + PATIENCE_MS;
   for (;;) {
-    await settleReconciliation(db, adapters, reconciliationId);
+    await settleReconciliation(db, adapters, reconciliationId, until);
     const told = await shown(db, reconciliationId);
     if (told.finished_at !== null || Date.now() >= until) return told;
     await sleep(LOOK_EVERY_MS);

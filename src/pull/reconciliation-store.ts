@@ -143,11 +143,11 @@ export async function noteRecovered(
       and reconciled_order.order_id = told.order_id`.execute(db);
 }
 
-/** Whether nothing of what it found is still to be processed. */
+/** Whether nothing of what it found is still to be processed. (What is recovered was.) */
 export async function isMerged(db: Kysely<DB>, reconciliationId: string): Promise<boolean> {
   const { rows } = await sql`
     select from reconciled_order join delivery using (delivery_id)
-    where reconciliation_id = ${reconciliationId}::uuid and found <> 'known' and delivery.state = 'received' limit 1`.execute(db);
+    where reconciliation_id = ${reconciliationId}::uuid and found <> 'known' and not recovered and delivery.state = 'received' limit 1`.execute(db);
   return rows.length === 0;
 }
 

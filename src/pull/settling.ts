@@ -1,5 +1,5 @@
 // Ending a reconciliation: what was missing or different is looked at again once it is merged, and counts as recovered when it agrees.
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 
 import { readDelivery } from '../inbox/read.ts';
 import { inTransaction } from '../platform/database.ts';
@@ -11,34 +11,53 @@ import { endReconciliation, findState, isMerged, mergedFindings, noteRecovered }
 
 const ORDERS_PER_COMMIT = 500;
 
-/** Looks again at what a reconciliation found and has not seen recovered, and ends it when nothing is left to be processed. */
-export async function settleReconciliation(db: Kysely<DB>, adapters: readonly Adapter[], reconciliationId: string): Promise<void> {
+type Place = readonly [shop: string, orderId: string];
+
+/**
+ * Looks again at what a reconciliation found and has not seen recovered, and ends it when nothing is left to be processed. It stops after
+ * the first part of orders that is done later than `until` (milliseconds since 1970); the next look begins anew.
+ */
+export async function settleReconciliation(
+  db: Kysely<DB>,
+  adapters: readonly Adapter[],
+  reconciliationId: string,
+  until = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
   // Asked before looking: what is merged while we look is seen by the next look only.
   const isLastLook = (await findState(db, reconciliationId)) === 'settling' && (await isMerged(db, reconciliationId));
-  let after: readonly [string, string] | null = ['', ''];
+  let after: Place | null = ['', ''];
   while (after !== null) {
-    const from: readonly [string, string] = after;
-    after = await inTransaction(db, async ({ trx }) => {
-      const merged = await mergedFindings(trx, reconciliationId, { after: from, limit: ORDERS_PER_COMMIT });
-      const sources = await findSources(trx, [...new Set(merged.map((one) => one.source_id))]);
-      const statements = merged.map((one) =>
-        readDelivery(one, sources.get(one.source_id), byKind).find((statement) => statement.stated.order_id === one.order_id),
-      );
-      const judged = await judge(
-        trx,
-        statements.flatMap((statement) => statement ?? []),
-      );
-      const agreeing = new Set(judged.flatMap(({ statement, found }) => (found === 'known' ? [statement] : [])));
-      const recovered = merged.filter((_, index) => statements[index] !== undefined && agreeing.has(statements[index]));
-      await noteRecovered(
-        trx,
-        reconciliationId,
-        recovered.map((one) => ({ shop: one.shop, orderId: one.order_id })),
-      );
-      const last = merged.at(-1);
-      return merged.length < ORDERS_PER_COMMIT || last === undefined ? null : ([last.shop, last.order_id] as const);
-    });
+    const from: Place = after;
+    after = await inTransaction(db, ({ trx }) => settlePart(trx, byKind, reconciliationId, from));
+    if (after !== null && Date.now() >= until) return;
   }
   if (isLastLook) await endReconciliation(db, reconciliationId);
+}
+
+/** Looks at the next orders after this place. Answers the place of the last of them, or null when there are no more. */
+async function settlePart(
+  trx: Transaction<DB>,
+  adapters: ReadonlyMap<string, Adapter>,
+  reconciliationId: string,
+  after: Place,
+): Promise<Place | null> {
+  const merged = await mergedFindings(trx, reconciliationId, { after, limit: ORDERS_PER_COMMIT });
+  const sources = await findSources(trx, [...new Set(merged.map((one) => one.source_id))]);
+  const statements = merged.map((one) =>
+    readDelivery(one, sources.get(one.source_id), adapters).find((statement) => statement.stated.order_id === one.order_id),
+  );
+  const judged = await judge(
+    trx,
+    statements.flatMap((statement) => statement ?? []),
+  );
+  const agreeing = new Set(judged.flatMap(({ statement, found }) => (found === 'known' ? [statement] : [])));
+  const recovered = merged.filter((_, index) => statements[index] !== undefined && agreeing.has(statements[index]));
+  await noteRecovered(
+    trx,
+    reconciliationId,
+    recovered.map((one) => ({ shop: one.shop, orderId: one.order_id })),
+  );
+  const last = merged.at(-1);
+  return merged.length < ORDERS_PER_COMMIT || last === undefined ? null : [last.shop, last.order_id];
 }

@@ -1,0 +1,47 @@
+// Settling a reconciliation: a part of its orders at a time, so that nobody waits for a million of them.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { inTransaction } from '../../src/platform/database.ts';
+import { uuidv7 } from '../../src/platform/uuid.ts';
+import { findReconciliation, makeReconciliation, noteRead } from '../../src/pull/reconciliation-store.ts';
+import { settleReconciliation } from '../../src/pull/settling.ts';
+import { takeUpload } from '../../src/pull/upload.ts';
+import { ADAPTERS } from '../../src/sources/adapters.ts';
+import { subject } from '../sources/subjects/woocommerce.ts';
+import { openPuller, type Puller } from './puller.ts';
+
+const AT = new Date('2026-06-01T10:00:00Z');
+/** More than two parts hold. */
+const ORDERS = 1100;
+
+let puller: Puller;
+
+beforeAll(async () => {
+  puller = await openPuller(subject, null);
+});
+afterAll(() => puller.close());
+
+async function* fileOf(orders: number): AsyncGenerator<Buffer> {
+  yield Buffer.from('order_id,status,currency,paid_amount\n');
+  for (let n = 0; n < orders; n++) yield Buffer.from(`${n},paid,CNY,100\n`);
+}
+
+test('a look without time left settles a part and ends nothing; the next look settles the rest and ends it', async () => {
+  const { db } = puller.database;
+  const reconciliationId = uuidv7(AT.getTime());
+  const asked = { source_id: 'rest', merchant_id: 'm1', origin: 'upload' as const, range_from: null, range_to: null };
+  await inTransaction(db, ({ trx, now }) => makeReconciliation(trx, { reconciliation_id: reconciliationId, ...asked }, now));
+  const source = { sourceId: 'rest', kind: 'rest', merchantId: 'm1', options: {} };
+  const upload = { db, source, merchantId: 'm1', reconciliationId, amounts: 'minor' as const, onDelivered: () => undefined };
+  await noteRead(db, reconciliationId, await takeUpload(upload, fileOf(ORDERS)));
+  await puller.work();
+
+  await settleReconciliation(db, ADAPTERS, reconciliationId, 0);
+  const first = (await findReconciliation(db, reconciliationId))!;
+  expect(first).toMatchObject({ state: 'settling', checked: BigInt(ORDERS), missing: BigInt(ORDERS) });
+  expect(Number(first.recovered)).toBeGreaterThan(0);
+  expect(Number(first.recovered)).toBeLessThan(ORDERS);
+
+  await settleReconciliation(db, ADAPTERS, reconciliationId);
+  expect(await findReconciliation(db, reconciliationId)).toMatchObject({ state: 'done', recovered: BigInt(ORDERS) });
+});
