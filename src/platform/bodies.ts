@@ -15,7 +15,9 @@ declare module 'fastify' {
 }
 
 export const STREAM_BYTES_MAX = 1024 * 1024 * 1024;
-const STREAM_TIMEOUT_MS = 60 * 60 * 1000;
+export const STREAM_TIMEOUT_MS = 60 * 60 * 1000;
+/** A file that still arrives when the server has been closing for so long is cut off, so that the server can end in good order. */
+const STREAM_GRACE_MS = 8000;
 
 /** Sockets on which a file is arriving: it may take longer than a request may. */
 const streaming = new WeakSet<Socket>();
@@ -71,13 +73,32 @@ export function rawBodyScope(scope: App): void {
 
 /**
  * Within this scope bodies of these content types reach the handler as they arrive, as an `AsyncIterable<Buffer>` of at most 1 GiB that
- * throws `payload_too_large` beyond. Its routes may take an hour.
+ * throws `payload_too_large` beyond. Its routes may take an hour; while the server closes they have `graceMs`, and then the iterable throws
+ * `unavailable`.
  */
-export function streamScope(scope: App, contentTypes: string[], bytesMax = STREAM_BYTES_MAX): void {
+export function streamScope(
+  scope: App,
+  contentTypes: string[],
+  { bytesMax = STREAM_BYTES_MAX, graceMs = STREAM_GRACE_MS }: { bytesMax?: number; graceMs?: number } = {},
+): void {
+  let closesAt = Number.POSITIVE_INFINITY;
+  scope.addHook('preClose', (done) => {
+    closesAt = Date.now() + graceMs;
+    done();
+  });
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser(contentTypes, (request, payload, done) => {
     if (Number(request.headers['content-length']) > bytesMax) done(tooLarge(bytesMax));
-    else done(null, capped(payload, bytesMax));
+    else
+      done(
+        null,
+        capped(payload, bytesMax, () => Date.now() >= closesAt),
+      );
+  });
+  // Who is cut off goes on sending; the answer is the last on his connection.
+  scope.addHook('onSend', (_request, reply, payload, done) => {
+    if (closesAt < Number.POSITIVE_INFINITY) reply.header('connection', 'close');
+    done(null, payload);
   });
   scope.addHook('onRoute', (route) => {
     route.handlerTimeout = STREAM_TIMEOUT_MS;
@@ -93,9 +114,10 @@ export function streamScope(scope: App, contentTypes: string[], bytesMax = STREA
 }
 
 /** Stopping early must not destroy the socket: the refusal still has to be answered on it. */
-async function* capped(payload: Readable, bytesMax: number): AsyncGenerator<Buffer> {
+async function* capped(payload: Readable, bytesMax: number, isCutOff: () => boolean): AsyncGenerator<Buffer> {
   let bytes = 0;
   for await (const chunk of payload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    if (isCutOff()) throw new DomainError('unavailable', 'This server is shutting down. Send the file again: what it has taken is known.');
     bytes += chunk.length;
     if (bytes > bytesMax) throw tooLarge(bytesMax);
     yield chunk;

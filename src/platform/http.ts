@@ -23,7 +23,8 @@ const BODY_BYTES_MAX = 1024 * 1024;
 /** An id has 128 characters, and percent-encoded each may take 12 bytes. */
 const PARAM_BYTES_MAX = 128 * 12;
 const HEADER_BYTES_MAX = 16 * 1024;
-const REQUESTS_PER_SOCKET_MAX = 1000;
+/** Some clients do not read that a connection is to end, and would be answered 503 on it; proxies end theirs long before. */
+const REQUESTS_PER_SOCKET_MAX = 1_000_000;
 const HANDLER_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;

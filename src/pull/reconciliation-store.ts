@@ -93,6 +93,13 @@ export async function noteTrouble(
     where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
 }
 
+/** Ends uploads that began before and are still being read: no file takes so long, so whoever read it was killed. */
+export async function endCutUploads(db: Kysely<DB>, begunBefore: Date): Promise<void> {
+  await sql`
+    update reconciliation set state = 'failed', error = 'The file was cut off.', finished_at = now()
+    where state = 'reading' and origin = 'upload' and made_at < ${begunBefore}`.execute(db);
+}
+
 export interface Finding {
   shop: string;
   orderId: string;
@@ -147,7 +154,9 @@ export async function noteRecovered(
 export async function isMerged(db: Kysely<DB>, reconciliationId: string): Promise<boolean> {
   const { rows } = await sql`
     select from reconciled_order join delivery using (delivery_id)
-    where reconciliation_id = ${reconciliationId}::uuid and found <> 'known' and not recovered and delivery.state = 'received' limit 1`.execute(db);
+    where reconciliation_id = ${reconciliationId}::uuid and found <> 'known' and not recovered and delivery.state = 'received' limit 1`.execute(
+    db,
+  );
   return rows.length === 0;
 }
 

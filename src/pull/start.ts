@@ -1,13 +1,16 @@
 // The part of the worker that asks: sources whose turn it is, and reconciliations that are to end.
 import type { Logger } from 'pino';
 
+import { STREAM_TIMEOUT_MS } from '../platform/bodies.ts';
 import { repeat, type Repeating } from '../platform/repeat.ts';
 import type { PullDeps } from './asked-source.ts';
 import { askSources } from './asking-sources.ts';
-import { settlingReconciliations } from './reconciliation-store.ts';
+import { endCutUploads, settlingReconciliations } from './reconciliation-store.ts';
 import { settleReconciliation } from './settling.ts';
 
 const EVERY_MS = 1000;
+/** Longer than a file may take. */
+const UPLOAD_MS_MAX = STREAM_TIMEOUT_MS + 60_000;
 /** So many sources are asked at a time; one that takes hours keeps none of the others. */
 const SOURCES_AT_ONCE = 4;
 
@@ -29,6 +32,7 @@ export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
     }
   };
   const settle = async () => {
+    await endCutUploads(db, new Date(Date.now() - UPLOAD_MS_MAX));
     for (const reconciliationId of await settlingReconciliations(db)) await settleReconciliation(db, adapters, reconciliationId);
   };
   const parts = [...Array.from({ length: SOURCES_AT_ONCE }, () => begin(ask)), begin(settle)];

@@ -19,6 +19,7 @@ export const ADMIN_KEY = 'fy_admin_of_the_benches';
 
 export interface Running {
   url: string;
+  pid: number;
   /** CPU seconds so far of the process, its database and whatever else it has started. */
   cpuSeconds: () => number;
   stop: () => Promise<void>;
@@ -39,6 +40,7 @@ export async function startService(role: 'serve' | 'api', env: Record<string, st
   const postmaster = Number(readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
   return {
     url,
+    pid: child.pid!,
     cpuSeconds: () => cpuOf(child.pid!) + cpuOfFamily(postmaster),
     stop: async () => {
       await end(child);
@@ -54,7 +56,7 @@ export async function startBare(file: string): Promise<Running> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = await once(child.stdout, 'data');
-  return { url: `http://127.0.0.1:${String(line).trim()}`, cpuSeconds: () => cpuOf(child.pid!), stop: () => end(child) };
+  return { url: `http://127.0.0.1:${String(line).trim()}`, pid: child.pid!, cpuSeconds: () => cpuOf(child.pid!), stop: () => end(child) };
 }
 
 async function untilAnswers(url: string, child: ChildProcess): Promise<void> {

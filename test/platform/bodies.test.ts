@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -30,7 +31,7 @@ beforeAll(async () => {
     }));
   });
   await app.register(async (scope) => {
-    streamScope(scope, NDJSON_TYPES, STREAM_BYTES_MAX);
+    streamScope(scope, NDJSON_TYPES, { bytesMax: STREAM_BYTES_MAX });
     scope.post<{ Body: AsyncIterable<Buffer> }>('/imports', async (request) => {
       const values: unknown[] = [];
       for await (const line of readNdjson(request.body)) values.push('value' in line ? line.value : line.error);
@@ -170,5 +171,25 @@ describe('a streamed route', () => {
     socket.write('POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{');
     await closed;
     expect(received()).toMatch(/^HTTP\/1\.1 200 [^]*HTTP\/1\.1 408 /);
+  });
+
+  test('is cut off while the server closes, once its grace is over, so that the server can end', async () => {
+    const closing = buildHttp({});
+    await closing.register(async (scope) => {
+      streamScope(scope, NDJSON_TYPES, { graceMs: 100 });
+      scope.post<{ Body: AsyncIterable<Buffer> }>('/imports', async (request) => {
+        let bytes = 0;
+        for await (const part of request.body) bytes += part.length;
+        return { bytes };
+      });
+    });
+    const { socket, received, closed } = openSocket(await listen(closing));
+    socket.write('POST /imports HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n');
+    const sending = setInterval(() => socket.write('2\r\n1\n\r\n'), 20);
+    await sleep(60);
+    await closing.close();
+    await closed;
+    clearInterval(sending);
+    expect(received()).toMatch(/^HTTP\/1\.1 503 [^]*"code":"unavailable"/);
   });
 });

@@ -31,7 +31,7 @@ beforeAll(async () => {
     knownKeys(database.db, () => undefined),
   );
   void app.register(async (scope) => {
-    streamScope(scope, NDJSON_TYPES, 1000);
+    streamScope(scope, NDJSON_TYPES, { bytesMax: 1000 });
     for (const url of ['/v1/files', '/v1/others']) {
       scope.post(url, { config: { scopes: [] } }, (request, reply) =>
         answerStreamOnce(request, reply, database.db, async (stream) => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { inTransaction } from '../../src/platform/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
-import { findReconciliation, makeReconciliation, noteRead } from '../../src/pull/reconciliation-store.ts';
+import { endCutUploads, findReconciliation, makeReconciliation, noteRead } from '../../src/pull/reconciliation-store.ts';
 import { settleReconciliation } from '../../src/pull/settling.ts';
 import { takeUpload } from '../../src/pull/upload.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
@@ -44,4 +44,17 @@ test('a look without time left settles a part and ends nothing; the next look se
 
   await settleReconciliation(db, ADAPTERS, reconciliationId);
   expect(await findReconciliation(db, reconciliationId)).toMatchObject({ state: 'done', recovered: BigInt(ORDERS) });
+});
+
+test('an upload whose reader was killed ends as failed, and one that is being read goes on', async () => {
+  const { db } = puller.database;
+  const asked = { source_id: 'rest', merchant_id: 'm1', origin: 'upload' as const, range_from: null, range_to: null };
+  const [old, fresh] = [uuidv7(AT.getTime()), uuidv7(AT.getTime())];
+  await inTransaction(db, async ({ trx, now }) => {
+    await makeReconciliation(trx, { reconciliation_id: old, ...asked }, AT);
+    await makeReconciliation(trx, { reconciliation_id: fresh, ...asked }, now);
+  });
+  await endCutUploads(db, new Date(AT.getTime() + 1));
+  expect(await findReconciliation(db, old)).toMatchObject({ state: 'failed', error: 'The file was cut off.' });
+  expect(await findReconciliation(db, fresh)).toMatchObject({ state: 'reading' });
 });
