@@ -121,7 +121,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     ledgerRoutes(rest, { db });
     lockDaysRoutes(rest, pullDeps(ground, deps.adapters, door.onDelivered));
-    reconciliationRoutes(rest, { db, adapters: deps.adapters, onDelivered: door.onDelivered, onAsked: () => queue.nudge('pull') });
+    reconciliationRoutes(rest, { db, adapters: deps.adapters, onAsked: () => queue.nudge('pull') });
     guardRoutes(rest, { db, guards });
     webhookEndpointRoutes(rest, { db, keys: ground.masterKeys, allowed: allowedFor(config.publicUrl) });
     webhookMessageRoutes(rest, { db, onAnnounced: () => queue.nudge('messages') });

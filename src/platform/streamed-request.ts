@@ -30,13 +30,15 @@ interface Caller {
   address: Buffer;
 }
 
+type Work = (stream: AsyncIterable<Buffer>) => Promise<{ status: number; body: unknown }>;
+
 /** What was kept of a request that is done: its whole fingerprint, and its answer. */
 interface Done extends Rendered {
   fingerprint: Buffer;
 }
 
 /**
- * Does the work with the stream of the body, and answers 200 with what it returns. With an `Idempotency-Key` it is done once. The
+ * Does the work with the stream of the body, and answers with the status and the body that it returns. With an `Idempotency-Key` it is done once. The
  * fingerprint is the one of every request (method, path, bytes of the body), but it is known only at the end of the stream. So the key is
  * taken before the work with the address alone, the bytes are summed up as the work reads them, and the answer is kept with the sum. A
  * retry that comes meanwhile throws `idempotency_in_progress`; one that comes after is read to its end and summed up without doing
@@ -49,12 +51,12 @@ export async function answerStreamOnce(
   request: AskedRequest & { body: unknown },
   reply: GivenReply,
   db: Kysely<DB>,
-  work: (stream: AsyncIterable<Buffer>) => Promise<unknown>,
+  work: Work,
 ): Promise<void> {
   const stream = (request.body ?? []) as AsyncIterable<Buffer>;
   const key = readKey(request.headers['idempotency-key']);
   if (key === null) {
-    await send(reply, render({ status: 200, body: await work(stream) }));
+    await send(reply, render(await work(stream)));
     return;
   }
   const sum = sumOfAddress(request);
@@ -74,7 +76,7 @@ interface Claimed {
   caller: Caller;
   stream: AsyncIterable<Buffer>;
   sum: Hash;
-  work: (stream: AsyncIterable<Buffer>) => Promise<unknown>;
+  work: Work;
   /** Our last sign of life, which tells our row from that of somebody who has taken the key over. */
   aliveAt: Date;
 }
@@ -92,7 +94,7 @@ async function workOnce(db: Kysely<DB>, { caller, stream, sum, work, aliveAt: cl
     }
   }
   try {
-    const answer = render({ status: 200, body: await work(summed()) });
+    const answer = render(await work(summed()));
     await inTransaction(db, ({ trx, now }) => keep(trx, caller, { aliveAt, now, done: { ...answer, fingerprint: sum.digest() } }));
     return answer;
   } catch (error) {

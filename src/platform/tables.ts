@@ -590,6 +590,10 @@ export interface ReconciledOrder {
 }
 
 export interface Reconciliation {
+  /**
+   * How amounts stand in an uploaded file.
+   */
+  amounts: string | null;
   bad: Generated<Json>;
   bad_rows: Generated<bigint>;
   error: string | null;
@@ -603,12 +607,20 @@ export interface Reconciliation {
   range_from: Timestamp | null;
   range_to: Timestamp | null;
   read_at: Timestamp | null;
+  /**
+   * Somebody is reading the file, and has said so until then.
+   */
+  read_until: Timestamp | null;
   reconciliation_id: string;
   source_id: string;
   /**
    * reading; settling: all was read and is being merged; done; failed: see error.
    */
   state: string;
+  /**
+   * When all of the file was kept; only then is it read.
+   */
+  uploaded_at: Timestamp | null;
 }
 
 export interface Rule {
@@ -749,6 +761,12 @@ export interface Transfer {
   transfer_id: Generated<bigint>;
 }
 
+export interface UploadPart {
+  bytes: Buffer;
+  part_no: number;
+  reconciliation_id: string;
+}
+
 export interface WebhookEndpoint {
   active: boolean;
   changed_at: Timestamp;
@@ -852,6 +870,7 @@ export interface DB {
   touch: Touch;
   tracked_link: TrackedLink;
   transfer: Transfer;
+  upload_part: UploadPart;
   webhook_endpoint: WebhookEndpoint;
   webhook_message: WebhookMessage;
 }

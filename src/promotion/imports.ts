@@ -114,7 +114,7 @@ function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Li
       const { actor } = request;
       const store = (lines: Line[]) => inTransaction(deps.db, ({ trx, now }) => loader.store({ trx, deps, actor, now }, lines));
       const lines = { read: lineOf(loader.schema), store, linesPerCommit: LINES_PER_COMMIT };
-      await answerStreamOnce(request, reply, deps.db, (stream) => importLines(stream, lines));
+      await answerStreamOnce(request, reply, deps.db, async (stream) => ({ status: 200, body: await importLines(stream, lines) }));
       deps.links.forget();
       deps.nudge('deliveries');
       deps.nudge('awards');

@@ -5,7 +5,6 @@ import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import type { Origin } from '../inbox/read.ts';
 import type { Actor } from '../platform/actor.ts';
 import { recordChange, type Change } from '../platform/audit-log.ts';
 import { readJson, streamScope } from '../platform/bodies.ts';
@@ -20,9 +19,10 @@ import { uuidv7 } from '../platform/uuid.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSource } from '../sources/store.ts';
 import { noSource, REST } from '../sources/wire.ts';
-import { findReconciliation, makeReconciliation, noteRead, noteTrouble } from './reconciliation-store.ts';
+import { findReconciliation, makeReconciliation, noteTrouble, noteUploaded } from './reconciliation-store.ts';
 import { settleReconciliation } from './settling.ts';
-import { BAD_ROWS_MAX, COLUMNS, takeUpload } from './upload.ts';
+import { BAD_ROWS_MAX, checkFirstLine, COLUMNS, originOf } from './upload.ts';
+import { keepFile } from './upload-file.ts';
 
 /** A short reconciliation is answered with what it found. */
 const PATIENCE_MS = 4000;
@@ -31,9 +31,7 @@ const LOOK_EVERY_MS = 100;
 export interface ReconciliationDeps {
   db: Kysely<DB>;
   adapters: readonly Adapter[];
-  /** There may be deliveries to process now. */
-  onDelivered: () => void;
-  /** There is something to ask a source now. */
+  /** There is something to ask a source, or a file to read, now. */
   onAsked: () => void;
 }
 
@@ -154,43 +152,33 @@ async function make(trx: Transaction<DB>, row: Parameters<typeof makeReconciliat
 
 type Asked = z.output<typeof upload>;
 
-/** Takes a file and answers with what it led to. */
+/** Keeps a file, and answers with what it has led to so far. Throws `malformed_request` for one that does not begin with its columns. */
 async function takeFile(
   deps: ReconciliationDeps,
-  { source_id: named, merchant_id: merchantId, amounts }: Asked,
+  { source_id: sourceId = REST, merchant_id: named, amounts }: Asked,
   actor: Actor,
   stream: AsyncIterable<Buffer>,
 ) {
-  const { db, onDelivered } = deps;
-  const sourceId = named ?? REST;
-  const { source, reconciliationId } = await inTransaction(db, async ({ trx, now }) => {
-    const found = await originOf(trx, sourceId, merchantId ?? null);
+  const { db } = deps;
+  // Every other source says itself whose orders it tells of.
+  const merchantId = sourceId === REST ? (named ?? null) : null;
+  const reconciliationId = await inTransaction(db, async ({ trx, now }) => {
+    await originOf(trx, sourceId, merchantId);
     const id = uuidv7(now.getTime());
-    const row = { reconciliation_id: id, source_id: sourceId, merchant_id: merchantId ?? null, origin: 'upload' as const };
-    await make(trx, { ...row, range_from: null, range_to: null }, { actor, now });
-    return { source: found, reconciliationId: id };
+    const row = { reconciliation_id: id, source_id: sourceId, merchant_id: merchantId, origin: 'upload' as const };
+    await make(trx, { ...row, range_from: null, range_to: null, amounts }, { actor, now });
+    return id;
   });
-  const ownMerchant = sourceId === REST ? (merchantId ?? null) : null;
   try {
-    const told = await takeUpload({ db, source, merchantId: ownMerchant, reconciliationId, amounts, onDelivered }, stream);
-    await noteRead(db, reconciliationId, told);
+    await keepFile(db, reconciliationId, stream, checkFirstLine);
   } catch (error) {
     await noteTrouble(db, reconciliationId, error instanceof DomainError ? error.message : 'The file was cut off.', { forGood: true });
     throw error;
   }
-  return waitFor(deps, reconciliationId);
-}
-
-async function originOf(trx: Transaction<DB>, sourceId: string, merchantId: string | null): Promise<Origin> {
-  if (sourceId !== REST) {
-    const found = await findSource(trx, sourceId);
-    if (found === null) throw noSource(sourceId);
-    return { sourceId, kind: found.kind, merchantId: found.merchant_id, options: found.options };
-  }
-  if (merchantId === null) throw new DomainError('malformed_request', 'A file of the source rest needs a merchant_id in the query.');
-  const merchant = await trx.selectFrom('merchant').select('merchant_id').where('merchant_id', '=', merchantId).executeTakeFirst();
-  if (merchant === undefined) throw new DomainError('unknown_merchant', `There is no merchant ${merchantId}.`);
-  return { sourceId, kind: REST, merchantId, options: {} };
+  await noteUploaded(db, reconciliationId);
+  deps.onAsked();
+  const body = await waitFor(deps, reconciliationId);
+  return { status: body.finished_at === null ? 202 : 200, body };
 }
 
 async function waitFor({ db, adapters }: ReconciliationDeps, reconciliationId: string): Promise<z.output<typeof answer>> {

@@ -6,7 +6,9 @@ import { repeat, type Repeating } from '../platform/repeat.ts';
 import type { PullDeps } from './asked-source.ts';
 import { askSources } from './asking-sources.ts';
 import { endCutUploads, settlingReconciliations } from './reconciliation-store.ts';
+import { readUploads } from './reading-uploads.ts';
 import { settleReconciliation } from './settling.ts';
+import { dropFailedFiles } from './upload-file.ts';
 
 const EVERY_MS = 1000;
 /** Longer than a file may take. */
@@ -33,9 +35,14 @@ export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
   };
   const settle = async () => {
     await endCutUploads(db, new Date(Date.now() - UPLOAD_MS_MAX));
+    await dropFailedFiles(db);
     for (const reconciliationId of await settlingReconciliations(db)) await settleReconciliation(db, adapters, reconciliationId);
   };
-  const parts = [...Array.from({ length: SOURCES_AT_ONCE }, () => begin(ask)), begin(settle)];
+  const parts = [
+    ...Array.from({ length: SOURCES_AT_ONCE }, () => begin(ask)),
+    begin(() => readUploads(deps, closing.signal)),
+    begin(settle),
+  ];
   return {
     wake: () => parts.forEach((one) => one.wake()),
     close: async () => {

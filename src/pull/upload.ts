@@ -1,7 +1,8 @@
-// An uploaded file of orders (CSV, RFC 4180), read row by row as it arrives: every good row becomes a report, every bad one is told.
+// An uploaded file of orders (CSV, RFC 4180), read row by row: every good row becomes a report, every bad one is told.
 import { pipeline, Readable } from 'node:stream';
 
 import { parse, type CsvError } from 'csv-parse';
+import { parse as parseWhole } from 'csv-parse/sync';
 import type { Kysely } from 'kysely';
 
 import { minorDigits, parseDecimal } from '../core/money.ts';
@@ -12,7 +13,10 @@ import type { Origin } from '../inbox/read.ts';
 import { inTransaction } from '../platform/database.ts';
 import { faultsOf } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
+import { findSource } from '../sources/store.ts';
+import { noSource, REST } from '../sources/wire.ts';
 import { enterRows } from './entering.ts';
+import { keepReading } from './reconciliation-store.ts';
 
 const ROWS_PER_COMMIT = 500;
 const ROW_CHARACTERS_MAX = 64 * 1024;
@@ -45,21 +49,50 @@ export interface Upload {
   merchantId: string | null;
   reconciliationId: string;
   amounts: Amounts;
+  /** When the file was sent, by the clock of the database. */
+  fetchedAt: Date;
   onDelivered: () => void;
+  /** Ends the reading between two commits, by throwing. */
+  signal: AbortSignal;
 }
 
-/** Takes the whole file. Throws `malformed_request` when its first line is no list of these columns. */
+/**
+ * Whose orders a file of this source tells of. Throws `not_found` and `unknown_merchant`, and `malformed_request` for a file of the source
+ * rest that names no merchant.
+ */
+export async function originOf(db: Kysely<DB>, sourceId: string, merchantId: string | null): Promise<Origin> {
+  if (sourceId !== REST) {
+    const found = await findSource(db, sourceId);
+    if (found === null) throw noSource(sourceId);
+    return { sourceId, kind: found.kind, merchantId: found.merchant_id, options: found.options };
+  }
+  if (merchantId === null) throw new DomainError('malformed_request', 'A file of the source rest needs a merchant_id in the query.');
+  const merchant = await db.selectFrom('merchant').select('merchant_id').where('merchant_id', '=', merchantId).executeTakeFirst();
+  if (merchant === undefined) throw new DomainError('unknown_merchant', `There is no merchant ${merchantId}.`);
+  return { sourceId, kind: REST, merchantId, options: {} };
+}
+
+/** Throws `malformed_request` when the file that begins with these bytes does not begin with a line that names columns. */
+export function checkFirstLine(bytes: Buffer): void {
+  const [names = []] = parseWhole(bytes, { bom: true, to: 1, skip_empty_lines: true });
+  checkedColumns(names);
+}
+
+/** Takes the whole file. Throws `malformed_request` when its first line is no list of these columns, and a CsvError when it is no CSV. */
 export async function takeUpload(upload: Upload, stream: AsyncIterable<Buffer>): Promise<{ badRows: number; bad: BadRow[] }> {
-  const { db, source, merchantId, reconciliationId } = upload;
+  const { db, source, merchantId, reconciliationId, fetchedAt, signal } = upload;
   const told = { badRows: 0, bad: [] as BadRow[] };
   const refuse = (line: number, message: string): void => {
     told.badRows++;
     if (told.bad.length < BAD_ROWS_MAX) told.bad.push({ line, message });
   };
-  const fetchedAt = await inTransaction(db, async ({ now }) => now);
   const store = async (bodies: Buffer[]): Promise<void> => {
+    signal.throwIfAborted();
     const rows = { origin: 'upload' as const, source, merchantId, bodies, headers: {}, fetchedAt };
-    await inTransaction(db, ({ trx }) => enterRows(trx, new Map(), rows, reconciliationId));
+    await inTransaction(db, async ({ trx }) => {
+      await enterRows(trx, new Map(), rows, reconciliationId);
+      await keepReading(trx, reconciliationId);
+    });
     upload.onDelivered();
   };
   const reader = parse({

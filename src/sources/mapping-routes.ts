@@ -139,7 +139,7 @@ function bulkRoute(scope: App, deps: SourcesDeps): void {
         store: (statements: MappingStatement[]) => storeLines(deps, sourceId, request.actor, statements),
         linesPerCommit: LINES_PER_COMMIT,
       };
-      await answerStreamOnce(request, reply, deps.db, (stream) => importLines(stream, lines));
+      await answerStreamOnce(request, reply, deps.db, async (stream) => ({ status: 200, body: await importLines(stream, lines) }));
     },
   });
 }

@@ -37,7 +37,7 @@ beforeAll(async () => {
         answerStreamOnce(request, reply, database.db, async (stream) => {
           for await (const line of readNdjson(stream)) taken.push('value' in line ? line.value : line.error);
           if (refusing) throw new DomainError('unprocessable', 'Not these.');
-          return { taken: taken.length };
+          return { status: 200, body: { taken: taken.length } };
         }),
       );
     }

@@ -35,14 +35,13 @@ beforeAll(async () => {
     app,
     knownKeys(db, (error) => testLog.error(error)),
   );
-  asking = startAsking({ ...puller.deps, log: testLog });
   // What is delivered is processed at once, as the worker does.
   const onDelivered = (): void => void puller.work();
-  reconciliationRoutes(app, { db, adapters: ADAPTERS, onDelivered, onAsked: () => asking.wake() });
+  asking = startAsking({ ...puller.deps, onDelivered, log: testLog });
+  reconciliationRoutes(app, { db, adapters: ADAPTERS, onAsked: () => asking.wake() });
   ({ key } = await inTransaction(db, ({ trx, now }) =>
     makeKey(trx, { scope: 'admin', label: 'test', merchantId: null, promoterId: null }, null, now),
   ));
-  puller.deps.onDelivered = onDelivered;
   await app.ready();
 });
 

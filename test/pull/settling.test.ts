@@ -21,6 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => puller.close());
 
+const quietly = { onDelivered: () => undefined, signal: new AbortController().signal };
+
 async function* fileOf(orders: number): AsyncGenerator<Buffer> {
   yield Buffer.from('order_id,status,currency,paid_amount\n');
   for (let n = 0; n < orders; n++) yield Buffer.from(`${n},paid,CNY,100\n`);
@@ -32,7 +34,7 @@ test('a look without time left settles a part and ends nothing; the next look se
   const asked = { source_id: 'rest', merchant_id: 'm1', origin: 'upload' as const, range_from: null, range_to: null };
   await inTransaction(db, ({ trx, now }) => makeReconciliation(trx, { reconciliation_id: reconciliationId, ...asked }, now));
   const source = { sourceId: 'rest', kind: 'rest', merchantId: 'm1', options: {} };
-  const upload = { db, source, merchantId: 'm1', reconciliationId, amounts: 'minor' as const, onDelivered: () => undefined };
+  const upload = { db, source, merchantId: 'm1', reconciliationId, amounts: 'minor' as const, fetchedAt: AT, ...quietly };
   await noteRead(db, reconciliationId, await takeUpload(upload, fileOf(ORDERS)));
   await puller.work();
 
