@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { differences, type Target } from '../core/posting.ts';
 import type { BookedSlot, NewTransfer } from '../ledger/store.ts';
 import type { AwardHead, DueOrder, NewDecision, NewHead, StandingDecision } from './award-store.ts';
-import type { Relocked } from './award-writer.ts';
+import type { Relocked } from './relocked-store.ts';
 import { decideOrder, type LineDecision, type StandingLine, type Subject } from './decide.ts';
 import { SET_ASIDE } from './decision-store.ts';
 import { gatherEvidence } from './evidence.ts';

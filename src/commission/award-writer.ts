@@ -1,8 +1,7 @@
-// Writes what a batch of awards decided: decisions, heads, and who else must be looked at because of them. One statement a table.
+// Writes what a batch of awards decided: decisions and heads. One statement a table.
 import { sql, type Transaction } from 'kysely';
 import type { DB } from '../platform/tables.ts';
 import type { NewDecision, NewHead } from './award-store.ts';
-import { ordersOfBuyers } from './buyer-store.ts';
 
 /**
  * Adds the decisions of the batch's new revisions; the key (order, revision, line) refuses a second award of the same revision. Their
@@ -59,32 +58,4 @@ export async function writeHeads(trx: Transaction<DB>, heads: readonly NewHead[]
       completed_at = excluded.completed_at, releases_at = excluded.releases_at, released_at = excluded.released_at,
       recheck_at = excluded.recheck_at, lock_promoter_id = excluded.lock_promoter_id, lock_link_code = excluded.lock_link_code,
       lock_clicked_at = excluded.lock_clicked_at, awarded_at = excluded.awarded_at`.execute(trx);
-}
-
-/** An order whose lock has changed, the earliest time from which it locks or locked, and all identities of its buyer. */
-export interface Relocked {
-  orderKey: bigint;
-  since: Date;
-  identities: ReadonlySet<string>;
-}
-
-/**
- * Marks the later orders of the same buyers due, where an order's lock has changed, as long as their winners may change: a lock is evidence
- * among the rest. A later order never changes an earlier one's lock, so this ends. An order without an award may be in another worker's
- * hands, who has not seen this lock; marking it waits for that worker.
- */
-export async function markLockedDue(trx: Transaction<DB>, relocked: readonly Relocked[], now: Date): Promise<void> {
-  const asked = relocked.flatMap((one) => [...one.identities].map((identity) => ({ ...one, identity })));
-  if (asked.length === 0) return;
-  await sql`
-    insert into award_due (order_key, due_at)
-    select distinct later.order_key, ${now}::timestamptz
-    from unnest(${asked.map((one) => String(one.orderKey))}::bigint[], ${asked.map((one) => one.since.toISOString())}::timestamptz[],
-      ${asked.map((one) => one.identity)}::uuid[]) as locking (order_key, since, identity)
-    join ${ordersOfBuyers('same')} on same.identity = locking.identity
-    join orders later on later.order_key = same.order_key
-    left join award on award.order_key = later.order_key
-    where (later.attribution_at, later.order_key) > (locking.since, locking.order_key) and award.released_at is null
-    order by later.order_key
-    on conflict (order_key) do nothing`.execute(trx);
 }

@@ -8,9 +8,10 @@ import { inTransaction, isOfStatement, isUnavailable } from '../platform/databas
 import type { DB } from '../platform/tables.ts';
 import { awardCase, type Bench } from './award-case.ts';
 import { claimDue, claimOrders, postponeDue, readDueOrders } from './award-store.ts';
-import { markLockedDue, writeDecisions, writeHeads, type Relocked } from './award-writer.ts';
+import { writeDecisions, writeHeads } from './award-writer.ts';
 import { commissionEvents } from './commission-events.ts';
 import { gatherCases } from './gathering.ts';
+import { lookAgain, noteRelocked, type Relocking } from './relocked-store.ts';
 import { currentRules, type RuleShelf } from './rule-shelf.ts';
 
 export interface AwardDeps {
@@ -34,13 +35,10 @@ export async function awardDue(deps: AwardDeps, limit: number): Promise<number> 
   return claimed.length;
 }
 
-/**
- * Awards what is claimed, in one transaction, and then looks once more for the later orders of the same buyers: one that another worker merged
- * and awarded between our look and our commit has not seen our locks, and we have not seen it.
- */
+/** Awards what is claimed, in one transaction, and then looks once more for the later orders of the same buyers. */
 async function awardClaimed(deps: AwardDeps, claim: (trx: Transaction<DB>, now: Date) => Promise<bigint[]>): Promise<void> {
-  const relocked = await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await claim(trx, now), now, deps));
-  if (relocked.length > 0) await inTransaction(deps.db, ({ trx, now }) => markLockedDue(trx, relocked, now));
+  const relocking = await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await claim(trx, now), now, deps));
+  if (relocking !== null) await inTransaction(deps.db, ({ trx, now }) => lookAgain(trx, relocking, now));
 }
 
 /** Batches of a backlog that are awarded before other work has its turn. */
@@ -87,16 +85,16 @@ async function awardApart(deps: AwardDeps, orderKeys: readonly bigint[], error: 
 }
 
 /**
- * Awards these orders in the given transaction: reads all they need, decides each by itself, writes the differences in bulk. Answers whose
- * locks have changed; later orders of their buyers are marked as due.
+ * Awards these orders in the given transaction: reads all they need, decides each by itself, writes the differences in bulk. Later
+ * orders of buyers whose locks have changed are marked as due, and are to be looked for again after the commit.
  */
 export async function awardOrders(
   trx: Transaction<DB>,
   orderKeys: readonly bigint[],
   now: Date,
   deps: AwardDeps,
-): Promise<readonly Relocked[]> {
-  if (orderKeys.length === 0) return [];
+): Promise<Relocking | null> {
+  if (orderKeys.length === 0) return null;
   const rules = await currentRules(trx, deps.shelf);
   const due = await readDueOrders(trx, orderKeys);
   const awarded = due.filter((one) => one.award !== null).map((one) => one.orderKey);
@@ -121,7 +119,9 @@ export async function awardOrders(
     now,
   );
   await announce(trx, () => cases.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
-  const relocked = results.flatMap((result) => result.relocked);
-  await markLockedDue(trx, relocked, now);
-  return relocked;
+  return noteRelocked(
+    trx,
+    results.flatMap((result) => result.relocked),
+    now,
+  );
 }

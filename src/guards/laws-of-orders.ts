@@ -99,6 +99,8 @@ const awardsInTime = law(
   select order_key, least(releases_at, recheck_at), 0, null from award
   where (releases_at < now() - ${SWEPT} or recheck_at < now() - ${SWEPT})
     and not exists (select from award_due where award_due.order_key = award.order_key)
+  union all
+  select null, made_at, 0, 'the later orders of a buyer were not looked for' from relocked where made_at < now() - ${OVERDUE}
   order by since`,
 );
 

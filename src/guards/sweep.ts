@@ -1,6 +1,7 @@
 // The sweep: finds what is due whatever happened to the queue, what time alone has made due, and what has outlived its use.
 import type { Kysely } from 'kysely';
 import { markMaturedDue } from '../commission/due-store.ts';
+import { lookForKilled } from '../commission/relocked-store.ts';
 import { inTransaction, type Work } from '../platform/database.ts';
 import { sweepIdempotencyKeys } from '../platform/idempotency.ts';
 import { sweepStreamedRequests } from '../platform/streamed-request.ts';
@@ -16,6 +17,7 @@ const BATCHES_MAX = 10;
  */
 export async function sweep(db: Kysely<DB>): Promise<void> {
   await inBatches(db, ({ trx, now }) => markMaturedDue(trx, now, ROWS_PER_BATCH));
+  await inBatches(db, ({ trx, now }) => lookForKilled(trx, now, ROWS_PER_BATCH));
   await inBatches(db, ({ trx, now }) => sweepIdempotencyKeys(trx, now, ROWS_PER_BATCH));
   await inTransaction(db, ({ trx, now }) => sweepStreamedRequests(trx, now));
   await inTransaction(db, ({ trx, now }) => foldHabits(trx, now));

@@ -623,6 +623,12 @@ export interface Reconciliation {
   uploaded_at: Timestamp | null;
 }
 
+export interface Relocked {
+  identities: string[];
+  made_at: Timestamp;
+  relocked_id: Generated<bigint>;
+}
+
 export interface Rule {
   made_at: Timestamp;
   rule_id: string;
@@ -859,6 +865,7 @@ export interface DB {
   rate_count: RateCount;
   reconciled_order: ReconciledOrder;
   reconciliation: Reconciliation;
+  relocked: Relocked;
   rule: Rule;
   rule_book: RuleBook;
   rule_end: RuleEnd;

@@ -3,6 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { awardOrders } from '../../src/commission/award.ts';
+import { claimDue } from '../../src/commission/award-store.ts';
+import { lookForKilled } from '../../src/commission/relocked-store.ts';
+import { inTransaction } from '../../src/platform/database.ts';
 import { ago, inDays, openShop, openSimpleShop, openWorld, type World } from './world.ts';
 
 let world: World;
@@ -66,17 +70,35 @@ test('an order whose time turns out to be earlier locks from then on', async () 
   expect(await shop.line('other')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
 });
 
-test('an order that was awarded by another worker while the lock before it was being committed gets that lock', async () => {
-  const shop = await openSimpleShop(world);
+/** An order that another worker merges and awards while the lock before it is being committed; `award` awards the locking one. */
+async function awardBetween(shop: Awaited<ReturnType<typeof openSimpleShop>>, award: () => Promise<unknown>): Promise<void> {
   await world.report({ fields: shop.fields('locks', { buyer, paid_at: ago(3), link_code: shop.code }) });
   const { commit, isCommitting } = await holdCommits(shop.m);
-  const locking = world.award();
+  const locking = award();
   while (!(await isCommitting())) await sleep(10);
   await world.report({ fields: shop.fields('between', { buyer, paid_at: ago(2) }) });
   await world.award(world.newDeps());
   expect((await shop.line('between')).decision).toBe('unattributed');
   await commit();
   await locking;
+}
+
+test('an order that was awarded by another worker while the lock before it was being committed gets that lock', async () => {
+  const shop = await openSimpleShop(world);
+  await awardBetween(shop, () => world.award());
+  await world.award();
+  expect(await shop.line('between')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
+});
+
+test('and it gets it from the sweep where the first worker was killed before his second look', async () => {
+  const shop = await openSimpleShop(world);
+  const { db, deps } = world;
+  await awardBetween(shop, () => inTransaction(db, async ({ trx, now }) => awardOrders(trx, await claimDue(trx, now, 1000), now, deps)));
+  await inTransaction(db, ({ trx, now }) => lookForKilled(trx, now, 1000));
+  await world.award();
+  expect((await shop.line('between')).decision).toBe('unattributed');
+  await sql`update relocked set made_at = now() - interval '1 minute'`.execute(world.owner);
+  await inTransaction(db, ({ trx, now }) => lookForKilled(trx, now, 1000));
   await world.award();
   expect(await shop.line('between')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
 });
@@ -85,11 +107,12 @@ test('an order that was awarded by another worker while the lock before it was b
 async function holdCommits(merchantId: string) {
   const { owner } = world;
   await sql`
-    create function wait_to_commit() returns trigger language plpgsql as $$
+    create or replace function wait_to_commit() returns trigger language plpgsql as $$
     begin
       if new.lock_promoter_id is not null then perform pg_advisory_xact_lock_shared(4711); end if;
       return null;
     end $$;
+    drop trigger if exists waits_to_commit on award;
     create constraint trigger waits_to_commit after insert on award deferrable initially deferred
       for each row when (new.merchant_id = ${sql.lit(merchantId)}) execute function wait_to_commit()`.execute(owner);
   const holder = await owner.startTransaction().execute();

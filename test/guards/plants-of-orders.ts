@@ -86,6 +86,11 @@ export const PLANTS_OF_ORDERS: Plant[] = [
       sql`insert into award_due select order_key, now() - interval '2 minutes' from orders where order_id = 'waiting'`.execute(trx),
   },
   { law: 'awards_in_time', plant: 'a hold that ended long ago', do: change('award', `releases_at = now() - interval '10 minutes'`) },
+  {
+    law: 'awards_in_time',
+    plant: 'a second look that nobody took',
+    do: (trx) => sql`insert into relocked (identities, made_at) values ('{}', now() - interval '2 minutes')`.execute(trx),
+  },
   { law: 'awards_in_time', plant: 'a look that was never taken', do: change('award', `recheck_at = now() - interval '10 minutes'`) },
   { law: 'amounts_recomputed', plant: 'a paid amount of its own', do: change('decision', 'paid_amount = paid_amount + 1', 'nobodys') },
   {

@@ -1,0 +1,9 @@
+-- Whose locks an award has changed, until the later orders of those buyers were looked for once more after its commit: an order that another
+-- worker merged and awarded meanwhile has not seen the lock, and the award has not seen it.
+
+create table relocked (
+  relocked_id bigint generated always as identity constraint relocked_key primary key,
+  identities uuid[] not null,
+  made_at timestamptz not null
+);
+comment on table relocked is 'Buyers whose later orders are still to be looked for, after the commit of an award that changed their locks.';

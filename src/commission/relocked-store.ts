@@ -1,0 +1,70 @@
+// Orders whose lock has changed, and the later orders of the same buyers, which must be decided again. They are looked for twice: in the
+// transaction of the award, and after its commit, since what another worker merged and awarded meanwhile is seen only then.
+import { sql, type Transaction } from 'kysely';
+import type { DB } from '../platform/tables.ts';
+import { ordersOfBuyers } from './buyer-store.ts';
+import { markDueByIdentities } from './due-store.ts';
+
+/** An order whose lock has changed, the earliest time from which it locks or locked, and all identities of its buyer. */
+export interface Relocked {
+  orderKey: bigint;
+  since: Date;
+  identities: ReadonlySet<string>;
+}
+
+/**
+ * Marks the later orders of the same buyers due, where an order's lock has changed, as long as their winners may change: a lock is evidence
+ * among the rest. A later order never changes an earlier one's lock, so this ends. An order without an award may be in another worker's
+ * hands, who has not seen this lock; marking it waits for that worker.
+ */
+async function markLockedDue(trx: Transaction<DB>, relocked: readonly Relocked[], now: Date): Promise<void> {
+  const asked = relocked.flatMap((one) => [...one.identities].map((identity) => ({ ...one, identity })));
+  if (asked.length === 0) return;
+  await sql`
+    insert into award_due (order_key, due_at)
+    select distinct later.order_key, ${now}::timestamptz
+    from unnest(${asked.map((one) => String(one.orderKey))}::bigint[], ${asked.map((one) => one.since.toISOString())}::timestamptz[],
+      ${asked.map((one) => one.identity)}::uuid[]) as locking (order_key, since, identity)
+    join ${ordersOfBuyers('same')} on same.identity = locking.identity
+    join orders later on later.order_key = same.order_key
+    left join award on award.order_key = later.order_key
+    where (later.attribution_at, later.order_key) > (locking.since, locking.order_key) and award.released_at is null
+    order by later.order_key
+    on conflict (order_key) do nothing`.execute(trx);
+}
+
+/** What was relocked, and the row that says so until it was looked at again. */
+export interface Relocking {
+  relockedId: bigint;
+  relocked: readonly Relocked[];
+}
+
+/** Marks the later orders as far as they can be seen, and notes that they are to be looked for once more after the commit. */
+export async function noteRelocked(trx: Transaction<DB>, relocked: readonly Relocked[], now: Date): Promise<Relocking | null> {
+  if (relocked.length === 0) return null;
+  await markLockedDue(trx, relocked, now);
+  const identities = [...new Set(relocked.flatMap((one) => [...one.identities]))];
+  if (identities.length === 0) return null;
+  const { rows } = await sql<{ relocked_id: bigint }>`
+    insert into relocked (identities, made_at) values (${identities}::uuid[], ${now}) returning relocked_id`.execute(trx);
+  return { relockedId: rows[0]!.relocked_id, relocked };
+}
+
+/** Looks once more, in a later transaction. */
+export async function lookAgain(trx: Transaction<DB>, { relockedId, relocked }: Relocking, now: Date): Promise<void> {
+  await markLockedDue(trx, relocked, now);
+  await trx.deleteFrom('relocked').where('relocked_id', '=', relockedId).execute();
+}
+
+/** After that nobody looks any more: he was killed between his commit and his second look. */
+const LOOK_MS_MAX = 10_000;
+
+/** Looks for those who were killed before they could, at most `limit` of them; answers for how many. */
+export async function lookForKilled(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
+  const { rows } = await sql<{ identities: string[] }>`
+    delete from relocked where relocked_id = any(array(
+      select relocked_id from relocked where made_at < ${new Date(now.getTime() - LOOK_MS_MAX)} limit ${limit} for update skip locked
+    )) returning identities`.execute(trx);
+  await markDueByIdentities(trx, [...new Set(rows.flatMap((row) => row.identities))], now);
+  return rows.length;
+}
