@@ -3,7 +3,7 @@
 
 create table relocked (
   relocked_id bigint generated always as identity constraint relocked_key primary key,
-  identities uuid[] not null,
+  orders jsonb not null,
   made_at timestamptz not null
 );
-comment on table relocked is 'Buyers whose later orders are still to be looked for, after the commit of an award that changed their locks.';
+comment on table relocked is 'Orders whose locks an award has changed, until the later orders of their buyers were looked for after its commit.';

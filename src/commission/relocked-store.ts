@@ -3,7 +3,6 @@
 import { sql, type Transaction } from 'kysely';
 import type { DB } from '../platform/tables.ts';
 import { ordersOfBuyers } from './buyer-store.ts';
-import { markDueByIdentities } from './due-store.ts';
 
 /** An order whose lock has changed, the earliest time from which it locks or locked, and all identities of its buyer. */
 export interface Relocked {
@@ -43,28 +42,34 @@ export interface Relocking {
 export async function noteRelocked(trx: Transaction<DB>, relocked: readonly Relocked[], now: Date): Promise<Relocking | null> {
   if (relocked.length === 0) return null;
   await markLockedDue(trx, relocked, now);
-  const identities = [...new Set(relocked.flatMap((one) => [...one.identities]))];
-  if (identities.length === 0) return null;
+  const orders = relocked.map((one) => [String(one.orderKey), one.since.toISOString(), ...one.identities]);
   const { rows } = await sql<{ relocked_id: bigint }>`
-    insert into relocked (identities, made_at) values (${identities}::uuid[], ${now}) returning relocked_id`.execute(trx);
+    insert into relocked (orders, made_at) values (${JSON.stringify(orders)}::jsonb, ${now}) returning relocked_id`.execute(trx);
   return { relockedId: rows[0]!.relocked_id, relocked };
 }
 
-/** Looks once more, in a later transaction. */
+/** Looks once more, in a later transaction, unless the sweep has done it. The row first, as the sweep takes it. */
 export async function lookAgain(trx: Transaction<DB>, { relockedId, relocked }: Relocking, now: Date): Promise<void> {
-  await markLockedDue(trx, relocked, now);
-  await trx.deleteFrom('relocked').where('relocked_id', '=', relockedId).execute();
+  const { numDeletedRows } = await trx.deleteFrom('relocked').where('relocked_id', '=', relockedId).executeTakeFirst();
+  if (numDeletedRows > 0n) await markLockedDue(trx, relocked, now);
 }
 
-/** After that nobody looks any more: he was killed between his commit and his second look. */
+/** For so long whoever changed the locks looks himself. */
 const LOOK_MS_MAX = 10_000;
 
-/** Looks for those who were killed before they could, at most `limit` of them; answers for how many. */
-export async function lookForKilled(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
-  const { rows } = await sql<{ identities: string[] }>`
+/** Looks where nobody did, because he was killed before he could or leaves it to the sweep; at most `limit` times. Answers how often. */
+export async function lookForLeft(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
+  const { rows } = await sql<{ orders: [orderKey: string, since: string, ...identities: string[]][] }>`
     delete from relocked where relocked_id = any(array(
       select relocked_id from relocked where made_at < ${new Date(now.getTime() - LOOK_MS_MAX)} limit ${limit} for update skip locked
-    )) returning identities`.execute(trx);
-  await markDueByIdentities(trx, [...new Set(rows.flatMap((row) => row.identities))], now);
+    )) returning orders`.execute(trx);
+  const relocked = rows.flatMap((row) =>
+    row.orders.map(([orderKey, since, ...identities]) => ({
+      orderKey: BigInt(orderKey),
+      since: new Date(since),
+      identities: new Set(identities),
+    })),
+  );
+  await markLockedDue(trx, relocked, now);
   return rows.length;
 }

@@ -1,7 +1,7 @@
 // The sweep: finds what is due whatever happened to the queue, what time alone has made due, and what has outlived its use.
 import type { Kysely } from 'kysely';
 import { markMaturedDue } from '../commission/due-store.ts';
-import { lookForKilled } from '../commission/relocked-store.ts';
+import { lookForLeft } from '../commission/relocked-store.ts';
 import { inTransaction, type Work } from '../platform/database.ts';
 import { sweepIdempotencyKeys } from '../platform/idempotency.ts';
 import { sweepStreamedRequests } from '../platform/streamed-request.ts';
@@ -10,6 +10,8 @@ import { foldHabits } from './habits.ts';
 
 const ROWS_PER_BATCH = 1000;
 const BATCHES_MAX = 10;
+/** Each is for a whole batch of awards. */
+const LOOKS_PER_SWEEP = 10;
 
 /**
  * One sweep, in short transactions and bounded: what is left over is found by the next. The orders that it marks are for the worker to
@@ -17,7 +19,7 @@ const BATCHES_MAX = 10;
  */
 export async function sweep(db: Kysely<DB>): Promise<void> {
   await inBatches(db, ({ trx, now }) => markMaturedDue(trx, now, ROWS_PER_BATCH));
-  await inBatches(db, ({ trx, now }) => lookForKilled(trx, now, ROWS_PER_BATCH));
+  await inTransaction(db, ({ trx, now }) => lookForLeft(trx, now, LOOKS_PER_SWEEP));
   await inBatches(db, ({ trx, now }) => sweepIdempotencyKeys(trx, now, ROWS_PER_BATCH));
   await inTransaction(db, ({ trx, now }) => sweepStreamedRequests(trx, now));
   await inTransaction(db, ({ trx, now }) => foldHabits(trx, now));

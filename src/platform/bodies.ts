@@ -1,7 +1,7 @@
 // How bodies are read: strict JSON everywhere, raw bytes where a signature is verified, streams where a file is loaded.
 
 import { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 
 import { DomainError } from '../core/errors.ts';
 import type { App } from './http.ts';
@@ -18,6 +18,8 @@ export const STREAM_BYTES_MAX = 1024 * 1024 * 1024;
 export const STREAM_TIMEOUT_MS = 60 * 60 * 1000;
 /** A file that still arrives when the server has been closing for so long is cut off, so that the server can end in good order. */
 const STREAM_GRACE_MS = 8000;
+/** Whoever sends nothing cannot be told that he is cut off. */
+const SILENT_GRACE_MS = 2000;
 
 /** Sockets on which a file is arriving: it may take longer than a request may. */
 const streaming = new WeakSet<Socket>();
@@ -82,8 +84,10 @@ export function streamScope(
   { bytesMax = STREAM_BYTES_MAX, graceMs = STREAM_GRACE_MS }: { bytesMax?: number; graceMs?: number } = {},
 ): void {
   let closesAt = Number.POSITIVE_INFINITY;
+  const silenced = new AbortController();
   scope.addHook('preClose', (done) => {
     closesAt = Date.now() + graceMs;
+    setTimeout(() => silenced.abort(), graceMs + SILENT_GRACE_MS).unref();
     done();
   });
   scope.removeAllContentTypeParsers();
@@ -92,7 +96,7 @@ export function streamScope(
     else
       done(
         null,
-        capped(payload, bytesMax, () => Date.now() >= closesAt),
+        capped(addAbortSignal(silenced.signal, payload), bytesMax, () => Date.now() >= closesAt),
       );
   });
   // Who is cut off goes on sending; the answer is the last on his connection.
@@ -117,7 +121,7 @@ export function streamScope(
 async function* capped(payload: Readable, bytesMax: number, isCutOff: () => boolean): AsyncGenerator<Buffer> {
   let bytes = 0;
   for await (const chunk of payload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    if (isCutOff()) throw new DomainError('unavailable', 'This server is shutting down. Send the file again: what it has taken is known.');
+    if (isCutOff()) throw new DomainError('unavailable', 'This server is shutting down. Send the file again.');
     bytes += chunk.length;
     if (bytes > bytesMax) throw tooLarge(bytesMax);
     yield chunk;

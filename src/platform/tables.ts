@@ -604,13 +604,18 @@ export interface Reconciliation {
    */
   merchant_id: string | null;
   origin: string;
+  /**
+   * In how many parts the file is kept.
+   */
+  parts: number | null;
   range_from: Timestamp | null;
   range_to: Timestamp | null;
   read_at: Timestamp | null;
   /**
-   * Somebody is reading the file, and has said so until then.
+   * Its reader is reading the file, and has said so until then.
    */
   read_until: Timestamp | null;
+  reader: string | null;
   reconciliation_id: string;
   source_id: string;
   /**
@@ -624,8 +629,8 @@ export interface Reconciliation {
 }
 
 export interface Relocked {
-  identities: string[];
   made_at: Timestamp;
+  orders: Json;
   relocked_id: Generated<bigint>;
 }
 

@@ -106,9 +106,12 @@ function statementsOf(delivery: NewDelivery, { source, fetchedAt }: Rows, adapte
   }
 }
 
+/** Of the ids of one moment none lies before this one. */
+const FIRST = new Uint8Array(10);
+
 /**
  * Stores each row once. Bytes that came before are the same row, unless they state no time of their own and another word of their order
- * came in between: then the order has gone back to what it was, and that is said anew.
+ * came in between, before this fetch: then the order has gone back to what it was, and that is said anew.
  */
 async function storeLatest(
   trx: Transaction<DB>,
@@ -127,9 +130,8 @@ async function storeLatest(
     select told.delivery_id from unnest(${doubles.map(({ index }) => ids[index]!)}::uuid[]) as told (delivery_id)
     join order_report as mine using (delivery_id) where exists (
       select from order_report as other join delivery on delivery.delivery_id = other.delivery_id
-      where other.order_key = mine.order_key and other.delivery_id > mine.delivery_id and delivery.origin in ('pull', 'upload'))`.execute(
-    trx,
-  );
+      where other.order_key = mine.order_key and other.delivery_id > mine.delivery_id and other.delivery_id < ${uuidv7(fetchedAt.getTime(), FIRST)}
+        and delivery.origin in ('pull', 'upload'))`.execute(trx);
   const overtaken = new Set(rows.map((row) => row.delivery_id));
   const anew = doubles.filter(({ index }) => overtaken.has(ids[index]!));
   const again = anew.map(({ delivery }) => {

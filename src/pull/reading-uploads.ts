@@ -1,47 +1,55 @@
-// Reading the uploaded files that are kept: their rows enter, and the file is dropped. A kill reads it anew, which changes nothing.
+// Reading the uploaded files that are kept: their rows enter, and the file is dropped. Whoever is killed has it read anew by another.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { CsvError } from 'csv-parse';
 
 import { DomainError } from '../core/errors.ts';
-import { inTransaction, isUnavailable } from '../platform/database.ts';
+import { isUnavailable } from '../platform/database.ts';
 import type { PullDeps } from './asked-source.ts';
-import { claimUpload, freeUpload, noteRead, noteTrouble, type ClaimedUpload } from './reconciliation-store.ts';
-import { dropFile, keptFile } from './upload-file.ts';
+import { noteRead, noteTrouble } from './reconciliation-store.ts';
+import { keptFile } from './upload-file.ts';
+import { claimUpload, freeUpload, keepReading, type ClaimedUpload } from './upload-store.ts';
 import { originOf, takeUpload } from './upload.ts';
 
+const CATCH_UP_MS = 50;
+
+type Deps = Pick<PullDeps, 'db' | 'onDelivered'>;
+
 /** Reads every file that is wholly kept and that nobody else is reading, one after the other. */
-export async function readUploads(deps: Pick<PullDeps, 'db' | 'onDelivered'>, signal: AbortSignal): Promise<void> {
+export async function readUploads(deps: Deps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const upload = await claimUpload(deps.db);
+    const reader = randomUUID();
+    const upload = await claimUpload(deps.db, reader);
     if (upload === null) return;
     try {
-      await readUpload(deps, upload, signal);
+      await readUpload(deps, upload, { reader, signal });
     } catch (error) {
       if (!signal.aborted) throw error;
-      await freeUpload(deps.db, upload.reconciliationId);
+      await freeUpload(deps.db, upload.reconciliationId, reader);
     }
   }
 }
 
 async function readUpload(
-  { db, onDelivered }: Pick<PullDeps, 'db' | 'onDelivered'>,
+  { db, onDelivered }: Deps,
   upload: ClaimedUpload,
-  signal: AbortSignal,
+  { reader, signal }: { reader: string; signal: AbortSignal },
 ): Promise<void> {
-  const { reconciliationId, sourceId, merchantId, amounts, madeAt: fetchedAt } = upload;
+  const { reconciliationId, sourceId, merchantId, amounts, parts, madeAt: fetchedAt } = upload;
+  const whenRoom = async (): Promise<void> => {
+    while (!(await keepReading(db, reconciliationId, reader))) await sleep(CATCH_UP_MS, undefined, { signal });
+    signal.throwIfAborted();
+  };
   try {
     const source = await originOf(db, sourceId, merchantId);
-    const rows = { db, source, merchantId, reconciliationId, amounts, fetchedAt, onDelivered, signal };
-    const told = await takeUpload(rows, keptFile(db, reconciliationId));
-    await inTransaction(db, async ({ trx }) => {
-      await noteRead(trx, reconciliationId, told);
-      await dropFile(trx, reconciliationId);
-    });
+    const rows = { db, source, merchantId, reconciliationId, amounts, fetchedAt, onDelivered, whenRoom };
+    await noteRead(db, reconciliationId, await takeUpload(rows, keptFile(db, reconciliationId, parts)));
   } catch (error) {
     if (signal.aborted || isUnavailable(error)) throw error;
     // What is wrong with the file itself stays wrong; everything else is tried again once nobody is reading it any more.
     const forGood = error instanceof DomainError || error instanceof CsvError;
     await noteTrouble(db, reconciliationId, error instanceof Error ? error.message : String(error), { forGood });
     if (!forGood) throw error;
-    await dropFile(db, reconciliationId);
   }
 }

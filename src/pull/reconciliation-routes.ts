@@ -19,10 +19,11 @@ import { uuidv7 } from '../platform/uuid.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSource } from '../sources/store.ts';
 import { noSource, REST } from '../sources/wire.ts';
-import { findReconciliation, makeReconciliation, noteTrouble, noteUploaded } from './reconciliation-store.ts';
+import { findReconciliation, makeReconciliation, noteTrouble } from './reconciliation-store.ts';
 import { settleReconciliation } from './settling.ts';
 import { BAD_ROWS_MAX, checkFirstLine, COLUMNS, originOf } from './upload.ts';
 import { keepFile } from './upload-file.ts';
+import { noteUploaded } from './upload-store.ts';
 
 /** A short reconciliation is answered with what it found. */
 const PATIENCE_MS = 4000;
@@ -80,7 +81,8 @@ export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
         summary: 'Compare what a source says, or a file of orders, with what is known',
         description: `As JSON, {source_id, from, to}: asks the source what changed within that time. As text/csv: a file whose first line names its
           columns, of these: ${COLUMNS.join(', ')}. Empty cells say nothing; a row without line_id tells of its order as a whole. What was not
-          known is taken in. Answered with the counts, or with 202 where it takes longer: ask for it then.`,
+          known is taken in. A file is kept as a whole before it is read, so that a long one may be sent and asked for later. Answered with
+          the counts, or with 202 where it takes longer: ask for it then.`,
         querystring: upload,
         response: { 200: answer, 202: answer, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503) },
       },
@@ -170,12 +172,11 @@ async function takeFile(
     return id;
   });
   try {
-    await keepFile(db, reconciliationId, stream, checkFirstLine);
+    await noteUploaded(db, reconciliationId, await keepFile(db, reconciliationId, stream, checkFirstLine));
   } catch (error) {
     await noteTrouble(db, reconciliationId, error instanceof DomainError ? error.message : 'The file was cut off.', { forGood: true });
     throw error;
   }
-  await noteUploaded(db, reconciliationId);
   deps.onAsked();
   const body = await waitFor(deps, reconciliationId);
   return { status: body.finished_at === null ? 202 : 200, body };
@@ -184,7 +185,7 @@ async function takeFile(
 async function waitFor({ db, adapters }: ReconciliationDeps, reconciliationId: string): Promise<z.output<typeof answer>> {
   const until = Date.now() + PATIENCE_MS;
   for (;;) {
-    await settleReconciliation(db, adapters, reconciliationId, until);
+    await settleReconciliation(db, adapters, reconciliationId, () => Date.now() < until);
     const told = await shown(db, reconciliationId);
     if (told.finished_at !== null || Date.now() >= until) return told;
     await sleep(LOOK_EVERY_MS);

@@ -4,7 +4,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
 import type { DB } from '../platform/tables.ts';
 import type { Found } from './finding.ts';
-import type { Amounts } from './upload.ts';
+import type { Amounts } from './upload-store.ts';
 
 export interface ReconciliationRow {
   reconciliation_id: string;
@@ -95,54 +95,6 @@ export async function noteTrouble(
     update reconciliation set error = ${error}, state = case when ${forGood} then 'failed' else state end,
       finished_at = case when ${forGood} then now() end
     where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
-}
-
-/** All of the file of an upload is kept: it may be read now. */
-export async function noteUploaded(db: Kysely<DB>, reconciliationId: string): Promise<void> {
-  await sql`
-    update reconciliation set uploaded_at = now() where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
-}
-
-export interface ClaimedUpload {
-  reconciliationId: string;
-  sourceId: string;
-  merchantId: string | null;
-  amounts: Amounts;
-  madeAt: Date;
-}
-
-/** Whoever reads a file says so at every commit; silent for longer, he has been killed, and somebody else reads it anew. */
-const READING = sql`now() + interval '60 seconds'`;
-
-/** Takes the oldest file that is kept and that nobody is reading, or null. */
-export async function claimUpload(db: Kysely<DB>): Promise<ClaimedUpload | null> {
-  const { rows } = await sql<{ reconciliation_id: string; source_id: string; merchant_id: string | null; amounts: Amounts; made_at: Date }>`
-    update reconciliation set read_until = ${READING} where reconciliation_id = any(array(
-      select reconciliation_id from reconciliation
-      where state = 'reading' and origin = 'upload' and uploaded_at is not null and (read_until is null or read_until < now())
-      order by made_at limit 1 for update skip locked
-    )) returning reconciliation_id, source_id, merchant_id, amounts, made_at`.execute(db);
-  const [row] = rows;
-  if (row === undefined) return null;
-  const { reconciliation_id: reconciliationId, source_id: sourceId, merchant_id: merchantId, amounts, made_at: madeAt } = row;
-  return { reconciliationId, sourceId, merchantId, amounts, madeAt };
-}
-
-/** Says that the file is being read still. */
-export async function keepReading(trx: Transaction<DB>, reconciliationId: string): Promise<void> {
-  await sql`update reconciliation set read_until = ${READING} where reconciliation_id = ${reconciliationId}::uuid`.execute(trx);
-}
-
-/** Leaves a file to the next who reads it. */
-export async function freeUpload(db: Kysely<DB>, reconciliationId: string): Promise<void> {
-  await sql`update reconciliation set read_until = null where reconciliation_id = ${reconciliationId}::uuid`.execute(db);
-}
-
-/** Ends uploads that began before and of which not all is kept: no file takes so long, so whoever took it was killed. */
-export async function endCutUploads(db: Kysely<DB>, begunBefore: Date): Promise<void> {
-  await sql`
-    update reconciliation set state = 'failed', error = 'The file was cut off.', finished_at = now()
-    where state = 'reading' and origin = 'upload' and uploaded_at is null and made_at < ${begunBefore}`.execute(db);
 }
 
 export interface Finding {

@@ -15,13 +15,13 @@ type Place = readonly [shop: string, orderId: string];
 
 /**
  * Looks again at what a reconciliation found and has not seen recovered, and ends it when nothing is left to be processed. It stops after
- * the first part of orders that is done later than `until` (milliseconds since 1970); the next look begins anew.
+ * the first part of orders behind which it does not go on; the next look begins anew.
  */
 export async function settleReconciliation(
   db: Kysely<DB>,
   adapters: readonly Adapter[],
   reconciliationId: string,
-  until = Number.POSITIVE_INFINITY,
+  goesOn: () => boolean,
 ): Promise<void> {
   const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
   // Asked before looking: what is merged while we look is seen by the next look only.
@@ -30,7 +30,7 @@ export async function settleReconciliation(
   while (after !== null) {
     const from: Place = after;
     after = await inTransaction(db, ({ trx }) => settlePart(trx, byKind, reconciliationId, from));
-    if (after !== null && Date.now() >= until) return;
+    if (after !== null && !goesOn()) return;
   }
   if (isLastLook) await endReconciliation(db, reconciliationId);
 }

@@ -5,16 +5,19 @@ import { STREAM_TIMEOUT_MS } from '../platform/bodies.ts';
 import { repeat, type Repeating } from '../platform/repeat.ts';
 import type { PullDeps } from './asked-source.ts';
 import { askSources } from './asking-sources.ts';
-import { endCutUploads, settlingReconciliations } from './reconciliation-store.ts';
+import { settlingReconciliations } from './reconciliation-store.ts';
 import { readUploads } from './reading-uploads.ts';
 import { settleReconciliation } from './settling.ts';
-import { dropFailedFiles } from './upload-file.ts';
+import { dropFiles } from './upload-file.ts';
+import { endCutUploads } from './upload-store.ts';
 
 const EVERY_MS = 1000;
 /** Longer than a file may take. */
 const UPLOAD_MS_MAX = STREAM_TIMEOUT_MS + 60_000;
 /** So many sources are asked at a time; one that takes hours keeps none of the others. */
 const SOURCES_AT_ONCE = 4;
+/** A short file does not wait for a long one. */
+const FILES_AT_ONCE = 2;
 
 /** Begins to ask. Closing it ends after the pages that are being asked for; what comes next goes on from there. */
 export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
@@ -34,15 +37,23 @@ export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
     }
   };
   const settle = async () => {
-    await endCutUploads(db, new Date(Date.now() - UPLOAD_MS_MAX));
-    await dropFailedFiles(db);
-    for (const reconciliationId of await settlingReconciliations(db)) await settleReconciliation(db, adapters, reconciliationId);
+    const goesOn = () => !closing.signal.aborted;
+    for (const reconciliationId of await settlingReconciliations(db)) {
+      if (goesOn()) await settleReconciliation(db, adapters, reconciliationId, goesOn);
+    }
   };
-  const parts = [
-    ...Array.from({ length: SOURCES_AT_ONCE }, () => begin(ask)),
-    begin(() => readUploads(deps, closing.signal)),
-    begin(settle),
+  const tidyUploads = async () => {
+    await endCutUploads(db, new Date(Date.now() - UPLOAD_MS_MAX));
+    await dropFiles(db);
+  };
+  const readFiles = () => readUploads(deps, closing.signal);
+  const works = [
+    ...Array.from({ length: SOURCES_AT_ONCE }, () => ask),
+    ...Array.from({ length: FILES_AT_ONCE }, () => readFiles),
+    settle,
+    tidyUploads,
   ];
+  const parts = works.map(begin);
   return {
     wake: () => parts.forEach((one) => one.wake()),
     close: async () => {

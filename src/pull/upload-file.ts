@@ -4,20 +4,22 @@ import { sql, type Kysely } from 'kysely';
 import type { DB } from '../platform/tables.ts';
 
 const PART_BYTES = 1024 * 1024;
+const PARTS_PER_STATEMENT = 64;
 
-/** Keeps a file, each part as soon as it is whole. `onFirst` sees the first part before it is kept, and may throw. */
+/** Keeps a file, each part as soon as it is whole, and answers in how many. `onFirst` sees the first part before it is kept, and may throw. */
 export async function keepFile(
   db: Kysely<DB>,
   reconciliationId: string,
   stream: AsyncIterable<Buffer>,
   onFirst: (part: Buffer) => void,
-): Promise<void> {
+): Promise<number> {
   let partNo = 0;
   for await (const bytes of partsOf(stream)) {
     if (partNo === 0) onFirst(bytes);
     await db.insertInto('upload_part').values({ reconciliation_id: reconciliationId, part_no: partNo, bytes }).execute();
     partNo++;
   }
+  return partNo;
 }
 
 /** The bytes in parts of a mebibyte or a little more; an empty file is one empty part. */
@@ -37,28 +39,27 @@ async function* partsOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   if (size > 0 || isEmpty) yield Buffer.concat(chunks);
 }
 
-/** A kept file from its beginning. */
-export async function* keptFile(db: Kysely<DB>, reconciliationId: string): AsyncGenerator<Buffer> {
-  for (let partNo = 0; ; partNo++) {
-    const part = await db
+/** A kept file from its beginning. Throws when a part is gone, because somebody else has read the file to its end meanwhile. */
+export async function* keptFile(db: Kysely<DB>, reconciliationId: string, parts: number): AsyncGenerator<Buffer> {
+  for (let partNo = 0; partNo < parts; partNo++) {
+    const { bytes } = await db
       .selectFrom('upload_part')
       .select('bytes')
       .where('reconciliation_id', '=', reconciliationId)
       .where('part_no', '=', partNo)
-      .executeTakeFirst();
-    if (part === undefined) return;
-    yield part.bytes;
+      .executeTakeFirstOrThrow();
+    yield bytes;
   }
 }
 
-/** Drops the kept file of a reconciliation. */
-export async function dropFile(db: Kysely<DB>, reconciliationId: string): Promise<void> {
-  await db.deleteFrom('upload_part').where('reconciliation_id', '=', reconciliationId).execute();
-}
-
-/** Drops the files of uploads that have failed. */
-export async function dropFailedFiles(db: Kysely<DB>): Promise<void> {
-  await sql`
-    delete from upload_part using reconciliation
-    where upload_part.reconciliation_id = reconciliation.reconciliation_id and reconciliation.state = 'failed'`.execute(db);
+/** Drops files that are read, or that have failed: few parts a statement, because a file may have a thousand. */
+export async function dropFiles(db: Kysely<DB>): Promise<void> {
+  for (let dropped = PARTS_PER_STATEMENT; dropped === PARTS_PER_STATEMENT;) {
+    const result = await sql`
+      delete from upload_part where (reconciliation_id, part_no) in (
+        select reconciliation_id, part_no from upload_part join reconciliation using (reconciliation_id)
+        where state <> 'reading' limit ${PARTS_PER_STATEMENT}
+      )`.execute(db);
+    dropped = Number(result.numAffectedRows);
+  }
 }

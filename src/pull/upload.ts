@@ -1,7 +1,7 @@
 // An uploaded file of orders (CSV, RFC 4180), read row by row: every good row becomes a report, every bad one is told.
 import { pipeline, Readable } from 'node:stream';
 
-import { parse, type CsvError } from 'csv-parse';
+import { CsvError, parse } from 'csv-parse';
 import { parse as parseWhole } from 'csv-parse/sync';
 import type { Kysely } from 'kysely';
 
@@ -16,9 +16,10 @@ import type { DB } from '../platform/tables.ts';
 import { findSource } from '../sources/store.ts';
 import { noSource, REST } from '../sources/wire.ts';
 import { enterRows } from './entering.ts';
-import { keepReading } from './reconciliation-store.ts';
+import type { Amounts } from './upload-store.ts';
 
 const ROWS_PER_COMMIT = 500;
+const ENDING: ReadonlySet<string> = new Set(['CSV_MAX_RECORD_SIZE', 'CSV_QUOTE_NOT_CLOSED']);
 const ROW_CHARACTERS_MAX = 64 * 1024;
 /** So many bad rows are told one by one; all are counted. */
 export const BAD_ROWS_MAX = 1000;
@@ -31,9 +32,6 @@ export const COLUMNS =
   );
 
 const AMOUNTS = ['paid_amount', 'refunded_amount', 'platform_commission'] as const;
-
-/** How amounts stand in the file: as whole minor units, or as decimals of the currency. */
-export type Amounts = 'minor' | 'decimal';
 
 type Row = Record<string, string>;
 
@@ -52,8 +50,8 @@ export interface Upload {
   /** When the file was sent, by the clock of the database. */
   fetchedAt: Date;
   onDelivered: () => void;
-  /** Ends the reading between two commits, by throwing. */
-  signal: AbortSignal;
+  /** Waited for after every so many rows, good or bad. It may end the reading by throwing. */
+  whenRoom: () => Promise<void>;
 }
 
 /**
@@ -74,25 +72,29 @@ export async function originOf(db: Kysely<DB>, sourceId: string, merchantId: str
 
 /** Throws `malformed_request` when the file that begins with these bytes does not begin with a line that names columns. */
 export function checkFirstLine(bytes: Buffer): void {
-  const [names = []] = parseWhole(bytes, { bom: true, to: 1, skip_empty_lines: true });
-  checkedColumns(names);
+  try {
+    const [names = []] = parseWhole(bytes, { bom: true, to: 1, skip_empty_lines: true });
+    checkedColumns(names);
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new DomainError('malformed_request', `The first line of the file is no CSV: ${error.message}`);
+  }
 }
 
-/** Takes the whole file. Throws `malformed_request` when its first line is no list of these columns, and a CsvError when it is no CSV. */
+/**
+ * Takes the whole file, no faster than the worker merges and awards it: what is told meanwhile by others must not wait behind it. Throws
+ * `malformed_request` when its first line is no list of these columns, and a CsvError when it is no CSV.
+ */
 export async function takeUpload(upload: Upload, stream: AsyncIterable<Buffer>): Promise<{ badRows: number; bad: BadRow[] }> {
-  const { db, source, merchantId, reconciliationId, fetchedAt, signal } = upload;
+  const { db, source, merchantId, reconciliationId, fetchedAt } = upload;
   const told = { badRows: 0, bad: [] as BadRow[] };
   const refuse = (line: number, message: string): void => {
     told.badRows++;
     if (told.bad.length < BAD_ROWS_MAX) told.bad.push({ line, message });
   };
   const store = async (bodies: Buffer[]): Promise<void> => {
-    signal.throwIfAborted();
     const rows = { origin: 'upload' as const, source, merchantId, bodies, headers: {}, fetchedAt };
-    await inTransaction(db, async ({ trx }) => {
-      await enterRows(trx, new Map(), rows, reconciliationId);
-      await keepReading(trx, reconciliationId);
-    });
+    await inTransaction(db, ({ trx }) => enterRows(trx, new Map(), rows, reconciliationId));
     upload.onDelivered();
   };
   const reader = parse({
@@ -103,6 +105,8 @@ export async function takeUpload(upload: Upload, stream: AsyncIterable<Buffer>):
     skip_empty_lines: true,
     skip_records_with_error: true,
     on_skip: (error) => {
+      // Behind it no row can be told from the next any more: the file would end here without a word.
+      if (error !== undefined && ENDING.has(error.code)) throw error;
       refuse(lineOf(error), error?.message ?? 'The row cannot be read.');
       return undefined;
     },
@@ -110,11 +114,14 @@ export async function takeUpload(upload: Upload, stream: AsyncIterable<Buffer>):
   // When the stream breaks, the reader ends with its error, and so does the loop below.
   pipeline(Readable.from(stream), reader, () => undefined);
   const bodies: Buffer[] = [];
+  let rowsRead = 0;
   for await (const { record, info } of reader as AsyncIterable<{ record: Row; info: { lines: number } }>) {
     const read = bodyOf(record, upload);
     if ('fault' in read) refuse(info.lines, read.fault);
     else bodies.push(read.body);
-    if (bodies.length >= ROWS_PER_COMMIT) await store(bodies.splice(0));
+    if (++rowsRead % ROWS_PER_COMMIT > 0) continue;
+    await upload.whenRoom();
+    if (bodies.length > 0) await store(bodies.splice(0));
   }
   if (bodies.length > 0) await store(bodies);
   told.bad.sort((a, b) => a.line - b.line);
@@ -124,7 +131,11 @@ export async function takeUpload(upload: Upload, stream: AsyncIterable<Buffer>):
 function checkedColumns(names: string[]): string[] {
   const columns = names.map((name) => name.trim().toLowerCase());
   const unknown = columns.filter((name) => !COLUMNS.includes(name));
-  if (unknown.length > 0) throw new DomainError('malformed_request', `The file has columns that mean nothing here: ${unknown.join(', ')}.`);
+  if (unknown.length > 0)
+    throw new DomainError(
+      'malformed_request',
+      `The file has columns that mean nothing here: ${unknown.map((name) => JSON.stringify(name)).join(', ')}.`,
+    );
   if (!columns.includes('order_id'))
     throw new DomainError('malformed_request', 'The first line of the file must name the column order_id.');
   if (new Set(columns).size < columns.length)

@@ -89,7 +89,7 @@ export const PLANTS_OF_ORDERS: Plant[] = [
   {
     law: 'awards_in_time',
     plant: 'a second look that nobody took',
-    do: (trx) => sql`insert into relocked (identities, made_at) values ('{}', now() - interval '2 minutes')`.execute(trx),
+    do: (trx) => sql`insert into relocked (orders, made_at) values ('[]', now() - interval '2 minutes')`.execute(trx),
   },
   { law: 'awards_in_time', plant: 'a look that was never taken', do: change('award', `recheck_at = now() - interval '10 minutes'`) },
   { law: 'amounts_recomputed', plant: 'a paid amount of its own', do: change('decision', 'paid_amount = paid_amount + 1', 'nobodys') },

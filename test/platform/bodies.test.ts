@@ -173,7 +173,7 @@ describe('a streamed route', () => {
     expect(received()).toMatch(/^HTTP\/1\.1 200 [^]*HTTP\/1\.1 408 /);
   });
 
-  test('is cut off while the server closes, once its grace is over, so that the server can end', async () => {
+  async function openClosing(): Promise<{ closing: App; sent: ReturnType<typeof openSocket> }> {
     const closing = buildHttp({});
     await closing.register(async (scope) => {
       streamScope(scope, NDJSON_TYPES, { graceMs: 100 });
@@ -183,13 +183,26 @@ describe('a streamed route', () => {
         return { bytes };
       });
     });
-    const { socket, received, closed } = openSocket(await listen(closing));
-    socket.write('POST /imports HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n');
-    const sending = setInterval(() => socket.write('2\r\n1\n\r\n'), 20);
+    const sent = openSocket(await listen(closing));
+    sent.socket.write('POST /imports HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n');
+    sent.socket.write('2\r\n1\n\r\n');
     await sleep(60);
+    return { closing, sent };
+  }
+
+  test('is cut off while the server closes, once its grace is over, so that the server can end', async () => {
+    const { closing, sent } = await openClosing();
+    const sending = setInterval(() => sent.socket.write('2\r\n1\n\r\n'), 20);
     await closing.close();
-    await closed;
+    await sent.closed;
     clearInterval(sending);
-    expect(received()).toMatch(/^HTTP\/1\.1 503 [^]*"code":"unavailable"/);
+    expect(sent.received()).toMatch(/^HTTP\/1\.1 503 [^]*"code":"unavailable"/);
+  });
+
+  test('and so is one whose sender has fallen silent', async () => {
+    const { closing, sent } = await openClosing();
+    await closing.close();
+    await sent.closed;
+    expect(sent.received()).not.toContain('200 OK');
   });
 });

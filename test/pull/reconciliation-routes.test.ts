@@ -149,12 +149,12 @@ test('who wanted a reconciliation is written down, with what was asked', async (
 test('a file whose first line is not of these columns is refused as a whole', async () => {
   const { status, body } = await upload('order,amount\n1,2');
   expect(status).toBe(400);
-  expect(body['detail']).toContain('order, amount');
+  expect(body['detail']).toContain('"order", "amount"');
   expect((await upload('status\npaid')).status).toBe(400);
 });
 
 test('a file of many rows is taken in batches', async () => {
-  const rows = Array.from({ length: 2500 }, (_, index) => `many-${index},paid,CNY,100`);
+  const rows = Array.from({ length: 1500 }, (_, index) => `many-${index},paid,CNY,100`);
   const { body } = await upload(['order_id,status,currency,paid_amount', ...rows].join('\n'));
-  expect(body).toMatchObject({ state: 'done', checked: 2500, missing: 2500, recovered: 2500 });
+  expect(body).toMatchObject({ state: 'done', checked: 1500, missing: 1500, recovered: 1500 });
 });

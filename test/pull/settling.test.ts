@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { inTransaction } from '../../src/platform/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
-import { endCutUploads, findReconciliation, makeReconciliation, noteRead } from '../../src/pull/reconciliation-store.ts';
+import { findReconciliation, makeReconciliation, noteRead } from '../../src/pull/reconciliation-store.ts';
 import { settleReconciliation } from '../../src/pull/settling.ts';
+import { endCutUploads } from '../../src/pull/upload-store.ts';
 import { takeUpload } from '../../src/pull/upload.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { subject } from '../sources/subjects/woocommerce.ts';
@@ -21,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => puller.close());
 
-const quietly = { onDelivered: () => undefined, signal: new AbortController().signal };
+const quietly = { onDelivered: () => undefined, whenRoom: () => Promise.resolve() };
 
 async function* fileOf(orders: number): AsyncGenerator<Buffer> {
   yield Buffer.from('order_id,status,currency,paid_amount\n');
@@ -38,13 +39,13 @@ test('a look without time left settles a part and ends nothing; the next look se
   await noteRead(db, reconciliationId, await takeUpload(upload, fileOf(ORDERS)));
   await puller.work();
 
-  await settleReconciliation(db, ADAPTERS, reconciliationId, 0);
+  await settleReconciliation(db, ADAPTERS, reconciliationId, () => false);
   const first = (await findReconciliation(db, reconciliationId))!;
   expect(first).toMatchObject({ state: 'settling', checked: BigInt(ORDERS), missing: BigInt(ORDERS) });
   expect(Number(first.recovered)).toBeGreaterThan(0);
   expect(Number(first.recovered)).toBeLessThan(ORDERS);
 
-  await settleReconciliation(db, ADAPTERS, reconciliationId);
+  await settleReconciliation(db, ADAPTERS, reconciliationId, () => true);
   expect(await findReconciliation(db, reconciliationId)).toMatchObject({ state: 'done', recovered: BigInt(ORDERS) });
 });
 

@@ -1,0 +1,84 @@
+// Uploads as they stand in the database: kept or not, and who is reading them.
+import { sql, type Kysely } from 'kysely';
+
+import type { DB } from '../platform/tables.ts';
+
+/** How amounts stand in a file: as whole minor units, or as decimals of the currency. */
+export type Amounts = 'minor' | 'decimal';
+
+/** All of the file of an upload is kept, in so many parts: it may be read now. */
+export async function noteUploaded(db: Kysely<DB>, reconciliationId: string, parts: number): Promise<void> {
+  await sql`
+    update reconciliation set uploaded_at = now(), parts = ${parts}
+    where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
+}
+
+/** Whoever reads a file says so again and again; silent for longer, he has been killed, and somebody else reads it anew. */
+const READING = sql`now() + interval '60 seconds'`;
+
+export interface ClaimedUpload {
+  reconciliationId: string;
+  sourceId: string;
+  merchantId: string | null;
+  amounts: Amounts;
+  parts: number;
+  madeAt: Date;
+}
+
+interface ClaimedRow {
+  reconciliation_id: string;
+  source_id: string;
+  merchant_id: string | null;
+  amounts: Amounts;
+  parts: number;
+  made_at: Date;
+}
+
+/** Takes the oldest file that is kept and that nobody is reading, for this reader, or null. */
+export async function claimUpload(db: Kysely<DB>, reader: string): Promise<ClaimedUpload | null> {
+  const { rows } = await sql<ClaimedRow>`
+    update reconciliation set reader = ${reader}::uuid, read_until = ${READING} where reconciliation_id = any(array(
+      select reconciliation_id from reconciliation
+      where state = 'reading' and origin = 'upload' and uploaded_at is not null and (read_until is null or read_until < now())
+      order by made_at limit 1 for update skip locked
+    )) returning reconciliation_id, source_id, merchant_id, amounts, parts, made_at`.execute(db);
+  const [row] = rows;
+  if (row === undefined) return null;
+  const { reconciliation_id: reconciliationId, source_id: sourceId, merchant_id: merchantId, amounts, parts, made_at: madeAt } = row;
+  return { reconciliationId, sourceId, merchantId, amounts, parts, madeAt };
+}
+
+/** So many reports and orders may wait for the worker before a file goes on: what is told meanwhile waits no longer than these take. */
+const WAITING_MAX = 2000;
+
+/**
+ * Says that the file is being read still, and answers whether the worker has caught up with what was read of it. Throws when somebody else
+ * reads it by now.
+ */
+export async function keepReading(db: Kysely<DB>, reconciliationId: string, reader: string): Promise<boolean> {
+  const { rows } = await sql<{ waiting: bigint }>`
+    update reconciliation set read_until = ${READING} where reconciliation_id = ${reconciliationId}::uuid and reader = ${reader}::uuid
+    returning (
+      select count(*) from (
+        (select from delivery where state = 'received' and next_attempt_at <= now() limit ${WAITING_MAX})
+        union all
+        (select from award_due where due_at <= now() limit ${WAITING_MAX})
+      ) as waiting
+    ) as waiting`.execute(db);
+  if (rows[0] === undefined) throw new Error('somebody else is reading this file by now');
+  return rows[0].waiting < WAITING_MAX;
+}
+
+/** Leaves a file to the next who reads it. */
+export async function freeUpload(db: Kysely<DB>, reconciliationId: string, reader: string): Promise<void> {
+  await sql`
+    update reconciliation set reader = null, read_until = null
+    where reconciliation_id = ${reconciliationId}::uuid and reader = ${reader}::uuid`.execute(db);
+}
+
+/** Ends uploads that began before and of which not all is kept: no file takes so long, so whoever took it was killed. */
+export async function endCutUploads(db: Kysely<DB>, begunBefore: Date): Promise<void> {
+  await sql`
+    update reconciliation set state = 'failed', error = 'The file was cut off.', finished_at = now()
+    where state = 'reading' and origin = 'upload' and uploaded_at is null and made_at < ${begunBefore}`.execute(db);
+}
