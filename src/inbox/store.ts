@@ -54,11 +54,9 @@ const FIND = `
  * first, in this batch or at any time before.
  */
 export async function storeDeliveries(run: Run, deliveries: readonly NewDelivery[]): Promise<string[]> {
+  const names = deliveries.map(doubleName);
   const firsts = new Map<string, NewDelivery>();
-  for (const delivery of deliveries) {
-    const name = doubleName(delivery);
-    if (!firsts.has(name)) firsts.set(name, delivery);
-  }
+  for (const [index, name] of names.entries()) if (!firsts.has(name)) firsts.set(name, deliveries[index]!);
   const told = [...firsts.values()];
   const stored = await run<{ delivery_id: string }>('store_deliveries', INSERT, [
     told.map((one) => one.deliveryId),
@@ -70,7 +68,7 @@ export async function storeDeliveries(run: Run, deliveries: readonly NewDelivery
     told.map((one) => one.signedId),
     told.map((one) => JSON.stringify(one.headers)),
   ]);
-  const ids = new Map(told.map((one) => [doubleName(one), one.deliveryId]));
+  const ids = new Map([...firsts].map(([name, one]) => [name, one.deliveryId]));
   if (stored.length < told.length) {
     const fresh = new Set(stored.map((row) => row.delivery_id));
     for (const [name, deliveryId] of await findEarlier(
@@ -79,7 +77,7 @@ export async function storeDeliveries(run: Run, deliveries: readonly NewDelivery
     ))
       ids.set(name, deliveryId);
   }
-  return deliveries.map((delivery) => ids.get(doubleName(delivery))!);
+  return names.map((name) => ids.get(name)!);
 }
 
 async function findEarlier(run: Run, doubles: readonly NewDelivery[]): Promise<[string, string][]> {

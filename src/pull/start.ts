@@ -36,8 +36,8 @@ export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
       log.warn({ err: error, source_id: sourceId }, 'a source gave no answer; it is asked again later');
     }
   };
+  const goesOn = () => !closing.signal.aborted;
   const settle = async () => {
-    const goesOn = () => !closing.signal.aborted;
     for (const reconciliationId of await settlingReconciliations(db)) {
       if (goesOn()) await settleReconciliation(db, adapters, reconciliationId, goesOn);
     }

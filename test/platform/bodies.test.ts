@@ -124,6 +124,24 @@ describe('a raw route', () => {
   });
 });
 
+/** A server that is about to close, and a file that has begun to arrive there. */
+async function openClosing(): Promise<{ closing: App; sent: ReturnType<typeof openSocket> }> {
+  const closing = buildHttp({});
+  await closing.register(async (scope) => {
+    streamScope(scope, NDJSON_TYPES, { graceMs: 100 });
+    scope.post<{ Body: AsyncIterable<Buffer> }>('/imports', async (request) => {
+      let bytes = 0;
+      for await (const part of request.body) bytes += part.length;
+      return { bytes };
+    });
+  });
+  const sent = openSocket(await listen(closing));
+  sent.socket.write('POST /imports HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n');
+  sent.socket.write('2\r\n1\n\r\n');
+  await sleep(60);
+  return { closing, sent };
+}
+
 describe('a streamed route', () => {
   const headers = { 'content-type': 'application/x-ndjson' };
 
@@ -172,23 +190,6 @@ describe('a streamed route', () => {
     await closed;
     expect(received()).toMatch(/^HTTP\/1\.1 200 [^]*HTTP\/1\.1 408 /);
   });
-
-  async function openClosing(): Promise<{ closing: App; sent: ReturnType<typeof openSocket> }> {
-    const closing = buildHttp({});
-    await closing.register(async (scope) => {
-      streamScope(scope, NDJSON_TYPES, { graceMs: 100 });
-      scope.post<{ Body: AsyncIterable<Buffer> }>('/imports', async (request) => {
-        let bytes = 0;
-        for await (const part of request.body) bytes += part.length;
-        return { bytes };
-      });
-    });
-    const sent = openSocket(await listen(closing));
-    sent.socket.write('POST /imports HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n');
-    sent.socket.write('2\r\n1\n\r\n');
-    await sleep(60);
-    return { closing, sent };
-  }
 
   test('is cut off while the server closes, once its grace is over, so that the server can end', async () => {
     const { closing, sent } = await openClosing();

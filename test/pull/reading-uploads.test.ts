@@ -57,6 +57,10 @@ async function count(table: 'upload_part' | 'delivery', where = sql`true`): Prom
   return Number(rows[0]!.count);
 }
 
+const waiting = () => count('delivery', sql`state = 'received'`);
+/** Nobody awards here. */
+const award = () => sql`delete from award_due`.execute(puller.database.owner);
+
 test('a file is kept byte for byte, whatever its size, and is dropped when it is not to be read any more', async () => {
   const { db } = puller.database;
   const text = 'x'.repeat(3 * 1024 * 1024 + 17);
@@ -123,16 +127,14 @@ test.each([
 
 test('a file goes on only when the worker has caught up, so that nobody else waits behind it', async () => {
   const before = (await puller.orders()).length;
-  const award = () => sql`delete from award_due`.execute(puller.database.owner);
   await award();
   await keep([HEAD, ...Array.from({ length: 4000 }, (_, n) => `late-${n},paid,CNY,100,a`)].join('\n'));
-  const waiting = () => count('delivery', sql`state = 'received'`);
-  let isRead = false;
-  const reading = read().finally(() => (isRead = true));
+  const progress = { isRead: false };
+  const reading = read().finally(() => (progress.isRead = true));
   while ((await waiting()) < 2000) await sleep(20);
   await sleep(300);
   expect(await waiting()).toBeLessThan(4000);
-  while (!isRead) {
+  while (!progress.isRead) {
     await puller.work();
     await award();
   }
