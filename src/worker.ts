@@ -130,9 +130,11 @@ async function workUntilDone({
   adapters: readonly Adapter[];
   award: AwardDeps;
 }): Promise<void> {
+  const { orderLinesMax: linesMax, orderRefundsMax: refundsMax } = ground.config;
+  const bounds = { linesMax, refundsMax };
   let done: number;
   do {
-    done = await processDeliveries({ db: ground.db, adapters, identityKey: ground.identityKey }, DELIVERIES_PER_BATCH);
+    done = await processDeliveries({ db: ground.db, adapters, identityKey: ground.identityKey, bounds }, DELIVERIES_PER_BATCH);
     done += await awardBacklog(award, AWARDS_PER_BATCH);
   } while (done > 0);
 }

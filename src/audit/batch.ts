@@ -102,5 +102,7 @@ function auditOrder(order: StandingOrder, one: Case, books: OwnBooks, bench: Omi
 }
 
 function headOf({ award }: DueOrder) {
-  return { revision: award?.head.revision ?? 0, releasedAt: award?.head.releasedAt ?? null };
+  const holds = [...(award?.holds.values() ?? [])];
+  const released = new Map(holds.flatMap(({ lineId, releasedAt }) => (releasedAt === null ? [] : [[lineId, releasedAt]])));
+  return { revision: award?.head.revision ?? 0, released };
 }

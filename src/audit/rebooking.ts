@@ -10,7 +10,8 @@ export interface OrderBooks {
   subject: string;
   /** Of the standing award, 0 where there is none. */
   revision: number;
-  releasedAt: Date | null;
+  /** When each line was released, of those that were. */
+  released: ReadonlyMap<string, Date>;
   decided: readonly DecidedShares[];
   transfers: readonly StandingTransfer[];
 }
@@ -20,7 +21,7 @@ export interface OrderBooks {
  * should have been booked before, so that one fault is told once. An order whose currency was corrected moved all it had from one currency
  * to the other, which no revision remembers: its books are compared as they stand in the end.
  */
-export function rebook({ subject, revision: last, releasedAt, decided, transfers }: OrderBooks): Difference[] {
+export function rebook({ subject, revision: last, released, decided, transfers }: OrderBooks): Difference[] {
   if (new Set(transfers.map((transfer) => transfer.currency)).size > 1) return transfers.flatMap((one) => strayAccounts(subject, one));
   const found = groupedBy(transfers, (transfer) => transfer.revision);
   const shares = groupedBy(decided, (one) => one.revision);
@@ -28,8 +29,11 @@ export function rebook({ subject, revision: last, releasedAt, decided, transfers
   let booked: Booked[] = [];
   for (const revision of [...new Set([...found.keys(), ...shares.keys()])].toSorted((a, b) => a - b)) {
     const own = found.get(revision) ?? [];
-    const released = releasedAt !== null && own.some((transfer) => transfer.booked_at >= releasedAt);
-    const expected = revision > last ? [] : postingsFor({ booked, target: targetsOf(shares.get(revision) ?? []), released });
+    const isReleased = (lineId: string) => {
+      const at = released.get(lineId);
+      return at !== undefined && own.some((transfer) => transfer.booked_at >= at);
+    };
+    const expected = revision > last ? [] : postingsFor({ booked, target: targetsOf(shares.get(revision) ?? []), isReleased });
     booked = applyPostings(booked, expected);
     differences.push(...compare(subject, revision, expected, own));
   }

@@ -3,15 +3,16 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { awardCase, toDecision, type Bench } from '../commission/award-case.ts';
-import type { AwardHead, StandingDecision } from '../commission/award-store.ts';
-import type { ExplainedLine } from '../commission/explanation.ts';
+import type { AwardHead, LineHold, StandingDecision } from '../commission/award-store.ts';
+import { readExplanations, sharedOf, type ExplainedLine, type ReadExplanations } from '../commission/explanation.ts';
 import type { Case } from '../commission/gathering.ts';
+import { NOT_IN_FORCE } from '../core/rule.ts';
 import type { BookedSlot } from '../ledger/store.ts';
 import { differingFields, shown, type Difference } from './difference.ts';
 
 const EXPLAINED = ['attribution_at', 'reason', 'evidence', 'winners', 'rules', 'arithmetic'] as const satisfies (keyof ExplainedLine)[];
 
-/** Of a released order nobody asks again what evidence came later, so that its explanation need not know of it. */
+/** Of a released line nobody asks again what evidence came later, so that its explanation need not know of it. */
 const ASKED_UNTIL_RELEASED: ReadonlySet<string> = new Set(['evidence', 'reason']);
 
 /**
@@ -23,10 +24,10 @@ export function rejudge(subject: string, one: Case, booked: readonly BookedSlot[
   const standing = due.award!;
   const result = awardCase(one, booked, bench);
   const expected = result.lines.map((line) => toDecision(line, due.orderKey, standing.head.revision));
-  const isReleased = standing.head.releasedAt !== null;
-  const differences = compareLines(subject, expected, standing.lines, isReleased);
+  const differences = compareLines(subject, expected, standing.lines, standing.holds);
   const [head] = result.heads;
   if (head !== undefined) differences.push(...compareHeads(subject, head, standing.head));
+  for (const { orderKey: _orderKey, ...hold } of result.holds) differences.push(...compareHolds(subject, hold, standing.holds));
   if (differences.length > 0) return differences;
   return result.transfers.map(({ kind, lineId, role, promoterId, amount, from, to }) => ({
     subject,
@@ -43,12 +44,21 @@ function compareHeads(subject: string, expected: AwardHead, found: AwardHead): D
   return differingFields(subject, 'award.', fields, found);
 }
 
+const UNKNOWN_HOLD = { holdDays: null, endsAt: null, releasedAt: null };
+
+function compareHolds(subject: string, expected: LineHold, found: ReadonlyMap<string, LineHold>): Difference[] {
+  const { holdDays, endsAt, releasedAt } = found.get(expected.lineId) ?? UNKNOWN_HOLD;
+  const { lineId, ...hold } = expected;
+  return differingFields<object>(subject, `hold.${lineId}.`, hold, { holdDays, endsAt, releasedAt });
+}
+
 function compareLines(
   subject: string,
   expected: readonly StandingDecision[],
   found: readonly StandingDecision[],
-  isReleased: boolean,
+  holds: ReadonlyMap<string, LineHold>,
 ): Difference[] {
+  const shared = { told: readExplanations(sharedOf(expected)), found: readExplanations(sharedOf(found)) };
   const standing = new Map(found.map((line) => [line.line_id, line]));
   const told = new Map(expected.map((line) => [line.line_id, line]));
   return [...new Set([...told.keys(), ...standing.keys()])].flatMap((lineId) => {
@@ -57,25 +67,38 @@ function compareLines(
     if (should === undefined || is === undefined) {
       return [{ subject, field, expected: shown(should?.decision), found: shown(is?.decision) }];
     }
-    return compareDecisions(subject, `${field}.`, should, is, isReleased);
+    const isReleased = (holds.get(lineId)?.releasedAt ?? null) !== null;
+    return compareDecisions(subject, { path: `${field}.`, should, is, isReleased, shared });
   });
 }
 
-function compareDecisions(
-  subject: string,
-  path: string,
-  should: StandingDecision,
-  is: StandingDecision,
-  isReleased: boolean,
-): Difference[] {
-  const { explanation, ...expected } = should;
-  const fields = Object.fromEntries(Object.entries(expected).filter(([field]) => field in is)) as Omit<StandingDecision, 'explanation'>;
+interface ComparedLine {
+  path: string;
+  should: StandingDecision;
+  is: StandingDecision;
+  isReleased: boolean;
+  /** What explains the lines of what should be, and of what stands. */
+  shared: { told: ReadExplanations; found: ReadExplanations };
+}
+
+/** Money and decision always; the reasons only where they are written in one format. */
+function compareDecisions(subject: string, { path, should, is, isReleased, shared }: ComparedLine): Difference[] {
+  const { explanation, order_explanation: _shared, ...expected } = should;
+  const fields = Object.fromEntries(Object.entries(expected).filter(([field]) => field in is)) as Omit<
+    StandingDecision,
+    'explanation' | 'order_explanation'
+  >;
   const differences = differingFields(subject, path, fields, is);
-  if (explanation === is.explanation) return differences;
-  const [told, found] = [JSON.parse(explanation) as ExplainedLine, JSON.parse(is.explanation) as ExplainedLine];
+  if (shared.told.format !== shared.found.format) return differences;
+  const [told, found] = [withoutLaterRules(shared.told.lineOf(explanation)), withoutLaterRules(shared.found.lineOf(is.explanation))];
   for (const part of EXPLAINED) {
     if (isDeepStrictEqual(told[part], found[part]) || (isReleased && ASKED_UNTIL_RELEASED.has(part))) continue;
     differences.push({ subject, field: `${path}explanation.${part}`, expected: shown(told[part]), found: shown(found[part]) });
   }
   return differences;
+}
+
+/** Rules that match and were not in force may be published at any time; nobody awards an order again for them. */
+function withoutLaterRules(explained: ExplainedLine): ExplainedLine {
+  return { ...explained, rules: explained.rules.filter((rule) => rule['reason'] !== NOT_IN_FORCE) };
 }

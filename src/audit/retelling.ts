@@ -4,7 +4,8 @@ import type { KeyObject } from 'node:crypto';
 
 import type { Transaction } from 'kysely';
 
-import { merge, NOTHING_TOLD, type MergedOrder } from '../core/merge.ts';
+import { merge } from '../core/merge.ts';
+import { NOTHING_TOLD, type MergedOrder } from '../core/merged.ts';
 import { effectOf } from '../inbox/process.ts';
 import { readDelivery, type Statement } from '../inbox/read.ts';
 import { resolveStatements, type Resolution } from '../inbox/resolve.ts';
@@ -17,6 +18,9 @@ import { groupedBy } from '../platform/grouped-by.ts';
 import { differingFields, type Difference } from './difference.ts';
 import { everyResolution } from './earlier-words.ts';
 import { readNoted, readNotedDeliveries, type NotedReport, type Range, type StandingOrder } from './store.ts';
+
+/** The format in which the reports of an order are read today. */
+const ORDER_FORMAT = 2;
 
 export interface RetellingDeps {
   adapters: readonly Adapter[];
@@ -49,6 +53,11 @@ export async function retell(
   for (const order of orders) {
     const own = (told.get(order.order_key) ?? []).map(({ statement }) => statement);
     const standing = merge(order.merged, NOTHING_TOLD);
+    if (order.format !== ORDER_FORMAT) {
+      // Its reports were read by rules that are not ours any more: it is taken as it stands.
+      merged.set(order.order_key, standing);
+      continue;
+    }
     const expected = joinOf(own.map((statement) => effectOn(order, statement, resolutions.get(statement)!, deps.identityKey)));
     const same = JSON.stringify(expected) === JSON.stringify(standing) || (await wasTold(trx, order, standing, own, deps.identityKey));
     merged.set(order.order_key, same ? standing : expected);

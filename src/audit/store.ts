@@ -3,10 +3,10 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { WrittenShare } from '../commission/award-store.ts';
-import type { MergedOrder } from '../core/merge.ts';
+import type { MergedOrder } from '../core/merged.ts';
 import type { AccountKind } from '../core/posting.ts';
 import type { Role } from '../core/split.ts';
-import type { ClaimedDelivery } from '../inbox/store.ts';
+import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
 import type { DB } from '../platform/tables.ts';
 
 /** Orders by their keys: those above `after` up to `upTo`. */
@@ -48,6 +48,8 @@ export interface StandingRow {
   parent_kind: string | null;
   awarded_at: Date | null;
   is_due: boolean;
+  /** How its reports were read; see the table. */
+  format: number;
 }
 
 export interface StandingOrder extends StandingRow {
@@ -58,7 +60,7 @@ export interface StandingOrder extends StandingRow {
 export async function readStanding(db: Kysely<DB>, range: Range): Promise<StandingRow[]> {
   const { rows } = await sql<StandingRow>`
     select orders.order_key, orders.merchant_id, source_id, order_id, status, is_void, orders.currency, currency_conflict,
-      orders.attribution_at, parent_order_id, parent_kind, awarded_at, due_at is not null as is_due
+      orders.attribution_at, parent_order_id, parent_kind, awarded_at, due_at is not null as is_due, format
     from orders left join award on award.order_key = orders.order_key and ${within('award.order_key', range)}
     left join award_due on award_due.order_key = orders.order_key
     where ${within('orders.order_key', range)} order by orders.order_key`.execute(db);
@@ -80,7 +82,7 @@ export async function readNoted(db: Kysely<DB>, range: Range): Promise<NotedRepo
 
 export async function readNotedDeliveries(db: Kysely<DB>, range: Range): Promise<ClaimedDelivery[]> {
   const { rows } = await sql<ClaimedDelivery>`
-    select delivery_id, source_id, merchant_id, body, headers, received_at from delivery
+    select ${CLAIMED} from delivery
     where delivery_id in (select delivery_id from order_report where ${within('order_key', range)})`.execute(db);
   return rows;
 }

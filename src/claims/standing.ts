@@ -4,7 +4,7 @@ import { awardOrders, type AwardDeps } from '../commission/award.ts';
 import { claimOrders, type StandingDecision } from '../commission/award-store.ts';
 import { readDecisions } from '../commission/decision-store.ts';
 import { markDue } from '../commission/due-store.ts';
-import type { ExplainedLine } from '../commission/explanation.ts';
+import { readExplanations, sharedOf, type ExplainedLine } from '../commission/explanation.ts';
 import { accountCache } from '../ledger/store.ts';
 import { relativesOf } from '../orders/merge-store.ts';
 import type { DB } from '../platform/tables.ts';
@@ -25,11 +25,10 @@ export async function readStanding(db: Kysely<DB>, orderKey: bigint, lineId: str
   const head = await db.selectFrom('award').select('revision').where('order_key', '=', orderKey).executeTakeFirst();
   if (head === undefined) return { revision: null, lines: [] };
   const decided = await readDecisions(db, [[orderKey, head.revision]]);
-  const lines = (decided.get(orderKey) ?? []).filter((line) => lineId === null || line.line_id === lineId);
-  return {
-    revision: head.revision,
-    lines: lines.map(({ explanation, ...line }) => ({ ...line, explained: JSON.parse(explanation) as ExplainedLine })),
-  };
+  const all = decided.get(orderKey) ?? [];
+  const { lineOf } = readExplanations(sharedOf(all));
+  const lines = all.filter((line) => lineId === null || line.line_id === lineId);
+  return { revision: head.revision, lines: lines.map(({ explanation, ...line }) => ({ ...line, explained: lineOf(explanation) })) };
 }
 
 /**

@@ -2,15 +2,15 @@
 import type { KeyObject } from 'node:crypto';
 import { differences, type Target } from '../core/posting.ts';
 import type { BookedSlot, NewTransfer } from '../ledger/store.ts';
-import type { AwardHead, DueOrder, NewDecision, NewHead, StandingDecision } from './award-store.ts';
+import type { AwardHead, DueOrder, LineHold, NewDecision, NewHead, NewHold, StandingDecision } from './award-store.ts';
 import type { Relocked } from './relocked-store.ts';
 import { decideOrder, type LineDecision, type StandingLine, type Subject } from './decide.ts';
 import { SET_ASIDE } from './decision-store.ts';
 import { gatherEvidence } from './evidence.ts';
-import type { ExplainedRule } from './explanation.ts';
+import { sharedOf, type ExplainedRule } from './explanation.ts';
 import { inForce, type Facts, type MerchantTerms } from './facts.ts';
 import type { Case } from './gathering.ts';
-import { headAfter, isReleasable, sameHead, sameLock } from './head.ts';
+import { headAfter, holdsAfter, sameHead, sameHold, sameLock } from './head.ts';
 import { findRule, type Rules } from './rule-shelf.ts';
 
 const DAY_MS = 86_400_000;
@@ -29,6 +29,8 @@ interface AwardResult {
   transfers: NewTransfer[];
   decisions: NewDecision[];
   heads: NewHead[];
+  /** The holds of lines that are otherwise than they were. */
+  holds: NewHold[];
   /** The order itself, where it locks its buyer otherwise than before. */
   relocked: Relocked[];
 }
@@ -42,21 +44,27 @@ export function awardCase(one: Case, booked: readonly BookedSlot[], bench: Bench
   const terms = order.attributionAt === null ? null : inForce(facts.merchants.get(merchantId), order.attributionAt);
   const currency = order.currencyConflict ? null : (order.currency ?? terms?.currency ?? null);
   const lines = decideOrder(subjectOf(one, { terms, currency }, bench), facts);
-  const hold = { order, lines, standing, terms, now };
-  const released = isReleasable(hold);
-  const postings = postingsOf({ booked, target: targetsOf(lines), currency, released });
+  const holds = due.award?.holds ?? NO_HOLDS;
+  const hold = { order, lines, standing, holds, terms, now };
+  const holdsNow = holdsAfter(hold);
+  const released = new Set(holdsNow.flatMap(({ lineId, releasedAt }) => (releasedAt === null ? [] : [lineId])));
+  const isReleased = (lineId: string) => released.has(lineId);
+  const postings = postingsOf({ booked, target: targetsOf(lines), currency, isReleased });
 
   const changed = due.award === null || postings.length > 0 || !sameDecisions(due, lines);
   const revision = (standing?.revision ?? 0) + (changed ? 1 : 0);
-  const head = headAfter({ ...hold, currency, released, revision });
+  const head = headAfter({ ...hold, currency, holdsNow, revision, identities: one.told.identitiesTold });
   return {
     lines,
     transfers: postings.map((posting, position) => ({ ...posting, orderKey, merchantId, revision, position })),
     decisions: changed ? lines.map((line) => toDecision(line, orderKey, revision)) : [],
     heads: changed || standing === null || !sameHead(standing, head) ? [{ ...head, orderKey, merchantId }] : [],
+    holds: holdsNow.filter((one) => !sameHold(holds.get(one.lineId), one)).map((one) => ({ ...one, orderKey })),
     relocked: relockedBy(one, standing, head),
   };
 }
+
+const NO_HOLDS: ReadonlyMap<string, LineHold> = new Map();
 
 function relockedBy({ due: { orderKey }, told: { identities } }: Case, before: AwardHead | null, after: AwardHead): Relocked[] {
   if (sameLock(before, after)) return [];
@@ -70,17 +78,19 @@ interface TermsAndCurrency {
 }
 
 function subjectOf({ due, order, told }: Case, { terms, currency }: TermsAndCurrency, { facts, rules, identityKey, now }: Bench): Subject {
-  const head = due.award?.head ?? null;
-  const isPastCutoff = terms !== null && now.getTime() > order.attributionAt! + terms.policy.cutoff_days * DAY_MS;
+  const holds = due.award?.holds ?? NO_HOLDS;
   const yields = due.parentKind === 'gift' ? 'parent_earns' : due.isDuplicate ? 'duplicate_order' : due.hasSplitChildren ? 'split' : null;
+  const { more, ownKinds } = told.reported;
   return {
     merchantId: due.merchantId,
     order,
     currency,
     yields,
-    evidence: gatherEvidence(told, facts, identityKey),
+    isTooLarge: due.isTooLarge,
+    evidence: { all: gatherEvidence(told, facts, identityKey), more, ownKinds },
     standing: standingOf(due, rules),
-    winnersFixed: head !== null && (head.releasedAt !== null || isPastCutoff),
+    isReleased: (lineId) => (holds.get(lineId)?.releasedAt ?? null) !== null,
+    isPastCutoff: due.award !== null && terms !== null && now.getTime() > order.attributionAt! + terms.policy.cutoff_days * DAY_MS,
   };
 }
 
@@ -113,18 +123,18 @@ function postingsOf({
   booked,
   target,
   currency,
-  released,
+  isReleased,
 }: {
   booked: readonly BookedSlot[];
   target: Target[];
   currency: string | null;
-  released: boolean;
+  isReleased: (lineId: string) => boolean;
 }) {
   if (currency === null && target.length > 0) throw new Error('something is earned in no currency');
   const currencies = new Set(booked.map((slot) => slot.currency));
   if (currency !== null) currencies.add(currency);
   return [...currencies].flatMap((one) =>
-    differences({ booked: booked.filter((slot) => slot.currency === one), target: one === currency ? target : [], released }).map(
+    differences({ booked: booked.filter((slot) => slot.currency === one), target: one === currency ? target : [], isReleased }).map(
       (posting) => ({ ...posting, currency: one }),
     ),
   );
@@ -155,12 +165,14 @@ export function toDecision(line: LineDecision, orderKey: bigint, revision: numbe
     })),
     pinned: line.pin,
     explanation: line.explanation,
+    order_explanation: line.orderExplanation,
   };
 }
 
 /** The explanation holds every number and reason of its line, so lines with equal explanations and products are equal. */
 function sameDecisions({ award }: DueOrder, lines: readonly LineDecision[]): boolean {
   if (award === null || award.lines.length !== lines.length) return false;
+  if (sharedOf(award.lines) !== (lines[0]?.orderExplanation ?? null)) return false;
   const standing = new Map(award.lines.map((line) => [line.line_id, line]));
   return lines.every((line) => {
     const other = standing.get(line.lineId);

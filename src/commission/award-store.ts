@@ -1,7 +1,8 @@
 // The rows of the award: claiming what is due, the orders with their standing awards, and the writing of a batch's results. Set-wise.
 import { sql, type Kysely, type Transaction } from 'kysely';
-import type { MergedOrder } from '../core/merge.ts';
+import type { MergedOrder } from '../core/merged.ts';
 import type { Role } from '../core/split.ts';
+import { groupedBy } from '../platform/grouped-by.ts';
 import { readKnownOrder, type KnownOrder, type KnownOrderRow } from '../orders/store.ts';
 import type { DB } from '../platform/tables.ts';
 import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
@@ -11,6 +12,8 @@ import type { Pin } from './pin.ts';
 export interface DueOrder extends KnownOrder {
   hasSplitChildren: boolean;
   isDuplicate: boolean;
+  /** A report of it waits, because with it the order would be larger than orders may be. */
+  isTooLarge: boolean;
   award: StandingAward | null;
 }
 
@@ -23,22 +26,41 @@ export interface AwardHead {
   attributionAt: Date | null;
   holdDays: number | null;
   completedAt: Date | null;
+  /** When the next hold of a line ends. */
   releasesAt: Date | null;
+  /** When the last line that earns was released; null while one is not. */
   releasedAt: Date | null;
+  /** Some line is not released, so that its winner may change. */
+  isOpen: boolean;
   recheckAt: Date | null;
   lockPromoterId: string | null;
   lockLinkCode: string | null;
   lockClickedAt: Date | null;
+  /** How many identities of the locked buyer the order knew; 0 where it locks nobody. */
+  lockIdentities: number;
+}
+
+/** The hold of one line. `endsAt` is null while nothing says when; a release is once and for good. */
+export interface LineHold {
+  lineId: string;
+  holdDays: number;
+  endsAt: Date | null;
+  releasedAt: Date | null;
+}
+
+export interface NewHold extends LineHold {
+  orderKey: bigint;
 }
 
 export interface StandingAward {
   head: AwardHead;
+  holds: ReadonlyMap<string, LineHold>;
   lines: StandingDecision[];
   /** Of the lines that are void, held or given to another order for now: what they were attributed by before. */
   setAside: StandingDecision[];
 }
 
-/** A decision as it was written; `explanation` is its JSON text, to be compared without being parsed. */
+/** A decision as it was written; the explanations are JSON texts, to be compared without being parsed. */
 export interface StandingDecision {
   line_id: string;
   product_id: string | null;
@@ -55,6 +77,8 @@ export interface StandingDecision {
   shares: WrittenShare[];
   pinned: Pin | null;
   explanation: string;
+  /** What the explanations of all lines share; with the first line only. */
+  order_explanation: string | null;
 }
 
 /** A net share as it is written: the amount is a JSON integer of minor units. */
@@ -75,11 +99,23 @@ export interface NewHead extends AwardHead {
   merchantId: string;
 }
 
-/** Takes up to `limit` orders off the queue, oldest first; they come back when the transaction does not commit. */
+/** Lines that one batch awards at most, beyond its first order: its memory and its time are bounded by them. */
+const LINES_PER_BATCH_MAX = 5000;
+
+/**
+ * Takes up to `limit` orders off the queue, oldest first, and no more than have so many lines in all; they come back when the transaction
+ * does not commit.
+ */
 export async function claimDue(trx: Transaction<DB>, now: Date, limit: number): Promise<bigint[]> {
   const { rows } = await sql<{ order_key: bigint }>`
+    with due as materialized (
+      select order_key, due_at from award_due where due_at <= ${now} order by due_at limit ${limit} for update skip locked
+    ), sized as (
+      select order_key, sum(line_count) over sizes as lines, row_number() over sizes as place
+      from due join orders using (order_key) window sizes as (order by due_at, order_key)
+    )
     delete from award_due where order_key = any(array(
-      select order_key from award_due where due_at <= ${now} order by due_at limit ${limit} for update skip locked
+      select order_key from sized where lines <= ${LINES_PER_BATCH_MAX} or place = 1
     )) returning order_key`.execute(trx);
   return rows.map((row) => row.order_key);
 }
@@ -104,6 +140,7 @@ export async function postponeDue(trx: Transaction<DB>, orderKey: bigint, now: D
 interface DueOrderRow extends KnownOrderRow {
   has_split_children: boolean;
   is_duplicate: boolean;
+  is_too_large: boolean;
   revision: number | null;
   state: AwardHead['state'];
   decisions: string[];
@@ -113,16 +150,19 @@ interface DueOrderRow extends KnownOrderRow {
   completed_at: Date | null;
   releases_at: Date | null;
   released_at: Date | null;
+  is_open: boolean;
   recheck_at: Date | null;
   lock_promoter_id: string | null;
   lock_link_code: string | null;
   lock_clicked_at: Date | null;
+  lock_identities: number;
 }
 
 /** The orders, each with its standing award, and whether another order earns in its place. */
 export async function readDueOrders(db: Kysely<DB>, orderKeys: readonly bigint[]): Promise<DueOrder[]> {
   const { rows } = await sql<DueOrderRow>`
     select orders.order_key, orders.merchant_id, orders.source_id, orders.order_id, merged, parent_order_id, parent_kind,
+      orders.is_too_large,
       exists (
         select from orders child
         where child.merchant_id = orders.merchant_id and child.source_id = orders.source_id
@@ -134,7 +174,8 @@ export async function readDueOrders(db: Kysely<DB>, orderKeys: readonly bigint[]
           and earlier.kind = source.kind and earlier.source_no < source.source_no and other.merged ->> 'status' is not null
       ) as is_duplicate,
       award.revision, award.state, award.decisions, award.currency, award.attribution_at, award.hold_days, award.completed_at,
-      award.releases_at, award.released_at, award.recheck_at, award.lock_promoter_id, award.lock_link_code, award.lock_clicked_at
+      award.releases_at, award.released_at, award.is_open, award.recheck_at, award.lock_promoter_id, award.lock_link_code,
+      award.lock_clicked_at, award.lock_identities
     from orders left join source on source.source_id = orders.source_id left join award on award.order_key = orders.order_key
     where orders.order_key = any(${orderKeys.map(String)}::bigint[]) order by orders.order_key`.execute(db);
   const awarded = rows.filter((row) => row.revision !== null);
@@ -146,18 +187,49 @@ export async function readDueOrders(db: Kysely<DB>, orderKeys: readonly bigint[]
     db,
     [...lines].flatMap(([orderKey, decided]) => (decided.some((line) => SET_ASIDE.has(line.decision)) ? [orderKey] : [])),
   );
+  const holds = await readHolds(
+    db,
+    awarded.map((row) => row.order_key),
+  );
   return rows.map((row) => ({
     ...readKnownOrder(row),
+    isTooLarge: row.is_too_large,
     hasSplitChildren: row.has_split_children,
     isDuplicate: row.is_duplicate,
-    award: row.revision === null ? null : standingOf(row, row.revision, lines, setAside),
+    award: row.revision === null ? null : standingOf(row, row.revision, { lines, setAside, holds }),
   }));
 }
 
-type ByOrder = ReadonlyMap<bigint, StandingDecision[]>;
+type ByOrder<Item> = ReadonlyMap<bigint, Item[]>;
 
-function standingOf(row: DueOrderRow, revision: number, lines: ByOrder, setAside: ByOrder): StandingAward {
-  return { head: headOf(row, revision), lines: lines.get(row.order_key) ?? [], setAside: setAside.get(row.order_key) ?? [] };
+interface StandingRows {
+  lines: ByOrder<StandingDecision>;
+  setAside: ByOrder<StandingDecision>;
+  holds: ByOrder<LineHold>;
+}
+
+function standingOf(row: DueOrderRow, revision: number, { lines, setAside, holds }: StandingRows): StandingAward {
+  return {
+    head: headOf(row, revision),
+    holds: new Map(holds.get(row.order_key)?.map((hold) => [hold.lineId, hold])),
+    lines: lines.get(row.order_key) ?? [],
+    setAside: setAside.get(row.order_key) ?? [],
+  };
+}
+
+/** The holds of the lines of orders. */
+export async function readHolds(db: Kysely<DB>, orderKeys: readonly bigint[]): Promise<Map<bigint, LineHold[]>> {
+  if (orderKeys.length === 0) return new Map();
+  const { rows } = await sql<{ order_key: bigint; line_id: string; hold_days: number; ends_at: Date | null; released_at: Date | null }>`
+    select order_key, line_id, hold_days, ends_at, released_at from line_hold
+    where order_key = any(${orderKeys.map(String)}::bigint[])`.execute(db);
+  const read = groupedBy(rows, (row) => row.order_key);
+  return new Map(
+    [...read].map(([orderKey, lines]) => [
+      orderKey,
+      lines.map((row) => ({ lineId: row.line_id, holdDays: row.hold_days, endsAt: row.ends_at, releasedAt: row.released_at })),
+    ]),
+  );
 }
 
 function headOf(row: DueOrderRow, revision: number): AwardHead {
@@ -171,10 +243,12 @@ function headOf(row: DueOrderRow, revision: number): AwardHead {
     completedAt: row.completed_at,
     releasesAt: row.releases_at,
     releasedAt: row.released_at,
+    isOpen: row.is_open,
     recheckAt: row.recheck_at,
     lockPromoterId: row.lock_promoter_id,
     lockLinkCode: row.lock_link_code,
     lockClickedAt: row.lock_clicked_at,
+    lockIdentities: row.lock_identities,
   };
 }
 

@@ -5,10 +5,11 @@ import type { Kysely, Transaction } from 'kysely';
 import { bookTransfers, bookedSlots, type AccountCache } from '../ledger/store.ts';
 import { announce } from '../outbound/announce.ts';
 import { inTransaction, isOfStatement, isUnavailable } from '../platform/database.ts';
+import { inSlices } from '../platform/slices.ts';
 import type { DB } from '../platform/tables.ts';
 import { awardCase, type Bench } from './award-case.ts';
 import { claimDue, claimOrders, postponeDue, readDueOrders } from './award-store.ts';
-import { writeDecisions, writeHeads } from './award-writer.ts';
+import { writeDecisions, writeHeads, writeHolds } from './award-writer.ts';
 import { commissionEvents } from './commission-events.ts';
 import { gatherCases } from './gathering.ts';
 import { lookAgain, noteRelocked, type Relocking } from './relocked-store.ts';
@@ -101,7 +102,7 @@ export async function awardOrders(
   const booked = await bookedSlots(trx, awarded);
   const { cases, facts } = await gatherCases(trx, due, rules, deps);
   const bench: Bench = { facts, rules, identityKey: deps.identityKey, now };
-  const results = cases.map((one) => awardCase(one, booked.get(one.due.orderKey) ?? [], bench));
+  const results = await inSlices(cases, (one) => awardCase(one, booked.get(one.due.orderKey) ?? [], bench));
 
   await bookTransfers(
     trx,
@@ -117,6 +118,10 @@ export async function awardOrders(
     trx,
     results.flatMap((result) => result.heads),
     now,
+  );
+  await writeHolds(
+    trx,
+    results.flatMap((result) => result.holds),
   );
   await announce(trx, () => cases.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
   return noteRelocked(

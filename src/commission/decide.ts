@@ -1,24 +1,30 @@
 // Decides an order from what is known of it: per line who earns it, by which rule, and the arithmetic. Pure, so that it can be done again.
 import { attribute, heaviest, type Evidence, type Judged, type Verdict } from '../core/attribution.ts';
-import type { Order, OrderLine } from '../core/order.ts';
+import type { Order, OrderLine, ReportedKind } from '../core/order.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Withheld } from '../core/reckoning.ts';
-import { candidatesFor, rankOutcomes, type RuleVersion } from '../core/rule.ts';
+import { candidatesFor, rankOutcomes, untimelyRules, type RuleVersion } from '../core/rule.ts';
 import { splitOrder, type LineSplit, type SplitLine } from '../core/split.ts';
-import { explainLine, explainRule, type ExplainedRule } from './explanation.ts';
+import { explainRule, OrderExplainer, type ExplainedRule } from './explanation.ts';
 import { inForce, productKey, type Facts, type MerchantTerms } from './facts.ts';
-import { heaviestWinner, pinWinner, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
+import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
 import { namedAccounts } from './rule-shelf.ts';
 
-export type LineDecisionKind =
-  | 'attributed'
-  | 'unattributed'
-  | 'no_rule'
-  | 'not_commissionable'
-  | 'duplicate_order'
-  | 'parent_earns'
-  | 'void'
-  | 'pending';
+export const DECISION_KINDS = [
+  'attributed',
+  'unattributed',
+  'no_rule',
+  'not_commissionable',
+  'duplicate_order',
+  'parent_earns',
+  'void',
+  'pending',
+] as const;
+
+export type LineDecisionKind = (typeof DECISION_KINDS)[number];
+
+/** Rules that an explanation names at most; the route of effective rules shows them all. */
+const RULES_EXPLAINED_MAX = 20;
 
 export interface LineDecision {
   lineId: string;
@@ -31,6 +37,8 @@ export interface LineDecision {
   split: LineSplit;
   pin: Pin | null;
   explanation: string;
+  /** What the explanations of all lines share; with the first line only. */
+  orderExplanation: string | null;
 }
 
 /** The decision of a line that stands from an earlier award, as far as a new one must respect it. */
@@ -40,6 +48,14 @@ export interface StandingLine {
   held: { pin: Pin; rule: RuleVersion; rules: ExplainedRule[] } | null;
 }
 
+/** The evidence of an order, and which kinds of it a line takes from its own reports alone. */
+export interface OrderEvidence {
+  all: readonly Evidence[];
+  /** Reported pieces that came after those that count. */
+  more: number;
+  ownKinds: ReadonlyMap<string, ReadonlySet<ReportedKind>>;
+}
+
 export interface Subject {
   merchantId: string;
   order: Order;
@@ -47,10 +63,12 @@ export interface Subject {
   currency: string | null;
   /** Why another order earns what this one would: it is told a second time, its parent earns, or its parts do. */
   yields: 'duplicate_order' | 'parent_earns' | 'split' | null;
-  evidence: readonly Evidence[];
+  /** A report of it waits, because with it the order would be larger than orders may be. */
+  isTooLarge: boolean;
+  evidence: OrderEvidence;
   standing: ReadonlyMap<string, StandingLine>;
-  /** After the release, or past the cutoff, evidence changes no winner any more; only an approved claim does. */
-  winnersFixed: boolean;
+  isReleased: (lineId: string) => boolean;
+  isPastCutoff: boolean;
 }
 
 /** What is decided of a line before any amount is reckoned. */
@@ -68,42 +86,47 @@ const UNDECIDED = { pin: null, rule: null, rules: [] };
 /** Decides every line of an order. */
 export function decideOrder(subject: Subject, facts: Facts): LineDecision[] {
   const { order } = subject;
-  const whole = wholeOrder(subject);
-  const choices = order.lines.map((line) => {
-    if (order.attributionAt === null) return { ...UNDECIDED, ...whole!, verdict: null };
-    const paid: PaidLine = { line, subject, facts, attributionAt: order.attributionAt };
-    return whole === null ? chooseLine(paid) : { ...UNDECIDED, ...whole, verdict: judge(paid, termsOf(paid).policy) };
+  const judge = judgeOf(subject);
+  const reasons = order.lines.map((line) => withheldBy(subject, line));
+  const choices = order.lines.map((line, index) => {
+    const withheld = reasons[index]!;
+    if (order.attributionAt === null) return { ...UNDECIDED, ...withheld!, verdict: null };
+    const paid: PaidLine = { line, subject, facts, attributionAt: order.attributionAt, judge };
+    return withheld === null ? chooseLine(paid) : { ...UNDECIDED, ...withheld, verdict: judge(line, termsOf(paid).policy) };
   });
   const splits = splitOrder({
     currency: subject.currency ?? '',
-    withheld: whole?.decision ?? null,
-    lines: order.lines.map((line, index) => splitLine(line, choices[index]!)),
+    lines: order.lines.map((line, index) => splitLine(line, choices[index]!, reasons[index]!)),
     refunds: order.refunds.filter((refund) => refund.status === 'succeeded'),
   });
-  return order.lines.map((line, index) => {
-    const choice = choices[index]!;
-    const lead = choice.pin && heaviestWinner(choice.pin);
-    return {
-      lineId: line.lineId,
-      productId: line.productId,
-      decision: choice.decision,
-      evidence: lead?.evidence ?? null,
-      promoterId: lead?.promoter_id ?? null,
-      rule: choice.rule,
-      quantity: line.quantity,
-      split: splits[index]!,
-      pin: choice.decision === 'attributed' ? choice.pin : null,
-      explanation: explainLine(choice, splits[index]!, order.attributionAt),
-    };
-  });
+  const explainer = new OrderExplainer(subject.evidence.all, subject.evidence.more);
+  const lines = order.lines.map((line, index) => decisionOf(line, choices[index]!, splits[index]!, explainer, order.attributionAt));
+  return lines.map((line, index) => ({ ...line, orderExplanation: index === 0 ? explainer.order() : null }));
 }
 
-/** The one decision of all lines where the order as a whole cannot earn; null when its lines are to be looked at. */
-function wholeOrder({ order, yields }: Subject): { decision: Withheld; reason: string } | null {
+function decisionOf(line: OrderLine, choice: Choice, split: LineSplit, explainer: OrderExplainer, attributionAt: number | null) {
+  const lead = choice.pin && heaviestWinner(choice.pin);
+  return {
+    lineId: line.lineId,
+    productId: line.productId,
+    decision: choice.decision,
+    evidence: lead?.evidence ?? null,
+    promoterId: lead?.promoter_id ?? null,
+    rule: choice.rule,
+    quantity: line.quantity,
+    split,
+    pin: choice.decision === 'attributed' ? choice.pin : null,
+    explanation: explainer.line(choice, split, attributionAt),
+  };
+}
+
+/** Why a line earns nothing whoever shared it, because its order as a whole cannot; null when the line is to be looked at. */
+function withheldBy({ order, yields, isTooLarge, isReleased }: Subject, line: OrderLine): { decision: Withheld; reason: string } | null {
   if (order.void !== null) return { decision: 'void', reason: order.void.reason };
   if (order.currencyConflict) return { decision: 'pending', reason: 'currency_conflict' };
   // A deposit fixes who earns, but only the payment makes something to earn.
   if (order.status === 'created' || order.attributionAt === null) return { decision: 'pending', reason: 'not_paid' };
+  if (isTooLarge && !isReleased(line.lineId)) return { decision: 'pending', reason: 'order_too_large' };
   if (yields === 'split') return { decision: 'void', reason: 'split_into_other_orders' };
   if (yields === 'duplicate_order') return { decision: 'duplicate_order', reason: 'an_earlier_source_of_this_kind_has_it' };
   return yields === null ? null : { decision: 'parent_earns', reason: 'gift' };
@@ -115,6 +138,7 @@ interface PaidLine {
   subject: Subject;
   facts: Facts;
   attributionAt: number;
+  judge: Judge;
 }
 
 type Terms = Pick<MerchantTerms, 'version' | 'policy'>;
@@ -127,27 +151,60 @@ function termsOf({ subject, facts, attributionAt }: PaidLine, version: number | 
   return terms;
 }
 
-function judge({ line, subject: { order, evidence }, attributionAt }: PaidLine, policy: Policy): Verdict {
-  const ofLine = evidence.filter(({ ruling }) => ruling === null || ruling.lineId === null || ruling.lineId === line.lineId);
-  return attribute(ofLine, {
-    policy,
-    attributionAt,
-    paidAt: order.paidAt ?? attributionAt,
-    orderScene: order.scene,
-    productId: line.productId,
-  });
+type Judge = (line: OrderLine, policy: Policy) => Verdict;
+
+/**
+ * Judges the evidence of lines, and of lines that differ in nothing by which they are judged once: so the work of an order does not grow
+ * with its lines times its evidence.
+ */
+function judgeOf({ order, evidence }: Subject): Judge {
+  const products = new Set(evidence.all.map((one) => one.productId));
+  const apart = new Set(evidence.all.flatMap((one) => [one.lineId, one.ruling?.lineId ?? null]).filter((id) => id !== null));
+  for (const lineId of evidence.ownKinds.keys()) apart.add(lineId);
+  const verdicts = new Map<Policy, Map<string, Verdict>>();
+  const judgeAnew: Judge = (line, policy) =>
+    attribute(
+      evidence.all.filter((one) => speaksFor(one, line.lineId, evidence.ownKinds)),
+      {
+        policy,
+        attributionAt: order.attributionAt!,
+        paidAt: order.paidAt ?? order.attributionAt!,
+        orderScene: line.scene,
+        productId: line.productId,
+      },
+    );
+  return (line, policy) => {
+    const product = products.has(line.productId) ? line.productId : null;
+    const key = JSON.stringify([apart.has(line.lineId) ? line.lineId : null, product, line.scene]);
+    const known = verdicts.get(policy) ?? new Map<string, Verdict>();
+    verdicts.set(policy, known);
+    const verdict = known.get(key) ?? judgeAnew(line, policy);
+    known.set(key, verdict);
+    return verdict;
+  };
+}
+
+/** Whether evidence is about this line: said of it, or of the order where the line names none of its kind, or ruled of it. */
+function speaksFor({ kind, lineId, ruling }: Evidence, line: string, ownKinds: OrderEvidence['ownKinds']): boolean {
+  if (lineId !== null) return lineId === line;
+  if (ruling !== null) return ruling.lineId === null || ruling.lineId === line;
+  return kind === 'click' || kind === 'lock' || kind === 'claim' || !(ownKinds.get(line)?.has(kind) ?? false);
 }
 
 function chooseLine(paid: PaidLine): Choice {
-  const { line, subject, facts, attributionAt } = paid;
+  const { line, subject, facts, attributionAt, judge } = paid;
   const standing = subject.standing.get(line.lineId);
   const held = standing?.held ?? null;
-  const isHeld = held !== null && (subject.winnersFixed || readsTheSame(held.pin, line, attributionAt));
+  const winnersFixed = subject.isReleased(line.lineId) || subject.isPastCutoff;
+  const isHeld = held !== null && (winnersFixed || readsTheSame(held.pin, line, attributionAt));
   const terms = termsOf(paid, isHeld ? held.pin.merchant_version : null);
-  const verdict = judge(paid, terms.policy);
-  if (line.quantity === 0) return { ...UNDECIDED, decision: 'void', reason: 'line_removed', verdict };
-  if (isHeld && sameWinners(held.pin, verdict.credits, subject.order)) return { ...held, decision: 'attributed', reason: null, verdict };
-  const isFixed = subject.winnersFixed && !verdict.credits.some(({ evidence }) => evidence.kind === 'claim');
+  const verdict = judge(line, terms.policy);
+  if (line.quantity === 0) return { ...UNDECIDED, decision: 'void', reason: line.isGone ? 'line_gone' : 'line_removed', verdict };
+  if (line.notCommissionable !== null) {
+    return { ...UNDECIDED, decision: 'not_commissionable', reason: line.notCommissionable, verdict };
+  }
+  if (isHeld && sameWinners(held.pin, verdict.credits, line)) return { ...held, decision: 'attributed', reason: null, verdict };
+  const isFixed = winnersFixed && !verdict.credits.some(({ evidence }) => evidence.kind === 'claim');
   if (isHeld && isFixed) return { ...held, decision: 'attributed', reason: null, verdict: tooLate(verdict, held.pin) };
 
   const product =
@@ -201,25 +258,32 @@ function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, 
     agencyId: promoter?.agencyId ?? null,
     campaignId,
   };
-  const candidates = stays ? [] : candidatesFor(facts.rules, context, new Date(attributionAt));
+  const at = new Date(attributionAt);
+  const candidates = stays ? [] : candidatesFor(facts.rules, context, at);
   const rule = stays ? held!.rule : (candidates[0] ?? null);
-  const rules = stays ? held!.rules : rankOutcomes(candidates).map(explainRule);
+  const outcomes = rule === null ? untimelyRules(facts.rules, context, at, RULES_EXPLAINED_MAX) : rankOutcomes(candidates);
+  const rules = stays ? held!.rules : outcomes.slice(0, RULES_EXPLAINED_MAX).map(explainRule);
   const named = rule === null ? [] : namedAccounts(rule.plan.split);
-  const sight = { order: subject.order, attributionAt, policy: terms.policy, facts, named };
+  const sight = { line, attributionAt, policy: terms.policy, facts, named };
   const pin: Pin = {
     attribution_at: new Date(attributionAt).toISOString(),
     product_id: line.productId,
     category: line.category,
     merchant_version: terms.version,
     clock_skew_seconds: terms.policy.clock_skew_seconds,
-    winners: verdict.credits.map((credit) => pinWinner(credit, sight)),
+    winners: pinWinners(verdict.credits, sight),
   };
   if (rule === null) return { decision: 'no_rule', reason: 'no_rule_matches', verdict, pin, rule, rules };
   return { decision: 'attributed', reason: null, verdict, pin, rule, rules };
 }
 
-function splitLine({ lineId, paidAmount, quantity, platformCommission }: OrderLine, choice: Choice): SplitLine {
+function splitLine(
+  { lineId, paidAmount, quantity, platformCommission }: OrderLine,
+  choice: Choice,
+  withheld: { decision: Withheld } | null,
+): SplitLine {
   const isAttributed = choice.decision === 'attributed';
   const winners = isAttributed ? choice.pin!.winners.map(toWinner) : [];
-  return { lineId, paidAmount, quantity, platformCommission, rule: isAttributed ? choice.rule : null, winners };
+  const rule = isAttributed ? choice.rule : null;
+  return { lineId, paidAmount, quantity, platformCommission, rule, winners, withheld: withheld?.decision ?? null };
 }

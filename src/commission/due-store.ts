@@ -13,7 +13,7 @@ export async function markDue(trx: Transaction<DB>, orderKeys: readonly bigint[]
 }
 
 /**
- * The orders whose winner evidence about these identities may change, as rows of `order_key`: unreleased ones of the same buyers.
+ * The orders whose winner evidence about these identities may change, as rows of `order_key`: those of the same buyers with a line that is not released.
  * An identity belongs to one merchant by construction, and so do the orders found.
  */
 const openOrdersOf = (identities: readonly string[]) => sql`(
@@ -23,7 +23,7 @@ const openOrdersOf = (identities: readonly string[]) => sql`(
     select other.identity from buyer_identity one join buyer_identity other using (buyer) where one.identity = any(${identities}::uuid[])
   )
   select distinct order_key from known join ${ordersOfBuyers('own')} using (identity) left join award using (order_key)
-  where award.released_at is null
+  where award.is_open is not false
 ) as open_order`;
 
 /** Marks the orders due whose winner new evidence about these identities may change. */
@@ -63,11 +63,12 @@ export async function markNamedDue(trx: Transaction<DB>, promoterIds: readonly s
     with held as materialized (select distinct merchant_id, code from coupon_version where promoter_id = any(${promoterIds}::text[]))
     insert into award_due (order_key, due_at)
     select distinct order_key, ${now}::timestamptz
-    from award join decision using (order_key, revision), json_array_elements(explanation -> 'evidence') as told
-    where recheck_at is not null and decision.decision = 'unattributed'
+    from award join decision using (order_key, revision),
+      json_array_elements(coalesce(order_explanation, explanation) -> 'evidence') as told, coalesce(told ->> 'fault', told ->> 'reason') as fault
+    where recheck_at is not null
       and (told ->> 'promoter_id' = any(${promoterIds}::text[])
-        or (told ->> 'reason' = 'unknown_promoter' and told ->> 'reference' = any(${promoterIds}::text[]))
-        or (told ->> 'reason' = 'unknown_coupon' and (award.merchant_id, upper(told ->> 'reference')) in (select merchant_id, code from held)))
+        or (fault = 'unknown_promoter' and told ->> 'reference' = any(${promoterIds}::text[]))
+        or (fault = 'unknown_coupon' and (award.merchant_id, upper(told ->> 'reference')) in (select merchant_id, code from held)))
     order by order_key
     on conflict (order_key) do nothing`.execute(trx);
 }

@@ -1,7 +1,7 @@
 // What may tie an order to a promoter, read off the order, its parent and the facts around it. Pure; judging it is core/attribution.
 import type { KeyObject } from 'node:crypto';
 import type { Evidence, EvidenceFault, EvidenceKind } from '../core/attribution.ts';
-import type { Order, ToldEvidence } from '../core/order.ts';
+import type { Order, ReportedEvidence, ReportedKind } from '../core/order.ts';
 import { identityHash } from '../promotion/identity.ts';
 import { readClickToken } from '../promotion/token.ts';
 import type { ApprovedClaim } from './claim-store.ts';
@@ -25,47 +25,88 @@ export interface BuyerLock {
   chainAt: number;
 }
 
+/** Pieces of reported evidence that count: those that were told first. */
+const PIECES_MAX = 200;
+
+/** What reports brought of an order, and of a split child what its parent's brought too. */
+export interface Reported {
+  /** The pieces that count, the first told first. */
+  pieces: readonly ReportedEvidence[];
+  /** How many more there are that do not. */
+  more: number;
+  /** The kinds of evidence that a line names itself, so that it takes none of them from the order. */
+  ownKinds: ReadonlyMap<string, ReadonlySet<ReportedKind>>;
+}
+
+/** Lays together what the reports of an order, and of the order that it is a part of, brought; each piece once. */
+export function reportedOf(orders: readonly Order[]): Reported {
+  const once = new Map<string, ReportedEvidence>();
+  const ownKinds = new Map<string, Set<ReportedKind>>();
+  for (const piece of orders.flatMap((order) => order.evidence)) {
+    // Neither kinds nor ids hold a line feed.
+    const key = `${piece.kind}\n${piece.lineId ?? ''}\n${piece.value}`;
+    if (!once.has(key)) once.set(key, piece);
+    if (piece.lineId !== null) ownKinds.set(piece.lineId, (ownKinds.get(piece.lineId) ?? new Set()).add(piece.kind));
+  }
+  const all = [...once.values()];
+  const ranked =
+    orders.length < 2 ? all : all.toSorted((a, b) => a.toldAt - b.toldAt || (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
+  return { pieces: ranked.slice(0, PIECES_MAX), more: Math.max(0, ranked.length - PIECES_MAX), ownKinds };
+}
+
 /** What the order itself and its buyer's past hold; of a split child also the parent's. */
 export interface Told {
   merchantId: string;
   attributionAt: number;
-  tokens: readonly { value: string; read: ReturnType<typeof readClickToken> }[];
-  linkCodes: readonly ToldEvidence[];
-  couponCodes: readonly ToldEvidence[];
-  promoterIds: readonly ToldEvidence[];
+  reported: Reported;
+  /** What the tokens among the pieces say; one that none of our keys signed says null. */
+  tokens: ReadonlyMap<string, ReturnType<typeof readClickToken>>;
   clicks: readonly BuyerClick[];
   locks: readonly BuyerLock[];
   claims: readonly ApprovedClaim[];
+  /** The buyer's, with those that are known to be the same buyer's. */
   identities: ReadonlySet<string>;
-  /** Whether a token is told in place of its click, which it is wherever tokens count. */
-  countsTokens: boolean;
+  /** How many of them reports told. */
+  identitiesTold: number;
   /** Whether a purchase of the promoter's own is to be told apart: it is looked for only where the policy refuses it. */
   refusesSelf: boolean;
 }
 
-/** The tokens of an order, each read once; a token that none of the keys signed reads as null. */
-export function readTokens(keys: KeyObject[], orders: readonly Order[]): Told['tokens'] {
-  const values = new Set(orders.flatMap((order) => order.clickTokens.map((told) => told.value)));
-  return [...values].map((value) => ({ value, read: readClickToken(keys, value) }));
+/** The tokens among the pieces, each read once. */
+export function readTokens(keys: KeyObject[], pieces: readonly ReportedEvidence[]): Told['tokens'] {
+  const values = new Set(pieces.flatMap((piece) => (piece.kind === 'click_token' ? [piece.value] : [])));
+  return new Map([...values].map((value) => [value, readClickToken(keys, value)]));
 }
 
-/** Everything to be considered, each piece once: a click that its token already stands for is not told again by its identity. */
+/** Everything to be considered: what reports brought, the buyer's clicks and locks, approved claims. */
 export function gatherEvidence(told: Told, facts: Facts, identityKey: KeyObject): Evidence[] {
-  const evidence: Evidence[] = [];
-  const byToken = new Set<string>();
-  for (const { value, read } of told.tokens) {
-    if (read === null) evidence.push(unreadable('click_token', value.slice(0, 24), told.attributionAt, 'unreadable_token'));
-    else if (!byToken.has(read.clickId)) evidence.push(ofClick('click_token', read, told, facts));
-    if (read !== null && told.countsTokens) byToken.add(read.clickId);
+  const evidence = told.reported.pieces.flatMap((piece) => ofPiece(piece, told, facts));
+  const once = new Set<string>();
+  const distinct = evidence.filter((one) => {
+    if (one.kind !== 'click_token' || one.clickId === null) return true;
+    // Several tokens of one click prove one click.
+    const key = `${one.clickId}\n${one.lineId ?? ''}`;
+    return !once.has(key) && once.add(key);
+  });
+  for (const click of told.clicks) distinct.push(ofClick('click', click, told, facts));
+  for (const lock of told.locks) distinct.push(ofLock(lock, told, facts));
+  for (const claim of told.claims) distinct.push(ofClaim(claim, told, facts));
+  if (told.refusesSelf) for (const one of distinct) one.selfPurchase = isSelf(one.promoterId, told, identityKey);
+  return distinct;
+}
+
+function ofPiece(piece: ReportedEvidence, told: Told, facts: Facts): Evidence {
+  return { ...readPiece(piece, told, facts), lineId: piece.lineId };
+}
+
+function readPiece({ kind, value, toldAt }: ReportedEvidence, told: Told, facts: Facts): Evidence {
+  if (kind === 'click_token') {
+    const read = told.tokens.get(value) ?? null;
+    return read === null ? unreadable(kind, value.slice(0, 24), told.attributionAt, 'unreadable_token') : ofClick(kind, read, told, facts);
   }
-  for (const code of told.linkCodes) evidence.push(ofCode(code, told, facts));
-  for (const code of told.couponCodes) evidence.push(ofCoupon(code, told, facts));
-  for (const { value, toldAt } of told.promoterIds) evidence.push(ofPromoter('platform', value, value, toldAt, told, facts));
-  for (const click of told.clicks) if (!byToken.has(click.clickId)) evidence.push(ofClick('click', click, told, facts));
-  for (const lock of told.locks) evidence.push(ofLock(lock, told, facts));
-  for (const claim of told.claims) evidence.push(ofClaim(claim, told, facts));
-  if (told.refusesSelf) for (const one of evidence) one.selfPurchase = isSelf(one.promoterId, told, identityKey);
-  return evidence;
+  if (kind === 'coupon_code') return ofCoupon(value, toldAt, told, facts);
+  if (kind === 'platform') return ofPromoter('platform', value, value, toldAt, told, facts);
+  return ofLink('link_code', { reference: value, clickId: null, at: toldAt, chainAt: told.attributionAt, bot: false }, value, told, facts);
 }
 
 const NOTHING_KNOWN = {
@@ -82,6 +123,7 @@ const NOTHING_KNOWN = {
   suspended: false,
   selfPurchase: false,
   ruling: null,
+  lineId: null,
 } as const;
 
 function unreadable(kind: EvidenceKind, reference: string, at: number, fault: EvidenceFault): Evidence {
@@ -114,6 +156,7 @@ function ofLink(kind: EvidenceKind, seen: Seen, linkCode: string, told: Told, fa
     selfPurchase: false,
     fault: null,
     ruling: null,
+    lineId: null,
   };
 }
 
@@ -121,14 +164,10 @@ function ofClick(kind: 'click_token' | 'click', { clickId, linkCode, clickedAt, 
   return ofLink(kind, { reference: clickId, clickId, at: clickedAt, chainAt: clickedAt, bot }, linkCode, told, facts);
 }
 
-function ofCode({ value, toldAt }: ToldEvidence, told: Told, facts: Facts): Evidence {
-  return ofLink('link_code', { reference: value, clickId: null, at: toldAt, chainAt: told.attributionAt, bot: false }, value, told, facts);
-}
-
-function ofCoupon(code: ToldEvidence, told: Told, facts: Facts): Evidence {
-  const holder = inForce(facts.coupons.get(couponKey(told.merchantId, code.value)), told.attributionAt);
-  if (holder === null || holder.promoterId === null) return unreadable('coupon_code', code.value, code.toldAt, 'unknown_coupon');
-  return ofPromoter('coupon_code', code.value, holder.promoterId, code.toldAt, told, facts);
+function ofCoupon(code: string, toldAt: number, told: Told, facts: Facts): Evidence {
+  const holder = inForce(facts.coupons.get(couponKey(told.merchantId, code)), told.attributionAt);
+  if (holder === null || holder.promoterId === null) return unreadable('coupon_code', code, toldAt, 'unknown_coupon');
+  return ofPromoter('coupon_code', code, holder.promoterId, toldAt, told, facts);
 }
 
 function ofPromoter(kind: EvidenceKind, reference: string, promoterId: string, at: number, told: Told, facts: Facts): Evidence {

@@ -8,7 +8,7 @@ import { groupsOf } from '../promotion/buyer-store.ts';
 import { parentKey, readParents, type DueOrder } from './award-store.ts';
 import { readClicks, readLocks, type BuyerQuestion } from './buyer-store.ts';
 import { readApprovedClaims } from './claim-store.ts';
-import { readTokens, type Told } from './evidence.ts';
+import { readTokens, reportedOf, type Reported, type Told } from './evidence.ts';
 import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
 import type { Rules } from './rule-shelf.ts';
@@ -43,15 +43,17 @@ export async function gatherCases(
   );
   const voices = due.map((one) => {
     const parent = parents.get(parentKey(one.merchantId, one.sourceId, one.parentOrderId ?? ''));
-    return parent === undefined ? [viewOrder(one.merged)] : withParent(viewOrder(one.merged), viewOrder(parent));
+    const order = viewOrder(one.merged);
+    return parent === undefined ? [order] : withParent(order, viewOrder(parent, { wholeUntil: order.toldFrom ?? undefined }));
   });
+  const reported = voices.map(reportedOf);
   const facts: Facts = {
     merchants: await readMerchants(db, [...new Set(due.map((one) => one.merchantId))]),
     products: await readProducts(
       db,
       due.flatMap((one, index) => productsOf(one.merchantId, voices[index]![0]!)),
     ),
-    coupons: await loadCoupons(db, due, voices),
+    coupons: await loadCoupons(db, due, reported),
     promoters: new Map(),
     links: new Map(),
     rules: rules.book,
@@ -60,7 +62,7 @@ export async function gatherCases(
   const cases = due.map((one, index) => ({
     due: one,
     order: voices[index]![0]!,
-    told: toldBy(one.merchantId, voices[index]!, facts, deps.tokenKeys),
+    told: toldBy(one.merchantId, voices[index]!, reported[index]!, facts, deps.tokenKeys),
   }));
   const claims = await readApprovedClaims(db, due);
   for (const { due: one, told } of cases) told.claims = claims.get(one.orderKey) ?? [];
@@ -70,50 +72,48 @@ export async function gatherCases(
   return { cases, facts };
 }
 
-/** A part of a split order speaks with its parent's evidence too, of which talent and scene are single words. */
+/** A part of a split order speaks with its parent's evidence too, line by line and for the whole, of which talent and scene are single words. */
 function withParent(order: Order, parent: Order): Order[] {
-  return [{ ...order, talentId: order.talentId ?? parent.talentId, scene: order.scene ?? parent.scene }, parent];
+  const ofParent = new Map(parent.lines.map((line) => [line.lineId, line]));
+  const lines = order.lines.map((line) => {
+    const { talentId, scene } = ofParent.get(line.lineId) ?? parent;
+    return { ...line, talentId: line.talentId ?? talentId, scene: line.scene ?? scene };
+  });
+  return [{ ...order, lines, talentId: order.talentId ?? parent.talentId, scene: order.scene ?? parent.scene }, parent];
 }
 
 function productsOf(merchantId: string, order: Order) {
   return order.lines.flatMap(({ productId }) => (productId === null ? [] : [{ merchantId, productId }]));
 }
 
-async function loadCoupons(db: Kysely<DB>, due: readonly DueOrder[], voices: readonly Order[][]): Promise<Facts['coupons']> {
+async function loadCoupons(db: Kysely<DB>, due: readonly DueOrder[], reported: readonly Reported[]): Promise<Facts['coupons']> {
   const wanted = due.flatMap(({ merchantId }, index) =>
-    voices[index]!.flatMap((order) => order.couponCodes.map(({ value }) => ({ merchantId, code: value }))),
+    reported[index]!.pieces.flatMap(({ kind, value }) => (kind === 'coupon_code' ? [{ merchantId, code: value }] : [])),
   );
   return wanted.length === 0 ? new Map() : readCoupons(db, wanted);
 }
 
 type MutableTold = { -readonly [Key in keyof Told]: Told[Key] };
 
-function toldBy(merchantId: string, orders: readonly Order[], facts: Facts, tokenKeys: KeyObject[]): MutableTold {
-  const attributionAt = orders[0]!.attributionAt ?? 0;
-  const policies = policiesOf(merchantId, facts);
+function toldBy(merchantId: string, orders: readonly Order[], reported: Reported, facts: Facts, tokenKeys: KeyObject[]): MutableTold {
+  const identities = new Set(orders.flatMap((order) => order.identities));
   return {
     merchantId,
-    attributionAt,
-    tokens: readTokens(tokenKeys, orders),
-    linkCodes: distinct(orders.flatMap((order) => order.linkCodes)),
-    couponCodes: distinct(orders.flatMap((order) => order.couponCodes)),
-    promoterIds: distinct(orders.flatMap((order) => order.promoterIds)),
+    attributionAt: orders[0]!.attributionAt ?? 0,
+    reported,
+    tokens: readTokens(tokenKeys, reported.pieces),
     clicks: [],
     locks: [],
     claims: [],
-    identities: new Set(orders.flatMap((order) => order.identities)),
-    countsTokens: policies.every((policy) => policy.precedence.includes('click_token')),
-    refusesSelf: policies.some((policy) => !policy.allow_self_purchase),
+    identities,
+    identitiesTold: identities.size,
+    refusesSelf: policiesOf(merchantId, facts).some((policy) => !policy.allow_self_purchase),
   };
 }
 
 /** All policies that the merchant ever had: a decision may hold on to one that is not in force any more. */
 function policiesOf(merchantId: string, facts: Facts): Policy[] {
   return facts.merchants.get(merchantId)?.map((terms) => terms.policy) ?? [];
-}
-
-function distinct<Item extends { value: string }>(items: readonly Item[]): Item[] {
-  return [...new Map(items.toReversed().map((item) => [item.value, item])).values()].toReversed();
 }
 
 const clickDays = (policy: Policy) => Math.max(policy.product_click_days, policy.content_click_days);
@@ -143,8 +143,8 @@ async function addBuyersPast(db: Kysely<DB>, cases: readonly (Case & { told: Mut
 async function loadLinks(db: Kysely<DB>, cases: readonly Case[]): Promise<LinkFacts[]> {
   const codes = new Set<string>();
   for (const { told } of cases) {
-    for (const { read } of told.tokens) if (read !== null) codes.add(read.linkCode);
-    for (const { value } of told.linkCodes) codes.add(value);
+    for (const read of told.tokens.values()) if (read !== null) codes.add(read.linkCode);
+    for (const { kind, value } of told.reported.pieces) if (kind === 'link_code') codes.add(value);
     for (const { linkCode } of told.clicks) codes.add(linkCode);
     for (const { linkCode } of [...told.locks, ...told.claims]) if (linkCode !== null) codes.add(linkCode);
   }
@@ -155,9 +155,9 @@ async function loadLinks(db: Kysely<DB>, cases: readonly Case[]): Promise<LinkFa
 async function loadPromoters(db: Kysely<DB>, cases: readonly Case[], facts: Facts, named: readonly string[]): Promise<void> {
   let wanted = new Set<string>(named);
   for (const { told, order } of cases) {
-    for (const { value } of told.promoterIds) wanted.add(value);
+    for (const { kind, value } of told.reported.pieces) if (kind === 'platform') wanted.add(value);
     for (const { promoterId } of [...told.locks, ...told.claims]) wanted.add(promoterId);
-    if (order.talentId !== null) wanted.add(order.talentId);
+    for (const { talentId } of order.lines) if (talentId !== null) wanted.add(talentId);
   }
   for (const link of facts.links.values())
     for (const id of [link.promoterId, link.talentId, ...link.sharers]) if (id !== null) wanted.add(id);

@@ -1,7 +1,7 @@
-// The head of an award: its state, when its hold ends, when it is looked at again, to whom it locks the buyer. Pure.
-import type { Order } from '../core/order.ts';
-import type { AwardHead } from './award-store.ts';
-import type { LineDecision } from './decide.ts';
+// The head of an award: its state, when its holds end, when it is looked at again, to whom it locks the buyer. Pure.
+import type { Order, OrderLine } from '../core/order.ts';
+import type { AwardHead, LineHold } from './award-store.ts';
+import type { LineDecision, LineDecisionKind } from './decide.ts';
 import type { MerchantTerms } from './facts.ts';
 import { heaviestWinner } from './pin.ts';
 
@@ -16,49 +16,66 @@ interface HoldQuestion {
   order: Order;
   lines: readonly LineDecision[];
   standing: AwardHead | null;
+  /** The holds as they stand, by line. */
+  holds: ReadonlyMap<string, LineHold>;
   terms: MerchantTerms | null;
   now: Date;
 }
 
-/** Whether what the order earns is released: once it was, for good; else when its hold has ended and nothing holds it. */
-export function isReleasable(question: HoldQuestion): boolean {
-  if (question.standing?.releasedAt) return true;
-  const endsAt = holdEndsAt(question);
-  return endsAt !== null && endsAt <= question.now.getTime();
+/**
+ * The holds of the lines of which one is known: when it ends, and when its line was released, which is once and for good. What was
+ * released stays as it is; a hold that has ended releases its line now.
+ */
+export function holdsAfter(question: HoldQuestion): LineHold[] {
+  const { order, lines, holds, now } = question;
+  const holdDays = holdDaysOf(question);
+  return order.lines.flatMap((line, index) => {
+    const before = holds.get(line.lineId);
+    if (before !== undefined && before.releasedAt !== null) return [before];
+    const endsAt = holdDays === null ? null : holdEndsAt(line, lines[index]!, holdDays);
+    if (endsAt === null && before === undefined) return [];
+    const releasedAt = endsAt !== null && endsAt <= now.getTime() ? now : null;
+    return [{ lineId: line.lineId, holdDays: holdDays ?? before!.holdDays, endsAt: toDate(endsAt), releasedAt }];
+  });
 }
 
 /**
- * When the hold ends (epoch milliseconds); null while that is open: nothing earned, not completed, a refund open, not settled where that is
- * waited for.
+ * When the hold of a line ends (epoch milliseconds); null while that is open: nobody earns it, it is not completed, a refund or dispute is
+ * open, or it is not settled where that is waited for.
  */
-function holdEndsAt(question: HoldQuestion): number | null {
-  const { order, lines } = question;
-  const holdDays = holdDaysOf(question);
-  const attributed = lines.filter((line) => line.decision === 'attributed');
-  if (attributed.length === 0 || order.status !== 'completed' || order.completedAt === null || order.hasOpenRefund || holdDays === null)
-    return null;
-  const waitsForSettlement = attributed.some((line) => line.rule?.plan.base === 'platform_commission');
-  if (waitsForSettlement && order.settledAt === null) return null;
-  return Math.max(order.completedAt + holdDays * DAY_MS, waitsForSettlement ? order.settledAt! : 0);
+function holdEndsAt(
+  { completedAt, settledAt, holdUntil, isHeld }: OrderLine,
+  { decision, rule }: LineDecision,
+  holdDays: number,
+): number | null {
+  if (decision !== 'attributed' || completedAt === null || isHeld) return null;
+  const waitsForSettlement = rule?.plan.base === 'platform_commission';
+  if (waitsForSettlement && settledAt === null) return null;
+  return Math.max(completedAt + holdDays * DAY_MS, holdUntil ?? 0, waitsForSettlement ? settledAt! : 0);
 }
 
-/** As the terms were when they were first read, for as long as the attribution time stays; and once released, for good. */
-function holdDaysOf({ order, standing, terms }: HoldQuestion): number | null {
-  const stays = standing?.releasedAt || standing?.attributionAt?.getTime() === order.attributionAt;
+/** As the terms were when they were first read, for as long as the attribution time stays; and once a line was released, for good. */
+function holdDaysOf({ order, standing, holds, terms }: HoldQuestion): number | null {
+  const isReleased = [...holds.values()].some((hold) => hold.releasedAt !== null);
+  const stays = isReleased || standing?.attributionAt?.getTime() === order.attributionAt;
   return (stays ? standing?.holdDays : null) ?? terms?.holdDays ?? null;
 }
 
 interface HeadQuestion extends HoldQuestion {
   currency: string | null;
-  released: boolean;
+  /** The holds as they are from now on. */
+  holdsNow: readonly LineHold[];
   revision: number;
+  /** How many identities of the buyer the order was told. */
+  identities: number;
 }
 
 /** The head that the award leaves behind. */
 export function headAfter(question: HeadQuestion): AwardHead {
-  const { order, lines, standing, currency, released, revision, now } = question;
+  const { order, lines, standing, currency, holdsNow, revision, identities } = question;
   const lock = lockOf(lines);
-  const endsAt = released ? null : holdEndsAt(question);
+  const waiting = holdsNow.flatMap(({ releasedAt, endsAt }) => (releasedAt === null && endsAt !== null ? [endsAt.getTime()] : []));
+  const released = new Map(holdsNow.flatMap(({ lineId, releasedAt }) => (releasedAt === null ? [] : [[lineId, releasedAt.getTime()]])));
   return {
     revision,
     state: stateOf(order, lines, released),
@@ -67,26 +84,64 @@ export function headAfter(question: HeadQuestion): AwardHead {
     attributionAt: toDate(order.attributionAt),
     holdDays: holdDaysOf(question),
     completedAt: order.status === 'completed' ? toDate(order.completedAt) : null,
-    releasesAt: toDate(endsAt),
-    releasedAt: standing?.releasedAt ?? (released ? now : null),
+    releasesAt: waiting.length === 0 ? null : new Date(Math.min(...waiting)),
+    releasedAt: toDate(releasedAtOf(lines, released)),
+    isOpen: lines.length === 0 || lines.some((line) => !released.has(line.lineId)),
     recheckAt: recheckAt(question),
     lockPromoterId: lock?.promoter_id ?? null,
     lockLinkCode: lock?.link_code ?? null,
     lockClickedAt: lock === null ? null : new Date(lock.chain_at),
+    lockIdentities: lock === null ? 0 : identities,
   };
 }
 
 const toDate = (at: number | null) => (at === null ? null : new Date(at));
 
-const isRefunded = ({ split }: LineDecision) => split.refundedAmount > 0n && split.refundedAmount >= split.paidAmount;
+const ADVANCE = ['none', 'estimated', 'confirmed', 'released'] as const satisfies readonly AwardHead['state'][];
 
-function stateOf(order: Order, lines: readonly LineDecision[], released: boolean): AwardHead['state'] {
+/** A decided line as far as its state depends on it. */
+export interface DecidedLine {
+  decision: LineDecisionKind;
+  paidAmount: bigint;
+  refundedAmount: bigint;
+}
+
+/** What one line has come to; void: nothing is left of it after refunds, or it or its order is void. */
+export function lineState(line: DecidedLine, completedAt: number | null, isReleased: boolean): AwardHead['state'] {
+  if (line.decision === 'void' || (line.decision === 'attributed' && isRefunded(line))) return 'void';
+  if (line.decision !== 'attributed') return 'none';
+  if (isReleased) return 'released';
+  return completedAt === null ? 'estimated' : 'confirmed';
+}
+
+const isRefunded = ({ paidAmount, refundedAmount }: DecidedLine) => refundedAmount > 0n && refundedAmount >= paidAmount;
+
+const decided = ({ decision, split: { paidAmount, refundedAmount } }: LineDecision): DecidedLine => ({
+  decision,
+  paidAmount,
+  refundedAmount,
+});
+
+/** The least advanced of the attributed lines on which something is left; without one, void where a line was wholly refunded. */
+function stateOf(order: Order, lines: readonly LineDecision[], released: ReadonlyMap<string, number>): AwardHead['state'] {
   if (order.void !== null) return 'void';
-  const attributed = lines.filter((line) => line.decision === 'attributed');
+  const attributed = lines.flatMap((line, index) => (line.decision === 'attributed' ? [{ line, told: order.lines[index]! }] : []));
   if (attributed.length === 0) return lines.length > 0 && lines.every((line) => line.decision === 'void') ? 'void' : 'none';
-  if (attributed.some(isRefunded) && attributed.every((line) => line.split.base === 0n)) return 'void';
-  if (released) return 'released';
-  return order.status === 'completed' ? 'confirmed' : 'estimated';
+  const earning = attributed.filter(({ line }) => line.split.base > 0n);
+  if (earning.length === 0 && attributed.some(({ line }) => isRefunded(decided(line)))) return 'void';
+  const states = (earning.length > 0 ? earning : attributed).map(({ line, told }) =>
+    ADVANCE.indexOf(lineState(decided(line), told.completedAt, released.has(line.lineId)) as (typeof ADVANCE)[number]),
+  );
+  return ADVANCE[Math.min(...states)]!;
+}
+
+/** When the last earning line was released; null while one is not. */
+function releasedAtOf(lines: readonly LineDecision[], released: ReadonlyMap<string, number>): number | null {
+  const attributed = lines.filter((line) => line.decision === 'attributed');
+  const earning = attributed.filter((line) => line.split.base > 0n);
+  const counted = earning.length > 0 ? earning : attributed.length > 0 ? attributed : lines.filter((line) => released.has(line.lineId));
+  if (counted.length === 0 || counted.some((line) => !released.has(line.lineId))) return null;
+  return Math.max(...counted.map((line) => released.get(line.lineId)!));
 }
 
 /** A time that was set stays until it has come: that an order is looked at again changes nothing by itself. */
@@ -108,7 +163,8 @@ function lockOf(lines: readonly LineDecision[]) {
   return best === null ? null : heaviestWinner(best.pin!);
 }
 
-const LOCK = ['lockPromoterId', 'lockLinkCode', 'lockClickedAt', 'attributionAt'] as const;
+/** By what an order locks its buyer, and as whom it knows that buyer. */
+const LOCK = ['lockPromoterId', 'lockLinkCode', 'lockClickedAt', 'lockIdentities', 'attributionAt'] as const;
 const ALL = [
   ...LOCK,
   'revision',
@@ -119,6 +175,7 @@ const ALL = [
   'completedAt',
   'releasesAt',
   'releasedAt',
+  'isOpen',
   'recheckAt',
 ] as const satisfies (keyof AwardHead)[];
 
@@ -133,7 +190,12 @@ export function sameLock(a: AwardHead | null, b: AwardHead): boolean {
   return LOCK.every((field) => valueOf(a[field]) === valueOf(b[field]));
 }
 
-function valueOf(value: AwardHead[keyof AwardHead]): string | number | null {
+/** Whether two holds say the same. */
+export function sameHold(a: LineHold | undefined, b: LineHold): boolean {
+  return a?.holdDays === b.holdDays && a.endsAt?.getTime() === b.endsAt?.getTime() && a.releasedAt?.getTime() === b.releasedAt?.getTime();
+}
+
+function valueOf(value: AwardHead[keyof AwardHead]): string | number | boolean | null {
   if (value instanceof Date) return value.getTime();
   return Array.isArray(value) ? value.join() : value;
 }

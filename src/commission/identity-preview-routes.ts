@@ -11,14 +11,14 @@ import { statementParams } from '../promotion/identity-routes.ts';
 import { identitiesStated, identityBody, readStatement, stateIdentities } from '../promotion/identity-statement.ts';
 import type { AwardDeps } from './award.ts';
 import { markDueByIdentities } from './due-store.ts';
-import { DECISIONS } from './order-answer.ts';
+import { DECISION_KINDS } from './decide.ts';
 import { previewChange, PREVIEWED_MAX, type Preview, type Standing } from './preview.ts';
 
 type Deps = Omit<AwardDeps, 'accounts'>;
 
 const standing = z
   .object({
-    decision: z.enum(DECISIONS),
+    decision: z.enum(DECISION_KINDS),
     evidence: z.string().nullable(),
     promoter_id: callerId.nullable(),
     shares: z.array(z.object({ role: z.string(), level: z.int().optional(), promoter_id: callerId.nullable(), amount: z.int() })),

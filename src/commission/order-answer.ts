@@ -2,20 +2,14 @@
 import { z } from 'zod';
 import { viewOrder, type OrderLine } from '../core/order.ts';
 import type { Actor } from '../platform/actor.ts';
-import type { StandingDecision } from './award-store.ts';
-import type { ExplainedLine } from './explanation.ts';
+import type { LineHold } from './award-store.ts';
+import { DECISION_KINDS } from './decide.ts';
+import type { ShownDecision } from './decision-store.ts';
+import { readExplanations, type ExplainedLine } from './explanation.ts';
+import { lineState } from './head.ts';
 import type { OrderDelivery, OrderTransfer, ShownOrder } from './order-store.ts';
 
-export const DECISIONS = [
-  'attributed',
-  'unattributed',
-  'no_rule',
-  'not_commissionable',
-  'duplicate_order',
-  'parent_earns',
-  'void',
-  'pending',
-] as const;
+const AWARD_STATES = ['none', 'estimated', 'confirmed', 'released', 'void'] as const;
 
 const share = z.object({
   role: z.string(),
@@ -29,9 +23,17 @@ const line = z.object({
   quantity: z.int(),
   paid_amount: z.bigint(),
   refunded_amount: z.bigint(),
-  decision: z.enum(DECISIONS),
+  award: z.enum(AWARD_STATES).meta({ description: 'Void: nothing is left of the line.' }),
+  completed_at: z.date().nullable(),
+  settled_at: z.date().nullable(),
+  releases_at: z.date().nullable().meta({ description: 'When the hold ends; null while that is open, and after the release.' }),
+  released_at: z.date().nullable(),
+  decision: z.enum(DECISION_KINDS),
   evidence: z.string().nullable(),
-  promoter_id: z.string().nullable().meta({ description: 'Who won the line; of several winners the heaviest.' }),
+  promoter_id: z
+    .string()
+    .nullable()
+    .meta({ description: `Who won the line; of several winners the heaviest. To another promoter it is "${'another promoter'}".` }),
   rule_id: z.string().nullable(),
   rule_version: z.int().nullable(),
   pool: z.bigint(),
@@ -49,9 +51,9 @@ export const orderSchema = z
     paid_at: z.date().nullable(),
     completed_at: z.date().nullable(),
     attribution_at: z.date().nullable(),
-    award: z.enum(['none', 'estimated', 'confirmed', 'released', 'void']),
-    releases_at: z.date().nullable().meta({ description: 'When the hold ends; null while that is open, and after the release.' }),
-    released_at: z.date().nullable(),
+    award: z.enum(AWARD_STATES).meta({ description: 'The least advanced of the lines that earn.' }),
+    releases_at: z.date().nullable().meta({ description: 'When the next hold of a line ends; null while that is open.' }),
+    released_at: z.date().nullable().meta({ description: 'When the last line that earns was released.' }),
     lines: z.array(line),
     totals: z.array(z.object({ promoter_id: z.string().nullable(), amount: z.int() })),
   })
@@ -66,7 +68,7 @@ export const explanationSchema = z
     lines: z.array(
       z.object({
         line_id: z.string(),
-        decision: z.enum(DECISIONS),
+        decision: z.enum(DECISION_KINDS),
         reason: z.string().nullable(),
         attribution_at: z.string().nullable(),
         evidence: z
@@ -79,6 +81,8 @@ export const explanationSchema = z
         arithmetic: z.array(z.record(z.string(), z.unknown())).meta({ description: 'Every number, step by step.' }),
       }),
     ),
+    evidence_more: z.int().meta({ description: 'Pieces of evidence that were reported after those that count.' }),
+    next_cursor: z.string().nullable().meta({ description: 'Where the explanation of the lines goes on.' }),
     transfers: z.array(
       z.object({
         transfer_id: z.bigint(),
@@ -98,19 +102,22 @@ export const explanationSchema = z
   })
   .meta({ id: 'Explanation' });
 
+/** What a promoter reads in place of somebody else's id. */
+const ANOTHER = 'another promoter';
+
 /** A promoter's key sees the promoter's own money only. */
 function isSeenBy(actor: Actor, promoterId: string | null): boolean {
   return actor.promoterId === null || actor.promoterId === promoterId;
 }
 
+const nameFor = (actor: Actor, promoterId: string | null) => (promoterId === null || isSeenBy(actor, promoterId) ? promoterId : ANOTHER);
+
 /** An order as this key may see it. */
 export function showOrder(found: ShownOrder, actor: Actor): z.output<typeof orderSchema> {
   const seen = viewOrder(found.merged);
   const decided = new Map(found.lines.map((one) => [one.line_id, one]));
-  const lines = seen.lines.map((one) => {
-    const decision = decided.get(one.lineId);
-    return decision === undefined ? undecided(one) : showLine(decision, actor);
-  });
+  const holds = new Map(found.holds.map((hold) => [hold.lineId, hold]));
+  const lines = seen.lines.map((one) => showLine(one, decided.get(one.lineId), holds.get(one.lineId), actor));
   return {
     source_id: found.source_id,
     order_id: found.order_id,
@@ -132,41 +139,39 @@ export function showOrder(found: ShownOrder, actor: Actor): z.output<typeof orde
 
 const toDate = (at: number | null) => (at === null ? null : new Date(at));
 
-function showLine(decision: StandingDecision, actor: Actor) {
-  const { line_id, product_id, quantity, evidence, promoter_id, rule_id, rule_version } = decision;
+/** A line as it was decided; one that no award has looked at yet is pending. */
+function showLine(line: OrderLine, decision: ShownDecision | undefined, hold: LineHold | undefined, actor: Actor) {
+  const { lineId, productId, quantity, paidAmount, completedAt, settledAt } = line;
+  const isReleased = hold?.releasedAt != null;
+  const times = {
+    completed_at: toDate(completedAt),
+    settled_at: toDate(settledAt),
+    releases_at: isReleased ? null : (hold?.endsAt ?? null),
+    released_at: hold?.releasedAt ?? null,
+  };
+  if (decision === undefined) {
+    const told = { line_id: lineId, product_id: productId, quantity, paid_amount: paidAmount, refunded_amount: 0n };
+    const undecided = { decision: 'pending' as const, evidence: null, promoter_id: null, rule_id: null, rule_version: null };
+    return { ...told, award: 'none' as const, ...times, ...undecided, pool: 0n, shares: [] };
+  }
+  const amounts = { paidAmount: decision.paid_amount, refundedAmount: decision.refunded_amount };
+  const shares = decision.shares.filter((one) => isSeenBy(actor, one.promoter_id));
+  const isOwn = actor.promoterId === null || shares.length > 0 || decision.promoter_id === actor.promoterId;
   return {
-    line_id,
-    product_id,
-    quantity,
+    line_id: decision.line_id,
+    product_id: decision.product_id,
+    quantity: decision.quantity,
     paid_amount: decision.paid_amount,
     refunded_amount: decision.refunded_amount,
+    award: lineState({ decision: decision.decision, ...amounts }, completedAt, isReleased),
+    ...times,
     decision: decision.decision,
-    evidence,
-    promoter_id,
-    rule_id,
-    rule_version,
+    evidence: isOwn ? decision.evidence : null,
+    promoter_id: nameFor(actor, decision.promoter_id),
+    rule_id: isOwn ? decision.rule_id : null,
+    rule_version: isOwn ? decision.rule_version : null,
     pool: decision.pool,
-    shares: decision.shares
-      .filter((one) => isSeenBy(actor, one.promoter_id))
-      .map(({ level, ...one }) => (level === null ? one : { ...one, level })),
-  };
-}
-
-/** A line that no award has looked at yet. */
-function undecided({ lineId, productId, quantity, paidAmount }: OrderLine) {
-  return {
-    line_id: lineId,
-    product_id: productId,
-    quantity,
-    paid_amount: paidAmount,
-    refunded_amount: 0n,
-    decision: 'pending' as const,
-    evidence: null,
-    promoter_id: null,
-    rule_id: null,
-    rule_version: null,
-    pool: 0n,
-    shares: [],
+    shares: shares.map(({ level, ...one }) => (level === null ? one : { ...one, level })),
   };
 }
 
@@ -176,25 +181,74 @@ function totalsOf(lines: readonly { shares: readonly { promoter_id: string | nul
   return [...totals].map(([promoter_id, amount]) => ({ promoter_id, amount }));
 }
 
-/** An order with everything that led to what it earns, as this key may see it. */
+/** What explains some lines of an order beside the order itself. */
+export interface Explaining {
+  deliveries: OrderDelivery[];
+  transfers: OrderTransfer[];
+  /** Of the lines to be explained, by line. */
+  explanations: ReadonlyMap<string, string>;
+  /** What all lines share. */
+  shared: string | null;
+  nextCursor: string | null;
+}
+
+/** An order with what led to what these lines of it earn, as this key may see it. */
 export function showExplanation(
   found: ShownOrder,
-  { deliveries, transfers }: { deliveries: OrderDelivery[]; transfers: OrderTransfer[] },
+  { deliveries, transfers, explanations, shared, nextCursor }: Explaining,
   actor: Actor,
 ): z.output<typeof explanationSchema> {
+  const { lineOf, evidenceMore } = readExplanations(shared);
   return {
     order: showOrder(found, actor),
-    deliveries,
-    lines: found.lines.map((one) => explainDecision(one, actor)),
-    transfers: transfers
-      .filter((transfer) => isSeenBy(actor, transfer.promoter_id))
-      .map(({ level, ...transfer }) => (level === null ? transfer : { ...transfer, level })),
+    // Who reported what, and when, is the merchant's business.
+    deliveries: actor.promoterId === null ? deliveries : [],
+    lines: found.lines.flatMap(({ line_id, decision }) => {
+      const text = explanations.get(line_id);
+      if (text === undefined) return [];
+      const explained = lineOf(text);
+      return [{ line_id, decision, ...(actor.promoterId === null ? explained : ownPart(explained, actor)) }];
+    }),
+    evidence_more: evidenceMore,
+    next_cursor: nextCursor,
+    transfers: transfers.map(({ level, ...transfer }) => (level === null ? transfer : { ...transfer, level })),
   };
 }
 
-/** Why a line was decided so; of the arithmetic a promoter sees what is its own, and what is nobody's. */
-function explainDecision({ line_id, decision, explanation }: StandingDecision, actor: Actor) {
-  const explained = JSON.parse(explanation) as ExplainedLine;
-  const arithmetic = explained.arithmetic.filter(({ promoter_id: id }) => id === undefined || isSeenBy(actor, id as string | null));
-  return { line_id, decision, ...explained, arithmetic };
+/**
+ * What a promoter may read of why a line was decided so: its own evidence, weight, shares and claim, and that there was another promoter.
+ * By what others came, who stands above them, which rules there are and what operators wrote of them is their business.
+ */
+function ownPart(explained: ExplainedLine, actor: Actor): ExplainedLine {
+  const isOwn = (one: Record<string, unknown>) => one['promoter_id'] === actor.promoterId;
+  return {
+    attribution_at: explained.attribution_at,
+    reason: explained.reason,
+    evidence: explained.evidence.map((one) => {
+      const { kind, at, won, reason, promoter_id: promoterId } = one;
+      if (!isOwn(one)) return { kind, won, reason, promoter_id: promoterId === null ? null : ANOTHER };
+      const { reference, link_code, product_id, line_id, ruling } = one;
+      const claim = ruling === undefined ? {} : { ruling: { reason: (ruling as { reason: string }).reason } };
+      return { kind, reference, at, promoter_id: promoterId, link_code, product_id, line_id, won, reason, ...claim };
+    }),
+    winners: explained.winners.map((one) =>
+      isOwn(one)
+        ? { promoter_id: one['promoter_id'], weight_ppm: one['weight_ppm'] }
+        : { promoter_id: ANOTHER, weight_ppm: one['weight_ppm'] },
+    ),
+    rules: [],
+    arithmetic: explained.arithmetic.flatMap((step) => ownStep(step, actor)),
+  };
 }
+
+/** A step that is the promoter's own or nobody's; parties that a plan names by their account are others. */
+function ownStep(step: Record<string, unknown>, actor: Actor): Record<string, unknown>[] {
+  const { promoter_id: promoterId, account, ...rest } = step;
+  if (promoterId !== undefined && !isSeenBy(actor, promoterId as string | null)) return [];
+  if (account !== undefined) return [];
+  const unnamed = Object.entries(rest).map(([key, value]) => [key, isAccount(key, value) ? ANOTHER : value]);
+  return [{ ...Object.fromEntries(unnamed), ...(promoterId !== undefined && { promoter_id: promoterId }) }];
+}
+
+const isAccount = (key: string, value: unknown) =>
+  (key === 'payer' || key === 'kept_by') && typeof value === 'string' && value.startsWith('promoter:');

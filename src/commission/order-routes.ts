@@ -2,14 +2,17 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { DomainError } from '../core/errors.ts';
+import { compareLineIds } from '../core/split.ts';
 import { mayActAs, mayActFor, type Actor } from '../platform/actor.ts';
 import { callerId, time } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { decodeCursor, encodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
-import { DECISIONS, explanationSchema, orderSchema, showExplanation, showOrder } from './order-answer.ts';
-import { findShown, hasPart, listShown, readDeliveries, readTransfers } from './order-store.ts';
+import { DECISION_KINDS } from './decide.ts';
+import { readExplanationTexts, readSharedExplanation } from './decision-store.ts';
+import { explanationSchema, orderSchema, showExplanation, showOrder } from './order-answer.ts';
+import { findShown, hasPart, listShown, readDeliveries, readTransfers, type ShownOrder } from './order-store.ts';
 
 const tags = ['orders'];
 const scopes = ['admin', 'storefront', 'promoter', 'auditor'] as const;
@@ -36,13 +39,13 @@ export function orderRoutes(app: App, { db }: { db: Kysely<DB> }): void {
       tags,
       summary: 'Why an order earns what it earns: evidence, chain, rules, arithmetic, transfers',
       params: place,
-      querystring: ofMerchant,
+      description: 'Of an order with many lines a page of them at a time, with what was booked for these.',
+      querystring: ofMerchant.extend(pageQuery.shape),
       response: { 200: explanationSchema, ...problems(400, 401, 403, 404, 409) },
     },
     handler: async ({ params, query, actor }) => {
       const found = await findOne(db, params, query.merchant_id, actor);
-      const [deliveries, transfers] = await Promise.all([readDeliveries(db, found.order_key), readTransfers(db, found.order_key)]);
-      return showExplanation(found, { deliveries, transfers }, actor);
+      return explain(db, found, query, actor);
     },
   });
 
@@ -54,7 +57,7 @@ export function orderRoutes(app: App, { db }: { db: Kysely<DB> }): void {
       querystring: pageQuery.extend({
         merchant_id: callerId.optional(),
         promoter_id: callerId.optional(),
-        decision: z.enum(DECISIONS).optional(),
+        decision: z.enum(DECISION_KINDS).optional(),
         from: time.optional(),
         to: time.optional(),
       }),
@@ -78,6 +81,27 @@ export function orderRoutes(app: App, { db }: { db: Kysely<DB> }): void {
   });
 }
 
+const DELIVERIES_SHOWN_MAX = 200;
+const TRANSFERS_SHOWN_MAX = 1000;
+
+/** The explanation of a page of the order's lines, in their order. */
+export async function explain(db: Kysely<DB>, found: ShownOrder, { cursor, limit }: z.output<typeof pageQuery>, actor: Actor) {
+  const { order_key: orderKey, revision } = found;
+  const lineIds = found.lines.map((one) => one.line_id).toSorted(compareLineIds);
+  const after = cursor === undefined ? null : decodeCursor(cursor, z.tuple([z.string()]))[0];
+  const page = lineIds.filter((lineId) => after === null || compareLineIds(lineId, after) > 0);
+  const shown = page.slice(0, limit);
+  const transfers = { lineIds: shown, promoterId: actor.promoterId, most: TRANSFERS_SHOWN_MAX };
+  const explaining = {
+    deliveries: await readDeliveries(db, orderKey, DELIVERIES_SHOWN_MAX),
+    transfers: await readTransfers(db, orderKey, transfers),
+    shared: revision === null ? null : await readSharedExplanation(db, orderKey, revision),
+    explanations: revision === null ? new Map() : await readExplanationTexts(db, { orderKey, revision, lineIds: shown }),
+    nextCursor: page.length > limit ? encodeCursor([shown.at(-1)!]) : null,
+  };
+  return showExplanation(found, explaining, actor);
+}
+
 /** The one order of this id that the key may see. Throws `ambiguous_order` where several merchants have it and none is named. */
 async function findOne(
   db: Kysely<DB>,
@@ -88,11 +112,19 @@ async function findOne(
   const merchantId = asked ?? actor.merchantId;
   if (merchantId !== null) mayActFor(actor, merchantId);
   const [found, another] = await findShown(db, sourceId, orderId, merchantId);
-  if (found === undefined) throw new DomainError('not_found', `There is no order ${orderId} of the source ${sourceId}.`);
-  if (another !== undefined)
+  // A promoter is told the same whether or not there is such an order: it must not learn what others sold.
+  const nothing = () => {
+    const part = actor.promoterId === null ? '' : ' in which this promoter has a part';
+    return new DomainError('not_found', `There is no order ${orderId} of the source ${sourceId}${part}.`);
+  };
+  if (found === undefined) throw nothing();
+  if (actor.promoterId === null) {
+    if (another === undefined) return found;
     throw new DomainError('ambiguous_order', `Several merchants have an order ${orderId}; name one by merchant_id.`);
-  if (actor.promoterId !== null && !(await hasPart(db, found.order_key, actor.promoterId))) {
-    throw new DomainError('not_found', `There is no order ${orderId} of the source ${sourceId} in which this promoter has a part.`);
   }
-  return found;
+  const own: ShownOrder[] = [];
+  for (const one of [found, another]) if (one !== undefined && (await hasPart(db, one.order_key, actor.promoterId))) own.push(one);
+  if (own.length > 1) throw new DomainError('ambiguous_order', `Several merchants have an order ${orderId}; name one by merchant_id.`);
+  if (own[0] === undefined) throw nothing();
+  return own[0];
 }

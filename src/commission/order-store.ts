@@ -1,9 +1,9 @@
 // Orders as they are shown: what is known of them, and what their standing award says of every line.
 import { sql, type Kysely, type RawBuilder } from 'kysely';
-import type { MergedOrder } from '../core/merge.ts';
+import type { MergedOrder } from '../core/merged.ts';
 import type { DB } from '../platform/tables.ts';
-import type { AwardHead, StandingDecision } from './award-store.ts';
-import { readDecisions } from './decision-store.ts';
+import { readHolds, type AwardHead, type LineHold } from './award-store.ts';
+import { readShownDecisions, type ShownDecision } from './decision-store.ts';
 
 export interface ShownOrder {
   order_key: bigint;
@@ -21,7 +21,8 @@ export interface ShownOrder {
   revision: number | null;
   releases_at: Date | null;
   released_at: Date | null;
-  lines: StandingDecision[];
+  lines: ShownDecision[];
+  holds: LineHold[];
 }
 
 export interface OrderFilter {
@@ -37,17 +38,23 @@ const SHOWN = sql`orders.order_key, orders.merchant_id, orders.source_id, orders
   orders.made_at, orders.changed_at, award.state as award, award.currency as award_currency, award.revision, award.releases_at, award.released_at
   from orders left join award using (order_key)`;
 
-async function withLines(db: Kysely<DB>, rows: readonly Omit<ShownOrder, 'lines'>[]): Promise<ShownOrder[]> {
-  const lines = await readDecisions(
+type Bare = Omit<ShownOrder, 'lines' | 'holds'>;
+
+async function withLines(db: Kysely<DB>, rows: readonly Bare[]): Promise<ShownOrder[]> {
+  const lines = await readShownDecisions(
     db,
     rows.flatMap((row) => (row.revision === null ? [] : [[row.order_key, row.revision] as const])),
   );
-  return rows.map((row) => ({ ...row, lines: lines.get(row.order_key) ?? [] }));
+  const holds = await readHolds(
+    db,
+    rows.map((row) => row.order_key),
+  );
+  return rows.map((row) => ({ ...row, lines: lines.get(row.order_key) ?? [], holds: holds.get(row.order_key) ?? [] }));
 }
 
 /** The orders of this id: more than one only where several merchants have it. */
 export async function findShown(db: Kysely<DB>, sourceId: string, orderId: string, merchantId: string | null): Promise<ShownOrder[]> {
-  const { rows } = await sql<Omit<ShownOrder, 'lines'>>`
+  const { rows } = await sql<Bare>`
     select ${SHOWN} where orders.source_id = ${sourceId} and orders.order_id = ${orderId}
       ${merchantId === null ? sql`` : sql`and orders.merchant_id = ${merchantId}`} limit 2`.execute(db);
   return withLines(db, rows);
@@ -62,7 +69,7 @@ export async function listShown(db: Kysely<DB>, filter: OrderFilter, before: big
   if (filter.to !== null) conditions.push(sql`coalesce(orders.attribution_at, orders.made_at) < ${filter.to}`);
   if (filter.decision !== null) conditions.push(sql`${filter.decision} = any(award.decisions)`);
   if (filter.promoterId !== null) conditions.push(isPartOf(filter.promoterId));
-  const { rows } = await sql<Omit<ShownOrder, 'lines'>>`
+  const { rows } = await sql<Bare>`
     select ${SHOWN} where ${sql.join(conditions, sql` and `)} order by orders.order_key desc limit ${limit}`.execute(db);
   return withLines(db, rows);
 }
@@ -102,20 +109,38 @@ export interface OrderTransfer {
   booked_at: Date;
 }
 
-/** What told of the order, in the order of arrival. */
-export async function readDeliveries(db: Kysely<DB>, orderKey: bigint): Promise<OrderDelivery[]> {
+/** What told of the order, in the order of arrival: the latest of them, where there are more than can be shown. */
+export async function readDeliveries(db: Kysely<DB>, orderKey: bigint, most: number): Promise<OrderDelivery[]> {
   const { rows } = await sql<OrderDelivery>`
-    select distinct delivery_id, source_id, origin, state, received_at from order_report join delivery using (delivery_id)
-    where order_key = ${orderKey} order by received_at, delivery_id`.execute(db);
+    select * from (
+      select distinct delivery_id, source_id, origin, state, received_at from order_report join delivery using (delivery_id)
+      where order_key = ${orderKey} order by received_at desc, delivery_id desc limit ${most}
+    ) as latest order by received_at, delivery_id`.execute(db);
   return rows;
 }
 
-/** Everything that was booked for the order, first to last. */
-export async function readTransfers(db: Kysely<DB>, orderKey: bigint): Promise<OrderTransfer[]> {
+export interface TransferFilter {
+  lineIds: readonly string[];
+  /** Only what was booked for this promoter. */
+  promoterId: string | null;
+  most: number;
+}
+
+/** What was booked for these lines of the order, first to last: the latest of it, where there is more than can be shown. */
+export async function readTransfers(
+  db: Kysely<DB>,
+  orderKey: bigint,
+  { lineIds, promoterId, most }: TransferFilter,
+): Promise<OrderTransfer[]> {
   const { rows } = await sql<OrderTransfer>`
-    select transfer_id, revision, transfer.kind, line_id, role, level, transfer.promoter_id, payer.kind as from, payee.kind as to,
-      amount, transfer.currency, booked_at
-    from transfer join account payer on payer.account_id = from_account_id join account payee on payee.account_id = to_account_id
-    where order_key = ${orderKey} order by revision, position`.execute(db);
+    select transfer_id, revision, latest.kind, line_id, role, level, latest.promoter_id, payer.kind as from, payee.kind as to,
+      amount, latest.currency, booked_at
+    from (
+      select * from transfer where order_key = ${orderKey} and line_id = any(${lineIds}::text[])
+        ${promoterId === null ? sql`` : sql`and promoter_id = ${promoterId}`}
+      order by revision desc, position desc limit ${most}
+    ) as latest
+    join account payer on payer.account_id = from_account_id join account payee on payee.account_id = to_account_id
+    order by revision, position`.execute(db);
   return rows;
 }

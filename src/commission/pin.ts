@@ -1,7 +1,6 @@
 // What a decision holds on to: the winners with all that was read of them, so that it stays as it is while the world changes.
-import type { Credit, Evidence } from '../core/attribution.ts';
-import { windowDays } from '../core/attribution.ts';
-import type { Order, OrderLine } from '../core/order.ts';
+import { weightsPpm, windowDays, type Credit, type Evidence } from '../core/attribution.ts';
+import type { OrderLine } from '../core/order.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Parties, Winner } from '../core/split.ts';
 import { inForce, isPresent, type Facts } from './facts.ts';
@@ -10,6 +9,8 @@ import { inForce, isPresent, type Facts } from './facts.ts';
 export interface PinnedWinner {
   promoter_id: string;
   weight_ppm: number;
+  /** A part of the sum of the winners' weights, exactly; of earlier decisions it is `weight_ppm`. */
+  weight?: number;
   evidence: Evidence['kind'];
   reference: string;
   link_code: string | null;
@@ -45,27 +46,26 @@ export function readsTheSame(pin: Pin, line: OrderLine, attributionAt: number): 
 }
 
 /** Whether the same evidence credits the same promoters in the same parts. */
-export function sameWinners(pin: Pin, credits: readonly Credit[], order: Order): boolean {
-  return (
-    credits.length === pin.winners.length &&
-    credits.every(({ evidence, weightPpm }, index) => {
-      const winner = pin.winners[index]!;
-      return (
-        evidence.promoterId === winner.promoter_id &&
-        evidence.kind === winner.evidence &&
-        evidence.reference === winner.reference &&
-        evidence.linkCode === winner.link_code &&
-        toText(evidence.at) === winner.clicked_at &&
-        toText(evidence.chainAt) === winner.chain_at &&
-        talentOf(evidence, order) === winner.talent_id &&
-        Number(weightPpm) === winner.weight_ppm
-      );
-    })
-  );
+export function sameWinners(pin: Pin, credits: readonly Credit[], line: OrderLine): boolean {
+  if (credits.length !== pin.winners.length) return false;
+  const ppm = weightsPpm(credits);
+  return credits.every(({ evidence, weight }, index) => {
+    const winner = pin.winners[index]!;
+    return (
+      evidence.promoterId === winner.promoter_id &&
+      evidence.kind === winner.evidence &&
+      evidence.reference === winner.reference &&
+      evidence.linkCode === winner.link_code &&
+      toText(evidence.at) === winner.clicked_at &&
+      toText(evidence.chainAt) === winner.chain_at &&
+      talentOf(evidence, line) === winner.talent_id &&
+      (winner.weight === undefined ? ppm[index] === winner.weight_ppm : Number(weight) === winner.weight)
+    );
+  });
 }
 
 interface Sight {
-  order: Order;
+  line: OrderLine;
   attributionAt: number;
   policy: Policy;
   facts: Facts;
@@ -73,18 +73,24 @@ interface Sight {
   named: readonly string[];
 }
 
-/** A credited promoter with the chain above and the parties around, as of their times. */
-export function pinWinner({ evidence, weightPpm }: Credit, { order, attributionAt, policy, facts, named }: Sight): PinnedWinner {
+/** The credited promoters, each with the chain above and the parties around, as of their times. */
+export function pinWinners(credits: readonly Credit[], sight: Sight): PinnedWinner[] {
+  const ppm = weightsPpm(credits);
+  return credits.map((credit, index) => pinWinner(credit, ppm[index]!, sight));
+}
+
+function pinWinner({ evidence, weight }: Credit, weightPpm: number, { line, attributionAt, policy, facts, named }: Sight): PinnedWinner {
   const promoterId = evidence.promoterId!;
   const chain = chainAbove(evidence, facts);
   const agencyOf = (id: string | null) => (id === null ? null : (inForce(facts.promoters.get(id), attributionAt)?.agencyId ?? null));
   const agencyId = agencyOf(promoterId);
-  const talentId = talentOf(evidence, order);
+  const talentId = talentOf(evidence, line);
   const talentAgencyId = agencyOf(talentId);
   const parties = [...chain, agencyId, talentId, talentAgencyId, ...named].filter((id) => id !== null);
   return {
     promoter_id: promoterId,
-    weight_ppm: Number(weightPpm),
+    weight_ppm: weightPpm,
+    weight: Number(weight),
     evidence: evidence.kind,
     reference: evidence.reference,
     link_code: evidence.linkCode,
@@ -101,9 +107,9 @@ export function pinWinner({ evidence, weightPpm }: Credit, { order, attributionA
   };
 }
 
-/** The talent of the live room or content: the evidence's own, else whom the order names. */
-function talentOf(evidence: Evidence, order: Order): string | null {
-  return evidence.talentId ?? order.talentId;
+/** The talent of the live room or content: the evidence's own, else whom the line or its order names. */
+function talentOf(evidence: Evidence, line: OrderLine): string | null {
+  return evidence.talentId ?? line.talentId;
 }
 
 /**
@@ -133,12 +139,14 @@ export function toWinner(winner: PinnedWinner): Winner {
     talentAgency: present(winner.talent_agency_id),
     isPresent: (id) => !winner.absent.includes(id),
   };
-  return { promoterId: winner.promoter_id, weightPpm: winner.weight_ppm, parties };
+  return { promoterId: winner.promoter_id, weight: BigInt(weightOf(winner)), weightPpm: winner.weight_ppm, parties };
 }
+
+const weightOf = (winner: PinnedWinner) => winner.weight ?? winner.weight_ppm;
 
 /** Who stands for the line; of equals the later click, as it is the one that chooses the rule. */
 export function heaviestWinner(pin: Pin): PinnedWinner {
-  return pin.winners.reduce((best, winner) => (winner.weight_ppm >= best.weight_ppm ? winner : best));
+  return pin.winners.reduce((best, winner) => (weightOf(winner) >= weightOf(best) ? winner : best));
 }
 
 const toText = (at: number) => new Date(at).toISOString();

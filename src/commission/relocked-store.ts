@@ -24,10 +24,10 @@ async function markLockedDue(trx: Transaction<DB>, relocked: readonly Relocked[]
     select distinct later.order_key, ${now}::timestamptz
     from unnest(${asked.map((one) => String(one.orderKey))}::bigint[], ${asked.map((one) => one.since.toISOString())}::timestamptz[],
       ${asked.map((one) => one.identity)}::uuid[]) as locking (order_key, since, identity)
-    join ${ordersOfBuyers('same')} on same.identity = locking.identity
+    join lateral (select distinct order_key from ${ordersOfBuyers('stated')} where stated.identity = locking.identity) as same on true
     join orders later on later.order_key = same.order_key
     left join award on award.order_key = later.order_key
-    where (later.attribution_at, later.order_key) > (locking.since, locking.order_key) and award.released_at is null
+    where (later.attribution_at, later.order_key) > (locking.since, locking.order_key) and award.is_open is not false
     order by later.order_key
     on conflict (order_key) do nothing`.execute(trx);
 }

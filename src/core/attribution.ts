@@ -31,6 +31,8 @@ export interface Evidence {
   fault: EvidenceFault | null;
   /** What was ruled of an approved claim; null for all other evidence. */
   ruling: Ruling | null;
+  /** The line of which a report says it; null: it speaks for every line that names none of its kind. */
+  lineId: string | null;
 }
 
 /** An approved claim: the one line that it is about (null: the whole order), whose key approved it, and why. */
@@ -66,10 +68,10 @@ export interface Judged {
   reason: LossReason | null;
 }
 
+/** A credited promoter; the weight is a part of the sum of all weights, exactly. */
 export interface Credit {
   evidence: Evidence;
-  /** Parts per million. */
-  weightPpm: bigint;
+  weight: bigint;
 }
 
 export interface Question {
@@ -82,7 +84,7 @@ export interface Question {
 }
 
 export interface Verdict {
-  /** Who is credited, earlier click first, each promoter once; weights sum to 1 000 000. Empty: unattributed. */
+  /** Who is credited, earlier click first, each promoter once. Empty: unattributed. */
   credits: Credit[];
   judged: Judged[];
 }
@@ -97,7 +99,10 @@ const DECAY_SCALE = 2 ** 50;
  * goes before every kind, whatever the policy, so that nothing which is told later moves what was ruled.
  */
 export function attribute(all: readonly Evidence[], question: Question): Verdict {
-  const judged: Judged[] = all.map((evidence) => ({ evidence, won: false, reason: weakness(evidence, question) }));
+  const judged = clicksOnce(
+    all.map((evidence): Judged => ({ evidence, won: false, reason: weakness(evidence, question) })),
+    question.policy,
+  );
   const eligible = judged.filter((one) => one.reason === null);
   const kind = (['claim', ...question.policy.precedence] as const).find((candidate) =>
     eligible.some((one) => one.evidence.kind === candidate),
@@ -118,6 +123,15 @@ export function attribute(all: readonly Evidence[], question: Question): Verdict
   return { credits: perPromoter(contenders, weights), judged };
 }
 
+/** A click that its token proves and its buyer as well is told once: as the stronger kind that the policy ranks. */
+function clicksOnce(judged: Judged[], { precedence }: Policy): Judged[] {
+  const rank = (kind: EvidenceKind) => (precedence as readonly string[]).indexOf(kind);
+  if (rank('click_token') < 0 || rank('click') < 0) return judged;
+  const weaker = rank('click_token') < rank('click') ? 'click' : 'click_token';
+  const told = new Set(judged.flatMap(({ evidence }) => (isClick(evidence) && evidence.kind !== weaker ? (evidence.clickId ?? []) : [])));
+  return judged.filter(({ evidence: { kind, clickId } }) => kind !== weaker || clickId === null || !told.has(clickId));
+}
+
 /** Why this evidence would not count even if it stood alone; null when it would. */
 function weakness(evidence: Evidence, { policy, attributionAt, orderScene }: Question): LossReason | null {
   if (evidence.fault !== null) return evidence.fault;
@@ -136,13 +150,19 @@ function isExcluded(policy: Policy, scene: string | null): boolean {
 }
 
 function untimely(evidence: Evidence, policy: Policy, attributionAt: number): LossReason | null {
-  const isClick = evidence.kind === 'click_token' || evidence.kind === 'click';
-  const usedAt = isClick ? evidence.at : attributionAt;
+  const usedAt = usedAtOf(evidence, attributionAt);
   if (evidence.expiresAt !== null && evidence.kind !== 'lock' && usedAt >= evidence.expiresAt) return 'link_expired';
-  if (isClick && evidence.at > attributionAt + policy.clock_skew_seconds * 1000) return 'after_order';
+  if (isClick(evidence) && evidence.at > attributionAt + policy.clock_skew_seconds * 1000) return 'after_order';
   const days = windowDays(evidence, policy);
   // Two orders of one moment: a lock of no days holds not even then.
   return days !== null && (days === 0 || evidence.at < attributionAt - days * DAY_MS) ? 'outside_window' : null;
+}
+
+const isClick = ({ kind }: Evidence) => kind === 'click_token' || kind === 'click';
+
+/** What was said on the order was used when it was paid, whenever a report told it. */
+function usedAtOf(evidence: Evidence, attributionAt: number): number {
+  return isClick(evidence) ? evidence.at : attributionAt;
 }
 
 /** The days before the attribution time in which this evidence counts; null where no window applies (codes on the order itself). */
@@ -165,22 +185,26 @@ function byTime(a: Judged, b: Judged): number {
   return a.evidence.reference === b.evidence.reference ? 0 : a.evidence.reference < b.evidence.reference ? -1 : 1;
 }
 
-/** Weights in parts per million of contenders in time order. A lock is the last order's and a claim the last ruling's, whatever the model. */
-function weigh(contenders: Judged[], kind: EvidenceKind, { policy, paidAt }: Question): bigint[] {
+/**
+ * Weights of contenders in time order: exact parts, but of the time decay, which is normalised to parts per million. A lock is the last
+ * order's and a claim the last ruling's, whatever the model.
+ */
+function weigh(contenders: Judged[], kind: EvidenceKind, { policy, attributionAt, paidAt }: Question): bigint[] {
   const model = kind === 'lock' || kind === 'claim' ? 'last_click' : policy.model;
   const last = contenders.length - 1;
-  if (model === 'last_click') return contenders.map((_, index) => (index === last ? WHOLE_PPM : 0n));
-  if (model === 'first_click') return contenders.map((_, index) => (index === 0 ? WHOLE_PPM : 0n));
-  if (model === 'time_decay') return allocate(WHOLE_PPM, decayed(contenders, paidAt, policy.time_decay_half_life_days));
+  if (model === 'last_click') return contenders.map((_, index) => (index === last ? 1n : 0n));
+  if (model === 'first_click') return contenders.map((_, index) => (index === 0 ? 1n : 0n));
+  if (model === 'time_decay') {
+    const ages = contenders.map(({ evidence }) => Math.max(0, paidAt - usedAtOf(evidence, attributionAt)));
+    return allocate(WHOLE_PPM, decayed(ages, policy.time_decay_half_life_days));
+  }
   // 40 % for the first, 40 % for the last, and 20 % for all between them, where there are any.
   const ofAnEnd = model === 'position_based' && last > 1 ? 2n * BigInt(last - 1) : 1n;
-  const parts = contenders.map((_, index) => (index === 0 || index === last ? ofAnEnd : 1n));
-  return allocate(WHOLE_PPM, parts);
+  return contenders.map((_, index) => (index === 0 || index === last ? ofAnEnd : 1n));
 }
 
 /** 2^(−age / half-life) as integers; a click after the payment has no age. Only ratios count, so ages are taken beyond the youngest's. */
-function decayed(contenders: readonly Judged[], paidAt: number, halfLifeDays: number): bigint[] {
-  const ages = contenders.map(({ evidence }) => Math.max(0, paidAt - evidence.at));
+function decayed(ages: readonly number[], halfLifeDays: number): bigint[] {
   const youngest = Math.min(...ages);
   return ages.map((age) => BigInt(Math.round(DECAY_SCALE * 2 ** (-(age - youngest) / (halfLifeDays * DAY_MS)))));
 }
@@ -195,11 +219,11 @@ function lossReason(kind: EvidenceKind, policy: Policy): LossReason {
 function perPromoter(contenders: Judged[], weights: bigint[]): Credit[] {
   const credits = new Map<string, Credit>();
   contenders.forEach(({ evidence }, index) => {
-    const weightPpm = weights[index]!;
-    if (weightPpm === 0n) return;
+    const weight = weights[index]!;
+    if (weight === 0n) return;
     const earlier = credits.get(evidence.promoterId!);
     credits.delete(evidence.promoterId!);
-    credits.set(evidence.promoterId!, { evidence, weightPpm: weightPpm + (earlier?.weightPpm ?? 0n) });
+    credits.set(evidence.promoterId!, { evidence, weight: weight + (earlier?.weight ?? 0n) });
   });
   return [...credits.values()];
 }
@@ -207,6 +231,14 @@ function perPromoter(contenders: Judged[], weights: bigint[]): Credit[] {
 /** The credit that chooses the rule and stands for the line: the heaviest, of equals the later click. */
 export function heaviest(credits: readonly Credit[]): Credit | null {
   let best: Credit | null = null;
-  for (const credit of credits) if (best === null || credit.weightPpm >= best.weightPpm) best = credit;
+  for (const credit of credits) if (best === null || credit.weight >= best.weight) best = credit;
   return best;
+}
+
+/** The weights as parts per million that sum to 1 000 000, for people to read: ties of the last parts go to the earlier. */
+export function weightsPpm(credits: readonly Credit[]): number[] {
+  return allocate(
+    WHOLE_PPM,
+    credits.map(({ weight }) => weight),
+  ).map(Number);
 }

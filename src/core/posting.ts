@@ -43,17 +43,17 @@ interface Balance {
 
 /**
  * The postings that bring `booked` to `target`, sorted by slot. More is accrued to pending; less is reversed from pending as far as that
- * goes and from available for the rest; and once the order is released, whatever is pending then moves to available. A slot without a
+ * goes and from available for the rest; and once its line is released, whatever is pending then moves to available. A slot without a
  * target goes to zero. Applied to `booked` they give `target` exactly, so that asking again gives nothing.
  */
 export function differences({
   booked,
   target,
-  released,
+  isReleased,
 }: {
   booked: readonly Booked[];
   target: readonly Target[];
-  released: boolean;
+  isReleased: (lineId: string) => boolean;
 }): Posting[] {
   const balances = balancesOf(booked);
   for (const wanted of target) {
@@ -63,7 +63,7 @@ export function differences({
   const postings: Posting[] = [];
   for (const balance of inSlotOrder(balances)) {
     if (balance.slot.role === 'platform') postRevenue(balance, postings);
-    else postEarnings(balance, released, postings);
+    else postEarnings(balance, isReleased(balance.slot.lineId), postings);
   }
   return postings;
 }

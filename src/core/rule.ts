@@ -182,6 +182,17 @@ export function explainRules(book: RuleBook, context: RuleContext, at: Date): Ru
   return outcomes;
 }
 
+/** The rules that match the context and were not in force at that time, at most `most` of them, by rule. */
+export function untimelyRules(book: RuleBook, context: RuleContext, at: Date, most: number): RuleOutcome[] {
+  const outcomes: RuleOutcome[] = [];
+  for (const period of book.periods) {
+    if (outcomes.length === most) break;
+    const reason = reasonToMiss(period, context, at);
+    if (reason === NOT_IN_FORCE) outcomes.push(outcomeOf(period.rule, 'lost', reason));
+  }
+  return outcomes;
+}
+
 function outcomeOf(rule: RuleVersion, outcome: 'won' | 'lost', reason: string): RuleOutcome {
   const { ruleId, version, name, scope, priority } = rule;
   return { ruleId, version, name, weight: scopeWeight(scope), priority, outcome, reason };
@@ -199,12 +210,15 @@ function reasonToLose(rule: RuleVersion, winner: RuleVersion): string {
   return rule.effectiveFrom.getTime() === winner.effectiveFrom.getTime() ? 'higher_rule_id' : 'earlier_effective_from';
 }
 
+/** Why a rule that matches does not count for an order of another time. */
+export const NOT_IN_FORCE = 'not_in_force';
+
 function reasonToMiss(period: Period, context: RuleContext, at: Date): string {
   const { scope } = period.rule;
   const mismatch = SCOPE_KEYS.find(([key, contextKey]) => scope[key] !== undefined && scope[key] !== context[contextKey]);
   if (mismatch !== undefined) return `scope_mismatch: ${mismatch[0]}`;
   const time = at.getTime();
-  return period.from <= time && time < endOf(period.rule) ? 'superseded_version' : 'not_in_force';
+  return period.from <= time && time < endOf(period.rule) ? 'superseded_version' : NOT_IN_FORCE;
 }
 
 /** Whether two versions of different rules may not both be published: same scope, same priority, overlapping [from, to). */

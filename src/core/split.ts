@@ -22,6 +22,9 @@ export interface Parties {
 
 export interface Winner {
   promoterId: string;
+  /** A part of the sum of all winners' weights. */
+  weight: bigint;
+  /** The same for people to read. */
   weightPpm: Ppm;
   parties: Parties;
 }
@@ -36,6 +39,8 @@ export interface SplitLine {
   rule: { ruleId: string; version: number; plan: Plan } | null;
   /** The earlier click first. */
   winners: readonly Winner[];
+  /** Why nothing is earned on it, because its order as a whole cannot earn. */
+  withheld: Withheld | null;
 }
 
 /** A refund that succeeded; `lineId` null is of the whole order. */
@@ -46,7 +51,6 @@ export interface Refund {
 
 export interface SplitOrder {
   currency: string;
-  withheld: Withheld | null;
   /** All lines of the order, in any order, also those that earn nothing: refunds of the whole order fall on them too. */
   lines: readonly SplitLine[];
   refunds: readonly Refund[];
@@ -135,7 +139,8 @@ function keptOf(line: SplitLine, refunded: bigint): bigint {
   return line.quantity === 0 || refunded > line.paidAmount ? 0n : line.paidAmount - refunded;
 }
 
-function poolOf(line: SplitLine, refundedAmount: bigint, { currency, withheld }: SplitOrder): Pooled {
+function poolOf(line: SplitLine, refundedAmount: bigint, { currency }: SplitOrder): Pooled {
+  const { withheld } = line;
   const plan = line.winners.length === 0 || line.rule === null ? null : line.rule.plan;
   const base = baseOf(line, plan, withheld === null ? keptOf(line, refundedAmount) : 0n);
   const arithmetic: Step[] = [
@@ -212,7 +217,7 @@ function splitPool({ line, plan, refundedAmount, base, pool, arithmetic }: Poole
   const { lineId, paidAmount, winners } = line;
   const shares: Share[] = [];
   if (plan !== null && pool > 0n) {
-    const weights = winners.map(({ weightPpm }) => BigInt(weightPpm));
+    const weights = winners.map(({ weight }) => weight);
     const parts = winners.length === 1 ? [pool] : allocate(pool, weights);
     let charged = 0n;
     for (const [index, { promoterId, weightPpm, parties }] of winners.entries()) {

@@ -1,6 +1,6 @@
 // Alarms about orders and money that are as the world told them, and still want somebody to look.
 
-import { alarm, inRange, ORDER } from './guard.ts';
+import { alarm, inRange, isGone, isTold, ORDER } from './guard.ts';
 
 const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
 const IN_RANGE = inRange('orders', 'award', 'decision');
@@ -19,10 +19,11 @@ const unknownCodes = alarm(
   'orders',
   'unknown_codes',
   'Every link, coupon, token and promoter that orders of the last week name is one we know.',
-  `select orders.merchant_id, told ->> 'kind' as kind, told ->> 'reference' as reference, told ->> 'reason' as reason,
+  `select orders.merchant_id, told ->> 'kind' as kind, told ->> 'reference' as reference, reason,
     count(*) as times, max(orders.order_id) as order_id
-  ${STANDING}, json_array_elements(explanation -> 'evidence') as told
-  where ${IN_RANGE} and awarded_at > now() - interval '7 days' and told ->> 'reason' in
+  ${STANDING}, json_array_elements(coalesce(order_explanation, explanation) -> 'evidence') as told,
+    coalesce(told ->> 'fault', told ->> 'reason') as reason
+  where ${IN_RANGE} and awarded_at > now() - interval '7 days' and reason in
     ('unreadable_token', 'unknown_link', 'unknown_coupon', 'unknown_promoter', 'link_of_other_merchant')
   group by 1, 2, 3, 4`,
 );
@@ -33,9 +34,10 @@ const overRefunds = alarm(
   'No more was refunded for an order than was paid for it.',
   `select order_key, ${ORDER}, paid, refunded from orders, lateral (
     select sum((line -> 'paidAmount' ->> 0)::numeric) as paid from jsonb_array_elements(merged -> 'lines') as line
+      where ${isTold('line')} and not ${isGone('line', 'lines')}
   ) as lines, lateral (
     select sum((refund -> 'amount' ->> 0)::numeric) as refunded from jsonb_array_elements(merged -> 'refunds') as refund
-    where coalesce(refund -> 'status' ->> 0, 'succeeded') = 'succeeded'
+    where coalesce(refund -> 'status' ->> 0, 'succeeded') = 'succeeded' and not ${isGone('refund', 'refunds')}
   ) as refunds
   where ${inRange('orders')} and refunded > coalesce(paid, 0) and attribution_at is not null`,
 );

@@ -66,6 +66,16 @@ export function inRange(...tables: string[]): string {
   return tables.map((table) => `within(${table}.order_key)`).join(' and ');
 }
 
+/** When a line or refund in `merged` was told, of those that were kept without it long ago. */
+const toldAt = (item: string) => `(${item} ->> 'toldAt')::bigint`;
+
+/** Whether a line in `merged` was ever told by its order's source: what only evidence names waits. */
+export const isTold = (line: string) => `(${line} -> 'toldAt') is distinct from 'null'::jsonb`;
+
+/** Whether a line or a refund in `merged` is gone: a later report that told all of them does not list it. */
+export const isGone = (item: string, list: 'lines' | 'refunds') =>
+  `coalesce(${toldAt(item)} < (merged #>> '{whole,${list}}')::bigint, false)`;
+
 /** What an order is called outside. */
 export const ORDER = 'orders.merchant_id, orders.source_id, orders.order_id';
 

@@ -1,11 +1,11 @@
 // Laws of the ledger: it says of every order what was decided, moves money only along its paths, balances, and waits before it releases.
 
-import { inRange, law, NOT_DUE, ORDER } from './guard.ts';
+import { inRange, isGone, law, NOT_DUE, ORDER } from './guard.ts';
 
 const TRANSFERS = 'from transfer join orders using (order_key)';
 const IN_RANGE = inRange('transfer', 'orders');
 const WITH_AWARD = inRange('transfer', 'orders', 'award');
-const SHOWN = `orders.order_key, ${ORDER}, transfer_id, transfer.kind, line_id, amount, transfer.currency`;
+const SHOWN = `orders.order_key, ${ORDER}, transfer_id, transfer.kind, transfer.line_id, amount, transfer.currency`;
 
 /** What a transfer adds to the share of its slot; a release only moves it. */
 const SIGNED = `case transfer.kind when 'accrue' then amount when 'reverse' then -amount else 0 end`;
@@ -89,18 +89,33 @@ const transfersMoveRightly = law(
   )`,
 );
 
+/** A refund or dispute that is open for this line or for the whole order. */
+const OPEN = `exists (
+      select from jsonb_array_elements(merged -> 'refunds') as refund where refund -> 'status' ->> 0 = 'open'
+        and coalesce(refund -> 'lineId' ->> 0, transfer.line_id) = transfer.line_id and not ${isGone('refund', 'refunds')}
+      union all
+      select from jsonb_array_elements(coalesce(merged -> 'disputes', '[]')) as dispute where dispute ->> 'state' = 'open'
+        and coalesce(dispute -> 'lineId' ->> 0, transfer.line_id) = transfer.line_id)`;
+
 const holdsKept = law(
   'orders',
   'holds_kept',
-  'Nothing was released before its order was completed, its hold had ended, and no refund was open.',
-  `select ${SHOWN}, booked_at, ${epoch(`merged ->> 'completedAt'`)} as completed_at, hold_days
-  ${TRANSFERS} join award using (order_key)
-  where ${WITH_AWARD} and transfer.kind = 'release' and (
-    released_at is null or booked_at < released_at or merged ->> 'completedAt' is null
-    or booked_at < ${epoch(`merged ->> 'completedAt'`)} + hold_days * interval '24 hours'
-    or (booked_at = released_at and orders.changed_at < booked_at - interval '5 minutes' and exists (
-      select from jsonb_array_elements(merged -> 'refunds') as refund where refund -> 'status' ->> 0 = 'open'))
-    or (${epoch(`coalesce(merged ->> 'settledAt', '253402300799000')`)} > booked_at and exists (
+  'Nothing was released before its line was completed, its hold had ended, and no refund or dispute was open.',
+  `select ${SHOWN}, booked_at, ends_at, completed_at, line_hold.hold_days
+  ${TRANSFERS}
+  left join line_hold on line_hold.order_key = transfer.order_key and line_hold.line_id = transfer.line_id and ${inRange('line_hold')},
+  lateral (
+    select ${epoch(`coalesce(line ->> 'completedAt', case merged ->> 'status' when 'completed' then merged ->> 'completedAt' end)`)} as completed_at,
+      ${epoch(`coalesce(line ->> 'settledAt', merged ->> 'settledAt')`)} as settled_at,
+      ${epoch(`coalesce(line -> 'holdUntil' ->> 0, merged -> 'holdUntil' ->> 0)`)} as hold_until
+    from jsonb_array_elements(merged -> 'lines') as line where line ->> 'lineId' = transfer.line_id
+  ) as told
+  where ${IN_RANGE} and transfer.kind = 'release' and (
+    line_hold.released_at is null or booked_at < line_hold.released_at or ends_at > line_hold.released_at or completed_at is null
+    or (orders.changed_at <= line_hold.released_at and (
+      line_hold.released_at < completed_at + line_hold.hold_days * interval '24 hours' or line_hold.released_at < hold_until))
+    or (booked_at = line_hold.released_at and orders.changed_at < booked_at - interval '5 minutes' and ${OPEN})
+    or (coalesce(settled_at, 'infinity') > booked_at and exists (
       select from decision join rule_version on rule_version.rule_id = decision.rule_id and version = rule_version
       where decision.order_key = orders.order_key and decision.revision = transfer.revision and decision.line_id = transfer.line_id
         and plan ->> 'base' = 'platform_commission'))

@@ -5,8 +5,9 @@ import { inRange, law, ORDER } from './guard.ts';
 const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
 const IN_RANGE = inRange('orders', 'award', 'decision');
 
-/** An order that was told of anew after its release, or past its cutoff, keeps its winners and rules, whatever its time has become. */
-const NOT_FIXED = `(award.released_at is null or orders.changed_at <= award.released_at) and orders.changed_at <= orders.attribution_at
+/** A line that was told of anew after its release, or past its cutoff, keeps its winners and rules, whatever its time has become. */
+const NOT_FIXED = `coalesce(orders.changed_at <= (select line_hold.released_at from line_hold
+      where line_hold.order_key = decision.order_key and line_hold.line_id = decision.line_id), true) and orders.changed_at <= orders.attribution_at
     + interval '24 hours' * (select (policy ->> 'cutoff_days')::integer from merchant_version
       where merchant_version.merchant_id = orders.merchant_id and merchant_version.version = (pinned ->> 'merchant_version')::integer)`;
 
@@ -48,11 +49,18 @@ const headsReadOff = law(
   'orders',
   'heads_read_off',
   'What an award says in all is what the decisions on its lines say.',
-  `select orders.order_key, ${ORDER}, award.revision, award.decisions
+  `select orders.order_key, ${ORDER}, award.revision, award.decisions, award.releases_at, award.is_open
   from orders join award using (order_key)
-  where ${inRange('orders', 'award')} and decisions is distinct from coalesce((
-    select array_agg(distinct decision collate "C" order by decision collate "C") from decision
-    where decision.order_key = award.order_key and decision.revision = award.revision), '{}')`,
+  where ${inRange('orders', 'award')} and (
+    decisions is distinct from coalesce((
+      select array_agg(distinct decision collate "C" order by decision collate "C") from decision
+      where decision.order_key = award.order_key and decision.revision = award.revision), '{}')
+    or releases_at is distinct from (
+      select min(ends_at) from line_hold where line_hold.order_key = award.order_key and line_hold.released_at is null)
+    or is_open = (decisions <> '{}' and not exists (
+      select from decision left join line_hold using (order_key, line_id)
+      where decision.order_key = award.order_key and decision.revision = award.revision and line_hold.released_at is null))
+  )`,
 );
 
 const rulesInForce = law(

@@ -1,6 +1,6 @@
 // Laws of the way of an order: what was delivered has its effect, what was paid is decided, and both agree with what the reports said.
 
-import { inRange, law, NOT_DUE, ORDER } from './guard.ts';
+import { inRange, isGone, isTold, law, NOT_DUE, ORDER } from './guard.ts';
 
 const OVERDUE = `interval '60 seconds'`;
 /** Sweeps run every few seconds; what time has made due may wait for one that is slow. */
@@ -65,11 +65,22 @@ const ordersReadOff = law(
   'orders_read_off',
   'Status, void, currency, parent and time of an order are what its reports say together.',
   `select order_key, ${ORDER}, status, is_void, currency, attribution_at
-  from orders where ${inRange('orders')} and (
+  from orders, lateral (
+    select array_agg(code) as codes from (
+      select case jsonb_typeof(told) when 'array' then told ->> 0 else told #>> '{}' end as code,
+        case jsonb_typeof(told) when 'array' then (told ->> 1)::bigint else 0 end as told_at,
+        max(case jsonb_typeof(told) when 'array' then (told ->> 1)::bigint else 0 end) over () as latest,
+        coalesce(greatest((merged #>> '{whole,lines}')::bigint, (merged #>> '{whole,refunds}')::bigint,
+          (merged #>> '{whole,evidence,0}')::bigint), 0) as stamp
+      from jsonb_array_elements(merged -> 'currencies') as told
+    ) as told where told_at >= least(stamp, latest)
+  ) as currencies
+  where ${inRange('orders')} and (
     status <> coalesce(merged ->> 'status', 'created')
     or is_void <> coalesce(jsonb_typeof(merged -> 'void' -> 0) = 'string', false)
-    or currency_conflict <> (jsonb_array_length(merged -> 'currencies') > 1)
-    or currency is distinct from case when jsonb_array_length(merged -> 'currencies') = 1 then merged -> 'currencies' ->> 0 end
+    or currency_conflict <> (coalesce(cardinality(codes), 0) > 1)
+    or currency is distinct from case when cardinality(codes) = 1 then codes[1] end
+    or line_count <> jsonb_array_length(merged -> 'lines')
     or attribution_at is distinct from ${epoch(`coalesce(merged ->> 'depositPaidAt', merged ->> 'paidAt')`)}
     or parent_order_id is distinct from merged -> 'parent' -> 0 ->> 0
     or parent_kind is distinct from merged -> 'parent' -> 0 ->> 1
@@ -83,7 +94,7 @@ const paidOrdersDecided = law(
   `select orders.order_key, ${ORDER}, line ->> 'lineId' as line_id, award.revision
   from orders left join award on award.order_key = orders.order_key and ${inRange('award')},
     jsonb_array_elements(merged -> 'lines') as line
-  where ${inRange('orders')} and orders.attribution_at is not null and ${NOT_DUE} and not exists (
+  where ${inRange('orders')} and orders.attribution_at is not null and ${isTold('line')} and ${NOT_DUE} and not exists (
     select from decision
     where ${inRange('decision')} and decision.order_key = orders.order_key and decision.revision = award.revision
       and decision.line_id = line ->> 'lineId'
@@ -113,13 +124,18 @@ const amountsRecomputed = law(
     select order_key, merged, revision from orders join award using (order_key)
     where ${inRange('orders', 'award')} and ${NOT_DUE}
   ), line as (
-    select order_key, revision, line ->> 'lineId' as line_id, coalesce((line -> 'quantity' ->> 0)::bigint, 1) as quantity,
+    select order_key, revision, line ->> 'lineId' as line_id,
+      case when ${isGone('line', 'lines')} or (line ->> 'lineId' = '*' and count(*) over (partition by order_key) > 1) then 0
+        else coalesce((line -> 'quantity' ->> 0)::bigint, 1) end as quantity,
       coalesce((line -> 'paidAmount' ->> 0)::numeric, 0) as paid, (line -> 'platformCommission' ->> 0)::numeric as commission
-    from checked, jsonb_array_elements(merged -> 'lines') as line
+    from checked, jsonb_array_elements(merged -> 'lines') as line where ${isTold('line')}
+  ), told_refund as (
+    select order_key, refund -> 'lineId' ->> 0 as line_id, coalesce((refund -> 'amount' ->> 0)::numeric, 0) as amount,
+      refund ->> 'refundId' = '*' and count(*) over (partition by order_key) > 1 as is_known_better,
+      coalesce(refund -> 'status' ->> 0, 'succeeded') = 'succeeded' as counts
+    from checked, jsonb_array_elements(merged -> 'refunds') as refund where not ${isGone('refund', 'refunds')}
   ), refund as (
-    select order_key, refund -> 'lineId' ->> 0 as line_id, sum(coalesce((refund -> 'amount' ->> 0)::numeric, 0)) as amount
-    from checked, jsonb_array_elements(merged -> 'refunds') as refund
-    where coalesce(refund -> 'status' ->> 0, 'succeeded') = 'succeeded' group by 1, 2
+    select order_key, line_id, sum(amount) as amount from told_refund where counts and not is_known_better group by 1, 2
   ), own as (
     select line.*, coalesce(own.amount, 0) as own, coalesce(whole.amount, 0) as whole,
       case when quantity = 0 then 0 else greatest(paid - coalesce(own.amount, 0), 0) end as room

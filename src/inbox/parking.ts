@@ -2,6 +2,7 @@
 // explains is found by the sweep.
 import { sql, type Transaction } from 'kysely';
 
+import type { OrderId } from '../orders/store.ts';
 import type { DB } from '../platform/tables.ts';
 
 /** That an order's reports name somebody whom nobody has explained yet. */
@@ -60,4 +61,38 @@ export async function unparkExplained(trx: Transaction<DB>, limit: number): Prom
     trx,
     rows.map((row) => row.waits_for),
   );
+}
+
+/** What a report waits for with which its order would be too large. */
+export function roomOf({ merchantId, sourceId, orderId }: OrderId): string {
+  return `order:${[merchantId, sourceId, orderId].map(encodeURIComponent).join('/')}`;
+}
+
+/**
+ * Lets reports that were too much for these orders be tried again: a whole report has told what is still there. They say what they wait for
+ * until they are in, so that the order is not taken for complete meanwhile.
+ */
+export async function letRoomIn(trx: Transaction<DB>, orders: readonly OrderId[]): Promise<void> {
+  if (orders.length === 0) return;
+  await sql`
+    update delivery set state = 'received', reason = null, attempts = 0, next_attempt_at = now(), finished_at = null
+    where state = 'parked' and waits_for = any(${orders.map(roomOf)}::text[])`.execute(trx);
+}
+
+/** Notes of orders whether a report of theirs waits for room, and gives the keys of those of which that has changed. */
+export async function noteTooLarge(trx: Transaction<DB>, orders: readonly OrderId[]): Promise<bigint[]> {
+  if (orders.length === 0) return [];
+  const { rows } = await sql<{ order_key: bigint }>`
+    update orders set is_too_large = told.waits
+    from (
+      select merchant_id, source_id, order_id, exists (
+        select from delivery where waits_for = room and state in ('parked', 'received')
+      ) as waits
+      from unnest(${orders.map((one) => one.merchantId)}::text[], ${orders.map((one) => one.sourceId)}::text[],
+        ${orders.map((one) => one.orderId)}::text[], ${orders.map(roomOf)}::text[]) as asked (merchant_id, source_id, order_id, room)
+    ) as told
+    where orders.merchant_id = told.merchant_id and orders.source_id = told.source_id and orders.order_id = told.order_id
+      and is_too_large <> waits
+    returning orders.order_key`.execute(trx);
+  return rows.map((row) => row.order_key);
 }

@@ -4,12 +4,15 @@ import type { KeyObject } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 
 import { markDue } from '../commission/due-store.ts';
-import { lift, merge, type MergedOrder } from '../core/merge.ts';
+import { lift } from '../core/merge.ts';
+import type { OrderBounds } from '../core/order-bounds.ts';
+import type { MergedOrder } from '../core/merged.ts';
 import { readReport } from '../core/report.ts';
 import { mergeIntoOrders, relativesOf, type OrderReport } from '../orders/merge-store.ts';
 import { orderName } from '../orders/store.ts';
 import { announce } from '../outbound/announce.ts';
 import { inTransaction } from '../platform/database.ts';
+import { inSlices } from '../platform/slices.ts';
 import type { DB } from '../platform/tables.ts';
 import { insertTouches } from '../promotion/click-store.ts';
 import { identitiesOf } from '../promotion/identity.ts';
@@ -18,10 +21,11 @@ import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/store.ts';
 import { processApart, settleFailed } from './failing.ts';
 import { orderEvents } from './order-events.ts';
-import { noteWaiting } from './parking.ts';
+import { letRoomIn, noteTooLarge, noteWaiting, roomOf } from './parking.ts';
 import { readDelivery, type Statement } from './read.ts';
 import { resolveStatements, type Resolution } from './resolve.ts';
 import { claimDue, finishDeliveries, readClaimed, type Claimed, type ClaimedDelivery, type Outcome } from './store.ts';
+import { settleTimes, type TimedReport } from './times.ts';
 import { noteWanted, wantedBy, type WantedOf } from './wanted.ts';
 
 const DELIVERIES_PER_BATCH = 500;
@@ -31,6 +35,7 @@ export interface ProcessDeps {
   db: Kysely<DB>;
   adapters: readonly Adapter[];
   identityKey: KeyObject;
+  bounds: OrderBounds;
 }
 
 /**
@@ -59,17 +64,23 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
   const read = await readAll(trx, deliveries, deps.adapters);
   const statements = read.flatMap((one) => one.statements);
   const resolutions = await resolveStatements(trx, statements);
-  const effects = statements.flatMap((statement, index) => effectOf(statement, resolutions[index]!, deps.identityKey) ?? []);
+  await settleTimes(trx, timedReports(statements, resolutions));
+  const effects = (await inSlices(statements, (statement, index) => effectOf(statement, resolutions[index]!, deps.identityKey))).filter(
+    (effect) => effect !== null,
+  );
 
-  const touched = await mergeIntoOrders(
+  const { touched, refused } = await mergeIntoOrders(
     trx,
     effects.map((effect) => effect.report),
     now,
+    deps.bounds,
   );
+  const outside = new Set(refused);
+  const merged = effects.filter((effect) => !outside.has(effect.report));
   const keys = new Map(touched.map((order) => [orderName(order), order.orderKey]));
   await noteWaiting(
     trx,
-    effects.flatMap(({ report, waitsFor }) => waitsFor.map((one) => ({ waitsFor: one, orderKey: keys.get(orderName(report))! }))),
+    merged.flatMap(({ report, waitsFor }) => waitsFor.map((one) => ({ waitsFor: one, orderKey: keys.get(orderName(report))! }))),
   );
   await insertTouches(
     trx,
@@ -79,13 +90,30 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
     trx,
     read.flatMap((one) => one.wanted),
   );
-  await markDue(trx, await relativesOf(trx, touched), now);
   await announce(trx, () => orderEvents(touched, now), now);
+  const byStatement = new Map(statements.map((statement, index) => [statement, resolutions[index]!]));
+  for (const { report, statement } of effects) {
+    if (outside.has(report)) byStatement.set(statement, { status: 'parked', reason: 'order_too_large', waitsFor: roomOf(report) });
+  }
   await finishDeliveries(
     trx,
-    read.map((one) => outcomeOf(one, new Map(statements.map((statement, index) => [statement, resolutions[index]!])))),
+    read.map((one) => outcomeOf(one, byStatement)),
     now,
   );
+  await letRoomIn(
+    trx,
+    merged.filter(({ isWhole }) => isWhole).map(({ report }) => report),
+  );
+  const resized = await noteTooLarge(trx, [...touched, ...refused]);
+  await markDue(trx, [...(await relativesOf(trx, touched)), ...resized], now);
+}
+
+function timedReports(statements: readonly Statement[], resolutions: readonly Resolution[]): TimedReport[] {
+  return statements.flatMap((statement, index) => {
+    const resolution = resolutions[index]!;
+    if (resolution.status !== 'resolved') return [];
+    return [{ statement, order: { merchantId: resolution.merchantId, sourceId: statement.sourceId, orderId: statement.stated.order_id } }];
+  });
 }
 
 /** A delivery with what it says, or with why it cannot be read. */
@@ -103,7 +131,7 @@ async function readAll(
 ): Promise<ReadDelivery[]> {
   const sources = await findSources(trx, [...new Set(deliveries.map((delivery) => delivery.source_id))]);
   const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
-  return deliveries.map((delivery) => {
+  return inSlices(deliveries, (delivery) => {
     try {
       const source = sources.get(delivery.source_id);
       const statements = readDelivery(delivery, source, byKind);
@@ -118,7 +146,10 @@ async function readAll(
 
 /** What a report does, once it is known whom it means. */
 export interface Effect {
+  statement: Statement;
   report: OrderReport;
+  /** It tells all lines or refunds of its order. */
+  isWhole: boolean;
   touches: ReturnType<typeof firstTouches>;
   waitsFor: string[];
 }
@@ -130,7 +161,10 @@ export function effectOf(statement: Statement, resolution: Resolution, identityK
   const { merchantId, waitsFor } = resolution;
   const buyer = stated.buyer ?? {};
   const identities = identitiesOf(identityKey, merchantId, buyer);
+  const { whole } = stated;
   return {
+    statement,
+    isWhole: statement.says === 'all' && (whole === true || (Array.isArray(whole) && whole.some((list) => list !== 'evidence'))),
     report: {
       merchantId,
       sourceId,
@@ -144,19 +178,16 @@ export function effectOf(statement: Statement, resolution: Resolution, identityK
   };
 }
 
-/** A report names one promoter and one link; where its source names several, it says the rest once more for each. */
+/** The report as the core reads it; what it names in its source's words is what those mean. */
 function liftStatement(
   { delivery, stated, contentHash, says }: Statement,
-  { merchantId, promoterIds, linkCodes, talentId }: Extract<Resolution, { status: 'resolved' }>,
+  { merchantId, named }: Extract<Resolution, { status: 'resolved' }>,
   identities: readonly string[],
 ): MergedOrder {
-  const parsed = { ...stated, merchant_id: merchantId, talent_id: talentId, promoter_id: promoterIds[0] ?? null };
-  const report = readReport(parsed, { receivedAt: delivery.received_at, identities });
-  const others = [
-    ...promoterIds.slice(1).map((promoterId) => ({ ...report, promoterId })),
-    ...linkCodes.map((linkCode) => ({ ...report, linkCode })),
-  ];
-  return others.reduce((merged, other) => merge(merged, lift(other, contentHash, says)), lift(report, contentHash, says));
+  const { received_at: receivedAt, clock_skew_seconds: skew, untimed_at: untimedAt } = delivery;
+  const observedMax = new Date(receivedAt.getTime() + (skew ?? 0) * 1000);
+  const reading = { receivedAt, observedMax, untimedAt: stated.whole == null ? untimedAt : null, identities, named };
+  return lift(readReport({ ...stated, merchant_id: merchantId }, reading), contentHash, says);
 }
 
 /** A delivery is processed when all its reports are; one that fails or waits does not keep the others from their orders. */

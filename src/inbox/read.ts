@@ -68,7 +68,7 @@ function readStatement(
 ): Statement {
   const parsed = sourceReport.safeParse(report);
   if (!parsed.success) throw new Error(`the report ${ordinal} is not as it should be: ${faultsShown(parsed.error)}`);
-  const stated = parsed.data;
+  const stated = delivery.origin === 'upload' ? { ...parsed.data, whole: null } : parsed.data;
   const isRest = origin.sourceId === REST;
   const named = stated.source_id ?? origin.sourceId;
   if (!isRest && named !== origin.sourceId) throw new Error(`the report ${ordinal} is about an order of the source ${named}`);

@@ -1,9 +1,11 @@
 // Whom a report means: its merchant, and the promoters and links that its source knows under words of its own. Set-wise.
 import type { Transaction } from 'kysely';
 
+import type { NamedEvidence } from '../core/report.ts';
 import type { DB } from '../platform/tables.ts';
 import { mappingsAsOf, mappingWait, missingTargets, SHOP } from '../sources/mapping-store.ts';
 import type { MappingTarget, Word } from '../sources/mapping-store.ts';
+import type { PlatformName } from '../sources/source.ts';
 import { REST } from '../sources/wire.ts';
 import type { Statement } from './read.ts';
 
@@ -13,8 +15,8 @@ const TALENT = 'talent';
 
 export type Resolution =
   | { status: 'failed'; error: string }
-  | { status: 'parked'; reason: 'unknown_merchant' | 'unmapped_shop'; waitsFor: string }
-  | { status: 'resolved'; merchantId: string; promoterIds: string[]; linkCodes: string[]; talentId: string | null; waitsFor: string[] };
+  | { status: 'parked'; reason: 'unknown_merchant' | 'unmapped_shop' | 'order_too_large'; waitsFor: string }
+  | { status: 'resolved'; merchantId: string; named: Map<string | null, NamedEvidence>; waitsFor: string[] };
 
 /** Resolves reports, in their order, by what is known now. */
 export async function resolveStatements(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Resolution[]> {
@@ -40,26 +42,51 @@ export type AskedWord = Word & { at: Date };
 /** One text for a word at its time. */
 export const wordName = ({ sourceId, type, value, at }: AskedWord): string => `${sourceId}\0${type}\0${value}\0${at.getTime()}`;
 
+/** Where a report names somebody: the order (null) or one of its lines, in our words or in those of its source. */
+interface Naming {
+  lineId: string | null;
+  promoterId: string | null;
+  talentId: string | null;
+  names: readonly PlatformName[];
+}
+
+/** The order's naming and those of the lines that have any. */
+function namingsOf({ stated, names }: Statement): Naming[] {
+  const of = (lineId: string | null, fields: { promoter_id?: string | null; talent_id?: string | null }): Naming => ({
+    lineId,
+    promoterId: fields.promoter_id ?? null,
+    talentId: fields.talent_id ?? null,
+    names: names.filter((name) => (name.lineId ?? null) === lineId),
+  });
+  const lines = (stated.lines ?? []).map((line) => of(line.line_id, line));
+  return [of(null, stated), ...lines.filter((one) => one.promoterId !== null || one.talentId !== null || one.names.length > 0)];
+}
+
 /** A storefront speaks our language; only an order system has words of its own. */
-export function wordsOf({ origin, stated, shop, names, asOf }: Statement): AskedWord[] {
+export function wordsOf(statement: Statement): AskedWord[] {
+  const { origin, stated, shop, asOf } = statement;
   if (origin.sourceId === REST) return [];
-  const { merchant_id: merchantId, promoter_id: promoterId, talent_id: talentId } = stated;
-  const shopWord = shop ?? merchantId;
+  const shopWord = shop ?? stated.merchant_id;
   const words = [
     ...(shopWord ? [{ type: SHOP, value: shopWord }] : []),
-    ...(promoterId ? [{ type: PROMOTER, value: promoterId }] : []),
-    ...(talentId ? [{ type: TALENT, value: talentId }] : []),
-    ...names,
+    ...namingsOf(statement).flatMap(({ promoterId, talentId, names }) => [
+      ...(promoterId ? [{ type: PROMOTER, value: promoterId }] : []),
+      ...(talentId ? [{ type: TALENT, value: talentId }] : []),
+      ...names,
+    ]),
   ];
-  return words.map((word) => ({ sourceId: origin.sourceId, at: asOf, ...word }));
+  return words.map(({ type, value }) => ({ sourceId: origin.sourceId, at: asOf, type, value }));
 }
 
 /** What a report says that may be an id of ours. */
-export function ownIdsOf({ stated }: Statement): MappingTarget[] {
+export function ownIdsOf(statement: Statement): MappingTarget[] {
   const nothing = { merchant_id: null, promoter_id: null, link_code: null };
   return [
-    { ...nothing, merchant_id: stated.merchant_id ?? null, promoter_id: stated.promoter_id ?? null },
-    { ...nothing, promoter_id: stated.talent_id ?? null },
+    { ...nothing, merchant_id: statement.stated.merchant_id ?? null },
+    ...namingsOf(statement).flatMap(({ promoterId, talentId }) => [
+      { ...nothing, promoter_id: promoterId },
+      { ...nothing, promoter_id: talentId },
+    ]),
   ];
 }
 
@@ -67,29 +94,36 @@ export function ownIdsOf({ stated }: Statement): MappingTarget[] {
 export function resolveOne(statement: Statement, known: Known): Resolution {
   const merchant = resolveMerchant(statement, known);
   if (merchant.status !== 'merchant') return merchant;
-  const { origin, stated, names } = statement;
-  const found = { promoterIds: [] as string[], linkCodes: [] as string[], waitsFor: [] as string[] };
+  const waitsFor: string[] = [];
+  const named = new Map(namingsOf(statement).map((naming) => [naming.lineId, resolveNaming(statement, naming, known, waitsFor)]));
+  return { status: 'resolved', merchantId: merchant.merchantId, named, waitsFor };
+}
+
+/** Who is meant where a report names somebody; adds what would explain what nobody has explained yet to `waitsFor`. */
+function resolveNaming(statement: Statement, naming: Naming, known: Known, waitsFor: string[]): NamedEvidence {
+  const { origin } = statement;
+  const found = { promoterIds: [] as string[], linkCodes: [] as string[] };
   const take = ({ promoter_id: promoterId, link_code: linkCode }: MappingTarget): void => {
     if (promoterId !== null) found.promoterIds.push(promoterId);
     if (linkCode !== null) found.linkCodes.push(linkCode);
   };
   const waitFor = (type: string, value: string, mayBeOurs: boolean): void => {
-    if (origin.sourceId !== REST) found.waitsFor.push(mappingWait({ sourceId: origin.sourceId, type, value }));
-    if (mayBeOurs && origin.sourceId !== REST) found.waitsFor.push(`promoter:${value}`);
+    if (origin.sourceId !== REST) waitsFor.push(mappingWait({ sourceId: origin.sourceId, type, value }));
+    if (mayBeOurs && origin.sourceId !== REST) waitsFor.push(`promoter:${value}`);
   };
 
-  if (stated.promoter_id) {
-    const meaning = known.meaningOf(statement, PROMOTER, stated.promoter_id);
+  if (naming.promoterId) {
+    const meaning = known.meaningOf(statement, PROMOTER, naming.promoterId);
     // An unknown name stands as it is: it is evidence that loses with its reason.
-    take(meaning ?? { merchant_id: null, promoter_id: stated.promoter_id, link_code: null });
-    if (meaning === null && known.isMissing('promoter_id', stated.promoter_id)) waitFor(PROMOTER, stated.promoter_id, true);
+    take(meaning ?? { merchant_id: null, promoter_id: naming.promoterId, link_code: null });
+    if (meaning === null && known.isMissing('promoter_id', naming.promoterId)) waitFor(PROMOTER, naming.promoterId, true);
   }
-  for (const { type, value } of names) {
+  for (const { type, value } of naming.names) {
     const meaning = known.meaningOf(statement, type, value);
     if (meaning === null) waitFor(type, value, false);
     else take(meaning);
   }
-  let talentId = stated.talent_id ?? null;
+  let { talentId } = naming;
   if (talentId !== null && origin.sourceId !== REST) {
     const meaning = known.meaningOf(statement, TALENT, talentId);
     if (meaning === null && known.isMissing('promoter_id', talentId)) {
@@ -98,7 +132,7 @@ export function resolveOne(statement: Statement, known: Known): Resolution {
       talentId = null;
     } else talentId = meaning === null ? talentId : meaning.promoter_id;
   }
-  return { status: 'resolved', merchantId: merchant.merchantId, talentId, ...found };
+  return { ...found, talentId };
 }
 
 function resolveMerchant(

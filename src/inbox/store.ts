@@ -102,6 +102,10 @@ export interface ClaimedDelivery {
   headers: Record<string, string>;
   /** Of what was pulled or uploaded: when it was asked for, or its upload began. What it says was known by then. */
   received_at: Date;
+  /** How far ahead of `received_at` its reports may be; null: none is ahead. */
+  clock_skew_seconds: number | null;
+  /** What a report without a time of its own counts as; null: as `received_at`. */
+  untimed_at: Date | null;
 }
 
 /** Ids of due deliveries: those that come for the first time, and those that have failed before. */
@@ -134,8 +138,27 @@ export async function readClaimed(trx: Transaction<DB>, deliveryIds: readonly st
 }
 
 /** What is processed of a delivery, as columns. */
-export const CLAIMED = sql`delivery_id, source_id, merchant_id, origin, body, headers,
+export const CLAIMED = sql`delivery_id, source_id, merchant_id, origin, body, headers, clock_skew_seconds, untimed_at,
   coalesce((headers ->> 'fetched-at')::timestamptz, received_at) as received_at`;
+
+/** How the times of a delivery are read from now on. */
+export interface KeptTimes {
+  deliveryId: string;
+  clockSkewSeconds: number | null;
+  isAhead: boolean;
+  untimedAt: Date | null;
+}
+
+/** Keeps how the times of deliveries are read, so that a replay and an audit read them in the same way. */
+export async function keepTimes(trx: Transaction<DB>, kept: readonly KeptTimes[]): Promise<void> {
+  if (kept.length === 0) return;
+  await sql`
+    update delivery set clock_skew_seconds = told.clock_skew_seconds, is_ahead = told.is_ahead, untimed_at = told.untimed_at
+    from unnest(${kept.map((one) => one.deliveryId)}::uuid[], ${kept.map((one) => one.clockSkewSeconds)}::int[],
+      ${kept.map((one) => one.isAhead)}::boolean[], ${kept.map((one) => one.untimedAt?.toISOString() ?? null)}::timestamptz[])
+      as told (delivery_id, clock_skew_seconds, is_ahead, untimed_at)
+    where delivery.delivery_id = told.delivery_id`.execute(trx);
+}
 
 /** How a delivery ended for now. */
 export interface Outcome {

@@ -1,8 +1,11 @@
 // Merging what reports say into orders, set-wise.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import { merge, NOTHING_TOLD, type MergedOrder } from '../core/merge.ts';
+import { merge } from '../core/merge.ts';
+import { NOTHING_TOLD, type MergedOrder } from '../core/merged.ts';
+import { isTooLarge, type OrderBounds } from '../core/order-bounds.ts';
 import { viewOrder } from '../core/order.ts';
+import { groupedBy } from '../platform/grouped-by.ts';
 import type { DB } from '../platform/tables.ts';
 import { lockOrders, orderName, unnestOrders, type OrderId, type OrderRow } from './store.ts';
 
@@ -30,19 +33,41 @@ export interface MergedInto extends TouchedOrder {
   merged: MergedOrder;
 }
 
+/** What became of reports: the orders they were merged into, and those that would make their order larger than orders may be. */
+export interface Merging {
+  touched: MergedInto[];
+  refused: OrderReport[];
+}
+
 /**
  * Merges reports into their orders, making those that are not there yet, and notes which delivery had which effect. Several reports of one
  * order are joined first. The number of statements does not depend on how many reports there are.
  */
-export async function mergeIntoOrders(trx: Transaction<DB>, reports: readonly OrderReport[], now: Date): Promise<MergedInto[]> {
-  const told = joinByOrder(reports);
+export async function mergeIntoOrders(
+  trx: Transaction<DB>,
+  reports: readonly OrderReport[],
+  now: Date,
+  bounds: OrderBounds,
+): Promise<Merging> {
+  const asked = groupedBy(reports, orderName);
+  const before = await lockOrders(
+    trx,
+    [...asked.values()].map((own) => own[0]!),
+  );
+  const told = new Map<string, Wanted>();
+  const refused: OrderReport[] = [];
+  for (const [name, own] of asked) {
+    const joined = joinWithin(own, before.get(name)?.merged ?? NOTHING_TOLD, bounds);
+    refused.push(...joined.refused);
+    if (joined.merged !== null) told.set(name, { ...own[0]!, merged: joined.merged, after: joined.after });
+  }
   const touched: MergedInto[] = [];
   let wanted = [...told.values()];
   for (let round = 0; wanted.length > 0; round++) {
     if (round === ROUNDS_MAX) throw new Error(`broken law: ${wanted.length} orders can neither be found nor made`);
-    const standing = await lockOrders(trx, wanted);
+    const standing = round === 0 ? before : await lockOrders(trx, wanted);
     const known = wanted.filter((one) => standing.has(orderName(one)));
-    touched.push(...(await updateOrders(trx, known, standing, now)));
+    touched.push(...(await updateOrders(trx, known, standing, now, round === 0)));
     const fresh = wanted.filter((one) => !standing.has(orderName(one)));
     const made = await insertOrders(trx, fresh, now);
     touched.push(...made);
@@ -51,9 +76,14 @@ export async function mergeIntoOrders(trx: Transaction<DB>, reports: readonly Or
     wanted = fresh.filter((one) => !done.has(orderName(one)));
   }
   const keys = new Map(touched.map((order) => [orderName(order), order.orderKey]));
-  await noteEffects(trx, reports, keys);
+  const outside = new Set(refused);
+  await noteEffects(
+    trx,
+    reports.filter((report) => !outside.has(report)),
+    keys,
+  );
   await noteIdentities(trx, told, keys);
-  return touched;
+  return { touched, refused };
 }
 
 /**
@@ -76,29 +106,43 @@ export async function relativesOf(db: Kysely<DB>, touched: readonly TouchedOrder
   return rows.map((row) => row.order_key);
 }
 
+/** What is to be merged into an order, and what the order is then, as long as nobody else has made or changed it meanwhile. */
 interface Wanted extends OrderId {
   merged: MergedOrder;
+  after: MergedOrder;
 }
 
-function joinByOrder(reports: readonly OrderReport[]): Map<string, Wanted> {
-  const told = new Map<string, Wanted>();
-  for (const { merchantId, sourceId, orderId, merged } of reports) {
-    const name = orderName({ merchantId, sourceId, orderId });
-    const other = told.get(name);
-    told.set(name, { merchantId, sourceId, orderId, merged: merge(other?.merged ?? NOTHING_TOLD, merged) });
+/**
+ * Joins the reports of one order, in their order, as far as the order stays within its bounds; `merged` is null where none of them fits, and
+ * `after` what the order is with them.
+ */
+function joinWithin(own: readonly OrderReport[], standing: MergedOrder, bounds: OrderBounds) {
+  let merged: MergedOrder | null = null;
+  let after = standing;
+  const refused: OrderReport[] = [];
+  for (const report of own) {
+    const next = merge(after, report.merged);
+    if (isTooLarge(next, bounds) && (!isTooLarge(after, bounds) || partsOf(next) > partsOf(after))) refused.push(report);
+    else {
+      merged = merged === null ? report.merged : merge(merged, report.merged);
+      after = next;
+    }
   }
-  return told;
+  return { merged, after, refused };
 }
+
+const partsOf = ({ lines, refunds, disputes }: MergedOrder) => lines.length + refunds.length + (disputes ?? []).length;
 
 async function updateOrders(
   trx: Transaction<DB>,
   wanted: readonly Wanted[],
   standing: ReadonlyMap<string, OrderRow>,
   now: Date,
+  asJoined: boolean,
 ): Promise<MergedInto[]> {
   const orders = wanted.map((one) => {
     const before = standing.get(orderName(one))!;
-    const merged = merge(before.merged, one.merged);
+    const merged = asJoined ? one.after : merge(before.merged, one.merged);
     // Merging with nothing puts the stored state in our order of keys, so that equal states are equal texts.
     const changed = JSON.stringify(merged) !== JSON.stringify(merge(before.merged, NOTHING_TOLD));
     return { ...one, before, merged, changed, columns: columnsOf(merged) };
@@ -106,11 +150,11 @@ async function updateOrders(
   const changed = orders.filter((order) => order.changed);
   if (changed.length > 0) {
     await sql`
-      update orders set merged = told.merged, status = told.status, is_void = told.is_void, currency = told.currency,
+      update orders set merged = told.merged, status = told.status, is_void = told.is_void, currency = told.currency, line_count = told.line_count,
         currency_conflict = told.currency_conflict, attribution_at = told.attribution_at, parent_order_id = told.parent_order_id,
         parent_kind = told.parent_kind, changed_at = ${now}
       from unnest(${changed.map((order) => String(order.before.orderKey))}::bigint[], ${columnArrays(changed)})
-        as told (order_key, merged, status, is_void, currency, currency_conflict, attribution_at, parent_order_id, parent_kind)
+        as told (order_key, merged, status, is_void, currency, currency_conflict, attribution_at, parent_order_id, parent_kind, line_count)
       where orders.order_key = told.order_key`.execute(trx);
   }
   return orders.map(({ before, merged, changed, columns, merchantId, sourceId, orderId }) => {
@@ -135,7 +179,7 @@ async function insertOrders(trx: Transaction<DB>, wanted: readonly Wanted[], now
     parent_order_id: string | null;
   }>`
     insert into orders (merchant_id, source_id, order_id, merged, status, is_void, currency, currency_conflict, attribution_at,
-      parent_order_id, parent_kind, made_at, changed_at)
+      parent_order_id, parent_kind, line_count, made_at, changed_at)
     select told.*, ${now}::timestamptz, ${now}::timestamptz
     from unnest(${orders.map((order) => order.merchantId)}::text[], ${orders.map((order) => order.sourceId)}::text[],
       ${orders.map((order) => order.orderId)}::text[], ${columnArrays(orders)}) as told
@@ -163,7 +207,8 @@ function columnArrays(orders: readonly { merged: MergedOrder; columns: Columns }
     ${all(({ isVoid }) => isVoid)}::boolean[], ${all(({ currency }) => currency)}::text[],
     ${all(({ currencyConflict }) => currencyConflict)}::boolean[],
     ${all(({ attributionAt }) => (attributionAt === null ? null : new Date(attributionAt)))}::timestamptz[],
-    ${all(({ parent }) => parent?.orderId ?? null)}::text[], ${all(({ parent }) => parent?.kind ?? null)}::text[]`;
+    ${all(({ parent }) => parent?.orderId ?? null)}::text[], ${all(({ parent }) => parent?.kind ?? null)}::text[],
+    ${orders.map(({ merged }) => merged.lines.length)}::int[]`;
 }
 
 /** A replay finds its effect noted already. */

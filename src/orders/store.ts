@@ -1,7 +1,7 @@
 // Orders in the database: reading them and locking them.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { MergedOrder } from '../core/merge.ts';
+import type { MergedOrder } from '../core/merged.ts';
 import type { DB } from '../platform/tables.ts';
 
 /** An order as everybody names it. */

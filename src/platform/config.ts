@@ -37,6 +37,9 @@ export interface Config {
   readonly ratePerCaller: number;
   readonly ratePerAddress: number;
   readonly rateRefused: number;
+  /** How large an order may be: lines that are there, and refunds. */
+  readonly orderLinesMax: number;
+  readonly orderRefundsMax: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Where order systems are asked, by their kind, instead of where their platforms are. */
   readonly pullBaseUrls: Readonly<Record<string, string>>;
@@ -67,6 +70,8 @@ const schema = z.object({
   RATE_PER_CALLER: wholeNumber(1, RATE_MAX).default(300_000),
   RATE_PER_ADDRESS: wholeNumber(1, RATE_MAX).default(6000),
   RATE_REFUSED: wholeNumber(1, RATE_MAX).default(300),
+  ORDER_LINES_MAX: wholeNumber(1, 10_000).default(500),
+  ORDER_REFUNDS_MAX: wholeNumber(1, 10_000).default(1000),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   TRUST_PROXY: z.string().transform(proxies).default([]),
   PULL_BASE_URLS: z.string().transform(baseUrls).default({}),
@@ -102,6 +107,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     ratePerCaller: data.RATE_PER_CALLER,
     ratePerAddress: data.RATE_PER_ADDRESS,
     rateRefused: data.RATE_REFUSED,
+    orderLinesMax: data.ORDER_LINES_MAX,
+    orderRefundsMax: data.ORDER_REFUNDS_MAX,
     logLevel: data.LOG_LEVEL,
     trustProxy: data.TRUST_PROXY,
     pullBaseUrls: Object.freeze(data.PULL_BASE_URLS),

@@ -98,7 +98,15 @@ export interface Award {
    * As the merchant's terms were at the attribution time.
    */
   hold_days: number | null;
+  /**
+   * Some line is not released, so that its winner may change.
+   */
+  is_open: Generated<boolean>;
   lock_clicked_at: Timestamp | null;
+  /**
+   * How many identities of the buyer it locks were known; 0 where it locks nobody.
+   */
+  lock_identities: Generated<number>;
   lock_link_code: string | null;
   /**
    * The promoter to whom this order locks its buyer for the orders after it.
@@ -112,7 +120,7 @@ export interface Award {
   recheck_at: Timestamp | null;
   released_at: Timestamp | null;
   /**
-   * When the hold ends; null while nothing can be released (not completed, a refund open, nothing earned) and once it was released.
+   * When the next hold of a line ends; null while none is known to end.
    */
   releases_at: Timestamp | null;
   revision: number;
@@ -211,6 +219,10 @@ export interface Decision {
    */
   explanation: Json;
   line_id: string;
+  /**
+   * What the explanations of all lines share, with the first line: every piece of evidence once, and how it was judged.
+   */
+  order_explanation: Json | null;
   order_key: bigint;
   paid_amount: bigint;
   /**
@@ -235,10 +247,18 @@ export interface Delivery {
   attempts: Generated<number>;
   body: Buffer;
   body_hash: Buffer;
+  /**
+   * How far ahead of its receipt it might be, once it was found to be ahead; what is further ahead is read as the receipt.
+   */
+  clock_skew_seconds: number | null;
   delivery_id: string;
   error: string | null;
   finished_at: Timestamp | null;
   headers: Json;
+  /**
+   * A report of it lay further ahead than that.
+   */
+  is_ahead: Generated<boolean>;
   /**
    * The merchant of a rest delivery; null for a source, whose merchant the source or a mapping names.
    */
@@ -257,6 +277,10 @@ export interface Delivery {
   signed_id: string | null;
   source_id: string;
   state: Generated<string>;
+  /**
+   * What its reports without a time of their own count as, where that is before the receipt: before the latest whole report that was held.
+   */
+  untimed_at: Timestamp | null;
   /**
    * What would let a parked delivery go on, as merchant:<id>, promoter:<id> or mapping:<source>/<type>/<value>.
    */
@@ -374,6 +398,17 @@ export interface LedgerLink {
   transfers: number;
 }
 
+export interface LineHold {
+  /**
+   * Null while it is not known any more: a refund or dispute is open again.
+   */
+  ends_at: Timestamp | null;
+  hold_days: number;
+  line_id: string;
+  order_key: bigint;
+  released_at: Timestamp | null;
+}
+
 export interface Link {
   campaign_id: string | null;
   code: string;
@@ -444,7 +479,19 @@ export interface Orders {
   changed_at: Timestamp;
   currency: string | null;
   currency_conflict: boolean;
+  /**
+   * How its reports were read when it was made: 1 before lines had evidence, holds and whole reports of their own. The audit reads only the reports of today's format again.
+   */
+  format: Generated<number>;
+  /**
+   * A report of it is parked, because with it the order would be larger than orders may be.
+   */
+  is_too_large: Generated<boolean>;
   is_void: boolean;
+  /**
+   * Lines that were ever told: how much work its award is.
+   */
+  line_count: Generated<number>;
   made_at: Timestamp;
   merchant_id: string;
   /**
@@ -851,6 +898,7 @@ export interface DB {
   identity_statement: IdentityStatement;
   ledger_fold: LedgerFold;
   ledger_link: LedgerLink;
+  line_hold: LineHold;
   link: Link;
   mapping_version: MappingVersion;
   merchant: Merchant;

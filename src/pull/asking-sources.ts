@@ -128,7 +128,8 @@ async function storeFetched({ deps, hold, asked }: Reader, wanted: DueWanted, bo
 }
 
 function claimedOf(sourceId: string, body: Buffer, headers: Record<string, string>, at: Date) {
-  return { delivery_id: '', source_id: sourceId, merchant_id: null, origin: 'pull' as const, body, headers, received_at: at };
+  const times = { received_at: at, clock_skew_seconds: null, untimed_at: null };
+  return { delivery_id: '', source_id: sourceId, merchant_id: null, origin: 'pull' as const, body, headers, ...times };
 }
 
 /** Lets the source rest, and tells those who wait for a reconciliation why. */

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 
 import { sql, type Transaction } from 'kysely';
 
-import type { MergedOrder } from '../core/merge.ts';
+import type { MergedOrder } from '../core/merged.ts';
 import { readDelivery, type Origin, type Statement } from '../inbox/read.ts';
 import { replayFailed } from '../inbox/replays.ts';
 import { inTrx, storeDeliveries, type ClaimedDelivery, type NewDelivery } from '../inbox/store.ts';
@@ -97,6 +97,8 @@ function statementsOf(delivery: NewDelivery, { source, fetchedAt }: Rows, adapte
     body: delivery.body,
     headers: delivery.headers,
     received_at: fetchedAt,
+    clock_skew_seconds: null,
+    untimed_at: null,
   };
   try {
     return readDelivery(claimed, source, adapters);

@@ -1,7 +1,8 @@
 // What a reconciliation finds of an order: whether it was known, and whether its money or state were as the report says.
 import { isDeepStrictEqual } from 'node:util';
 
-import { lift, merge, type MergedOrder } from '../core/merge.ts';
+import { lift, merge } from '../core/merge.ts';
+import type { MergedOrder } from '../core/merged.ts';
 import { viewOrder, WHOLE_ORDER, type Order } from '../core/order.ts';
 import { readReport, type Report } from '../core/report.ts';
 import type { Statement } from '../inbox/read.ts';
@@ -11,7 +12,10 @@ export type Found = 'known' | 'missing' | 'different';
 /** Judges a report by the order as it stands; undefined: nobody has told of it. */
 export function findingOf({ delivery, stated, contentHash, says }: Statement, standing: MergedOrder | undefined): Found {
   if (standing === undefined) return 'missing';
-  const report = readReport({ ...stated, merchant_id: stated.merchant_id ?? '' }, { receivedAt: delivery.received_at, identities: [] });
+  const { received_at: receivedAt } = delivery;
+  // Whom it names moves no money by itself.
+  const reading = { receivedAt, observedMax: receivedAt, untimedAt: null, identities: [], named: new Map() };
+  const report = readReport({ ...stated, merchant_id: stated.merchant_id ?? '' }, reading);
   const before = viewOrder(standing);
   const after = viewOrder(merge(standing, lift(report, contentHash, says)));
   const agrees = isDeepStrictEqual(moneyOf(before), moneyOf(after)) && totalsAgree(report, after);

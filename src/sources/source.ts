@@ -61,6 +61,8 @@ export type SourceReport = Omit<CanonicalInput, 'merchant_id'> & { merchant_id?:
 export interface PlatformName {
   type: string;
   value: string;
+  /** The line of which it is said; absent: the order. */
+  lineId?: string;
 }
 
 /** One report of a delivery. `shop` is what the platform calls the merchant; `names` are its words for promoters and links. */

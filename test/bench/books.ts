@@ -18,6 +18,7 @@ import type { DB } from '../../src/platform/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { mintClickToken } from '../../src/promotion/token.ts';
 import { openCrowd } from './crowd.ts';
+import { BOUNDS } from '../core/reading.ts';
 
 /** So many orders are awarded one by one. */
 const AWARDED = 20_000;
@@ -60,7 +61,7 @@ export async function openBooks({
       await sql`delete from orders`.execute(db);
     });
     await noteChanges(owner.db);
-    const deps = { db: service.db, adapters: [], ...BOOK_KEYS, shelf: emptyShelf(), accounts: accountCache() };
+    const deps = { db: service.db, adapters: [], bounds: BOUNDS, ...BOOK_KEYS, shelf: emptyShelf(), accounts: accountCache() };
     const evidence = evidenceOf(BOOK_KEYS.tokenKeys[0]!);
     for (let first = 0; first < orders;) {
       const end = Math.min(orders, first === 0 ? AWARDED : first + ORDERS_PER_SLICE);

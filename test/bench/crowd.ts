@@ -6,10 +6,11 @@ import { sql, type Kysely } from 'kysely';
 
 import { lift } from '../../src/core/merge.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
-import { canonicalReport, readReport } from '../../src/core/report.ts';
+import { canonicalReport } from '../../src/core/report.ts';
 import type { DB } from '../../src/platform/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { mintClickToken } from '../../src/promotion/token.ts';
+import { readAs } from '../core/reading.ts';
 
 export const ORDERS = 20_000;
 const PROMOTERS = 10_000;
@@ -119,5 +120,5 @@ function stateOf(n: number, identity: string, now: number, tokenKey: KeyObject) 
     click_token: n % 2 === 0 ? token : null,
     lines: [{ line_id: '1', product_id: `p${n % 1000}`, quantity: 1, paid_amount: 1000 + (n % 9000) }],
   });
-  return lift(readReport(stated, { receivedAt: new Date(now), identities: [identity] }), 'bench', 'all');
+  return lift(readAs(stated, { receivedAt: new Date(now), identities: [identity] }), 'bench', 'all');
 }

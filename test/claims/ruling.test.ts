@@ -47,24 +47,22 @@ describe('an approved claim', () => {
     await market.order(`why-${market.m}`, { link_code: market.carolsCode });
     const { body: claim } = await market.claim(`why-${market.m}`);
     const { body: decided } = await service.decide(claim.claim_id, 'approve', 'the buyer says so');
-    for (const key of [market.keys.bob, market.keys.carol]) {
+    const evidence = async (key: string) => {
       const { body } = await service.get(`/v1/orders/rest/why-${market.m}/explanation`, key);
-      expect(body['lines']).toMatchObject([
-        {
-          evidence: [
-            { kind: 'link_code', won: false, reason: 'weaker_kind' },
-            {
-              kind: 'claim',
-              reference: claim.claim_id,
-              promoter_id: market.bob,
-              won: true,
-              reason: null,
-              ruling: { line_id: null, decided_by: decided['decided_by'], reason: 'the buyer says so' },
-            },
-          ],
-        },
-      ]);
-    }
+      return (body['lines'] as { evidence: object[] }[])[0]!.evidence;
+    };
+    const won = { kind: 'claim', won: true, reason: null };
+    const ruled = { ...won, reference: claim.claim_id, promoter_id: market.bob };
+    const lost = { kind: 'link_code', won: false, reason: 'weaker_kind' };
+    const ruling = { line_id: null, decided_by: decided['decided_by'], reason: 'the buyer says so' };
+    expect(await evidence(market.keys.admin)).toMatchObject([lost, { ...ruled, ruling }]);
+    // Each of the two reads its own part, and that the other was another promoter.
+    const bobs = await evidence(market.keys.bob);
+    expect(bobs).toMatchObject([{ ...lost, promoter_id: 'another promoter' }, { ...ruled, ruling: { reason: 'the buyer says so' } }]);
+    const carols = await evidence(market.keys.carol);
+    expect(carols).toMatchObject([lost, { ...won, promoter_id: 'another promoter' }]);
+    for (const secret of [market.carolsCode, decided['decided_by'], market.carol]) expect(JSON.stringify(bobs)).not.toContain(secret);
+    for (const secret of [claim.claim_id, 'the buyer says so', market.bob]) expect(JSON.stringify(carols)).not.toContain(secret);
   });
 
   test('is locked: stronger evidence, reports told again and further awards change nothing', async () => {

@@ -79,7 +79,11 @@ export async function openMarket({ world, keyOf, post }: ClaimsService, terms: R
   const carol = `carol-${shop.m}`;
   await world.promoter(carol);
   const carolsCode = await world.link(shop.m, carol);
-  const keys = { bob: await keyOf('promoter', { promoterId: shop.bob }), carol: await keyOf('promoter', { promoterId: carol }) };
+  const keys = {
+    admin: await keyOf('admin'),
+    bob: await keyOf('promoter', { promoterId: shop.bob }),
+    carol: await keyOf('promoter', { promoterId: carol }),
+  };
   return {
     ...shop,
     carol,

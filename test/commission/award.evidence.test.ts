@@ -137,9 +137,9 @@ describe('what loses is told, with its reason', () => {
     await shop.order('1', strange);
     expect(await shop.line('1')).toMatchObject({ decision: 'unattributed' });
     expect(await considered(shop, '1')).toEqual([
+      ['coupon_code', null, 'unknown_coupon'],
       ['click_token', null, 'unreadable_token'],
       ['link_code', null, 'unknown_link'],
-      ['coupon_code', null, 'unknown_coupon'],
       ['platform', null, 'unknown_promoter'],
     ]);
   });

@@ -1,7 +1,8 @@
 // What the books of a world say: orders as they are shown, why, what was booked for them, and what promoters have.
 import type { Kysely } from 'kysely';
-import { showExplanation, showOrder } from '../../src/commission/order-answer.ts';
-import { findShown, readDeliveries, readTransfers } from '../../src/commission/order-store.ts';
+import { showOrder } from '../../src/commission/order-answer.ts';
+import { explain } from '../../src/commission/order-routes.ts';
+import { findShown, readTransfers } from '../../src/commission/order-store.ts';
 import { balancesOf } from '../../src/ledger/balances.ts';
 import type { Actor } from '../../src/platform/actor.ts';
 import type { DB } from '../../src/platform/tables.ts';
@@ -21,8 +22,7 @@ export function books(db: Kysely<DB>) {
 
     async explained(merchantId: string, orderId: string, sourceId = 'rest') {
       const found = await find(merchantId, orderId, sourceId);
-      const [deliveries, transfers] = await Promise.all([readDeliveries(db, found.order_key), readTransfers(db, found.order_key)]);
-      return showExplanation(found, { deliveries, transfers }, ADMIN);
+      return explain(db, found, { limit: 200 }, ADMIN);
     },
 
     /** The head and the decisions of the standing award, and how many revisions there were. */
@@ -33,7 +33,9 @@ export function books(db: Kysely<DB>) {
 
     /** Everything that was booked for the order, first to last, signed from the promoter's side. */
     async transfers(merchantId: string, orderId: string, sourceId = 'rest') {
-      const transfers = await readTransfers(db, (await find(merchantId, orderId, sourceId)).order_key);
+      const { order_key: orderKey, lines } = await find(merchantId, orderId, sourceId);
+      const lineIds = lines.map((line) => line.line_id);
+      const transfers = await readTransfers(db, orderKey, { lineIds, promoterId: null, most: 1000 });
       return transfers.map(({ kind, role, promoter_id: promoterId, from, to, amount }) => {
         return { kind, role, promoterId, way: `${from} > ${to}`, amount: Number(kind === 'reverse' ? -amount : amount) };
       });

@@ -3,7 +3,7 @@ import { createHash, randomUUID, type KeyObject } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { markDue, markDueByIdentities } from '../../src/commission/due-store.ts';
 import { lift } from '../../src/core/merge.ts';
-import { canonicalReport, readReport, statedIdentities } from '../../src/core/report.ts';
+import { canonicalReport } from '../../src/core/report.ts';
 import { mergeIntoOrders, relativesOf } from '../../src/orders/merge-store.ts';
 import { inTransaction } from '../../src/platform/database.ts';
 import type { DB } from '../../src/platform/tables.ts';
@@ -12,6 +12,8 @@ import { mergeIdentities } from '../../src/promotion/buyer-store.ts';
 import { insertClicks } from '../../src/promotion/click-store.ts';
 import { identitiesOf } from '../../src/promotion/identity.ts';
 import { mintClickToken } from '../../src/promotion/token.ts';
+import { BOUNDS, buyerOf, readAs } from '../core/reading.ts';
+
 
 export interface Keys {
   tokenKey: KeyObject;
@@ -68,9 +70,8 @@ export function happenings(db: Kysely<DB>, { tokenKey, identityKey }: Keys) {
     async report({ fields, sourceId = 'rest', says = 'all' }: ReportInput) {
       const deliveryId = uuidv7(Date.now());
       const parsed = canonicalReport.parse(fields);
-      const buyer = Object.fromEntries(statedIdentities(parsed).map(({ type, value }) => [type, value]));
-      const identities = identitiesOf(identityKey, parsed.merchant_id, buyer);
-      const { merchantId, orderId, ...report } = readReport(parsed, { receivedAt: new Date(), identities });
+      const identities = identitiesOf(identityKey, parsed.merchant_id, buyerOf(parsed));
+      const { merchantId, orderId, ...report } = readAs(parsed, { receivedAt: new Date(), identities });
       // What is told twice is merged twice, and the same words of two orders weigh the same.
       const body = Buffer.from(`${JSON.stringify(fields)} ${randomUUID()}`);
       const contentHash = hashOf(JSON.stringify({ ...fields, order_id: null })).toString('hex');
@@ -82,7 +83,8 @@ export function happenings(db: Kysely<DB>, { tokenKey, identityKey }: Keys) {
           .insertInto('delivery')
           .values({ ...delivery, ...finished, body_hash: hashOf(body.toString()) })
           .execute();
-        const touched = await mergeIntoOrders(trx, [{ merchantId, sourceId, orderId, merged, deliveryId, ordinal: 0 }], now);
+        const reports = [{ merchantId, sourceId, orderId, merged, deliveryId, ordinal: 0 }];
+        const { touched } = await mergeIntoOrders(trx, reports, now, BOUNDS);
         await markDue(trx, await relativesOf(trx, touched), now);
       });
     },

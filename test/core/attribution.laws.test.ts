@@ -1,7 +1,7 @@
 // Who earns a line: what holds for whatever evidence and policy.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { attribute, type Evidence, type Verdict } from '../../src/core/attribution.ts';
+import { attribute, weightsPpm, type Evidence, type Verdict } from '../../src/core/attribution.ts';
 import { EVIDENCE_KINDS, MODELS, policySchema } from '../../src/core/policy.ts';
 
 const DAY = 86_400_000;
@@ -28,7 +28,7 @@ const evidences: fc.Arbitrary<Evidence[]> = fc
   .map((all) =>
     all.map(({ hours, expires, ...fields }, index): Evidence => {
       const at = PAID - (hours * DAY) / 24;
-      const known = { linkCode: null, clickId: null, talentId: null, campaignId: null, ruling: null };
+      const known = { linkCode: null, clickId: null, talentId: null, campaignId: null, ruling: null, lineId: null };
       return { ...fields, ...known, reference: String(index), at, chainAt: at, expiresAt: expires ? at : null };
     }),
   );
@@ -53,7 +53,7 @@ const questions = fc.record({ policy: policies, productId: fc.constantFrom(null,
 });
 
 const textOf = ({ credits, judged }: Verdict) => ({
-  credits: credits.map(({ evidence, weightPpm }) => [evidence.reference, weightPpm]),
+  credits: credits.map(({ evidence, weight }) => [evidence.reference, weight]),
   judged: new Map(judged.map(({ evidence, won, reason }) => [evidence.reference, { won, reason }])),
 });
 
@@ -63,8 +63,9 @@ test('everything considered has won or says why it lost, and the winners share t
       const { credits, judged } = attribute(all, question);
       expect(judged.map((one) => one.evidence)).toEqual(all);
       for (const { won, reason } of judged) expect(won).toBe(reason === null);
-      const sum = credits.reduce((total, credit) => total + credit.weightPpm, 0n);
-      expect(sum).toBe(credits.length === 0 ? 0n : 1_000_000n);
+      const sum = weightsPpm(credits).reduce((total, ppm) => total + ppm, 0);
+      expect(sum).toBe(credits.length === 0 ? 0 : 1_000_000);
+      expect(credits.every(({ weight }) => weight > 0n)).toBe(true);
       const winners = new Set(judged.filter(({ won }) => won).map(({ evidence }) => evidence.promoterId));
       expect(new Set(credits.map(({ evidence }) => evidence.promoterId))).toEqual(winners);
       expect(credits).toHaveLength(winners.size);

@@ -99,9 +99,9 @@ test('clicks that are many half-lives old still share by their ages', () => {
 
 test('a promoter with several winning clicks is one winner, in the place of the latest', () => {
   const verdict = judge(clicksOf('a', 'b', 'a', 'a'), { model: 'linear' });
-  expect(verdict.credits.map(({ evidence: { promoterId, at }, weightPpm }) => [promoterId, at, weightPpm])).toEqual([
-    ['b', PAID - 3 * DAY, 250_000n],
-    ['a', PAID - DAY, 750_000n],
+  expect(verdict.credits.map(({ evidence: { promoterId, at }, weight }) => [promoterId, at, weight])).toEqual([
+    ['b', PAID - 3 * DAY, 1n],
+    ['a', PAID - DAY, 3n],
   ]);
   expect(verdict.judged.every(({ won }) => won)).toBe(true);
 });

@@ -1,5 +1,5 @@
 // Evidence and questions for the attribution, each said with what matters in it only.
-import { attribute, type Evidence, type Question } from '../../src/core/attribution.ts';
+import { attribute, weightsPpm, type Credit, type Evidence, type Question } from '../../src/core/attribution.ts';
 import { policySchema } from '../../src/core/policy.ts';
 
 export const SECOND = 1000;
@@ -15,7 +15,7 @@ export function evidence(fields: Partial<Evidence> = {}): Evidence {
     chainAt: at,
     promoterId: 'bob',
     linkCode: 'code',
-    clickId: 'click',
+    clickId: `${fields.kind ?? 'click'}${at}`,
     productId: null,
     content: false,
     scene: null,
@@ -27,6 +27,7 @@ export function evidence(fields: Partial<Evidence> = {}): Evidence {
     selfPurchase: false,
     fault: null,
     ruling: null,
+    lineId: null,
     ...fields,
   };
 }
@@ -40,9 +41,14 @@ export const question = (policy: object = {}, fields: Partial<Question> = {}): Q
   ...fields,
 });
 
+function withPpm(credits: readonly Credit[]) {
+  const ppm = weightsPpm(credits);
+  return credits.map(({ evidence: { promoterId } }, index) => [promoterId, ppm[index]]);
+}
+
 export const judge = (all: Evidence[], policy: object = {}, fields: Partial<Question> = {}) => attribute(all, question(policy, fields));
 export const creditsOf = (all: Evidence[], policy: object = {}, fields: Partial<Question> = {}) =>
-  judge(all, policy, fields).credits.map(({ evidence: { promoterId }, weightPpm }) => [promoterId, Number(weightPpm)]);
+  withPpm(judge(all, policy, fields).credits);
 export const reasonsOf = (all: Evidence[], policy: object = {}, fields: Partial<Question> = {}) =>
   judge(all, policy, fields).judged.map(({ won, reason }) => (won ? 'won' : reason));
 export const winnerOf = (all: Evidence[], policy: object = {}, fields: Partial<Question> = {}) =>

@@ -1,18 +1,38 @@
 // The laws of the join, over reports drawn from so few ids, times and hashes that they collide all the time.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { lift, merge, NOTHING_TOLD } from '../../src/core/merge.ts';
-import type { MergedOrder } from '../../src/core/merge.ts';
+import { lift, merge } from '../../src/core/merge.ts';
+import { NOTHING_TOLD } from '../../src/core/merged.ts';
+import type { MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
-import { ORDER_STATUSES, PARENT_KINDS, REFUND_STATUSES } from '../../src/core/report.ts';
-import type { Report, ReportLine, ReportRefund } from '../../src/core/report.ts';
+import { DISPUTE_STATES, ORDER_STATUSES, PARENT_KINDS, REFUND_STATUSES, WHOLE_LISTS } from '../../src/core/report.ts';
+import type { Report, ReportDispute, ReportEvidence, ReportLine, ReportRefund } from '../../src/core/report.ts';
 
 const oneOf = <Value>(...values: Value[]) => fc.constantFrom<Value | null>(null, ...values);
 const time = oneOf(1000, 2000, 3000);
-const amount = oneOf(0, 1, 9999, 2 ** 53 - 1);
+const amount = oneOf(0, 1, 9999, 10 ** 13);
 // Ids on which a careless object or sort would stumble.
 const key = fc.constantFrom('1', '2', '10', 'a', '__proto__', 'constructor', '分佣');
 const text = oneOf('1', '2', '__proto__', 'é');
+
+const evidence: fc.Arbitrary<ReportEvidence> = fc.record({
+  clickToken: text,
+  linkCode: text,
+  couponCodes: fc.array(key, { maxLength: 3 }),
+  promoterIds: fc.array(key, { maxLength: 2 }),
+  namedLinkCodes: fc.array(key, { maxLength: 2 }),
+  talentId: text,
+  scene: text,
+});
+const NO_EVIDENCE: ReportEvidence = {
+  clickToken: null,
+  linkCode: null,
+  couponCodes: [],
+  promoterIds: [],
+  namedLinkCodes: [],
+  talentId: null,
+  scene: null,
+};
 
 const line: fc.Arbitrary<ReportLine> = fc.record({
   lineId: key,
@@ -21,6 +41,11 @@ const line: fc.Arbitrary<ReportLine> = fc.record({
   quantity: oneOf(0, 1, 3),
   paidAmount: amount,
   platformCommission: amount,
+  completedAt: time,
+  settledAt: time,
+  holdUntil: time,
+  notCommissionable: oneOf<string | false>('tip', 'gift_card', false),
+  evidence: fc.oneof(fc.constant(NO_EVIDENCE), evidence),
 });
 
 const refund: fc.Arbitrary<ReportRefund> = fc.record({
@@ -28,8 +53,11 @@ const refund: fc.Arbitrary<ReportRefund> = fc.record({
   lineId: text,
   amount,
   status: oneOf(...REFUND_STATUSES),
+  reason: text,
   refundedAt: time,
 });
+
+const dispute: fc.Arbitrary<ReportDispute> = fc.record({ disputeId: key, lineId: text, kind: text, state: oneOf(...DISPUTE_STATES) });
 
 const report: fc.Arbitrary<Report> = fc.record({
   merchantId: fc.constant('m1'),
@@ -44,16 +72,16 @@ const report: fc.Arbitrary<Report> = fc.record({
   paidAt: time,
   completedAt: time,
   settledAt: time,
+  holdUntil: time,
+  test: oneOf(true, false),
+  sample: oneOf(true, false),
+  whole: fc.subarray([...WHOLE_LISTS]),
   identities: fc.array(key, { maxLength: 3 }),
-  clickToken: text,
-  linkCode: text,
-  couponCodes: fc.array(key, { maxLength: 3 }),
-  promoterId: text,
-  talentId: text,
-  scene: text,
+  evidence,
   parent: fc.option(fc.record({ orderId: key, kind: fc.constantFrom(...PARENT_KINDS) })),
   lines: fc.uniqueArray(line, { maxLength: 4, selector: (line) => line.lineId }),
   refunds: fc.uniqueArray(refund, { maxLength: 4, selector: (refund) => refund.refundId }),
+  disputes: fc.uniqueArray(dispute, { maxLength: 3, selector: (dispute) => dispute.disputeId }),
 });
 
 const hash = fc.constantFrom('a'.repeat(64), 'b'.repeat(64));
@@ -71,11 +99,20 @@ const isRecord = (value: unknown): value is object => typeof value === 'object' 
 const reordered = (record: object) =>
   Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => a.length - b.length || (a < b ? -1 : 1)));
 
+const reversedEvidence = (evidence: ReportEvidence): ReportEvidence => ({
+  ...evidence,
+  couponCodes: evidence.couponCodes.toReversed(),
+  promoterIds: evidence.promoterIds.toReversed(),
+  namedLinkCodes: evidence.namedLinkCodes.toReversed(),
+});
+
 const reversed = (report: Report): Report => ({
   ...report,
-  lines: report.lines.toReversed(),
+  lines: report.lines.map((line) => ({ ...line, evidence: reversedEvidence(line.evidence) })).toReversed(),
   refunds: report.refunds.toReversed(),
-  couponCodes: report.couponCodes.toReversed(),
+  disputes: report.disputes.toReversed(),
+  whole: report.whole.toReversed(),
+  evidence: reversedEvidence(report.evidence),
   identities: report.identities.toReversed(),
 });
 
@@ -88,9 +125,11 @@ function overwritten(reports: Report[]) {
   const lines = new Map<string, Partial<ReportLine>>();
   const refunds = new Map<string, Partial<ReportRefund>>();
   for (const report of reports.toSorted((a, b) => a.observedAt - b.observedAt)) {
-    const { void: voided, talentId, scene, parent } = report;
-    Object.assign(head, stated({ voided, talentId, scene, parent }));
-    for (const line of report.lines) lines.set(line.lineId, { ...lines.get(line.lineId), ...stated(line) });
+    const { void: voided, evidence, parent } = report;
+    Object.assign(head, stated({ voided, scene: evidence.scene, parent }));
+    for (const { evidence: _evidence, completedAt: _completed, settledAt: _settled, ...one } of report.lines) {
+      lines.set(one.lineId, { ...lines.get(one.lineId), ...stated(one) });
+    }
     for (const one of report.refunds) {
       refunds.set(one.refundId, { ...refunds.get(one.refundId), ...stated({ ...one, refundedAt: null }) });
     }
@@ -98,13 +137,16 @@ function overwritten(reports: Report[]) {
   return { head, lines, refunds };
 }
 
-function asLine(stated: Partial<ReportLine>) {
-  const { paidAmount, platformCommission: commission } = stated;
+/** The fields of a line that the last report which states one decides. */
+function asLine({ lineId, productId = null, category = null, ...told }: Partial<ReportLine>) {
+  const { quantity = 1, paidAmount, platformCommission: commission, holdUntil = null, notCommissionable } = told;
   const amounts = { paidAmount: BigInt(paidAmount ?? 0), platformCommission: typeof commission === 'number' ? BigInt(commission) : null };
-  return { productId: null, category: null, quantity: 1, ...stated, ...amounts };
+  return { lineId, productId, category, quantity, ...amounts, holdUntil, notCommissionable: notCommissionable || null };
 }
 
-const asRefund = (stated: Partial<ReportRefund>) => ({ lineId: null, status: 'succeeded', ...stated, amount: BigInt(stated.amount ?? 0) });
+function asRefund({ refundId, lineId = null, amount, status = 'succeeded' }: Partial<ReportRefund>) {
+  return { refundId, lineId, amount: BigInt(amount ?? 0), status };
+}
 
 describe('merge is a join', () => {
   test('it commutes', () => {
@@ -168,14 +210,17 @@ describe('what only grows', () => {
     );
   });
 
-  test('no line, refund or piece of evidence is ever lost, and evidence keeps the time it was first told', () => {
-    const lists = ['identities', 'clickTokens', 'linkCodes', 'couponCodes', 'promoterIds'] as const;
+  test('no line, refund or piece of evidence is ever lost: a piece keeps the time it was first told, a word of the source the last', () => {
+    const lists = [
+      ...(['identities', 'clickTokens', 'linkCodes', 'couponCodes'] as const).map((list) => [list, Math.min] as const),
+      ...(['promoterIds', 'namedLinkCodes'] as const).map((list) => [list, Math.max] as const),
+    ];
     fc.assert(
       fc.property(state, state, (a, b) => {
         const both = merge(a, b);
-        for (const list of lists) {
+        for (const [list, which] of lists) {
           const told = new Map<string, number>();
-          for (const [value, at] of [...a[list], ...b[list]]) told.set(value, Math.min(at, told.get(value) ?? at));
+          for (const [value, at] of [...a[list], ...b[list]]) told.set(value, which(at, told.get(value) ?? at));
           expect(new Map(both[list])).toEqual(told);
         }
         const union = <Item>(list: (state: MergedOrder) => readonly Item[]) => new Set([...list(a), ...list(b)]);
@@ -187,30 +232,146 @@ describe('what only grows', () => {
 });
 
 describe('evidence of another source', () => {
-  test('it never touches money, status, times or who is paid', () => {
+  test('it never touches money, status, times or who is paid by the word of the source', () => {
+    const bare = ({ evidence: own, ...line }: MergedOrder['lines'][number]) => ({ ...line, words: own && wordsOf(own) });
     fc.assert(
       fc.property(state, report, hash, (order, report, hash) => {
         const both = merge(order, lift(report, hash, 'evidence'));
         const { identities, clickTokens, linkCodes, couponCodes } = both;
-        same(both, { ...merge(order, order), identities, clickTokens, linkCodes, couponCodes });
+        const { lines, ...rest } = both;
+        const { lines: before, ...restBefore } = merge(order, order);
+        same({ ...rest, lines: [] }, { ...restBefore, identities, clickTokens, linkCodes, couponCodes, lines: [] });
+        expect(lines.filter((one) => one.toldAt !== null).map(bare)).toEqual(
+          before
+            .filter((one) => one.toldAt !== null)
+            .map((one) => {
+              const after = lines.find(({ lineId }) => lineId === one.lineId)!;
+              return { ...bare(one), words: one.evidence === null && after.evidence !== null ? wordsOf(after.evidence) : bare(one).words };
+            }),
+        );
       }),
     );
   });
 
-  test('it adds the buyer, the token and the codes that the full report would add', () => {
+  test('it adds the buyer, the token and the codes that the full report would add, of the order and of its lines', () => {
     fc.assert(
       fc.property(report, hash, (report, hash) => {
-        const { identities, clickTokens, linkCodes, couponCodes } = lift(report, hash, 'all');
-        same(lift(report, hash, 'evidence'), { ...NOTHING_TOLD, identities, clickTokens, linkCodes, couponCodes });
+        const [word, full] = [lift(report, hash, 'evidence'), lift(report, hash, 'all')];
+        const { identities, clickTokens, linkCodes, couponCodes } = full;
+        expect({ ...word, lines: [] }).toEqual({ ...NOTHING_TOLD, identities, clickTokens, linkCodes, couponCodes });
+        const pieces = ({ lines }: MergedOrder) =>
+          lines.flatMap(({ lineId, evidence: own }) =>
+            own === null ? [] : [...own.clickTokens, ...own.linkCodes, ...own.couponCodes].map(([value]) => `${lineId} ${value}`),
+          );
+        expect(pieces(word)).toEqual(pieces(full));
+        expect(word.lines.every((one) => one.toldAt === null)).toBe(true);
       }),
     );
   });
 });
 
+const wordsOf = ({ promoterIds, namedLinkCodes, talentId }: Pick<MergedOrder, 'promoterIds' | 'namedLinkCodes' | 'talentId'>) => {
+  return { promoterIds, namedLinkCodes, talentId };
+};
+
+/** Which lines, refunds and words are there, found the slow way: those that a report tells which is not older than the last whole one. */
+function thereBy(reports: readonly Report[]) {
+  const from = (list: (typeof WHOLE_LISTS)[number]) =>
+    Math.max(0, ...reports.filter((one) => one.whole.includes(list)).map((one) => one.observedAt));
+  const since = (list: (typeof WHOLE_LISTS)[number]) => reports.filter((one) => one.observedAt >= from(list));
+  const words = since('evidence').flatMap((one) => [
+    ...one.evidence.promoterIds.map((value) => ` ${value}`),
+    ...one.lines.flatMap((line) => line.evidence.promoterIds.map((value) => `${line.lineId} ${value}`)),
+  ]);
+  return {
+    lines: new Set(since('lines').flatMap((one) => one.lines.map(({ lineId }) => lineId))),
+    refunds: new Set(since('refunds').flatMap((one) => one.refunds.map(({ refundId }) => refundId))),
+    words: new Set(words),
+  };
+}
+
+describe('whole reports', () => {
+  test('what a later one does not list is gone, in any order of arrival, and a later report brings it back', () => {
+    const arrivals = fc
+      .array(report, { minLength: 1, maxLength: 6 })
+      .chain((reports) => fc.tuple(fc.constant(reports), fc.shuffledSubarray(reports, { minLength: reports.length })));
+    fc.assert(
+      fc.property(arrivals, ([reports, arrived]) => {
+        const order = viewOrder(fold(arrived.map((one) => lift(one, 'c', 'all'))));
+        const { lines, refunds, words } = thereBy(reports);
+        expect(new Set(order.lines.filter((one) => !one.isGone).map((one) => one.lineId))).toEqual(lines);
+        expect(new Set(order.refunds.map((one) => one.refundId))).toEqual(refunds);
+        const told = order.evidence.filter(({ kind }) => kind === 'platform').map(({ lineId, value }) => `${lineId ?? ''} ${value}`);
+        expect(new Set(told)).toEqual(words);
+      }),
+    );
+  });
+
+  test('reports of one moment take nothing from each other', () => {
+    fc.assert(
+      fc.property(report, report, (a, b) => {
+        const moment = { observedAt: 1500 };
+        const order = viewOrder(fold([a, b].map((one) => lift({ ...one, ...moment, whole: [...WHOLE_LISTS] }, 'c', 'all'))));
+        expect(order.lines.every((one) => !one.isGone)).toBe(true);
+        expect(order.lines).toHaveLength(new Set([...a.lines, ...b.lines].map(({ lineId }) => lineId)).size);
+      }),
+    );
+  });
+});
+
+describe('however much is told', () => {
+  const told = (n: number, at: number): Report => ({
+    ...plain,
+    observedAt: at,
+    identities: [`identity${n}`],
+    evidence: { ...NO_EVIDENCE, couponCodes: Array.from({ length: 50 }, (_, index) => `c${n}-${index}`), promoterIds: [`p${n}`] },
+  });
+  const plain: Report = {
+    merchantId: 'm1',
+    orderId: '1',
+    sourceId: null,
+    status: null,
+    void: null,
+    currency: null,
+    observedAt: 0,
+    createdAt: null,
+    depositPaidAt: null,
+    paidAt: null,
+    completedAt: null,
+    settledAt: null,
+    holdUntil: null,
+    test: null,
+    sample: null,
+    whole: [],
+    identities: [],
+    evidence: NO_EVIDENCE,
+    parent: null,
+    lines: [],
+    refunds: [],
+    disputes: [],
+  };
+
+  test('the state of an order stays small, and the same in any order of arrival', () => {
+    const states = Array.from({ length: 400 }, (_, n) => lift(told(n, 1000 + ((n * 37) % 400)), 'c', 'all'));
+    const [forth, back] = [fold(states), fold(states.toReversed())];
+    same(forth, back);
+    expect(JSON.stringify(forth).length).toBeLessThan(100_000);
+    expect(forth.couponCodes).toHaveLength(1000);
+    expect(forth.identities).toHaveLength(200);
+    expect(Math.max(...forth.couponCodes.map(([, at]) => at))).toBe(1019);
+    same(fold([...states.slice(200), ...states.slice(0, 250)]), forth);
+  });
+});
+
+/** Nothing of it is stated in full, and nothing of an order's is a line's. */
+function plainOrder(report: Report, observedAt: number): Report {
+  return { ...report, observedAt, whole: [], holdUntil: null, test: null, sample: null };
+}
+
 describe('the last writer wins, field by field', () => {
   const distinct = fc
     .uniqueArray(fc.tuple(fc.integer({ min: 1, max: 5 }), report), { maxLength: 5, selector: ([observedAt]) => observedAt })
-    .map((reports) => reports.map(([observedAt, one]): Report => Object.assign({}, one, { observedAt })));
+    .map((reports) => reports.map(([observedAt, one]): Report => plainOrder(one, observedAt)));
 
   test('a report with an older observed_at never overrides a newer field but adds what the newer left unsaid', () => {
     fc.assert(
@@ -218,11 +379,11 @@ describe('the last writer wins, field by field', () => {
         const order = viewOrder(fold(reports.map((one) => lift(one, 'c', 'all'))));
         const { head, lines, refunds } = overwritten(reports);
         const { voided, ...others } = head;
-        const { talentId, scene, parent } = order;
-        expect({ talentId, scene, parent }).toEqual({ talentId: null, scene: null, parent: null, ...others });
+        const { scene, parent } = order;
+        expect({ scene, parent }).toEqual({ scene: null, parent: null, ...others });
         expect(order.void ?? false).toEqual(voided ?? false);
-        for (const one of order.lines) expect(one).toEqual(asLine(lines.get(one.lineId)!));
-        for (const { refundedAt: _, ...one } of order.refunds) expect(one).toEqual(asRefund(refunds.get(one.refundId)!));
+        for (const one of order.lines) expect(one).toMatchObject(asLine(lines.get(one.lineId)!));
+        for (const one of order.refunds) expect(one).toMatchObject(asRefund(refunds.get(one.refundId)!));
       }),
     );
   });
@@ -230,8 +391,8 @@ describe('the last writer wins, field by field', () => {
   test('of two reports of one moment the one with the greater content hash is taken', () => {
     fc.assert(
       fc.property(report, key, key, (one, scene, other) => {
-        const greater = lift({ ...one, scene }, 'b0', 'all');
-        const lesser = lift({ ...one, scene: other }, 'a9', 'all');
+        const greater = lift({ ...one, evidence: { ...one.evidence, scene } }, 'b0', 'all');
+        const lesser = lift({ ...one, evidence: { ...one.evidence, scene: other } }, 'a9', 'all');
         expect(viewOrder(merge(greater, lesser)).scene).toBe(scene);
         expect(viewOrder(merge(lesser, greater)).scene).toBe(scene);
       }),

@@ -1,9 +1,11 @@
 // The order as the award reads it, made from reports as they come over the wire.
 import { describe, expect, test } from 'vitest';
-import { lift, merge, NOTHING_TOLD } from '../../src/core/merge.ts';
-import type { MergedOrder } from '../../src/core/merge.ts';
+import { lift, merge } from '../../src/core/merge.ts';
+import { NOTHING_TOLD } from '../../src/core/merged.ts';
+import type { MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
-import { canonicalReport, readReport } from '../../src/core/report.ts';
+import { canonicalReport } from '../../src/core/report.ts';
+import { readAs } from './reading.ts';
 
 const start = Date.UTC(2026, 5, 1, 10);
 const at = (seconds: number) => new Date(start + seconds * 1000).toISOString();
@@ -11,7 +13,7 @@ const ms = (seconds: number) => start + seconds * 1000;
 
 function told(fields: object, says: 'all' | 'evidence' = 'all', identities: string[] = []): MergedOrder {
   const parsed = canonicalReport.parse({ merchant_id: 'm1', order_id: '1', observed_at: at(0), ...fields });
-  const report = readReport(parsed, { receivedAt: new Date(ms(100)), identities });
+  const report = readAs(parsed, { receivedAt: new Date(ms(100)), identities });
   return lift(report, 'c0ffee', says);
 }
 
@@ -58,7 +60,7 @@ test('every report in any order gives the same order', () => {
       { refundId: 'r1', lineId: '1', amount: 1000n, status: 'succeeded', refundedAt: ms(1) },
       { refundId: 'r2', lineId: '1', amount: 2000n, status: 'succeeded', refundedAt: ms(2) },
     ],
-    clickTokens: [{ value: 'token', toldAt: ms(1) }],
+    evidence: [{ kind: 'click_token', value: 'token', toldAt: ms(1), lineId: null }],
   });
 });
 
@@ -118,13 +120,13 @@ describe('lines', () => {
     expect(orderOf(whole, told({ observed_at: at(9) }))).toEqual(before);
     expect(orderOf(whole, told({ observed_at: at(9), lines: [], refunds: [], coupon_codes: [], buyer: {} }))).toEqual(before);
     expect(orderOf(whole, told({ observed_at: at(9), lines: [{ line_id: '1', paid_amount: null }] }))).toEqual(before);
-    expect(orderOf(whole, told({ observed_at: at(9), lines: [{ line_id: '1', paid_amount: 400 }] })).lines).toEqual([
+    expect(orderOf(whole, told({ observed_at: at(9), lines: [{ line_id: '1', paid_amount: 400 }] })).lines).toMatchObject([
       { lineId: '1', productId: 'p1', category: 'baby', quantity: 2, paidAmount: 400n, platformCommission: 50n },
     ]);
   });
 
   test('a line of which only the id is told is one piece, paid nothing', () => {
-    expect(orderOf(told({ lines: [{ line_id: '1' }] })).lines).toEqual([
+    expect(orderOf(told({ lines: [{ line_id: '1' }] })).lines).toMatchObject([
       { lineId: '1', productId: null, category: null, quantity: 1, paidAmount: 0n, platformCommission: null },
     ]);
   });
@@ -164,10 +166,12 @@ describe('refunds', () => {
     }
   });
 
-  test('an order has an open refund until that one succeeds or fails', () => {
-    expect(orderOf(open).hasOpenRefund).toBe(true);
-    expect(orderOf(succeeded, open).hasOpenRefund).toBe(false);
-    expect(orderOf(failed, open).hasOpenRefund).toBe(false);
+  test('a line is held by its open refund until that one succeeds or fails', () => {
+    const lines = told({ lines: [{ line_id: '1' }, { line_id: '2' }] });
+    const heldBy = (...states: MergedOrder[]) => orderOf(lines, ...states).lines.flatMap((line) => (line.isHeld ? [line.lineId] : []));
+    expect(heldBy(open)).toEqual(['1']);
+    expect(heldBy(succeeded, open)).toEqual([]);
+    expect(heldBy(failed, open)).toEqual([]);
   });
 });
 
@@ -215,25 +219,30 @@ describe('evidence', () => {
     const expected = {
       ...orderOf(order),
       identities: ['hash'],
-      clickTokens: [{ value: 'token', toldAt: ms(9) }],
-      linkCodes: [{ value: 'link', toldAt: ms(9) }],
-      couponCodes: ['A', 'B'].map((value) => ({ value, toldAt: ms(9) })),
+      evidence: [
+        { kind: 'coupon_code', value: 'A', toldAt: ms(9), lineId: null },
+        { kind: 'coupon_code', value: 'B', toldAt: ms(9), lineId: null },
+        { kind: 'link_code', value: 'link', toldAt: ms(9), lineId: null },
+        { kind: 'click_token', value: 'token', toldAt: ms(9), lineId: null },
+      ],
     };
     expect(orderOf(order, word)).toEqual(expected);
     expect(orderOf(word, order)).toEqual(expected);
     expect(orderOf(word)).toMatchObject({ status: 'created', statusStated: false, lines: [], attributionAt: null });
   });
 
-  test('each piece keeps when it was first told and stands in that order', () => {
+  test('a code keeps when it was first told, a word of the source when it was last told, and they stand in that order', () => {
     const order = orderOf(
       told({ coupon_codes: ['A'], promoter_id: 'alice', observed_at: at(3) }),
       told({ coupon_codes: ['B', 'A'], promoter_id: 'bob', observed_at: at(1) }),
       told({ coupon_codes: ['B'], observed_at: at(8) }),
+      told({ promoter_id: 'bob', observed_at: at(4) }),
     );
-    expect(order.couponCodes).toEqual(['A', 'B'].map((value) => ({ value, toldAt: ms(1) })));
-    expect(order.promoterIds).toEqual([
-      { value: 'bob', toldAt: ms(1) },
-      { value: 'alice', toldAt: ms(3) },
+    expect(order.evidence.map(({ kind, value, toldAt }) => [kind, value, toldAt])).toEqual([
+      ['coupon_code', 'A', ms(1)],
+      ['coupon_code', 'B', ms(1)],
+      ['platform', 'alice', ms(3)],
+      ['platform', 'bob', ms(4)],
     ]);
   });
 

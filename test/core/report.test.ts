@@ -1,7 +1,8 @@
 // The canonical report: what is accepted, what is refused and where, and how it is read.
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { canonicalReport, readReport, statedIdentities } from '../../src/core/report.ts';
+import { canonicalReport } from '../../src/core/report.ts';
+import { buyerOf, readAs } from './reading.ts';
 
 const receivedAt = new Date('2026-06-01T10:06:00.000Z');
 
@@ -30,6 +31,17 @@ const full = {
   refunds: [{ refund_id: 'r1', line_id: '1', amount: 3000, status: 'succeeded', refunded_at: '2026-06-03T00:00:00Z' }],
 };
 
+const MORE = ['hold_until', 'test', 'sample', 'whole', 'disputes'];
+const NOTHING = {
+  clickToken: null,
+  linkCode: null,
+  couponCodes: [],
+  promoterIds: [],
+  namedLinkCodes: [],
+  talentId: null,
+  scene: null,
+};
+
 const ids = { merchant_id: 'm1', order_id: '1' };
 
 const line = (fields: object) => ({ lines: [{ line_id: '1' }, { line_id: '2', ...fields }] });
@@ -42,12 +54,12 @@ function faults(input: unknown): string[] {
 }
 
 function readFrom(fields: object) {
-  return readReport(canonicalReport.parse({ ...ids, ...fields }), { receivedAt, identities: [] });
+  return readAs(canonicalReport.parse({ ...ids, ...fields }), { receivedAt });
 }
 
 describe('what a report may say', () => {
   test('a full report is read with times in milliseconds and nulls where nothing is said', () => {
-    expect(readReport(canonicalReport.parse(full), { receivedAt, identities: ['hash-of-o1'] })).toEqual({
+    expect(readAs(canonicalReport.parse(full), { receivedAt, identities: ['hash-of-o1'] })).toEqual({
       merchantId: 'm1',
       orderId: '3705115058471208928',
       sourceId: null,
@@ -60,16 +72,30 @@ describe('what a report may say', () => {
       paidAt: Date.UTC(2026, 5, 1, 10, 5, 20),
       completedAt: null,
       settledAt: null,
+      holdUntil: null,
+      test: null,
+      sample: null,
+      whole: [],
       identities: ['hash-of-o1'],
-      clickToken: null,
-      linkCode: null,
-      couponCodes: [],
-      promoterId: null,
-      talentId: null,
-      scene: null,
+      evidence: NOTHING,
       parent: null,
-      lines: [{ lineId: '1', productId: 'p1', category: 'baby', quantity: 1, paidAmount: 9999, platformCommission: null }],
-      refunds: [{ refundId: 'r1', lineId: '1', amount: 3000, status: 'succeeded', refundedAt: Date.UTC(2026, 5, 3) }],
+      lines: [
+        {
+          lineId: '1',
+          productId: 'p1',
+          category: 'baby',
+          quantity: 1,
+          paidAmount: 9999,
+          platformCommission: null,
+          completedAt: null,
+          settledAt: null,
+          holdUntil: null,
+          notCommissionable: null,
+          evidence: NOTHING,
+        },
+      ],
+      refunds: [{ refundId: 'r1', lineId: '1', amount: 3000, status: 'succeeded', reason: null, refundedAt: Date.UTC(2026, 5, 3) }],
+      disputes: [],
     });
   });
 
@@ -101,12 +127,9 @@ describe('what a report may say', () => {
       scene: '',
       lines: [{ line_id: '1', category: '' }],
     });
-    expect(report).toMatchObject({ clickToken: null, linkCode: null, couponCodes: ['A'], scene: null, lines: [{ category: null }] });
+    expect(report).toMatchObject({ evidence: { ...NOTHING, couponCodes: ['A'] }, lines: [{ category: null }] });
     const parsed = canonicalReport.parse({ ...ids, buyer: { openid: 'o1', phone: '', email: null, customer_id: 42 } });
-    expect(statedIdentities(parsed)).toEqual([
-      { type: 'openid', value: 'o1' },
-      { type: 'customer_id', value: '42' },
-    ]);
+    expect(buyerOf(parsed)).toEqual({ openid: 'o1', customer_id: '42' });
   });
 
   test('a void keeps its reason, line breaks and all, and false is a statement too', () => {
@@ -115,8 +138,34 @@ describe('what a report may say', () => {
     expect(readFrom({}).void).toBeNull();
   });
 
-  test('the greatest amount is the greatest exact integer', () => {
-    expect(readFrom({ lines: [{ line_id: '1', paid_amount: 2 ** 53 - 1 }] }).lines[0]?.paidAmount).toBe(9007199254740991);
+  test('no line and no order is of more than ten million million minor units', () => {
+    const lines = (...amounts: number[]) => ({
+      ...ids,
+      lines: amounts.map((paid_amount, index) => ({ line_id: `${index}`, paid_amount })),
+    });
+    expect(faults(lines(10 ** 13))).toEqual([]);
+    expect(faults(lines(10 ** 13 + 1))).toContain('lines.0.paid_amount');
+    expect(faults(lines(10 ** 13, 1))).toEqual(['lines']);
+    expect(faults({ ...ids, refunds: [{ refund_id: 'r', amount: 2 ** 53 - 1 }] })).toEqual(['refunds.0.amount']);
+    expect(faults({ ...ids, lines: [{ line_id: '1', platform_commission: 10 ** 13 + 1 }] })).toEqual(['lines.0.platform_commission']);
+  });
+
+  test('a quantity fits where it is kept', () => {
+    expect(faults({ ...ids, lines: [{ line_id: '1', quantity: 2 ** 31 - 1 }] })).toEqual([]);
+    expect(faults({ ...ids, lines: [{ line_id: '1', quantity: 2 ** 31 }] })).toEqual(['lines.0.quantity']);
+  });
+
+  test('a time further ahead of the receipt than clocks may differ is read as the receipt', () => {
+    const told = (seconds: number) => {
+      const parsed = canonicalReport.parse({ ...ids, observed_at: new Date(receivedAt.getTime() + seconds * 1000).toISOString() });
+      return readAs(parsed, { receivedAt, observedMax: new Date(receivedAt.getTime() + 300_000) }).observedAt - receivedAt.getTime();
+    };
+    expect([told(-60), told(300), told(301)]).toEqual([-60_000, 300_000, 0]);
+  });
+
+  test('a report that says nothing of its time counts as what the door stamps it with', () => {
+    const untimedAt = new Date(receivedAt.getTime() - 1);
+    expect(readAs(canonicalReport.parse(ids), { receivedAt, untimedAt }).observedAt).toBe(untimedAt.getTime());
   });
 
   test('as many lines, refunds, coupon codes and identities as the limits say are accepted', () => {
@@ -152,8 +201,7 @@ describe('what is refused, with its path', () => {
     ['a negative amount', line({ paid_amount: -5 }), 'lines.1.paid_amount'],
     ['a fractional amount', line({ paid_amount: 1.5 }), 'lines.1.paid_amount'],
     ['an amount as text', line({ paid_amount: '100' }), 'lines.1.paid_amount'],
-    ['an amount beyond exact numbers', line({ paid_amount: 2 ** 53 }), 'lines.1.paid_amount'],
-    ['a negative commission of the platform', line({ platform_commission: -1 }), 'lines.1.platform_commission'],
+        ['a negative commission of the platform', line({ platform_commission: -1 }), 'lines.1.platform_commission'],
     ['a negative quantity', line({ quantity: -1 }), 'lines.1.quantity'],
     ['half a piece', line({ quantity: 0.5 }), 'lines.1.quantity'],
     ['a negative refund', refund({ amount: -1 }), 'refunds.0.amount'],
@@ -193,5 +241,5 @@ describe('what is refused, with its path', () => {
 test('the schema is representable as JSON schema, closed, with only the ids required', () => {
   const schema = z.toJSONSchema(canonicalReport, { io: 'input' });
   expect(schema).toMatchObject({ type: 'object', required: ['merchant_id', 'order_id'], additionalProperties: false });
-  expect(Object.keys(schema.properties ?? {})).toEqual(Object.keys(full));
+  expect(Object.keys(schema.properties ?? {}).toSorted()).toEqual([...Object.keys(full), ...MORE].toSorted());
 });

@@ -59,7 +59,10 @@ const plans: fc.Arbitrary<Plan> = fc
     split: trees,
   })
   .map((document) => planSchema.parse(document));
-const winnersOf = fc.array(fc.record({ promoterId: fc.constant('bob'), weightPpm: fc.nat(1_000_000), parties }), { maxLength: 3 });
+const winnersOf = fc.array(
+  fc.record({ promoterId: fc.constant('bob'), weight: fc.bigInt({ min: 0n, max: 1_000_000n }), weightPpm: fc.nat(1_000_000), parties }),
+  { maxLength: 3 },
+);
 const lines: fc.Arbitrary<SplitLine[]> = fc
   .tuple(fc.array(plans, { minLength: 1, maxLength: 2 }), fc.uniqueArray(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 5 }))
   .chain(([plans, ids]) => {
@@ -72,6 +75,7 @@ const lines: fc.Arbitrary<SplitLine[]> = fc
         platformCommission: fc.option(money),
         rule: fc.constantFrom(...rules, null),
         winners: winnersOf,
+        withheld: fc.constant(null),
       }),
     );
     return fc.tuple(...drawn);

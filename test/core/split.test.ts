@@ -21,13 +21,13 @@ const whole = (to: string) => ({ rate_ppm: 1_000_000, split: [{ to, share_ppm: 1
 
 function line(lineId: string, fields: Partial<SplitLine> & { plan?: Plan; parties?: Partial<Parties> } = {}): SplitLine {
   const { plan: given = plan(), parties = {}, ...rest } = fields;
-  const winners = [{ promoterId: 'bob', weightPpm: 1_000_000, parties: { ...PARTIES, ...parties } }];
+  const winners = [{ promoterId: 'bob', weight: 1n, weightPpm: 1_000_000, parties: { ...PARTIES, ...parties } }];
   const rule = { ruleId: 'r1', version: 1, plan: given };
-  return { lineId, paidAmount: 9999n, quantity: 1, platformCommission: null, rule, winners, ...rest };
+  return { lineId, paidAmount: 9999n, quantity: 1, platformCommission: null, rule, winners, withheld: null, ...rest };
 }
 
 function split(lines: SplitLine[], refunds: Refund[] = [], fields: Partial<SplitOrder> = {}): LineSplit[] {
-  return splitOrder({ currency: 'CNY', withheld: null, lines, refunds, ...fields });
+  return splitOrder({ currency: 'CNY', lines, refunds, ...fields });
 }
 
 const refund = (amount: bigint, lineId: string | null = null): Refund => ({ lineId, amount });
@@ -103,7 +103,7 @@ describe('the base', () => {
 
   test('a void order earns nothing, and still says what was refunded', () => {
     const document = plan({ fixed_per_unit: 100, currency: 'CNY' });
-    const [result] = split([line('1', { plan: document })], [refund(10n, '1')], { withheld: 'void' });
+    const [result] = split([line('1', { plan: document, withheld: 'void' })], [refund(10n, '1')]);
     expect(result).toMatchObject({ refundedAmount: 10n, base: 0n, pool: 0n, shares: [] });
   });
 
@@ -129,6 +129,7 @@ const poolOf = (document: Record<string, unknown>, fields: Partial<SplitLine> = 
 
 const winner = (promoterId: string, weightPpm: number, agency: string | null) => ({
   promoterId,
+  weight: BigInt(weightPpm),
   weightPpm,
   parties: { ...PARTIES, promoter: promoterId, agency },
 });
@@ -209,10 +210,10 @@ test('the reckoning says every number, as JSON', () => {
 test.each(['pending', 'duplicate_order', 'parent_earns'] as const)(
   'an order that is %s has no base, and is not said to be void',
   (withheld) => {
-    const [result] = split([line('1')], [], { withheld });
+    const [result] = split([line('1', { withheld })]);
     expect(result).toMatchObject({ base: 0n, pool: 0n, shares: [] });
     expect(result!.arithmetic[0]).toEqual({ step: 'base', paid: 9999, refunded: 0, withheld, base: 0 });
-    expect(split([line('1')], [], { withheld: 'void' })[0]!.arithmetic[0]).toEqual({
+    expect(split([line('1', { withheld: 'void' })])[0]!.arithmetic[0]).toEqual({
       step: 'base',
       paid: 9999,
       refunded: 0,

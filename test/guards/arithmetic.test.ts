@@ -35,7 +35,6 @@ type Told = typeof order extends fc.Arbitrary<infer Value> ? Value : never;
 function reckoned({ lines, refunds }: Told, orderId: string): OrderSpec {
   const split = splitOrder({
     currency: 'CNY',
-    withheld: null,
     lines: lines.map((one) => ({
       lineId: one.lineId,
       paidAmount: BigInt(one.paidAmount),
@@ -43,6 +42,7 @@ function reckoned({ lines, refunds }: Told, orderId: string): OrderSpec {
       platformCommission: null,
       rule: null,
       winners: [],
+      withheld: null,
     })),
     refunds: refunds.filter(({ status }) => status === 'succeeded').map((one) => ({ lineId: one.lineId, amount: BigInt(one.amount) })),
   });

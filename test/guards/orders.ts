@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 
 import type { Transaction } from 'kysely';
 
-import { lift, merge, NOTHING_TOLD, type MergedOrder } from '../../src/core/merge.ts';
+import { lift, merge } from '../../src/core/merge.ts';
+import { NOTHING_TOLD, type MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
 import { differences, type Booked, type Target } from '../../src/core/posting.ts';
-import type { Report, ReportLine, ReportRefund } from '../../src/core/report.ts';
+import type { Report, ReportEvidence, ReportLine, ReportRefund } from '../../src/core/report.ts';
 import { accountCache, bookedSlots, bookTransfers } from '../../src/ledger/store.ts';
 import type { DB } from '../../src/platform/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
@@ -82,6 +83,28 @@ export const attributed = {
   pinned: JSON.stringify(pinned),
 } as const;
 
+const NO_EVIDENCE: ReportEvidence = {
+  clickToken: null,
+  linkCode: null,
+  couponCodes: [],
+  promoterIds: [],
+  namedLinkCodes: [],
+  talentId: null,
+  scene: null,
+};
+const PLAIN_LINE = {
+  productId: 'p1',
+  category: null,
+  quantity: 1,
+  platformCommission: null,
+  completedAt: null,
+  settledAt: null,
+  holdUntil: null,
+  notCommissionable: null,
+  evidence: NO_EVIDENCE,
+};
+const PLAIN_REFUND = { lineId: null, status: 'succeeded', reason: null } as const;
+
 /** An order as its one report tells it, with its awards and what they booked. */
 export async function writeOrder(trx: Transaction<DB>, spec: OrderSpec): Promise<bigint> {
   const sourceId = spec.sourceId ?? 'shop1';
@@ -124,6 +147,7 @@ export async function writeOrder(trx: Transaction<DB>, spec: OrderSpec): Promise
       attribution_at: view.attributionAt === null ? null : new Date(view.attributionAt),
       parent_order_id: view.parent?.orderId ?? null,
       parent_kind: view.parent?.kind ?? null,
+      line_count: merged.lines.length,
     })
     .returning('order_key')
     .executeTakeFirstOrThrow();
@@ -148,17 +172,17 @@ export function mergedOf(spec: OrderSpec, at: Date, contentHash = '0'): MergedOr
     paidAt: at.getTime(),
     completedAt: null,
     settledAt: null,
+    holdUntil: null,
+    test: null,
+    sample: null,
+    whole: [],
     identities: [BUYER],
-    clickToken: null,
-    linkCode: null,
-    couponCodes: [],
-    promoterId: null,
-    talentId: null,
-    scene: null,
+    evidence: NO_EVIDENCE,
     parent: null,
     ...spec.says,
-    lines: spec.lines.map((line) => ({ productId: 'p1', category: null, quantity: 1, platformCommission: null, ...line })),
-    refunds: (spec.refunds ?? []).map((refund) => ({ lineId: null, status: 'succeeded', refundedAt: at.getTime(), ...refund })),
+    lines: spec.lines.map((line) => ({ ...PLAIN_LINE, ...line })),
+    refunds: (spec.refunds ?? []).map((refund) => ({ ...PLAIN_REFUND, refundedAt: at.getTime(), ...refund })),
+    disputes: [],
   };
   return merge(NOTHING_TOLD, lift(report, contentHash, 'all'));
 }
@@ -194,7 +218,7 @@ async function writeRevision(
     split.map(({ role, level, promoter_id: promoterId, amount }) => ({ lineId, role, level, promoterId, amount: BigInt(amount) })),
   );
   const isLast = revision === spec.revisions.length;
-  const postings = differences({ booked, target, released: isLast && spec.releasedAt !== undefined });
+  const postings = differences({ booked, target, isReleased: () => isLast && spec.releasedAt !== undefined });
   const transfers = postings.map((posting, position) => ({ ...posting, orderKey, merchantId: 'm1', currency: 'CNY', revision, position }));
   await bookTransfers(trx, transfers, accountCache(), isLast ? (spec.releasedAt ?? ago(19)) : ago(19));
 }
@@ -214,7 +238,14 @@ async function writeHead(trx: Transaction<DB>, orderKey: bigint, spec: OrderSpec
       attribution_at: view.attributionAt === null ? null : new Date(view.attributionAt),
       completed_at: view.completedAt === null ? null : new Date(view.completedAt),
       released_at: spec.releasedAt ?? null,
+      is_open: spec.releasedAt === undefined || decisions.length === 0,
       awarded_at: ago(19),
     })
+    .execute();
+  if (spec.releasedAt === undefined || decisions.length === 0) return;
+  const hold = { order_key: orderKey, hold_days: 7, ends_at: spec.releasedAt, released_at: spec.releasedAt };
+  await trx
+    .insertInto('line_hold')
+    .values(decisions.map(({ line_id }) => ({ ...hold, line_id })))
     .execute();
 }

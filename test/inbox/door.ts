@@ -3,7 +3,7 @@ import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 
 import { sql } from 'kysely';
 
-import type { MergedOrder } from '../../src/core/merge.ts';
+import type { MergedOrder } from '../../src/core/merged.ts';
 import { deliveryRoutes } from '../../src/inbox/delivery-routes.ts';
 import { deliveryWriter } from '../../src/inbox/delivery-writer.ts';
 import { knownMerchants } from '../../src/inbox/merchants-known.ts';
@@ -25,6 +25,7 @@ import { sourceCache } from '../../src/sources/source-cache.ts';
 import { hmacSha256 } from '../../src/sources/source.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
+import { BOUNDS } from '../core/reading.ts';
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 export const ADAPTERS = [standardWebhooks, shopify];
@@ -170,7 +171,7 @@ export async function openDoor(): Promise<Door> {
     },
     pushShopify: (sourceId, body, secret = 'hush') =>
       send('POST', `/webhooks/${sourceId}`, body, { 'x-shopify-hmac-sha256': hmacSha256(secret, body).toString('base64') }),
-    work: () => workUntilDone({ db, adapters: ADAPTERS, identityKey }),
+    work: () => workUntilDone({ db, adapters: ADAPTERS, identityKey, bounds: BOUNDS }),
     order: async (sourceId, orderId) => {
       const { rows } = await sql<OrderSeen>`select * from orders where source_id = ${sourceId} and order_id = ${orderId}`.execute(owner);
       return rows[0];

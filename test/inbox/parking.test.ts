@@ -6,6 +6,7 @@ import { inTransaction } from '../../src/platform/database.ts';
 import { shopify } from '../../src/sources/shopify.ts';
 import type { Adapter } from '../../src/sources/source.ts';
 import { furnishedDoor, message, report, workUntilDone, type Door } from './door.ts';
+import { BOUNDS } from '../core/reading.ts';
 
 let door: Door;
 
@@ -45,7 +46,7 @@ test('one that is unmapped does not keep the others of its delivery from their o
   await door.call('PUT', '/v1/sources/many', { kind: 'shopify', secrets: { secret: 'hush' } });
   await door.call('PUT', '/v1/sources/many/mappings/shop/known', { merchant_id: 'm1' });
   await door.pushShopify('many', '{"many":1}');
-  const deps = { db: door.database.db, adapters: [many], identityKey: door.identityKey };
+  const deps = { db: door.database.db, adapters: [many], identityKey: door.identityKey, bounds: BOUNDS };
   await workUntilDone(deps);
   expect(await door.order('many', 'known-order')).toBeDefined();
   expect(await door.latest('many')).toMatchObject({ state: 'parked', reason: 'unmapped_shop', waits_for: 'mapping:many/shop/unknown' });

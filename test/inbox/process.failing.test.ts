@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { processDeliveries } from '../../src/inbox/process.ts';
 import { ADAPTERS, furnishedDoor, message, report, type Door } from './door.ts';
+import { BOUNDS } from '../core/reading.ts';
 
 let door: Door;
 
@@ -103,7 +104,7 @@ describe('what cannot be processed', () => {
   test('a delivery that stands in the way of another is put off, and nothing is given up for it', async () => {
     await poison(`raise exception 'canceling statement due to lock timeout' using errcode = 'lock_not_available'`);
     for (const id of ['poison-lock', 'bystander']) await door.push('sw', message(report(id)));
-    await processDeliveries({ db: door.database.db, adapters: ADAPTERS, identityKey: door.identityKey });
+    await processDeliveries({ db: door.database.db, adapters: ADAPTERS, identityKey: door.identityKey, bounds: BOUNDS });
     expect(await door.deliveries(`error like '%lock timeout%'`)).toMatchObject([
       { state: 'received', attempts: 0 },
       { state: 'received', attempts: 0 },
@@ -119,7 +120,7 @@ describe('what cannot be processed', () => {
     await sql`create or replace function poison() returns trigger language plpgsql security definer as $$
       begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$`.execute(door.database.owner);
     await sql`create trigger poison before insert on orders for each row execute function poison()`.execute(door.database.owner);
-    await expect(processDeliveries({ db: door.database.db, adapters: ADAPTERS, identityKey: door.identityKey })).rejects.toThrow();
+    await expect(processDeliveries({ db: door.database.db, adapters: ADAPTERS, identityKey: door.identityKey, bounds: BOUNDS })).rejects.toThrow();
     await sql`drop trigger poison on orders`.execute(door.database.owner);
     expect(await door.latest('sw')).toMatchObject({ state: 'received', attempts: 0 });
     await door.work();
@@ -141,7 +142,7 @@ describe('several workers', () => {
         ),
       ),
     );
-    const deps = { db: door.database.db, adapters: ADAPTERS, identityKey: door.identityKey };
+    const deps = { db: door.database.db, adapters: ADAPTERS, identityKey: door.identityKey, bounds: BOUNDS };
     const taken = await Promise.all(
       Array.from({ length: 4 }, async () => {
         let all = 0;

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import type { MergedOrder } from '../../src/core/merge.ts';
+import type { MergedOrder } from '../../src/core/merged.ts';
 import { identityHash } from '../../src/promotion/identity.ts';
 import { makeVisitor, visitorTag } from '../../src/promotion/visitor.ts';
 import { furnishedDoor, message, report, SECRET, type Door } from './door.ts';

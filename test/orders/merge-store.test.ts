@@ -4,13 +4,15 @@ import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { lift, type MergedOrder } from '../../src/core/merge.ts';
-import { canonicalReport, readReport } from '../../src/core/report.ts';
+import { lift } from '../../src/core/merge.ts';
+import type { MergedOrder } from '../../src/core/merged.ts';
+import { canonicalReport } from '../../src/core/report.ts';
 import { mergeIntoOrders, relativesOf, type OrderReport } from '../../src/orders/merge-store.ts';
 import { findOrders } from '../../src/orders/store.ts';
 import { inTransaction } from '../../src/platform/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
+import { BOUNDS, readAs } from '../core/reading.ts';
 
 let database: TestDatabase;
 
@@ -23,7 +25,7 @@ afterAll(() => database.close());
 
 function mergedOf(orderId: string, fields: object): MergedOrder {
   const parsed = canonicalReport.parse({ merchant_id: 'm1', order_id: orderId, observed_at: '2026-06-01T10:00:00Z', ...fields });
-  const report = readReport(parsed, { receivedAt: new Date(), identities: [] });
+  const report = readAs(parsed, { receivedAt: new Date() });
   return lift(report, createHash('sha256').update(JSON.stringify(fields)).digest('hex'), 'all');
 }
 
@@ -36,7 +38,8 @@ async function reportOf(orderId: string, fields: object = {}, { merchantId = 'm1
   return { merchantId, sourceId, orderId, merged: mergedOf(orderId, fields), deliveryId, ordinal: 0 };
 }
 
-const mergeAll = (reports: OrderReport[]) => inTransaction(database.db, ({ trx, now }) => mergeIntoOrders(trx, reports, now));
+const mergeAll = async (reports: OrderReport[]) =>
+  (await inTransaction(database.db, ({ trx, now }) => mergeIntoOrders(trx, reports, now, BOUNDS))).touched;
 
 const found = async (orderId: string) => (await findOrders(database.db, { merchantId: 'm1', sourceId: 'rest', orderId }))[0]!;
 

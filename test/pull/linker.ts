@@ -12,6 +12,7 @@ import { stateMappings } from '../../src/sources/mapping-store.ts';
 import { lockSourceRow, saveSource } from '../../src/sources/store.ts';
 import { openShop, type Answer, type Shop } from '../promotion/shop.ts';
 import type { Double, Subject } from '../sources/subject.ts';
+import { BOUNDS } from '../core/reading.ts';
 
 export const PAGE = 'https://item.jd.com/100012043978.html';
 const HOSTS = ['shop.example.com', 'item.jd.com', 'mobile.yangkeduo.com', 'haohuo.jinritemai.com'];
@@ -102,7 +103,7 @@ async function decide({ tracking, identityKey, tokenKey }: Shop): Promise<object
   await sql`update pull set due_at = null`.execute(db);
   const failed = await askSources(tracking, new AbortController().signal);
   if (failed.length > 0) throw failed[0]!.error;
-  while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey })) > 0);
+  while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey, bounds: BOUNDS })) > 0);
   await awardBacklog({ db, identityKey, tokenKeys: [tokenKey], levelsMax: 2, shelf: emptyShelf(), accounts: accountCache() }, 10);
   const { rows } = await sql<object>`
     select order_id, promoter_id, evidence from decision join orders using (order_key) order by order_id`.execute(db);

@@ -13,6 +13,7 @@ import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { saveSource } from '../../src/sources/store.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import type { Double, Subject } from '../sources/subject.ts';
+import { BOUNDS } from '../core/reading.ts';
 
 export const SOURCE = 's1';
 
@@ -50,7 +51,7 @@ export async function openPuller(subject: Subject, pull: object | null = {}): Pr
       askSources({ ...deps, fetch: given }, new AbortController().signal).then((failed) => failed.map((one) => one.error)),
     wait: () => sql`update pull set rests_until = null, due_at = null, held_until = null, holder = null`.execute(owner),
     work: async () => {
-      while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey })) > 0);
+      while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey, bounds: BOUNDS })) > 0);
     },
     orders: async () => {
       const { rows } = await sql<{ order_id: string }>`select order_id from orders order by order_id`.execute(owner);

@@ -4,14 +4,16 @@ import { createSecretKey } from 'node:crypto';
 import { sql, type RawBuilder } from 'kysely';
 import { beforeAll, expect, test } from 'vitest';
 
-import { lift, merge, NOTHING_TOLD } from '../../src/core/merge.ts';
+import { lift, merge } from '../../src/core/merge.ts';
+import { NOTHING_TOLD } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
-import { canonicalReport, readReport } from '../../src/core/report.ts';
+import { canonicalReport } from '../../src/core/report.ts';
 import { stableJson } from '../../src/inbox/read.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { workUntilDone } from '../inbox/door.ts';
 import { ADMIN_KEY, type Service } from '../running.ts';
 import type { Sent, Signer, Subject } from './subject.ts';
+import { BOUNDS, readAs } from '../core/reading.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
 const identityKey = createSecretKey(Buffer.from('the tests hash buyers with this'));
@@ -21,7 +23,7 @@ function doorOf({ adapter: { kind }, secrets }: Subject, { send }: Signer, servi
   const select = <Row>(query: RawBuilder<Row>) => query.execute(serviceOf().database.owner).then(({ rows }) => rows);
   return {
     signed: (body: Buffer, at = new Date()) => send(body, secrets, at),
-    work: () => workUntilDone({ db: serviceOf().database.db, adapters: ADAPTERS, identityKey }),
+    work: () => workUntilDone({ db: serviceOf().database.db, adapters: ADAPTERS, identityKey, bounds: BOUNDS }),
     push: async ({ headers = {}, query = {}, body }: Sent, { isChunked = false } = {}) => {
       const url = `${serviceOf().url}/webhooks/${kind}?${new URLSearchParams(query).toString()}`;
       const payload = isChunked
@@ -123,7 +125,7 @@ function effectsOf(subject: Subject, { signed, work, push, deliveries, orderOf }
     const mapped = bodies.flatMap((body) => adapter.map({ body, headers: subject.headers ?? {}, receivedAt, options }));
     const merged = mapped.map(({ report }) => {
       const parsed = canonicalReport.parse({ ...report, merchant_id: 'm1' });
-      return lift(readReport(parsed, { receivedAt, identities: [] }), stableJson(parsed), 'all');
+      return lift(readAs(parsed, { receivedAt }), stableJson(parsed), 'all');
     });
     const expected = viewOrder(merged.reduce(merge, NOTHING_TOLD));
     expect(await orderOf('3705115058471208924')).toMatchObject({ status: expected.status, is_void: expected.void !== null });

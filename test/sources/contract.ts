@@ -4,12 +4,14 @@ import { readdirSync, readFileSync, existsSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { lift, merge, NOTHING_TOLD, type MergedOrder } from '../../src/core/merge.ts';
+import { lift, merge } from '../../src/core/merge.ts';
+import { NOTHING_TOLD, type MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
-import { canonicalReport, readReport } from '../../src/core/report.ts';
+import { canonicalReport } from '../../src/core/report.ts';
 import { stableJson } from '../../src/inbox/read.ts';
 import type { Kept, Mapped, Push, Secrets, Verified } from '../../src/sources/source.ts';
 import type { Sent, Signer, Story, Subject } from './subject.ts';
+import { readAs } from '../core/reading.ts';
 
 const NOW = new Date('2026-06-02T00:00:00Z');
 const LONG_ID = '3705115058471208928';
@@ -213,7 +215,7 @@ const checked = ({ report }: Mapped) => canonicalReport.safeParse({ ...report, m
 
 function lifted(mapped: Mapped): MergedOrder {
   const parsed = canonicalReport.parse({ ...mapped.report, merchant_id: 'm1' });
-  return lift(readReport(parsed, { receivedAt: NOW, identities: [] }), stableJson(parsed), 'all');
+  return lift(readAs(parsed, { receivedAt: NOW }), stableJson(parsed), 'all');
 }
 
 function contentOf(verified: Verified, sent: Sent): Buffer {

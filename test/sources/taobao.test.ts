@@ -3,10 +3,11 @@ import { expect, test } from 'vitest';
 
 import { lift, merge } from '../../src/core/merge.ts';
 import { viewOrder } from '../../src/core/order.ts';
-import { canonicalReport, readReport } from '../../src/core/report.ts';
+import { canonicalReport } from '../../src/core/report.ts';
 import type { Asking } from '../../src/sources/asking.ts';
 import { taobao } from '../../src/sources/taobao.ts';
 import { subject } from './subjects/taobao.ts';
+import { readAs } from '../core/reading.ts';
 
 const NOW = new Date('2026-06-02T00:00:00Z');
 
@@ -55,7 +56,7 @@ const refund = rowOf(subject.story('1').partlyRefunded);
 const back = (rows: object[]): number => {
   const reports = [paid, ...rows].map((row) => canonicalReport.parse({ ...mapped(row).report, merchant_id: 'm1' }));
   const merged = reports
-    .map((report) => lift(readReport(report, { receivedAt: NOW, identities: [] }), JSON.stringify(report), 'all'))
+    .map((report) => lift(readAs(report, { receivedAt: NOW }), JSON.stringify(report), 'all'))
     .reduce(merge);
   return viewOrder(merged).refunds.reduce((total, one) => total + (one.status === 'succeeded' ? Number(one.amount) : 0), 0);
 };

@@ -1,0 +1,27 @@
+// Reports as the core reads them, made from what a sender writes: whom they name is meant as it stands.
+import { readReport, type CanonicalReport, type NamedEvidence, type Reading, type Report } from '../../src/core/report.ts';
+
+/** How large orders may be, unless an operator says otherwise. */
+export const BOUNDS = { linesMax: 500, refundsMax: 1000 };
+
+/** Whom a report names, where every name is one of ours. */
+export function namedBy(parsed: CanonicalReport): Map<string | null, NamedEvidence> {
+  const of = ({ promoter_id: promoterId, talent_id: talentId }: { promoter_id?: string | null; talent_id?: string | null }) => {
+    return { promoterIds: promoterId == null ? [] : [promoterId], linkCodes: [], talentId: talentId ?? null };
+  };
+  return new Map<string | null, NamedEvidence>([
+    [null, of(parsed)],
+    ...(parsed.lines ?? []).map((line): [string, NamedEvidence] => [line.line_id, of(line)]),
+  ]);
+}
+
+/** Reads a report that arrived at `receivedAt`, by a clock that is believed. */
+export function readAs(parsed: CanonicalReport, reading: Partial<Reading> & { receivedAt: Date }): Report {
+  const observedMax = new Date(8.64e15);
+  return readReport(parsed, { observedMax, untimedAt: null, identities: [], named: namedBy(parsed), ...reading });
+}
+
+/** Who a sender says the buyer is, as far as anything is said. */
+export function buyerOf(parsed: CanonicalReport): Record<string, string> {
+  return Object.fromEntries(Object.entries(parsed.buyer ?? {}).flatMap(([type, value]) => (value ? [[type, value]] : [])));
+}
