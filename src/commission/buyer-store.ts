@@ -36,21 +36,32 @@ interface Asked {
   until: number;
 }
 
-/** The clicks of each order's buyer, the earliest first. */
+/**
+ * The clicks of each order's buyer, the earliest first. In two steps, so that the clicks are asked for by ids that the planner sees: then it
+ * looks into their partitions only, however many days of clicks are kept.
+ */
 export async function readClicks(db: Kysely<DB>, questions: readonly BuyerQuestion[]): Promise<Map<bigint, BuyerClick[]>> {
   const asked = questions.flatMap(perIdentity);
-  const { rows } = await sql<ClickRow>`
-    select distinct asked.order_key, click_id, link_code, click.clicked_at, bot
+  const { rows: touched } = await sql<{ order_key: bigint; click_id: string }>`
+    select distinct asked.order_key, click_id
     from ${unnest(asked)} as asked (order_key, identity, after, until),
     lateral (
       select click_id from touch where touch.identity = asked.identity and clicked_at between asked.after and asked.until
       order by clicked_at desc limit ${CLICKS_MAX}
-    ) as touched
-    join click using (click_id) order by clicked_at, click_id`.execute(db);
-  const read = (row: ClickRow): BuyerClick => {
+    ) as touched`.execute(db);
+  if (touched.length === 0) return new Map();
+  const clickIds = [...new Set(touched.map((row) => row.click_id))];
+  const { rows: clicks } = await sql<ClickRow>`
+    select click_id, link_code, clicked_at, bot from click where click_id = any(${clickIds}::uuid[])`.execute(db);
+  const known = new Map(clicks.map((row) => [row.click_id, row]));
+  const rows = touched.flatMap(({ order_key, click_id: clickId }) => {
+    const click = known.get(clickId);
+    return click === undefined ? [] : [{ order_key, ...click }];
+  });
+  rows.sort((x, y) => x.clicked_at.getTime() - y.clicked_at.getTime() || (x.click_id < y.click_id ? -1 : 1));
+  return latestOfEach(rows, CLICKS_MAX, (row): BuyerClick => {
     return { clickId: row.click_id, linkCode: row.link_code, clickedAt: row.clicked_at.getTime(), bot: row.bot };
-  };
-  return latestOfEach(rows, CLICKS_MAX, read);
+  });
 }
 
 /**
@@ -117,7 +128,6 @@ function spanOfEach(asked: readonly Asked[]): Map<string, Asked> {
 }
 
 interface ClickRow {
-  order_key: bigint;
   click_id: string;
   link_code: string;
   clicked_at: Date;

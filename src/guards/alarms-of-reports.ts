@@ -1,6 +1,6 @@
 // Alarms about the reports that order systems and storefronts send us, and what becomes of them.
 
-import { alarm, firstIdAt, ORDER } from './guard.ts';
+import { alarm, firstIdAt, inRange, ORDER } from './guard.ts';
 
 const deadLetters = alarm(
   'present',
@@ -44,11 +44,24 @@ const changedBodies = alarm(
 );
 
 const senderClocks = alarm(
-  'present',
+  'orders',
   'sender_clocks',
-  'No sender tells of what has not happened yet: its clock is not further ahead of ours than its merchant allows.',
+  'No sender tells of what has not happened yet: its clock is not more than five minutes ahead of ours.',
+  `select order_key, ${ORDER}, changed_at, timestamptz 'epoch' + ahead * interval '1 millisecond' as told_time
+  from orders, lateral (
+    select max(at) as ahead
+    from unnest(array[merged ->> 'createdAt', merged ->> 'depositPaidAt', merged ->> 'paidAt', merged ->> 'completedAt']::bigint[]) as at
+  ) as told
+  where ${inRange('orders')} and changed_at > now() - interval '7 days'
+    and timestamptz 'epoch' + ahead * interval '1 millisecond' > changed_at + interval '5 minutes'`,
+);
+
+const reportsAhead = alarm(
+  'present',
+  'reports_ahead',
+  'No report claims to be later than its receipt by more than its merchant lets clocks differ.',
   `select delivery_id, source_id, merchant_id, origin, received_at, clock_skew_seconds as allowed_seconds from delivery
   where is_ahead and received_at > now() - interval '7 days' order by received_at desc`,
 );
 
-export const ALARMS_OF_REPORTS = [deadLetters, parkedReports, retriedReports, retriedAwards, changedBodies, senderClocks];
+export const ALARMS_OF_REPORTS = [deadLetters, parkedReports, retriedReports, retriedAwards, changedBodies, senderClocks, reportsAhead];

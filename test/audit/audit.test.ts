@@ -133,7 +133,8 @@ describe('a planted fault is found:', () => {
     [
       'a changed explanation',
       'm1/sw/waits\tdecision.1.explanation.evidence',
-      `update decision set explanation = replace(explanation::text, 'link_code', 'coupon_code')::json where order_key = ${KEY('waits')}`,
+      `update decision set order_explanation = replace(order_explanation::text, '"link_code","reference', '"coupon_code","reference')::json
+        where order_key = ${KEY('waits')}`,
     ],
     [
       'another rule',
@@ -163,7 +164,11 @@ describe('a planted fault is found:', () => {
     [
       'a release that never was',
       'm1/sw/waits\tbooked.',
-      `update award set released_at = awarded_at + interval '1 hour', releases_at = null, state = 'released' where order_key = ${KEY('waits')}`,
+      `with award as (
+        update award set released_at = awarded_at + interval '1 hour', releases_at = null, state = 'released', is_open = false
+        where order_key = ${KEY('waits')} returning *
+      )
+      update line_hold set released_at = award.released_at, ends_at = award.released_at from award where line_hold.order_key = award.order_key`,
     ],
     ['an award that is gone', 'm1/sw/waits\taward\texpected one\tfound nothing', `delete from award where order_key = ${KEY('waits')}`],
     ['a transfer that was removed', 'm1/sw/waits\ttransfer.1.1', `delete from transfer where position = 1 and order_key = ${KEY('waits')}`],

@@ -58,7 +58,10 @@ describe('an approved claim', () => {
     expect(await evidence(market.keys.admin)).toMatchObject([lost, { ...ruled, ruling }]);
     // Each of the two reads its own part, and that the other was another promoter.
     const bobs = await evidence(market.keys.bob);
-    expect(bobs).toMatchObject([{ ...lost, promoter_id: 'another promoter' }, { ...ruled, ruling: { reason: 'the buyer says so' } }]);
+    expect(bobs).toMatchObject([
+      { ...lost, promoter_id: 'another promoter' },
+      { ...ruled, ruling: { reason: 'the buyer says so' } },
+    ]);
     const carols = await evidence(market.keys.carol);
     expect(carols).toMatchObject([lost, { ...won, promoter_id: 'another promoter' }]);
     for (const secret of [market.carolsCode, decided['decided_by'], market.carol]) expect(JSON.stringify(bobs)).not.toContain(secret);

@@ -14,7 +14,6 @@ import { identitiesOf } from '../../src/promotion/identity.ts';
 import { mintClickToken } from '../../src/promotion/token.ts';
 import { BOUNDS, buyerOf, readAs } from '../core/reading.ts';
 
-
 export interface Keys {
   tokenKey: KeyObject;
   identityKey: KeyObject;

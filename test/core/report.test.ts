@@ -201,7 +201,7 @@ describe('what is refused, with its path', () => {
     ['a negative amount', line({ paid_amount: -5 }), 'lines.1.paid_amount'],
     ['a fractional amount', line({ paid_amount: 1.5 }), 'lines.1.paid_amount'],
     ['an amount as text', line({ paid_amount: '100' }), 'lines.1.paid_amount'],
-        ['a negative commission of the platform', line({ platform_commission: -1 }), 'lines.1.platform_commission'],
+    ['a negative commission of the platform', line({ platform_commission: -1 }), 'lines.1.platform_commission'],
     ['a negative quantity', line({ quantity: -1 }), 'lines.1.quantity'],
     ['half a piece', line({ quantity: 0.5 }), 'lines.1.quantity'],
     ['a negative refund', refund({ amount: -1 }), 'refunds.0.amount'],

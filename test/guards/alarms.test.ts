@@ -81,6 +81,13 @@ const SIGNS: Sign[] = [
     },
   },
   {
+    alarm: 'reports_ahead',
+    sign: 'a report that claims to be of the next hour',
+    do: (trx) =>
+      sql`update delivery set clock_skew_seconds = 300, is_ahead = true, received_at = now()
+        where delivery_id = (select min(delivery_id::text)::uuid from delivery)`.execute(trx),
+  },
+  {
     alarm: 'unknown_products',
     sign: 'a line of a product that nobody stated',
     violations: 2,

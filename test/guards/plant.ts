@@ -13,7 +13,7 @@ export interface Plant {
 }
 
 /** Changes the standing rows of one order: its own, its award's or its decisions'. */
-export function change(table: 'orders' | 'award' | 'decision' | 'transfer', assignment: string, orderId = 'waiting') {
+export function change(table: 'orders' | 'award' | 'decision' | 'line_hold' | 'transfer', assignment: string, orderId = 'waiting') {
   return (trx: Transaction<DB>): Promise<unknown> =>
     sql`update ${sql.table(table)} as changed set ${sql.raw(assignment)} from orders as named
       where named.order_key = changed.order_key and named.order_id = ${orderId}`.execute(trx);

@@ -131,10 +131,17 @@ export const PLANTS_OF_BOOKS: Plant[] = [
     do: async (trx) => {
       await sql`update transfer set booked_at = ${ago(9)} from orders
         where orders.order_key = transfer.order_key and order_id = 'released' and kind = 'release'`.execute(trx);
-      await change('award', `released_at = '${ago(9).toISOString()}'`, 'released')(trx);
+      await change('line_hold', `ends_at = '${ago(9).toISOString()}', released_at = '${ago(9).toISOString()}'`, 'released')(trx);
     },
   },
-  { law: 'holds_kept', plant: 'a release of an order that is not released', do: change('award', 'released_at = null', 'released') },
+  {
+    law: 'holds_kept',
+    plant: 'a release of a line that is not released',
+    do: async (trx) => {
+      await change('line_hold', 'released_at = null, ends_at = null', 'released')(trx);
+      await change('award', 'is_open = true', 'released')(trx);
+    },
+  },
   { law: 'holds_kept', plant: 'a release of an order that was never completed', do: changeMerged('completedAt', null, 'released') },
   {
     law: 'holds_kept',

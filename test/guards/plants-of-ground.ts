@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 
 import { uuidv7 } from '../../src/platform/uuid.ts';
-import { changeMerged, type Plant } from './plant.ts';
+import { change, changeMerged, type Plant } from './plant.ts';
 
 const part = (lineId: string) => ({ lineId, paidAmount: [0, 1, ''] });
 
@@ -43,6 +43,7 @@ export const PLANTS_OF_GROUND: Plant[] = [
       await sql`delete from award using orders where orders.order_key = award.order_key and order_id = 'nobodys'`.execute(trx);
       await sql`insert into award_due select order_key, now() from orders where order_id = 'nobodys'`.execute(trx);
       await changeMerged('lines', [part('9'), part('9')], 'nobodys')(trx);
+      await change('orders', 'line_count = 2', 'nobodys')(trx);
     },
   },
   {

@@ -1,7 +1,8 @@
 // Violations of the laws of orders, each planted in a world whose books are in order.
 
-import { sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 
+import type { DB } from '../../src/platform/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { earningOrder } from './books.ts';
 import { writeOrder } from './orders.ts';
@@ -20,6 +21,14 @@ const delivery = (days: number) => ({
   received_at: ago(days),
   next_attempt_at: ago(days),
 });
+
+/** The hold of a line ended, and nobody has released it. */
+async function endHold(trx: Transaction<DB>): Promise<void> {
+  await sql`
+    insert into line_hold (order_key, line_id, hold_days, ends_at)
+    select order_key, '1', 7, now() - interval '10 minutes' from orders where order_id = 'waiting'`.execute(trx);
+  await change('award', `releases_at = now() - interval '10 minutes'`)(trx);
+}
 
 export const PLANTS_OF_ORDERS: Plant[] = [
   {
@@ -85,7 +94,7 @@ export const PLANTS_OF_ORDERS: Plant[] = [
     do: (trx) =>
       sql`insert into award_due select order_key, now() - interval '2 minutes' from orders where order_id = 'waiting'`.execute(trx),
   },
-  { law: 'awards_in_time', plant: 'a hold that ended long ago', do: change('award', `releases_at = now() - interval '10 minutes'`) },
+  { law: 'awards_in_time', plant: 'a hold that ended long ago', do: endHold },
   {
     law: 'awards_in_time',
     plant: 'a second look that nobody took',

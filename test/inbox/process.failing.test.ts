@@ -120,7 +120,9 @@ describe('what cannot be processed', () => {
     await sql`create or replace function poison() returns trigger language plpgsql security definer as $$
       begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$`.execute(door.database.owner);
     await sql`create trigger poison before insert on orders for each row execute function poison()`.execute(door.database.owner);
-    await expect(processDeliveries({ db: door.database.db, adapters: ADAPTERS, identityKey: door.identityKey, bounds: BOUNDS })).rejects.toThrow();
+    await expect(
+      processDeliveries({ db: door.database.db, adapters: ADAPTERS, identityKey: door.identityKey, bounds: BOUNDS }),
+    ).rejects.toThrow();
     await sql`drop trigger poison on orders`.execute(door.database.owner);
     expect(await door.latest('sw')).toMatchObject({ state: 'received', attempts: 0 });
     await door.work();

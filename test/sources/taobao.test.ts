@@ -55,9 +55,7 @@ test('two dashes are no shop', () => {
 const refund = rowOf(subject.story('1').partlyRefunded);
 const back = (rows: object[]): number => {
   const reports = [paid, ...rows].map((row) => canonicalReport.parse({ ...mapped(row).report, merchant_id: 'm1' }));
-  const merged = reports
-    .map((report) => lift(readAs(report, { receivedAt: NOW }), JSON.stringify(report), 'all'))
-    .reduce(merge);
+  const merged = reports.map((report) => lift(readAs(report, { receivedAt: NOW }), JSON.stringify(report), 'all')).reduce(merge);
   return viewOrder(merged).refunds.reduce((total, one) => total + (one.status === 'succeeded' ? Number(one.amount) : 0), 0);
 };
 
