@@ -36,7 +36,7 @@ export const SIMPLE_PLAN: PlanInput = { rate_ppm: 100_000, split: [{ to: 'promot
 export type World = Awaited<ReturnType<typeof openWorld>>;
 
 export async function openWorld({ levelsMax = 2 } = {}) {
-  const { db, owner, close } = await testDatabase();
+  const { db, owner, close, connectionString } = await testDatabase();
   const keys = { tokenKey: createSecretKey(Buffer.from('of tokens')), identityKey: createSecretKey(Buffer.from('of identities')) };
   /** What a process of its own would award with. */
   const newDeps = (): AwardDeps => ({
@@ -52,6 +52,7 @@ export async function openWorld({ levelsMax = 2 } = {}) {
     db,
     owner,
     close,
+    connectionString,
     deps,
     newDeps,
     ...statements(owner),
