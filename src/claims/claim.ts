@@ -16,6 +16,8 @@ export type ClaimState = (typeof CLAIM_STATES)[number];
 
 /** How many claims a promoter may make in 24 hours. */
 export const CLAIMS_PER_DAY = 20;
+/** Claims of what is not there, or cannot be claimed: so many may be tried by one promoter in 24 hours. */
+export const MISSES_PER_DAY = 20;
 /** How long an operator may take. */
 export const DECIDE_WITHIN_HOURS = 72;
 

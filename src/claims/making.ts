@@ -8,8 +8,8 @@ import { uuidv7 } from '../platform/uuid.ts';
 import { merchantExists } from '../promotion/merchant-store.ts';
 import { findSource } from '../sources/store.ts';
 import { REST } from '../sources/wire.ts';
-import { CLAIMS_PER_DAY, DECIDE_WITHIN_HOURS, type Claim, type ClaimDeps } from './claim.ts';
-import { findOrders, findUndecided, insertClaim, lockPromoter, timeOfClaim, type NamedOrder } from './store.ts';
+import { CLAIMS_PER_DAY, DECIDE_WITHIN_HOURS, MISSES_PER_DAY, type Claim, type ClaimDeps } from './claim.ts';
+import { findOrders, findUndecided, insertClaim, lockPromoter, timeOfClaim, timeOfMiss, type NamedOrder } from './store.ts';
 import { awardAnew, earnableLines, isCredited, isPending, readStanding, type Standing } from './standing.ts';
 import { takeUp } from './take-up.ts';
 
@@ -83,13 +83,28 @@ function claimOf(wish: Wish, { merchantId, sourceId, now }: { merchantId: string
   };
 }
 
+/** What is answered to a claim of something that is not there, or that tells of it that it is there: it counts. */
+const MISSES: ReadonlySet<string> = new Set([
+  'unknown_order',
+  'unknown_merchant',
+  'unknown_source',
+  'unknown_line',
+  'ambiguous_order',
+  'already_credited',
+  'claim_too_late',
+  'order_not_claimable',
+] satisfies ErrorCode[]);
+
+/** Whether a refused claim counts as a miss. */
+export const isMiss = (error: unknown): boolean => error instanceof DomainError && MISSES.has(error.code);
+
 const refused = (code: ErrorCode, message: string, path: string) => new DomainError(code, message, { errors: [{ path, message }] });
 
 async function refuseTooMany(trx: Transaction<DB>, promoterId: string, now: Date): Promise<void> {
-  const first = await timeOfClaim(trx, promoterId, CLAIMS_PER_DAY);
-  const waitMs = first === null ? 0 : first.getTime() + DAY_MS - now.getTime();
+  const firsts = [await timeOfClaim(trx, promoterId, CLAIMS_PER_DAY), await timeOfMiss(trx, promoterId, MISSES_PER_DAY)];
+  const waitMs = Math.max(...firsts.map((first) => (first === null ? 0 : first.getTime() + DAY_MS - now.getTime())));
   if (waitMs <= 0) return;
-  const message = `A promoter may make ${CLAIMS_PER_DAY} claims in 24 hours, and these were made.`;
+  const message = `A promoter may make ${CLAIMS_PER_DAY} claims in 24 hours, and try ${MISSES_PER_DAY} that cannot be made.`;
   throw new DomainError('claim_limit', message, { retryAfterSeconds: Math.ceil(waitMs / 1000) });
 }
 

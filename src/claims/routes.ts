@@ -12,9 +12,9 @@ import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { claimSchema, showClaims } from './answer.ts';
 import { CLAIM_STATES, CLAIMS_PER_DAY, DECIDE_WITHIN_HOURS, type ClaimDeps } from './claim.ts';
-import { makeClaim } from './making.ts';
+import { isMiss, makeClaim } from './making.ts';
 import { auditedOf, decideClaim } from './ruling.ts';
-import { findClaim, listClaims } from './store.ts';
+import { findClaim, listClaims, noteMiss } from './store.ts';
 
 const tags = ['claims'];
 const readers = ['admin', 'storefront', 'promoter', 'auditor'] as const;
@@ -85,7 +85,11 @@ function makingRoute(app: App, deps: ClaimRoutesDeps): void {
           lineId: body.line_id ?? null,
           evidence: body.evidence,
         };
-        const claim = await makeClaim(trx, wish, { keyId: actor.keyId, now }, deps);
+        const claim = await makeClaim(trx, wish, { keyId: actor.keyId, now }, deps).catch(async (error: unknown) => {
+          // By a connection of its own, since what the refused claim did is undone.
+          if (actor.promoterId !== null && isMiss(error)) await noteMiss(deps.db, actor.promoterId);
+          throw error;
+        });
         if (actor.scope === 'admin') {
           const subject = { subjectKind: 'claim', subjectId: claim.claimId, before: null, after: auditedOf(claim) };
           await recordChange(trx, { actor, now, action: 'claim_made', ...subject });

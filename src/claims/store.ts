@@ -62,6 +62,20 @@ export async function timeOfClaim(db: Kysely<DB>, promoterId: string, nth: numbe
   return rows[0]?.made_at ?? null;
 }
 
+/** When the promoter missed for the `nth` last time; null where there were fewer misses. */
+export async function timeOfMiss(db: Kysely<DB>, promoterId: string, nth: number): Promise<Date | null> {
+  const { rows } = await sql<{ missed_at: Date }>`
+    select missed_at from claim_miss where promoter_id = ${promoterId} order by missed_at desc offset ${nth - 1} limit 1`.execute(db);
+  return rows[0]?.missed_at ?? null;
+}
+
+/** Counts a claim that could not be made, and forgets those of more than a day ago. */
+export async function noteMiss(db: Kysely<DB>, promoterId: string): Promise<void> {
+  await sql`
+    with old as (delete from claim_miss where promoter_id = ${promoterId} and missed_at < now() - interval '1 day')
+    insert into claim_miss (promoter_id, missed_at) values (${promoterId}, now())`.execute(db);
+}
+
 /** The promoter's claim to the order that is not decided yet. */
 export async function findUndecided(db: Kysely<DB>, promoterId: string, merchantId: string, orderId: string): Promise<string | null> {
   const { rows } = await sql<{ claim_id: string }>`

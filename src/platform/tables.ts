@@ -184,6 +184,11 @@ export interface Claim {
   state: string;
 }
 
+export interface ClaimMiss {
+  missed_at: Timestamp;
+  promoter_id: string;
+}
+
 export interface Click {
   bot: boolean;
   click_id: string;
@@ -886,6 +891,7 @@ export interface DB {
   award_due: AwardDue;
   buyer_identity: BuyerIdentity;
   claim: Claim;
+  claim_miss: ClaimMiss;
   click: Click;
   coupon_version: CouponVersion;
   decision: Decision;

@@ -201,3 +201,10 @@ describe('a claim is refused', () => {
     expect((await market.claim('lost', {}, market.keys.carol)).status).toBe(201);
   });
 });
+
+test('a claim of what is not there counts, so that nobody learns by guessing which orders there are', async () => {
+  const market = await openMarket(service);
+  const guess = async (n: number) => (await market.claim(`guess-${n}`, { source_id: 'nowhere' })).status;
+  for (let n = 0; n < 20; n++) expect(await guess(n)).toBe(422);
+  expect(await guess(20)).toBe(429);
+});

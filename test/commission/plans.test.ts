@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ago, openSimpleShop, openWorld, type World } from './world.ts';
 
 const ORDERS = 30_000;
-const GROWING = /^(orders|order_report|order_identity|delivery|award|decision|transfer|touch|click_other|line_hold|buyer_identity|account)$/;
+const GROWING =
+  /^(orders|order_report|order_identity|delivery|award|decision|transfer|touch|click_other|line_hold|buyer_identity|account)$/;
 
 let world: World;
 

@@ -81,7 +81,9 @@ test('a time beyond what clocks may differ counts as the receipt, the same in ev
   expect(rows).toEqual([{ is_ahead: true, clock_skew_seconds: 300 }]);
   await sql`insert into merchant_version (merchant_id, version, effective_from, recorded_at, name, currency, landing_hosts, hold_days, policy)
     values ('m1', 2, '2020-01-01', now(), 'm1', 'CNY', '{}', 7, '{"clock_skew_seconds": 7200}')`.execute(door.database.owner);
-  await sql`update delivery set state = 'received', finished_at = null, next_attempt_at = now() where is_ahead`.execute(door.database.owner);
+  await sql`update delivery set state = 'received', finished_at = null, next_attempt_at = now() where is_ahead`.execute(
+    door.database.owner,
+  );
   await door.work();
   expect(await stamp()).toBe(first);
 });
