@@ -2,7 +2,7 @@
 import type { MergedEvidence, MergedLine, MergedOrder, Told } from './merged.ts';
 
 /** Pieces that buyers brought: those that were told first. More than are looked at, so that the rest can be counted. */
-const PIECES_MAX = 1000;
+const PIECES_MAX = 2500;
 /** Words of the source: those that were told last, two for every line that an order may ever have. */
 const WORDS_MAX = 4000;
 const IDENTITIES_MAX = 200;

@@ -18,6 +18,8 @@ export type ParentKind = (typeof PARENT_KINDS)[number];
 
 const ID_LENGTH_MAX = 128;
 const TOKEN_LENGTH_MAX = 2048;
+/** No token of ours is longer; what is longer cannot be read anyway, and keeps its beginning for people to see. */
+const TOKEN_LENGTH_KEPT = 512;
 const IDENTITY_LENGTH_MAX = 512;
 const REASON_LENGTH_MAX = 1000;
 const LINES_MAX = 1000;
@@ -309,7 +311,7 @@ type StatedEvidence = Pick<z.output<typeof line>, 'click_token' | 'link_code' | 
 
 function readEvidence(stated: StatedEvidence, named: NamedEvidence | undefined): ReportEvidence {
   return {
-    clickToken: said(stated.click_token),
+    clickToken: said(stated.click_token)?.slice(0, TOKEN_LENGTH_KEPT) ?? null,
     linkCode: said(stated.link_code),
     couponCodes: (stated.coupon_codes ?? []).filter((code) => code !== ''),
     promoterIds: named?.promoterIds ?? [],

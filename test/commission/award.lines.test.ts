@@ -1,4 +1,5 @@
 // The award and lines that speak for themselves: each with its own promoter, completion, settlement, hold and release.
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ago, inDays, openShop, openSimpleShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
 
@@ -259,4 +260,22 @@ test('a part of a split order has its parent’s words line by line, and no late
   expect(await winners()).toEqual([shop.alice, shop.bob]);
   await shop.tell('whole', { observed_at: ago(0.7), whole: true, lines: [] });
   expect(await winners()).toEqual([shop.alice, shop.bob]);
+});
+
+test('the work of an order does not grow with its lines times its evidence', async () => {
+  const shop = await openSimpleShop(world, { model: 'linear' });
+  const lines = Array.from({ length: 500 }, (_, index) => line(`${index}`, { product_id: `p${index}` }));
+  await world.report({ fields: shop.fields('1', { lines }) });
+  for (let n = 0; n < 40; n++) {
+    const coupon_codes = Array.from({ length: 50 }, (_, index) => `${n}-${index}-${'x'.repeat(100)}`);
+    await world.report({ fields: { merchant_id: shop.m, order_id: '1', coupon_codes, observed_at: ago(0.9 - n / 1000) } });
+  }
+  await shop.tell('1', { link_code: shop.code, observed_at: ago(0.95) });
+  const { rows } = await sql<{ bytes: bigint }>`
+    select sum(length(explanation::text) + coalesce(length(order_explanation::text), 0)) as bytes
+    from decision join award using (order_key, revision) join orders using (order_key) where orders.merchant_id = ${shop.m}`.execute(world.db);
+  expect(Number(rows[0]!.bytes)).toBeLessThan(1_000_000);
+  const explained = await world.explained(shop.m, '1');
+  expect([explained.evidence_more, explained.lines.length, explained.lines[0]!.evidence.length]).toEqual([1801, 200, 200]);
+  expect((await shop.shown('1')).totals).toEqual([{ promoter_id: shop.bob, amount: 500_000 }]);
 });
