@@ -8,7 +8,7 @@ alter table orders
 alter table orders alter column format set default 2;
 update orders set line_count = jsonb_array_length(merged -> 'lines');
 comment on column orders.format is
-  'How its reports were read when it was made: 1 before lines had evidence, holds and whole reports of their own. The audit reads only the reports of today''s format again.';
+  'How its reports were read when it was made: 1 before lines had evidence and holds of their own. The audit reads those of today''s again.';
 comment on column orders.line_count is 'Lines that were ever told: how much work its award is.';
 comment on column orders.is_too_large is 'A report of it is parked, because with it the order would be larger than orders may be.';
 

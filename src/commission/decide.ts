@@ -90,7 +90,7 @@ export function decideOrder(subject: Subject, facts: Facts): LineDecision[] {
   const reasons = order.lines.map((line) => withheldBy(subject, line));
   const choices = order.lines.map((line, index) => {
     const withheld = reasons[index]!;
-    if (order.attributionAt === null) return { ...UNDECIDED, ...withheld!, verdict: null };
+    if (order.attributionAt === null) return { ...UNDECIDED, ...withheld, verdict: null };
     const paid: PaidLine = { line, subject, facts, attributionAt: order.attributionAt, judge };
     return withheld === null ? chooseLine(paid) : { ...UNDECIDED, ...withheld, verdict: judge(line, termsOf(paid).policy) };
   });

@@ -13,7 +13,8 @@ export async function markDue(trx: Transaction<DB>, orderKeys: readonly bigint[]
 }
 
 /**
- * The orders whose winner evidence about these identities may change, as rows of `order_key`: those of the same buyers with a line that is not released.
+ * The orders whose winner evidence about these identities may change, as rows of `order_key`: those of the same buyers with a line that
+ * is not released.
  * An identity belongs to one merchant by construction, and so do the orders found.
  */
 const openOrdersOf = (identities: readonly string[]) => sql`(

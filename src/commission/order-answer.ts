@@ -33,7 +33,7 @@ const line = z.object({
   promoter_id: z
     .string()
     .nullable()
-    .meta({ description: `Who won the line; of several winners the heaviest. To another promoter it is "${'another promoter'}".` }),
+    .meta({ description: 'Who won the line; of several winners the heaviest. A promoter reads `another promoter` of others.' }),
   rule_id: z.string().nullable(),
   rule_version: z.int().nullable(),
   pool: z.bigint(),
