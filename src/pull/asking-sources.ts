@@ -9,6 +9,7 @@ import type { Feed } from '../sources/source.ts';
 import { openSource, type PullDeps } from './asked-source.ts';
 import { enterRows } from './entering.ts';
 import { dropHold, dueSources, giveBack, HOLD_MS, keepHold, letRest, noteAnswer, takeHold, type Hold } from './hold-store.ts';
+import { messageOf, pauseMs } from './pauses.ts';
 import { readFeed, type Reader } from './reading-feed.ts';
 import { noteRead, noteTrouble, readingOf } from './reconciliation-store.ts';
 import { dueWanted, forgetWanted, postponeWanted, type DueWanted } from './wanted-store.ts';
@@ -16,10 +17,6 @@ import { dueWanted, forgetWanted, postponeWanted, type DueWanted } from './wante
 const SOURCES_MAX = 100;
 const WANTED_PER_TURN = 100;
 const REST_MS = 5000;
-const REST_MS_MAX = 10 * 60_000;
-/** An operator has to change something first; a reconciliation may be asked for sooner, and tells at once. */
-const REFUSED_REST_MS = 60_000;
-const ERROR_LENGTH_MAX = 1000;
 
 /** What `options.pull` holds once its adapter has parsed it. */
 interface PullSchedule {
@@ -109,7 +106,7 @@ async function fetchWanted(reader: Reader): Promise<void> {
 }
 
 async function putOff({ deps, hold }: Reader, { key, attempts }: DueWanted, error: unknown): Promise<void> {
-  await postponeWanted(deps.db, hold.sourceId, key, { afterMs: restMsOf(error)(attempts + 1), error: messageOf(error) });
+  await postponeWanted(deps.db, hold.sourceId, key, { afterMs: pauseMs(error, attempts + 1), error: messageOf(error) });
 }
 
 async function storeFetched({ deps, hold, asked }: Reader, wanted: DueWanted, bodies: Buffer[], fetchedAt: Date): Promise<void> {
@@ -137,18 +134,5 @@ async function rest({ db }: PullDeps, hold: Hold, error: unknown): Promise<void>
   const message = messageOf(error);
   const forGood = error instanceof AskingFailed && error.kind === 'refused';
   for (const { reconciliationId } of await readingOf(db, hold.sourceId)) await noteTrouble(db, reconciliationId, message, { forGood });
-  await letRest(db, hold, { error: message, restMs: restMsOf(error) });
-}
-
-/** How long to rest after so many failures in a row: what the platform demands, and ever longer where it demands nothing. */
-function restMsOf(error: unknown): (attempts: number) => number {
-  const kind = error instanceof AskingFailed ? error.kind : 'temporary';
-  const demandedMs = error instanceof AskingFailed ? (error.retryAfterMs ?? 0) : 0;
-  const leastMs = kind === 'refused' ? REFUSED_REST_MS : REST_MS;
-  if (demandedMs > 0) return () => demandedMs;
-  return (attempts) => Math.min(leastMs * 2 ** Math.min(attempts - 1, 10), REST_MS_MAX);
-}
-
-function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, ERROR_LENGTH_MAX);
+  await letRest(db, hold, { error: message, restMs: (attempts) => pauseMs(error, attempts) });
 }

@@ -109,7 +109,9 @@ async function ask({ db }: PullDeps, asked: AskedSource, shop: string): Promise<
     return await adapter.lockDays(shop, impatient(given, PATIENCE_MS));
   } catch (error) {
     if (!(error instanceof AskingFailed)) throw error;
-    if (error.kind === 'refused') throw new DomainError('platform_refused', `The platform does not say: ${error.message}`);
+    if (error.kind === 'refused' || error.kind === 'item_refused') {
+      throw new DomainError('platform_refused', `The platform does not say: ${error.message}`);
+    }
     const retryAfterSeconds = Math.ceil((error.retryAfterMs ?? PATIENCE_MS) / 1000);
     throw new DomainError('unavailable', `The platform does not answer: ${error.message}`, { retryAfterSeconds });
   }

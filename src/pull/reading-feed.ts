@@ -1,11 +1,13 @@
 // Reading one list of a platform up to a time, window by window and page by page. Nothing is asked inside of a transaction.
 import { inTransaction } from '../platform/database.ts';
 import { AskingFailed } from '../sources/asking.ts';
-import type { Feed } from '../sources/source.ts';
+import { isOfAll } from '../sources/details.ts';
+import type { Feed, Page } from '../sources/source.ts';
 import type { AskedSource, PullDeps } from './asked-source.ts';
 import { enterRows } from './entering.ts';
 import { findProgress, saveProgress, type Progress, type Reading, type Window } from './feed-store.ts';
 import { noteAnswer, type Hold } from './hold-store.ts';
+import { keepUnfetched } from './wanted-store.ts';
 
 /**
  * After so long without a page a window is read from its first page again: a platform may have forgotten where its cursor stood, and not all
@@ -73,15 +75,16 @@ async function readPage({ deps, hold, asked }: Reader, feed: Feed, reading: Read
     await noteAnswer(trx, hold);
     const rows = { origin: 'pull' as const, source, merchantId: null, bodies: page.bodies, headers: { feed: feed.name }, fetchedAt };
     await enterRows(trx, new Map([[asked.adapter.kind, asked.adapter]]), rows, reading.reconciliationId);
+    await keepUnfetched(trx, hold.sourceId, page.unfetched ?? []);
     await saveProgress(trx, reading, progress);
   });
   if (page.bodies.length > 0) deps.onDelivered();
+  const ofAll = page.unfetched?.find(({ error }) => isOfAll(error));
+  if (ofAll !== undefined) throw ofAll.error;
   return progress;
 }
 
-interface ReadPage {
-  bodies: Buffer[];
-  next: string | null;
+interface ReadPage extends Page {
   /** The cursor was not good any more: the window begins again. */
   restarts: boolean;
 }

@@ -89,7 +89,7 @@ async function askFor(
   } catch (error) {
     const message = (error instanceof Error ? error.message : String(error)).slice(0, ERROR_LENGTH_MAX);
     if (!(error instanceof AskingFailed)) return { answer: { state: 'waiting', error: message, retryAfterMs: null }, gives: 'nonsense' };
-    if (error.kind === 'refused') return refused(message);
+    if (error.kind === 'refused' || error.kind === 'item_refused') return refused(message);
     return { answer: { state: 'waiting', error: message, retryAfterMs: error.retryAfterMs }, gives: 'nothing' };
   }
 }

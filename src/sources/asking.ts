@@ -6,6 +6,10 @@ const ANSWER_TIMEOUT_MS = 20_000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 const RETRY_AFTER_MS = 10_000;
 const RETRY_AFTER_MS_MAX = 3_600_000;
+/** No key, a shop that has not paid its platform, no right. */
+const NOT_ALLOWED = new Set([401, 402, 403]);
+/** Too slow, locked, too early: words about the moment and not about the question. */
+const ASK_LATER = new Set([408, 423, 425]);
 
 /** The part of `fetch` that adapters use. It is given to them, so that the server decides what may be reached. */
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
@@ -39,10 +43,15 @@ export interface Token {
 }
 
 /**
- * Why there is no answer. `rate_limited`: asked too often, ask again after `retryAfterMs`; `refused`: the credentials or rights are wrong,
- * which only an operator can change; `temporary`: it may be answered later; `stale_cursor`: the window must be read from its start again.
+ * Why there is no answer, and so what else may be asked.
+ * - `item_refused`: the platform does not tell this one thing (it knows none, or it is another shop's, or deleted, or the question itself
+ *   is refused); everything else may be asked. An error code that nobody knows is of this kind.
+ * - `temporary`: it may be answered later.
+ * - `rate_limited`: asked too often; ask this source nothing for `retryAfterMs`.
+ * - `refused`: the keys or rights of the source are not good, which only an operator can change.
+ * - `stale_cursor`: the window must be read from its start again.
  */
-export type NoAnswer = 'rate_limited' | 'refused' | 'temporary' | 'stale_cursor';
+export type NoAnswer = 'item_refused' | 'temporary' | 'rate_limited' | 'refused' | 'stale_cursor';
 
 /** The one error that an adapter throws when asking fails. Its message is shown to operators, so it must not hold a secret. */
 export class AskingFailed extends Error {
@@ -66,9 +75,10 @@ export interface JsonAnswer {
 }
 
 /**
- * Asks once and reads the JSON of a 2xx answer. Throws `AskingFailed`: 429 is `rate_limited` (with its Retry-After), 401 and 403 are
- * `refused`, everything else that is no answer (a broken connection, 20 seconds of silence, 5xx, no JSON, too much of it) is `temporary`.
- * The query of the URL may hold a token, so only host and path stand in messages.
+ * Asks once and reads the JSON of a 2xx answer. Throws `AskingFailed`: 429 is `rate_limited` (with its Retry-After), 401, 402 and 403 are
+ * `refused`, the rest of 4xx is `item_refused` (404 is a thing that is not there), everything else that is no answer (a broken connection,
+ * 20 seconds of silence, 5xx, no JSON, too much of it) is `temporary`. The query of the URL may hold a token, so only host and path stand
+ * in messages.
  */
 export async function askJson(fetch: Fetch, url: string | URL, init: RequestInit = {}): Promise<JsonAnswer> {
   const { host, pathname } = new URL(url);
@@ -84,9 +94,11 @@ export async function askJson(fetch: Fetch, url: string | URL, init: RequestInit
   }
   const { status, headers } = response;
   if (status === 429) throw new AskingFailed('rate_limited', `${what} was answered 429`, { retryAfterMs: retryAfterMs(headers) });
-  if (status === 401 || status === 403)
-    throw new AskingFailed('refused', `${what} was answered ${status}: check the secrets of the source`);
-  if (status < 200 || status > 299) throw new AskingFailed('temporary', `${what} was answered ${status}`);
+  if (NOT_ALLOWED.has(status)) throw new AskingFailed('refused', `${what} was answered ${status}: check the secrets of the source`);
+  if (status < 200 || status > 299) {
+    const isOfItem = status >= 400 && status <= 499 && !ASK_LATER.has(status);
+    throw new AskingFailed(isOfItem ? 'item_refused' : 'temporary', `${what} was answered ${status}`);
+  }
   try {
     return { status, headers, value: parseJson(body) };
   } catch (error) {

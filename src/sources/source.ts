@@ -95,7 +95,10 @@ export interface Adapter {
   baseUrl?(options: Record<string, unknown>): string;
   /** What can be asked for by time. */
   feeds?: readonly Feed[];
-  /** Fetches what was wanted. Every body is a delivery as `map` understands it. */
+  /**
+   * Fetches what was wanted. Every body is a delivery as `map` understands it; none: there is nothing to tell, and it is wanted no more.
+   * Throws `AskingFailed`; one that is `item_refused` is asked for again ever later, and keeps nothing else from being asked.
+   */
   detail?(key: string, asking: Asking): Promise<Buffer[]>;
   /** Makes a link of the platform's own to a product, with our code inside, or else with the platform's name of the promoter. */
   promote?(wish: Wish, asking: Asking): Promise<Promotion>;
@@ -118,6 +121,12 @@ export interface Wanted {
   key: string;
   /** Not at once, but after so long: the platform may not know it yet. */
   afterMs?: number;
+}
+
+/** Something that was not fetched; `error` says why, or is null where it was not asked for because others had failed before it. */
+export interface Unfetched {
+  key: string;
+  error: unknown;
 }
 
 /** One list of a platform that tells what changed within a time. */
@@ -149,6 +158,10 @@ export interface Question {
 /** Each body is a delivery as `map` understands it: one row, the same bytes for as long as the row is the same. */
 export interface Page {
   bodies: Buffer[];
+  /** The keys, as `detail` knows them, of rows whose detail is among the bodies: what waited of them is wanted no more. */
+  fetched?: readonly string[];
+  /** Rows whose detail was not told. The page ends without them; they are kept as wanted and fetched later, each by itself. */
+  unfetched?: readonly Unfetched[];
   /** Where to go on; null after the last page. */
   next: string | null;
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { stringifyJson } from '../platform/json.ts';
 import { askWithToken, TokenEnded } from './access-token.ts';
 import { askJson, AskingFailed, secretOf, type Asking, type NoAnswer, type Token } from './asking.ts';
-import { fetchAll } from './details.ts';
+import { fetchEach } from './details.ts';
 import type { Page, Question } from './source.ts';
 import { unionId } from './union.ts';
 
@@ -82,8 +82,12 @@ async function pageOf(
   { next_key: next, has_more: hasMore }: { next_key?: string | null | undefined; has_more?: boolean | null | undefined },
   asking: Asking,
 ): Promise<Page> {
-  const bodies = await fetchAll(keys, (key) => fetchWanted(key, asking));
-  return { bodies: bodies.flat(), next: hasMore === true && next ? next : null };
+  const told = await fetchEach(
+    keys,
+    (key) => key,
+    (key) => fetchWanted(key, asking),
+  );
+  return { ...told, next: hasMore === true && next ? next : null };
 }
 
 /** One order, after-sale or commission order, by a key like `order/<id>`. */

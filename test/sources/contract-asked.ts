@@ -73,6 +73,7 @@ export function askedContractOf({ adapter, secrets, options }: Subject, feed: Fe
   test(`${feed.name}: what a gateway before the platform says is told apart`, async () => {
     expect(await answered(503, '{}')).toMatchObject({ name: 'AskingFailed', kind: 'temporary' });
     expect(await answered(403, '{}')).toMatchObject({ name: 'AskingFailed', kind: 'refused' });
+    expect(await answered(404, '{}')).toMatchObject({ name: 'AskingFailed', kind: 'item_refused' });
     const tooOften = { name: 'AskingFailed', kind: 'rate_limited', retryAfterMs: 7000 };
     expect(await answered(429, '{}', { 'retry-after': '7' })).toMatchObject(tooOften);
   });
