@@ -1,4 +1,5 @@
-// What deliveries name only by an id is noted, so that it is fetched: a push that says that an order has changed, and not how.
+// What deliveries name only by an id is noted, so that it is fetched: a push that says that an
+// order has changed, and not how.
 import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/tables.ts';
@@ -10,21 +11,36 @@ export interface WantedOf extends Wanted {
   sourceId: string;
 }
 
-/** What a delivery wants; nothing where its adapter cannot read it, which keeps it as failed. */
+const KEY_LENGTH_MAX = 512;
+const NO_CONTROL = /^[^\p{Cc}\p{Cs}]*$/u;
+
+/**
+ * What a delivery wants. Throws where its adapter cannot read it, or it names what cannot be a key:
+ * that keeps it as failed.
+ */
 export function wantedBy(adapter: Adapter | undefined, delivery: ClaimedDelivery, options: unknown): WantedOf[] {
   if (adapter?.wanted === undefined || delivery.origin === 'upload') return [];
   const { source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
-  return adapter.wanted({ body, headers, receivedAt, options }).map((wanted) => ({ sourceId, ...wanted }));
+  return adapter.wanted({ body, headers, receivedAt, options }).map((wanted) => ({ sourceId, ...wanted, key: checkKey(wanted.key) }));
 }
 
-/** Notes what is wanted. What waits already is fetched at the earlier of both times, and again if it is being fetched now. */
+function checkKey(key: string): string {
+  if (key.length <= KEY_LENGTH_MAX && NO_CONTROL.test(key)) return key;
+  throw new Error(`${JSON.stringify(key.slice(0, KEY_LENGTH_MAX))} is nothing that could be fetched`);
+}
+
+/**
+ * Notes what is wanted. What waits already is fetched at the earlier of both times, however often
+ * that failed before, and again if it is being fetched now.
+ */
 export async function noteWanted(trx: Transaction<DB>, wanted: readonly WantedOf[]): Promise<void> {
   if (wanted.length === 0) return;
   await sql`
-    insert into pull_wanted as mine (source_id, key, asked_at, due_at)
-    select source_id, key, now(), now() + min(after_ms) * interval '1 millisecond'
+    insert into pull_wanted as mine (source_id, key, since, asked_at, due_at)
+    select source_id, key, now(), now(), now() + min(after_ms) * interval '1 millisecond'
     from unnest(${wanted.map((one) => one.sourceId)}::text[], ${wanted.map((one) => one.key)}::text[],
       ${wanted.map((one) => one.afterMs ?? 0)}::bigint[]) as told (source_id, key, after_ms)
     group by source_id, key order by source_id, key
-    on conflict (source_id, key) do update set asked_at = excluded.asked_at, due_at = least(mine.due_at, excluded.due_at)`.execute(trx);
+    on conflict (source_id, key) do update set asked_at = excluded.asked_at, due_at = least(mine.due_at, excluded.due_at),
+      attempts = case when excluded.due_at < mine.due_at then 0 else mine.attempts end`.execute(trx);
 }

@@ -561,11 +561,11 @@ export interface PromoterVersion {
 export interface Pull {
   answered_at: Timestamp | null;
   /**
-   * How often in a row it gave no answer.
+   * How often in a row it had to rest as a whole.
    */
   attempts: Generated<number>;
   /**
-   * When it is its turn again, where it is asked by itself; null: now.
+   * When one of its lists is to be read next, where it is read by itself; null: now.
    */
   due_at: Timestamp | null;
   error: string | null;
@@ -575,22 +575,60 @@ export interface Pull {
    */
   holder: string | null;
   /**
-   * Nothing is asked of it before: its platform demands that, or it gave no answer.
+   * Nothing is asked of it before: its platform was asked too often, or it could not be asked at all.
    */
   rests_until: Timestamp | null;
+  /**
+   * Its last turn took long. Such sources never take all the places of a process.
+   */
+  slow: Generated<boolean>;
   source_id: string;
+  /**
+   * As of which statement of the source it was asked last: a new one ends all rests but those that the platform demands.
+   */
+  stated_at: Timestamp | null;
+  /**
+   * When its last turn ended. Of those that are due the one is asked first whose turn was longest ago.
+   */
+  turned_at: Timestamp | null;
 }
 
 export interface PullFeed {
   /**
+   * When it was asked last, whatever came of it.
+   */
+  asked_at: Timestamp | null;
+  /**
+   * How often in a row it failed.
+   */
+  attempts: Generated<number>;
+  /**
    * Where in the window to go on after a kill; null: at its first page.
    */
   cursor: string | null;
+  /**
+   * When it is asked next; null: it is none of the lists that are read by themselves (any more).
+   */
+  due_at: Timestamp | null;
+  error: string | null;
+  failing_since: Timestamp | null;
+  /**
+   * Why it fails, in one word: item_refused, temporary, rate_limited, refused, stale_cursor, unreadable.
+   */
+  failure: string | null;
   feed: string;
   /**
    * All that changed before is stored. It moves when the last page of a window is stored, never before.
    */
-  reached: Timestamp;
+  reached: Timestamp | null;
+  /**
+   * When its checkpoint moved last.
+   */
+  reached_at: Timestamp | null;
+  /**
+   * When something that it answered was stored last.
+   */
+  read_at: Timestamp | null;
   reconciliation_id: string | null;
   source_id: string;
   window_begun_at: Timestamp | null;
@@ -613,10 +651,17 @@ export interface PullWanted {
    * When it was last named: what is named again while it is fetched is fetched again.
    */
   asked_at: Timestamp;
+  /**
+   * How often in a row fetching it failed for a reason of its own.
+   */
   attempts: Generated<number>;
   due_at: Timestamp;
   error: string | null;
   key: string;
+  /**
+   * When it was named first.
+   */
+  since: Timestamp;
   source_id: string;
 }
 

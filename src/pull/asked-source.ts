@@ -17,6 +17,8 @@ export interface PullDeps {
   fetch: Fetch;
   /** There may be deliveries to process now. Called after the commit. */
   onDelivered: () => void;
+  /** How long a source may go on in one turn before the others have theirs, in milliseconds. */
+  turnMs?: number;
 }
 
 export interface AskedSource {
@@ -25,7 +27,7 @@ export interface AskedSource {
   feeds: readonly Feed[];
   /** As the adapter parsed them. */
   options: Record<string, unknown>;
-  /** What the adapter asks with; made for each page, because it holds the time and its tokens. */
+  /** What the adapter asks with; made for each page, because it holds the time. Tokens are the same for all. */
   asking(now: Date): Asking;
 }
 
@@ -37,6 +39,7 @@ export async function openSource(deps: PullDeps, sourceId: string): Promise<Aske
   if (source === null || adapter === undefined) return null;
   // What was stated before an option was known gets its default.
   const options = adapter.options.parse(source.options);
+  const tokens = keptTokens(db, keys, sourceId);
   const feeds = (adapter.feeds ?? []).filter((feed) => feed.appliesTo?.(options) ?? true);
   return {
     source,
@@ -49,7 +52,7 @@ export async function openSource(deps: PullDeps, sourceId: string): Promise<Aske
       options,
       fetch,
       now,
-      ...keptTokens(db, keys, sourceId),
+      ...tokens,
     }),
   };
 }

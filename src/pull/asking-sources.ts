@@ -1,22 +1,24 @@
-// Asking the sources whose turn it is: what they want fetched, reconciliations, and their lists. One process asks a source at a time.
+// Asking the sources whose turn it is: what they want fetched, reconciliations, and their lists.
+// One process asks a source at a time.
 import { randomUUID } from 'node:crypto';
 
-import { wantedBy } from '../inbox/wanted.ts';
 import { inTransaction } from '../platform/database.ts';
-import { AskingFailed } from '../sources/asking.ts';
-import { fewAtOnce, isOfAll } from '../sources/details.ts';
-import type { Feed } from '../sources/source.ts';
 import { openSource, type PullDeps } from './asked-source.ts';
-import { enterRows } from './entering.ts';
-import { dropHold, dueSources, giveBack, HOLD_MS, keepHold, letRest, noteAnswer, takeHold, type Hold } from './hold-store.ts';
+import { dueReadings, mayFetch } from './feed-store.ts';
+import { fetchingWork } from './fetching-wanted.ts';
+import { dropHold, dueSources, giveBack, HOLD_MS, keepHold, letRest, takeHold, type Hold } from './hold-store.ts';
 import { messageOf, pauseMs } from './pauses.ts';
-import { readFeed, type Reader } from './reading-feed.ts';
-import { noteRead, noteTrouble, readingOf } from './reconciliation-store.ts';
-import { dueWanted, forgetWanted, postponeWanted, type DueWanted } from './wanted-store.ts';
+import { endRead, feedWork } from './reading-feed.ts';
+import { noteTrouble, readingOf } from './reconciliation-store.ts';
+import { takeTurn, type Turn, type Work } from './turn.ts';
 
 const SOURCES_MAX = 100;
-const WANTED_PER_TURN = 100;
-const REST_MS = 5000;
+/** So many reconciliations of a source are read at a time, beside its own lists. */
+const RECONCILIATIONS_AT_ONCE = 3;
+/**
+ * A source whose turn took longer may take some of the places of a process, and never all of them.
+ */
+const SLOW_MS = 5000;
 
 /** What `options.pull` holds once its adapter has parsed it. */
 interface PullSchedule {
@@ -25,114 +27,120 @@ interface PullSchedule {
   since?: string;
 }
 
+/** What failed of a source, which rests by itself and is asked again later. */
+export interface Failed {
+  sourceId: string;
+  error: unknown;
+}
+
 /**
- * Asks every source that is due and that nobody else asks, one after the other, each of them once. Tells which gave no answer, and why: they
- * rest, and the others do not wait for them.
+ * Asks every source that is due and that nobody else asks, one after the other, each of them for
+ * one turn. Tells what failed of which: that rests, and nothing else waits for it. With `briskOnly`
+ * it leaves those to others that took long the last time.
  */
-export async function askSources(deps: PullDeps, signal: AbortSignal): Promise<{ sourceId: string; error: unknown }[]> {
-  const failed: { sourceId: string; error: unknown }[] = [];
+export async function askSources(deps: PullDeps, signal: AbortSignal, { briskOnly = false } = {}): Promise<Failed[]> {
+  const failed: Failed[] = [];
   const seen = new Set<string>();
   for (;;) {
     // Looked for anew each time: one that was due may have been asked by another meanwhile.
-    const sourceId = (await dueSources(deps.db, SOURCES_MAX)).find((one) => !seen.has(one));
+    const sourceId = (await dueSources(deps.db, SOURCES_MAX, { briskOnly })).find((one) => !seen.has(one));
     if (sourceId === undefined || signal.aborted) return failed;
     seen.add(sourceId);
-    const error = await askSource(deps, { sourceId, holder: randomUUID() }, signal);
-    if (error !== null) failed.push({ sourceId, error });
+    const errors = await askSource(deps, { sourceId, holder: randomUUID() }, signal);
+    failed.push(...errors.map((error) => ({ sourceId, error })));
   }
 }
 
-/** Asks one source all that there is to ask; answers why it gave no answer, or null. */
-async function askSource(deps: PullDeps, hold: Hold, signal: AbortSignal): Promise<unknown> {
+/** Asks one source for one turn; answers what failed. */
+async function askSource(deps: PullDeps, hold: Hold, signal: AbortSignal): Promise<unknown[]> {
   const { db } = deps;
-  const taken = await takeHold(db, hold);
-  if (taken === null) return null;
+  if (!(await inTransaction(db, ({ trx }) => takeHold(trx, hold)))) return [];
+  const begun = performance.now();
+  const isSlow = (): boolean => performance.now() - begun > SLOW_MS;
   // A platform may take longer for a page than a hold lasts.
   const keeping = setInterval(() => void keepHold(db, hold).catch(shownByTheNextWrite), HOLD_MS / 3);
   try {
-    const everyMs = await askAll(deps, hold, taken.isTurn, signal);
-    await giveBack(db, hold, everyMs);
-    return null;
+    const asked = await openSource(deps, hold.sourceId);
+    if (asked === null) throw new Error(`the source ${hold.sourceId} is of a kind that cannot be asked`);
+    const { failures, tooOften } = await takeTurn({ deps, hold, asked, signal }, worksOf);
+    if (tooOften !== null) await rest(deps, hold, tooOften, isSlow());
+    else await giveBack(db, hold, { everyMs: everyMsOf(asked.options), slow: isSlow() });
+    return failures;
   } catch (error) {
     if (signal.aborted) await dropHold(db, hold);
-    else await rest(deps, hold, error);
-    return signal.aborted ? null : error;
+    else await rest(deps, hold, error, isSlow());
+    return signal.aborted ? [] : [error];
   } finally {
     clearInterval(keeping);
   }
 }
 
-/** Whatever is written keeps the hold, too, and fails where it is lost; where only this beat failed, the next one keeps it. */
+/**
+ * Whatever is written keeps the hold, too, and fails where it is lost; where only this beat failed,
+ * the next one keeps it.
+ */
 function shownByTheNextWrite(): void {}
 
-/** Answers after how long it is its turn again; null when it was not its turn. */
-async function askAll(deps: PullDeps, hold: Hold, isTurn: boolean, signal: AbortSignal): Promise<number | null> {
-  const asked = await openSource(deps, hold.sourceId);
-  if (asked === null) throw new Error(`the source ${hold.sourceId} is of a kind that cannot be asked`);
-  const reader: Reader = { deps, hold, asked, signal };
-  await fetchWanted(reader);
-  for (const { reconciliationId, from, to } of await readingOf(deps.db, hold.sourceId)) {
-    for (const feed of asked.feeds) await readFeed(reader, feed, reconciliationId, { start: from, target: to, lookBackMs: 0 });
-    await noteRead(deps.db, reconciliationId, { badRows: 0, bad: [] });
-  }
-  const schedule = asked.options['pull'] as PullSchedule | undefined;
-  if (schedule === undefined || !isTurn) return null;
-  const target = await inTransaction(deps.db, async ({ now }) => now);
-  for (const feed of asked.feeds) await readFeed(reader, feed, null, spanOf(feed, schedule, target));
-  return schedule.every_seconds * 1000;
-}
-
-function spanOf(feed: Feed, schedule: PullSchedule, target: Date) {
-  const lookBackMs = schedule.look_back_seconds === undefined ? feed.overlapMs : schedule.look_back_seconds * 1000;
-  return { start: schedule.since === undefined ? target : new Date(schedule.since), target, lookBackMs };
-}
-
-/** Fetches what was named by its id. One that fails for itself is put off and does not keep the others. */
-async function fetchWanted(reader: Reader): Promise<void> {
-  const { deps, hold, asked, signal } = reader;
-  const { adapter } = asked;
-  if (adapter.detail === undefined) return;
-  for (const few of fewAtOnce(await dueWanted(deps.db, hold.sourceId, WANTED_PER_TURN))) {
-    signal.throwIfAborted();
-    const fetchedAt = await inTransaction(deps.db, async ({ now }) => now);
-    const asking = asked.asking(fetchedAt);
-    const answers = await Promise.allSettled(few.map(({ key }) => adapter.detail!(key, asking)));
-    for (const [index, answer] of answers.entries()) {
-      if (answer.status === 'fulfilled') await storeFetched(reader, few[index]!, answer.value, fetchedAt);
-      else await putOff(reader, few[index]!, answer.reason);
-    }
-    for (const answer of answers) if (answer.status === 'rejected' && isOfAll(answer.reason)) throw answer.reason;
-  }
-}
-
-async function putOff({ deps, hold }: Reader, { key, attempts }: DueWanted, error: unknown): Promise<void> {
-  await postponeWanted(deps.db, hold.sourceId, key, { afterMs: pauseMs(error, attempts + 1), error: messageOf(error) });
-}
-
-async function storeFetched({ deps, hold, asked }: Reader, wanted: DueWanted, bodies: Buffer[], fetchedAt: Date): Promise<void> {
-  const { adapter, source } = asked;
-  const headers = { feed: 'detail' };
-  const rows = { origin: 'pull' as const, source, merchantId: null, bodies, headers, fetchedAt };
-  const still = bodies.flatMap((body) => wantedBy(adapter, claimedOf(hold.sourceId, body, headers, fetchedAt), source.options));
-  const again = still.find((one) => one.key === wanted.key);
-  await inTransaction(deps.db, async ({ trx }) => {
-    await noteAnswer(trx, hold);
-    await enterRows(trx, new Map([[adapter.kind, adapter]]), rows, null);
-    if (again === undefined) await forgetWanted(trx, hold.sourceId, wanted);
-    else await postponeWanted(trx, hold.sourceId, wanted.key, { afterMs: again.afterMs ?? REST_MS, error: null });
-  });
-  deps.onDelivered();
-}
-
-function claimedOf(sourceId: string, body: Buffer, headers: Record<string, string>, at: Date) {
-  const times = { received_at: at, clock_skew_seconds: null, untimed_at: null };
-  return { delivery_id: '', source_id: sourceId, merchant_id: null, origin: 'pull' as const, body, headers, ...times };
-}
-
-/** Lets the source rest, and tells those who wait for a reconciliation why. */
-async function rest({ db }: PullDeps, hold: Hold, error: unknown): Promise<void> {
+/** Lets the source rest as a whole, and tells those who wait for a reconciliation why. */
+async function rest({ db }: PullDeps, hold: Hold, error: unknown, slow: boolean): Promise<void> {
   const message = messageOf(error);
-  const forGood = error instanceof AskingFailed && error.kind === 'refused';
-  for (const { reconciliationId } of await readingOf(db, hold.sourceId)) await noteTrouble(db, reconciliationId, message, { forGood });
-  await letRest(db, hold, { error: message, restMs: (attempts) => pauseMs(error, attempts) });
+  for (const { reconciliationId } of await readingOf(db, hold.sourceId)) {
+    await noteTrouble(db, reconciliationId, message, { forGood: false });
+  }
+  await letRest(db, hold, { error: message, restMs: (attempts) => pauseMs(error, attempts), slow });
+}
+
+/** All that may be asked of the source now; none of it waits for another. */
+async function worksOf(turn: Turn): Promise<Work[]> {
+  const { hold } = turn;
+  const canFetch = turn.asked.adapter.detail !== undefined && (await turn.write(({ trx }) => mayFetch(trx, hold.sourceId)));
+  const fetching = canFetch ? (['fresh', 'failed'] as const).map((which) => fetchingWork(turn, which)) : [];
+  return [...fetching, ...(await comparisons(turn)), ...(await ownReadings(turn))];
+}
+
+/** What is read for reconciliations, the oldest first; one that rests keeps no place. */
+async function comparisons(turn: Turn): Promise<Work[]> {
+  const { deps, hold, asked } = turn;
+  const works: Work[] = [];
+  let begun = 0;
+  for (const { reconciliationId, from, to } of await readingOf(deps.db, hold.sourceId)) {
+    if (begun === RECONCILIATIONS_AT_ONCE) break;
+    const reading = { sourceId: hold.sourceId, reconciliationId };
+    const names = asked.feeds.map(({ name }) => name);
+    const due = await turn.write(async ({ trx }) => {
+      const found = await dueReadings(trx, reading, names, from);
+      await endRead(trx, turn, { ...reading, feed: '' }, to);
+      return found;
+    });
+    const left = asked.feeds.filter(({ name }) => (due.get(name)?.reached ?? to) < to);
+    const span = { target: to, lookBackMs: 0, everyMs: null };
+    works.push(...left.map((feed) => feedWork(turn, feed, { ...reading, feed: feed.name }, due.get(feed.name)!, span)));
+    if (left.length > 0) begun += 1;
+  }
+  return works;
+}
+
+/** The lists that the source is read by itself, where they are due. */
+async function ownReadings(turn: Turn): Promise<Work[]> {
+  const { hold, asked } = turn;
+  const schedule = asked.options['pull'] as PullSchedule | undefined;
+  if (schedule === undefined) return [];
+  const reading = { sourceId: hold.sourceId, reconciliationId: null };
+  const names = asked.feeds.map(({ name }) => name);
+  const { due, target } = await turn.write(async ({ trx, now }) => {
+    const start = schedule.since === undefined ? now : new Date(schedule.since);
+    return { due: await dueReadings(trx, reading, names, start), target: now };
+  });
+  return asked.feeds.flatMap((feed) => {
+    const progress = due.get(feed.name);
+    if (progress === undefined) return [];
+    const lookBackMs = schedule.look_back_seconds === undefined ? feed.overlapMs : schedule.look_back_seconds * 1000;
+    const span = { target, lookBackMs, everyMs: schedule.every_seconds * 1000 };
+    return [feedWork(turn, feed, { ...reading, feed: feed.name }, progress, span)];
+  });
+}
+
+function everyMsOf(options: Record<string, unknown>): number | null {
+  const schedule = options['pull'] as PullSchedule | undefined;
+  return schedule === undefined ? null : schedule.every_seconds * 1000;
 }

@@ -13,6 +13,8 @@ import type { Adapter } from '../sources/source.ts';
 import { findingOf, type Found } from './finding.ts';
 import { noteFindings } from './reconciliation-store.ts';
 
+const SHOP_LENGTH_MAX = 256;
+
 /** Rows of one source, as they came together. */
 export interface Rows {
   origin: 'pull' | 'upload';
@@ -72,8 +74,8 @@ export async function judge(trx: Transaction<DB>, statements: readonly Statement
   return statements.map((statement, index) => ({ statement, found: findingOf(statement, standing.get(index)) }));
 }
 
-/** What a source calls the merchant of a report; empty where it does not say. */
-const shopOf = ({ shop, stated }: Statement): string => shop ?? stated.merchant_id ?? '';
+/** What a source calls the merchant of a report, as far as a key may hold it; empty where it does not say. */
+const shopOf = ({ shop, stated }: Statement): string => (shop ?? stated.merchant_id ?? '').replaceAll('\0', '').slice(0, SHOP_LENGTH_MAX);
 
 function deliveryOf({ origin, source, merchantId, headers, fetchedAt }: Rows, body: Buffer): NewDelivery {
   return {

@@ -1,22 +1,15 @@
 // Why asking failed, in words and in one word, and for how long it is asked no more.
 import { AskingFailed, type NoAnswer } from '../sources/asking.ts';
 
-/** `unreadable`: there was an answer, and nothing that an adapter could read. */
+/**
+ * `unreadable`: there was an answer, and nothing that an adapter could read or the database could
+ * keep.
+ */
 export type Failure = NoAnswer | 'unreadable';
 
 const FIRST_MS = 5000;
 const MINUTE_MS = 60_000;
 const ERROR_LENGTH_MAX = 1000;
-
-/** The longest pause after failures of a kind; where only an operator can change something, soon enough after he has. */
-const LONGEST_MS: Readonly<Record<Failure, number>> = {
-  item_refused: 24 * 60 * MINUTE_MS,
-  unreadable: 60 * MINUTE_MS,
-  temporary: 10 * MINUTE_MS,
-  stale_cursor: 10 * MINUTE_MS,
-  rate_limited: 10 * MINUTE_MS,
-  refused: MINUTE_MS,
-};
 
 export function failureOf(error: unknown): Failure {
   return error instanceof AskingFailed ? error.kind : 'unreadable';
@@ -27,9 +20,28 @@ export function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll('\0', '').slice(0, ERROR_LENGTH_MAX);
 }
 
-/** After so many failures in a row: what the platform demands, and twice as long each time where it demands nothing. In milliseconds. */
-export function pauseMs(error: unknown, attempts: number): number {
+/**
+ * For how long a list or a source rests after so many failures in a row, in milliseconds: what the
+ * platform demands, and twice as long each time where it demands nothing.
+ */
+export function pauseMs(error: unknown, attempts: number, longestMs = 10 * MINUTE_MS): number {
   const demandedMs = error instanceof AskingFailed ? error.retryAfterMs : null;
   if (demandedMs !== null && demandedMs > 0) return demandedMs;
-  return Math.min(FIRST_MS * 2 ** Math.max(attempts - 1, 0), LONGEST_MS[failureOf(error)]);
+  return Math.min(FIRST_MS * 2 ** Math.max(attempts - 1, 0), longestMs);
 }
+
+/**
+ * The same for one thing that is fetched by itself: what the platform refuses to tell is asked for
+ * once a day in the end.
+ */
+export function pauseOfOneMs(error: unknown, attempts: number): number {
+  const failure = failureOf(error);
+  const isOfOne = failure === 'item_refused' || failure === 'unreadable';
+  return pauseMs(error, attempts, isOfOne ? 24 * 60 * MINUTE_MS : 60 * MINUTE_MS);
+}
+
+/**
+ * The same for all fetching by ids, after the keys of a source were refused: good ones do not wait
+ * long behind what is refused.
+ */
+export const pauseOfFetchingMs = (error: unknown, attempts: number): number => pauseMs(error, attempts, MINUTE_MS);

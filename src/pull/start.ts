@@ -14,8 +14,9 @@ import { endCutUploads } from './upload-store.ts';
 const EVERY_MS = 1000;
 /** Longer than a file may take. */
 const UPLOAD_MS_MAX = STREAM_TIMEOUT_MS + 60_000;
-/** So many sources are asked at a time; one that takes hours keeps none of the others. */
+/** So many sources are asked at a time, each for one turn, and some of them only where their platforms answer quickly. */
 const SOURCES_AT_ONCE = 4;
+const BRISK_SOURCES_AT_ONCE = 4;
 /** A short file does not wait for a long one. */
 const FILES_AT_ONCE = 2;
 
@@ -31,8 +32,8 @@ export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
       work,
       onError: (error) => log.error({ err: error, task: 'asking' }, 'background work failed; it will be tried again'),
     });
-  const ask = async () => {
-    for (const { sourceId, error } of await askSources({ ...deps, fetch }, closing.signal)) {
+  const asking = (briskOnly: boolean) => async () => {
+    for (const { sourceId, error } of await askSources({ ...deps, fetch }, closing.signal, { briskOnly })) {
       log.warn({ err: error, source_id: sourceId }, 'a source gave no answer; it is asked again later');
     }
   };
@@ -48,7 +49,8 @@ export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
   };
   const readFiles = () => readUploads(deps, closing.signal);
   const works = [
-    ...Array.from({ length: SOURCES_AT_ONCE }, () => ask),
+    ...Array.from({ length: SOURCES_AT_ONCE }, () => asking(false)),
+    ...Array.from({ length: BRISK_SOURCES_AT_ONCE }, () => asking(true)),
     ...Array.from({ length: FILES_AT_ONCE }, () => readFiles),
     settle,
     tidyUploads,

@@ -14,8 +14,8 @@ export const SEALED_TOKENS: SealedColumn = { table: 'pull_token', ids: ['source_
 type Obtain = (previous: string | null) => Promise<Token>;
 
 /**
- * The tokens of a source for one asking, which reads each of them once. A source is asked by one process at a time, so a token is obtained
- * by one at a time, too.
+ * The tokens of a source for one turn, which reads each of them once and whose questions share it. A source is asked by one process at a
+ * time, so a token is obtained by one at a time, too. One that could not be obtained is tried for again by the next question.
  */
 export function keptTokens(db: Kysely<DB>, keys: MasterKeys, sourceId: string): Pick<Asking, 'token'> {
   const read = new Map<string, Promise<string>>();
@@ -24,7 +24,13 @@ export function keptTokens(db: Kysely<DB>, keys: MasterKeys, sourceId: string): 
       const known = read.get(name);
       const isGood = known !== undefined && (await known) !== ended;
       // Of several questions that were told at once that it has ended, the first reads it anew, and the others wait for that.
-      if (!isGood && read.get(name) === known) read.set(name, readToken(db, keys, { sourceId, name, ended }, obtain));
+      if (!isGood && read.get(name) === known) {
+        const reading = readToken(db, keys, { sourceId, name, ended }, obtain);
+        read.set(name, reading);
+        reading.catch(() => {
+          if (read.get(name) === reading) read.delete(name);
+        });
+      }
       return read.get(name)!;
     },
   };

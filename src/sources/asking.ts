@@ -1,4 +1,5 @@
-// How an order system is asked: what an adapter is given for it, how it says that it got no answer, and the one way of asking for JSON.
+// How an order system is asked: what an adapter is given for it, how it says that it got no answer,
+// and the one way of asking for JSON.
 import { parseJson } from '../platform/json.ts';
 import { secretsNamed, type Secrets } from './source.ts';
 
@@ -11,12 +12,18 @@ const NOT_ALLOWED = new Set([401, 402, 403]);
 /** Too slow, locked, too early: words about the moment and not about the question. */
 const ASK_LATER = new Set([408, 423, 425]);
 
-/** The part of `fetch` that adapters use. It is given to them, so that the server decides what may be reached. */
+/**
+ * The part of `fetch` that adapters use. It is given to them, so that the server decides what may
+ * be reached.
+ */
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
 /** What an adapter asks with. */
 export interface Asking {
-  /** Where the platform is, without a slash at its end: what the adapter's `baseUrl` says, or what this server was told instead. */
+  /**
+   * Where the platform is, without a slash at its end: what the adapter's `baseUrl` says, or what
+   * this server was told instead.
+   */
   baseUrl: string;
   secrets: Secrets;
   /** As the adapter's `options` parsed them. */
@@ -25,14 +32,18 @@ export interface Asking {
   /** The time of the database. */
   now: Date;
   /**
-   * The access token of that name, kept sealed between processes; `obtain` is called when there is none or it has expired, and is given
-   * what was kept last (a refresh token may be part of it). A value is any text; say that it expires a little before it does.
-   * `ended` is the one that the platform has ended before its time: another is obtained, unless somebody has done so already.
+   * The access token of that name, kept sealed between processes; `obtain` is called when there is
+   * none or it has expired, and is given what was kept last (a refresh token may be part of it). A
+   * value is any text; say that it expires a little before it does. `ended` is the one that the
+   * platform has ended before its time: another is obtained, unless somebody has done so already.
    */
   token(name: string, obtain: (previous: string | null) => Promise<Token>, ended?: string): Promise<string>;
 }
 
-/** The secret of that name to ask with, which is the first one while several are valid; empty when there is none. */
+/**
+ * The secret of that name to ask with, which is the first one while several are valid; empty when
+ * there is none.
+ */
 export function secretOf({ secrets }: Asking, name: string): string {
   return secretsNamed(secrets, name)[0] ?? '';
 }
@@ -44,8 +55,9 @@ export interface Token {
 
 /**
  * Why there is no answer, and so what else may be asked.
- * - `item_refused`: the platform does not tell this one thing (it knows none, or it is another shop's, or deleted, or the question itself
- *   is refused); everything else may be asked. An error code that nobody knows is of this kind.
+ * - `item_refused`: the platform does not tell this one thing (it knows none, or it is another
+ *   shop's, or deleted, or the question itself is refused); everything else may be asked. An error
+ *   code that nobody knows is of this kind.
  * - `temporary`: it may be answered later.
  * - `rate_limited`: asked too often; ask this source nothing for `retryAfterMs`.
  * - `refused`: the keys or rights of the source are not good, which only an operator can change.
@@ -53,7 +65,10 @@ export interface Token {
  */
 export type NoAnswer = 'item_refused' | 'temporary' | 'rate_limited' | 'refused' | 'stale_cursor';
 
-/** The one error that an adapter throws when asking fails. Its message is shown to operators, so it must not hold a secret. */
+/**
+ * The one error that an adapter throws when asking fails. Its message is shown to operators, so it
+ * must not hold a secret.
+ */
 export class AskingFailed extends Error {
   readonly kind: NoAnswer;
   /** How long not to ask, where the platform says so. */
@@ -75,10 +90,11 @@ export interface JsonAnswer {
 }
 
 /**
- * Asks once and reads the JSON of a 2xx answer. Throws `AskingFailed`: 429 is `rate_limited` (with its Retry-After), 401, 402 and 403 are
- * `refused`, the rest of 4xx is `item_refused` (404 is a thing that is not there), everything else that is no answer (a broken connection,
- * 20 seconds of silence, 5xx, no JSON, too much of it) is `temporary`. The query of the URL may hold a token, so only host and path stand
- * in messages.
+ * Asks once and reads the JSON of a 2xx answer. Throws `AskingFailed`: 429 is `rate_limited` (with
+ * its Retry-After), 401, 402 and 403 are `refused`, the rest of 4xx is `item_refused` (404 is a
+ * thing that is not there), everything else that is no answer (a broken connection, 20 seconds of
+ * silence, 5xx, no JSON, too much of it) is `temporary`. The query of the URL may hold a token, so
+ * only host and path stand in messages.
  */
 export async function askJson(fetch: Fetch, url: string | URL, init: RequestInit = {}): Promise<JsonAnswer> {
   const { host, pathname } = new URL(url);

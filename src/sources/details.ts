@@ -1,10 +1,12 @@
-// Fetching many things by their ids, where a platform's lists and pushes say no more of them: a few at a time, each for itself.
+// Fetching many things by their ids, where a platform's lists and pushes say no more of them: a few
+// at a time, each for itself.
 import { AskingFailed } from './asking.ts';
 import type { Page, Unfetched } from './source.ts';
 
 /**
- * So many details of a source are asked for at once: a page of twenty waits for three answers and not for twenty. Platforms limit questions
- * by the minute and by the day, and these are not more for being asked at once; who is told to stop has asked at most these few too many.
+ * So many details of a source are asked for at once: a page of twenty waits for three answers and
+ * not for twenty. Platforms limit questions by the minute and by the day, and these are not more
+ * for being asked at once; who is told to stop has asked at most these few too many.
  */
 const DETAILS_AT_ONCE = 8;
 
@@ -14,7 +16,10 @@ export function fewAtOnce<T>(things: readonly T[]): T[][] {
   return Array.from({ length: groups }, (_, group) => things.slice(group * DETAILS_AT_ONCE, (group + 1) * DETAILS_AT_ONCE));
 }
 
-/** Whether the platform would answer nothing else now: it was asked too often, or our keys are not good. */
+/**
+ * Whether the platform would answer nothing else now: it was asked too often, or our keys are not
+ * good.
+ */
 export const isOfAll = (error: unknown): boolean =>
   error instanceof AskingFailed && (error.kind === 'rate_limited' || error.kind === 'refused');
 
@@ -22,9 +27,9 @@ export const isOfAll = (error: unknown): boolean =>
 const isAnswer = (error: unknown): boolean => !(error instanceof AskingFailed) || error.kind === 'item_refused';
 
 /**
- * Fetches the details of the rows of a page. One that fails costs none of the others: it is given back as unfetched, under its key for
- * `Adapter.detail`. After an error that is of all of them, or a few of which none was answered, nothing more is asked, and the rest is
- * given back, too.
+ * Fetches the details of the rows of a page. One that fails costs none of the others: it is given
+ * back as unfetched, under its key for `Adapter.detail`. After an error that is of all of them, or
+ * a few of which none was answered, nothing more is asked, and the rest is given back, too.
  */
 export async function fetchEach<Row>(
   rows: readonly Row[],

@@ -101,6 +101,7 @@ async function map({ tracking: { db } }: Shop, sourceId: string, type: string, v
 async function decide({ tracking, identityKey, tokenKey }: Shop): Promise<object[]> {
   const { db } = tracking;
   await sql`update pull set due_at = null`.execute(db);
+  await sql`update pull_feed set due_at = now() where due_at is not null`.execute(db);
   const failed = await askSources(tracking, new AbortController().signal);
   if (failed.length > 0) throw failed[0]!.error;
   while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey, bounds: BOUNDS })) > 0);

@@ -24,7 +24,7 @@ export interface Puller {
   /** Asks whatever is due, as one process; `fetch` may break off. */
   ask: (fetch?: Fetch) => Promise<unknown[]>;
   /** Ends every rest, and makes it the turn of the source. */
-  wait: () => Promise<unknown>;
+  wait: () => Promise<void>;
   work: () => Promise<void>;
   orders: () => Promise<string[]>;
   close: () => Promise<void>;
@@ -49,7 +49,10 @@ export async function openPuller(subject: Subject, pull: object | null = {}): Pr
     deps,
     ask: (given = fetch) =>
       askSources({ ...deps, fetch: given }, new AbortController().signal).then((failed) => failed.map((one) => one.error)),
-    wait: () => sql`update pull set rests_until = null, due_at = null, held_until = null, holder = null`.execute(owner),
+    wait: async () => {
+      await sql`update pull set rests_until = null, due_at = null, held_until = null, holder = null`.execute(owner);
+      await sql`update pull_feed set due_at = now() where due_at is not null`.execute(owner);
+    },
     work: async () => {
       while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey, bounds: BOUNDS })) > 0);
     },

@@ -63,7 +63,9 @@ for (const subject of SUBJECTS.filter((one) => one.open !== undefined)) {
     test('what it refuses is told in words, without a secret', async () => {
       puller.double.failNext('refused');
       expect(await puller.ask()).toMatchObject([{ kind: 'refused' }]);
-      const { rows } = await sql<{ error: string }>`select error from pull where source_id = ${SOURCE}`.execute(puller.database.owner);
+      const { rows } = await sql<{ error: string }>`select error from pull_feed where source_id = ${SOURCE} and error is not null`.execute(
+        puller.database.owner,
+      );
       expect(rows[0]!.error).not.toBe('');
       for (const secret of Object.values(subject.secrets).flat()) expect(rows[0]!.error).not.toContain(secret);
     });

@@ -57,12 +57,20 @@ export interface Subject {
 /** How a double answers its next list question instead of answering it. */
 export type Failure = 'rate_limited' | 'refused' | 'temporary' | 'token_ended';
 
+/** What a double was asked: the path with its query, and the body as text. */
+export interface Question {
+  path: string;
+  body: string;
+}
+
 /** A server that speaks as the platform does, over real sockets, and refuses what the platform refuses. */
 export interface Double {
   url: string;
   /** Makes the paid order of that id, or changes it: another row of the same order, updated at `at`. */
   put(orderId: string, at: Date): void;
   failNext(kind: Failure): void;
+  /** From now on what this gives is answered instead, to the questions for which it gives something. */
+  instead(answer: (question: Question) => { status: number; body: unknown } | null): void;
   /** Called after every answered list page, with their count: rows are moved there. */
   afterPage(hook: (page: number) => void): void;
   /** How many list questions were answered. */

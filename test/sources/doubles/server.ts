@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import type { Double, Failure } from '../subject.ts';
+import type { Double, Failure, Question } from '../subject.ts';
 
 export interface Asked {
   method: string;
@@ -52,6 +52,7 @@ export async function serve<Row>({
   const failures: Failure[] = [];
   let pages = 0;
   let hook: ((page: number) => void) | null = null;
+  let instead: ((question: Question) => { status: number; body: unknown } | null) | null = null;
   const server = createServer((request, response) => {
     void (async () => {
       const chunks: Buffer[] = [];
@@ -67,7 +68,8 @@ export async function serve<Row>({
         [...rows.values()].map((one) => one.row),
       );
       const failure = told.isPage || told.mayFail === true ? failures.shift() : undefined;
-      const { status, body, headers } = failure === undefined ? told.answered : fail(failure);
+      const otherwise: Answered | null = instead?.({ path: request.url!, body: asked.body.toString() }) ?? null;
+      const { status, body, headers } = otherwise ?? (failure === undefined ? told.answered : fail(failure));
       response
         .writeHead(status, { 'content-type': 'application/json', ...headers })
         .end(typeof body === 'string' ? body : JSON.stringify(body));
@@ -85,6 +87,9 @@ export async function serve<Row>({
       // A row that changes moves to the end of what was modified.
       rows.delete(orderId);
       rows.set(orderId, { row: row(orderId, at, version), version });
+    },
+    instead: (given) => {
+      instead = given;
     },
     failNext: (kind) => void failures.push(kind),
     afterPage: (given) => {
