@@ -128,4 +128,41 @@ const unattributedJump = alarm(
     and late.share > 2 * usual.share and late.share > usual.share + 0.1`,
 );
 
-export const ALARMS_OF_SOURCES = [silentSources, missingWebhooks, untoldOrders, subscriptionsAlive, unattributedJump];
+/**
+ * A list is read once in `every_seconds`; a quarter of that, and a quarter of an hour for a platform that wants rest, is no standstill. One
+ * that is read page by page for a whole day without coming further is. A new statement of its source gives it that time anew.
+ */
+const stalledFeeds = alarm(
+  'present',
+  'stalled_feeds',
+  'Every list by which an order system is asked is read as often as its source says, and gets further.',
+  `select source.source_id, feed.feed, asked_at, read_at, reached as read_until, failing_since, left(feed.error, 300) as error
+  from source left join pull_feed as feed on feed.source_id = source.source_id and feed.reconciliation_id is null
+    and feed.feed <> 'detail' and feed.due_at is not null,
+  lateral (
+    select now() - (1.25 * coalesce((options #>> '{pull,every_seconds}')::numeric, 300) + 900) * interval '1 second' as late
+  ) as bound
+  where options ? 'pull' and (greatest(read_at, changed_at) < late or greatest(reached_at, changed_at) < late - interval '1 day')
+  order by source.source_id, feed.feed`,
+);
+
+/** Only an operator can mend it, so it is told at once. */
+const refusedKeys = alarm(
+  'present',
+  'refused_keys',
+  'Every order system accepts the keys and rights with which we ask it.',
+  `select source.source_id, feed.feed, failing_since, left(feed.error, 300) as error
+  from pull_feed as feed join source using (source_id)
+  where failure = 'refused' and reconciliation_id is null and (feed.feed = 'detail' or (options ? 'pull' and feed.due_at is not null))
+  order by source.source_id, feed.feed`,
+);
+
+export const ALARMS_OF_SOURCES = [
+  silentSources,
+  missingWebhooks,
+  untoldOrders,
+  subscriptionsAlive,
+  unattributedJump,
+  stalledFeeds,
+  refusedKeys,
+];

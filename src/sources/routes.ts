@@ -13,6 +13,7 @@ import type { App } from '../platform/http.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { faultsOf, problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
+import { askingView, viewAsking } from './asking-view.ts';
 import { oneOrMoreSecrets, type Secrets } from './source.ts';
 import { findSource, hasDeliveries, listSources, lockSource, saveSource, type SourceRow } from './store.ts';
 import { noSource, REST, sourcePath, type SourcesDeps } from './wire.ts';
@@ -28,6 +29,8 @@ const source = z
     changed_at: z.date(),
   })
   .meta({ id: 'Source' });
+
+const sourceDetail = source.extend(askingView).meta({ id: 'SourceDetail' });
 
 const tags = ['sources'];
 const place = z.tuple([callerId]);
@@ -66,11 +69,20 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
 
   app.get('/v1/sources/:source_id', {
     config: { scopes: ['admin'] },
-    schema: { tags, summary: 'One source', params: sourcePath, response: { 200: source, ...problems(401, 403, 404) } },
+    schema: {
+      tags,
+      summary: 'One source, and how asking it goes',
+      description:
+        'Shows when each of its lists was last asked and read, to which time, and why it fails; what waits to be fetched, and since when. ' +
+        'A list, or a single thing, that fails rests by itself and is asked again; nothing else waits for it.',
+      params: sourcePath,
+      response: { 200: sourceDetail, ...problems(401, 403, 404) },
+    },
     handler: async ({ params: { source_id: sourceId } }) => {
       const found = await findSource(db, sourceId);
       if (found === null) throw noSource(sourceId);
-      return found;
+      const adapter = adapters.find((one) => one.kind === found.kind);
+      return { ...found, ...(await viewAsking(db, found, adapter)) };
     },
   });
 

@@ -29,7 +29,78 @@ async function decide(trx: Transaction<DB>, orderId: string, days: number, decis
     where order_id = ${orderId}`.execute(trx);
 }
 
+/** A source that is asked every five minutes, stated so many days ago, with one list as its row says. */
+async function pullSource(trx: Transaction<DB>, feed: { every?: number; stated?: number; row?: object | null } = {}): Promise<void> {
+  const { every = 300, stated = 30, row = {} } = feed;
+  await trx
+    .updateTable('source')
+    .set({ options: JSON.stringify({ pull: { every_seconds: every } }), changed_at: ago(stated) })
+    .where('source_id', '=', 'shop1')
+    .execute();
+  const read = { reached: ago(0), due_at: ago(0), asked_at: ago(0), read_at: ago(0), reached_at: ago(0) };
+  if (row === null) return;
+  await trx
+    .insertInto('pull_feed')
+    .values({ source_id: 'shop1', feed: 'orders', ...read, ...row })
+    .execute();
+}
+
 export const SIGNS_OF_SOURCES: Sign[] = [
+  {
+    alarm: 'stalled_feeds',
+    sign: 'a list that is to be read every five minutes and was not for twenty-five',
+    do: (trx) => pullSource(trx, { row: { read_at: ago(25 * MINUTE) } }),
+  },
+  {
+    alarm: 'stalled_feeds',
+    sign: 'a list that was last read twenty minutes ago is none',
+    violations: 0,
+    do: (trx) => pullSource(trx, { row: { read_at: ago(20 * MINUTE) } }),
+  },
+  {
+    alarm: 'stalled_feeds',
+    sign: 'a list that is read once a day is none after twenty-nine hours, whatever it does meanwhile',
+    violations: 0,
+    do: (trx) => pullSource(trx, { every: 86_400, row: { read_at: ago(29 * HOUR), reached_at: ago(29 * HOUR), asked_at: null } }),
+  },
+  {
+    alarm: 'stalled_feeds',
+    sign: 'a list that is read once a day and was not for thirty-one hours',
+    do: (trx) => pullSource(trx, { every: 86_400, row: { read_at: ago(31 * HOUR) } }),
+  },
+  {
+    alarm: 'stalled_feeds',
+    sign: 'a list whose pages come again and again and which gets no further for two days',
+    do: (trx) => pullSource(trx, { row: { reached_at: ago(2) } }),
+  },
+  { alarm: 'stalled_feeds', sign: 'a source that was never asked at all', do: (trx) => pullSource(trx, { row: null }) },
+  {
+    alarm: 'stalled_feeds',
+    sign: 'a source that was stated a moment ago has its time',
+    violations: 0,
+    do: (trx) => pullSource(trx, { stated: 10 * MINUTE, row: { read_at: null, reached_at: null } }),
+  },
+  {
+    alarm: 'stalled_feeds',
+    sign: 'a list that its options do not let it have any more is none',
+    violations: 0,
+    do: async (trx) => {
+      await pullSource(trx);
+      await pullSource(trx, { row: { feed: 'others', due_at: null, read_at: ago(9) } });
+    },
+  },
+  {
+    alarm: 'refused_keys',
+    sign: 'a platform that refuses our keys, at once',
+    do: (trx) => pullSource(trx, { row: { failure: 'refused', error: '48001 api unauthorized', failing_since: ago(0) } }),
+  },
+  {
+    alarm: 'refused_keys',
+    sign: 'a platform that refuses what only pushes name',
+    do: (trx) =>
+      sql`insert into pull_feed (source_id, feed, due_at, failure, error, failing_since)
+        values ('shop1', 'detail', now(), 'refused', '40125 invalid appsecret', now())`.execute(trx),
+  },
   {
     alarm: 'silent_sources',
     sign: 'a young source that spoke every five minutes and is silent for two hours',

@@ -30,7 +30,8 @@ describe('a source', () => {
     expect(made).toMatchObject({ status: 201, body: { source_id: 's1', kind: 'standard-webhooks', secrets_set: ['secret'], options: {} } });
     expect((await put('s1', ours)).status).toBe(200);
     const shown = await door.call('GET', '/v1/sources/s1');
-    expect(shown.body).toEqual(made.body);
+    const nothing = { count: 0, failing: 0, since: null, error: null, failing_since: null, sample: [] };
+    expect(shown.body).toEqual({ ...made.body, feeds: [], waiting: nothing, resting: null });
     expect(JSON.stringify(shown.body)).not.toContain(SECRET);
     expect((await door.call('GET', '/v1/sources?merchant_id=m1')).body.data).toEqual([made.body]);
     expect((await door.call('GET', '/v1/sources/nothing')).status).toBe(404);
