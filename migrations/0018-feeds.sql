@@ -33,15 +33,19 @@ comment on column pull_feed.reached_at is 'When its checkpoint moved last.';
 comment on column pull_feed.attempts is 'How often in a row it failed.';
 comment on column pull_feed.failure is 'Why it fails, in one word: item_refused, temporary, rate_limited, refused, stale_cursor, unreadable.';
 
-alter table pull_wanted add since timestamptz;
+alter table pull_wanted
+  add since timestamptz,
+  add delivery_id uuid constraint pull_wanted_delivery references delivery;
 update pull_wanted set since = asked_at;
 alter table pull_wanted alter column since set not null;
 comment on column pull_wanted.since is 'When it was named first.';
+comment on column pull_wanted.delivery_id is 'The delivery that named it last; null: a list did.';
 comment on column pull_wanted.attempts is 'How often in a row fetching it failed for a reason of its own.';
 
 -- What failed before never stands before what is fetched for the first time.
 create index pull_wanted_of on pull_wanted (source_id, due_at);
 create index pull_wanted_fresh on pull_wanted (source_id, due_at) where attempts = 0;
+create index pull_wanted_named on pull_wanted (delivery_id);
 drop index pull_wanted_due;
 
 -- What was read until now stands still for no new reason.

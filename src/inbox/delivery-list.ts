@@ -2,7 +2,10 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 
 import type { DB } from '../platform/tables.ts';
+import { WAITING, type WaitingThing } from '../sources/asking-view.ts';
 import type { DeliveryState } from './store.ts';
+
+const WAITING_MAX = 100;
 
 export interface DeliveryRow {
   delivery_id: string;
@@ -55,11 +58,12 @@ export interface DeliveryDetail extends DeliveryRow {
   headers: Record<string, string>;
   body: Buffer;
   orders: { merchant_id: string; source_id: string; order_id: string }[];
+  waiting: WaitingThing[];
 }
 
 /** One delivery, of whatever merchant where none is said; null when there is none. */
 export async function findDelivery(db: Kysely<DB>, deliveryId: string, merchantId: string | null): Promise<DeliveryDetail | null> {
-  const { rows } = await sql<DeliveryDetail>`
+  const { rows } = await sql<Omit<DeliveryDetail, 'waiting'>>`
     select ${COLUMNS}, headers, body, coalesce((
       select jsonb_agg(
         jsonb_build_object('merchant_id', orders.merchant_id, 'source_id', orders.source_id, 'order_id', order_id) order by ordinal)
@@ -68,7 +72,10 @@ export async function findDelivery(db: Kysely<DB>, deliveryId: string, merchantI
     from delivery where delivery_id = ${deliveryId}::uuid and ${merchantId === null ? sql<boolean>`true` : ofMerchant(merchantId)}`.execute(
     db,
   );
-  return rows[0] ?? null;
+  if (rows[0] === undefined) return null;
+  const { rows: waiting } = await sql<WaitingThing>`
+    select ${WAITING} from pull_wanted where delivery_id = ${deliveryId}::uuid order by key limit ${WAITING_MAX}`.execute(db);
+  return { ...rows[0], waiting };
 }
 
 function ofMerchant(merchantId: string): RawBuilder<boolean> {

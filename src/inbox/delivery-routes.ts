@@ -13,6 +13,7 @@ import { answerOnce } from '../platform/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
+import { waitingThing } from '../sources/asking-view.ts';
 import { findDelivery, listDeliveries, type DeliveryDetail } from './delivery-list.ts';
 import { replayDeliveries, replayDelivery } from './replays.ts';
 
@@ -49,6 +50,7 @@ const detail = delivery
     body: z.string().nullable().meta({ description: 'The bytes as they came; null when they are not UTF-8.' }),
     body_base64: z.string().nullable().meta({ description: 'The bytes that are not UTF-8.' }),
     orders: z.array(z.object({ merchant_id: z.string(), source_id: z.string(), order_id: z.string() })),
+    waiting: z.array(waitingThing).meta({ description: 'What it names by an id only and was not fetched yet, with the reason.' }),
   })
   .meta({ id: 'DeliveryDetail' });
 

@@ -6,9 +6,10 @@ import type { DB } from '../platform/tables.ts';
 import type { Adapter, Wanted } from '../sources/source.ts';
 import type { ClaimedDelivery } from './store.ts';
 
-/** Something to fetch from a source. */
+/** Something to fetch from a source, with the delivery that names it. */
 export interface WantedOf extends Wanted {
   sourceId: string;
+  deliveryId: string;
 }
 
 const KEY_LENGTH_MAX = 512;
@@ -20,8 +21,13 @@ const NO_CONTROL = /^[^\p{Cc}\p{Cs}]*$/u;
  */
 export function wantedBy(adapter: Adapter | undefined, delivery: ClaimedDelivery, options: unknown): WantedOf[] {
   if (adapter?.wanted === undefined || delivery.origin === 'upload') return [];
-  const { source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
-  return adapter.wanted({ body, headers, receivedAt, options }).map((wanted) => ({ sourceId, ...wanted, key: checkKey(wanted.key) }));
+  const { delivery_id: deliveryId, source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
+  return adapter.wanted({ body, headers, receivedAt, options }).map((wanted) => ({
+    sourceId,
+    deliveryId,
+    ...wanted,
+    key: checkKey(wanted.key),
+  }));
 }
 
 function checkKey(key: string): string {
@@ -36,11 +42,14 @@ function checkKey(key: string): string {
 export async function noteWanted(trx: Transaction<DB>, wanted: readonly WantedOf[]): Promise<void> {
   if (wanted.length === 0) return;
   await sql`
-    insert into pull_wanted as mine (source_id, key, since, asked_at, due_at)
-    select source_id, key, now(), now(), now() + min(after_ms) * interval '1 millisecond'
+    insert into pull_wanted as mine (source_id, key, since, asked_at, due_at, delivery_id)
+    select source_id, key, now(), now(), now() + min(after_ms) * interval '1 millisecond',
+      (array_agg(delivery_id order by place desc))[1]
     from unnest(${wanted.map((one) => one.sourceId)}::text[], ${wanted.map((one) => one.key)}::text[],
-      ${wanted.map((one) => one.afterMs ?? 0)}::bigint[]) as told (source_id, key, after_ms)
+      ${wanted.map((one) => one.afterMs ?? 0)}::bigint[], ${wanted.map((one) => one.deliveryId)}::uuid[])
+      with ordinality as told (source_id, key, after_ms, delivery_id, place)
     group by source_id, key order by source_id, key
-    on conflict (source_id, key) do update set asked_at = excluded.asked_at, due_at = least(mine.due_at, excluded.due_at),
+    on conflict (source_id, key) do update
+      set asked_at = excluded.asked_at, delivery_id = excluded.delivery_id, due_at = least(mine.due_at, excluded.due_at),
       attempts = case when excluded.due_at < mine.due_at then 0 else mine.attempts end`.execute(trx);
 }

@@ -655,6 +655,10 @@ export interface PullWanted {
    * How often in a row fetching it failed for a reason of its own.
    */
   attempts: Generated<number>;
+  /**
+   * The delivery that named it last; null: a list did.
+   */
+  delivery_id: string | null;
   due_at: Timestamp;
   error: string | null;
   key: string;

@@ -27,7 +27,10 @@ export interface AskedSource {
   feeds: readonly Feed[];
   /** As the adapter parsed them. */
   options: Record<string, unknown>;
-  /** What the adapter asks with; made for each page, because it holds the time. Tokens are the same for all. */
+  /**
+   * What the adapter asks with; made for each page, because it holds the time. Tokens are the same
+   * for all.
+   */
   asking(now: Date): Asking;
 }
 

@@ -1,4 +1,5 @@
-// Access tokens of platforms, kept sealed so that every process uses the same one: some platforms let an old one end when a new one is made.
+// Access tokens of platforms, kept sealed so that every process uses the same one: some platforms
+// let an old one end when a new one is made.
 import { sql, type Kysely } from 'kysely';
 
 import type { SealedColumn } from '../platform/reseal.ts';
@@ -14,8 +15,9 @@ export const SEALED_TOKENS: SealedColumn = { table: 'pull_token', ids: ['source_
 type Obtain = (previous: string | null) => Promise<Token>;
 
 /**
- * The tokens of a source for one turn, which reads each of them once and whose questions share it. A source is asked by one process at a
- * time, so a token is obtained by one at a time, too. One that could not be obtained is tried for again by the next question.
+ * The tokens of a source for one turn, which reads each of them once and whose questions share it.
+ * A source is asked by one process at a time, so a token is obtained by one at a time, too. One
+ * that could not be obtained is tried for again by the next question.
  */
 export function keptTokens(db: Kysely<DB>, keys: MasterKeys, sourceId: string): Pick<Asking, 'token'> {
   const read = new Map<string, Promise<string>>();
@@ -23,7 +25,8 @@ export function keptTokens(db: Kysely<DB>, keys: MasterKeys, sourceId: string): 
     async token(name, obtain, ended) {
       const known = read.get(name);
       const isGood = known !== undefined && (await known) !== ended;
-      // Of several questions that were told at once that it has ended, the first reads it anew, and the others wait for that.
+      // Of several questions that were told at once that it has ended, the first reads it anew, and
+      // the others wait for that.
       if (!isGood && read.get(name) === known) {
         const reading = readToken(db, keys, { sourceId, name, ended }, obtain);
         read.set(name, reading);

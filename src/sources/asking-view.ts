@@ -12,6 +12,18 @@ const SAMPLE_MAX = 10;
 const error = z.string().nullable().meta({ description: 'What the platform said, or what is wrong with it; null while all is well.' });
 const failingSince = z.date().nullable().meta({ description: 'Since when nothing but errors came.' });
 
+/** Something that is to be fetched by its id, as it is shown. */
+export const waitingThing = z.object({
+  key: z.string().meta({ description: 'Such as order/3705115058471208928.' }),
+  since: z.date().meta({ description: 'When it was named first.' }),
+  attempts: z.int().meta({ description: 'How often in a row it could not be fetched.' }),
+  next_at: z.date().meta({ description: 'When it is asked for next.' }),
+  error,
+  delivery_id: z.uuid().nullable().meta({ description: 'The delivery that named it last; null: a list did.' }),
+});
+
+export type WaitingThing = z.output<typeof waitingThing>;
+
 /** How asking goes, as it is shown beside a source. */
 export const askingView = {
   feeds: z
@@ -36,15 +48,7 @@ export const askingView = {
       since: z.date().nullable().meta({ description: 'When the one was named that waits longest.' }),
       error,
       failing_since: failingSince,
-      sample: z.array(
-        z.object({
-          key: z.string().meta({ description: 'Such as order/3705115058471208928.' }),
-          since: z.date().meta({ description: 'When it was named first.' }),
-          attempts: z.int().meta({ description: 'How often in a row it could not be fetched.' }),
-          next_at: z.date().meta({ description: 'When it is asked for next.' }),
-          error,
-        }),
-      ),
+      sample: z.array(waitingThing),
     })
     .meta({
       description: `What waits to be fetched; the sample has at most ${SAMPLE_MAX} of them, those that fail first, then the oldest.`,
@@ -88,6 +92,9 @@ export async function viewAsking(
   };
 }
 
+/** What is shown of a row of `pull_wanted`. */
+export const WAITING = sql`key, since, attempts, due_at as next_at, error, delivery_id`;
+
 const NEVER = { asked_at: null, read_at: null, read_until: null, next_at: null, error: null, failing_since: null };
 
 async function viewWaiting(
@@ -98,7 +105,7 @@ async function viewWaiting(
     select count(*), count(*) filter (where error is not null) as failing, min(since) as since
     from pull_wanted where source_id = ${sourceId}`.execute(db);
   const { rows: sample } = await sql<AskingView['waiting']['sample'][number]>`
-    select key, since, attempts, due_at as next_at, error from pull_wanted where source_id = ${sourceId}
+    select ${WAITING} from pull_wanted where source_id = ${sourceId}
     order by (error is not null) desc, since, key limit ${SAMPLE_MAX}`.execute(db);
   const { count, failing, since } = counts[0]!;
   return { count: Number(count), failing: Number(failing), since, sample };

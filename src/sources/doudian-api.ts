@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { stringifyJson } from '../platform/json.ts';
 import { askWithToken, TokenEnded } from './access-token.ts';
-import { askJson, AskingFailed, type Asking, type Token } from './asking.ts';
+import { askJson, AskingFailed, type Asking, type NoAnswer, type Token } from './asking.ts';
 import { secretsNamed, type Page, type Promotion, type Question, type Wish } from './source.ts';
 import { chinaClock, fieldOfCode, unionId } from './union.ts';
 
@@ -142,6 +142,15 @@ async function call(method: string, question: object, asking: Asking, token: str
   const message = `抖店 answered ${method} with ${words}`;
   if (/access.?token.*(expired|invalid)|token.*过期/i.test(words)) throw new TokenEnded('refused', message);
   if (/limit|限流|频率|too many/i.test(words)) throw new AskingFailed('rate_limited', message);
-  // `isv` is what the caller has to change, `isp` what the platform has to.
-  throw new AskingFailed(/isv\.|sign|auth|permission|权限|授权|签名/i.test(words) ? 'refused' : 'temporary', message);
+  throw new AskingFailed(kindOf(words), message);
+}
+
+/**
+ * `isp` is what the platform has to mend and `isv` what the caller has to, but only what is about
+ * keys and rights is about everything: the rest is about the one thing that was asked for, such as
+ * `isv.business-failed` for the order of another shop.
+ */
+function kindOf(words: string): NoAnswer {
+  if (/isv\.(auth|sign|app|access|permission)|sign invalid|permission|unauthori[sz]ed|权限|授权|签名/i.test(words)) return 'refused';
+  return /isp\./.test(words) ? 'temporary' : 'item_refused';
 }

@@ -143,7 +143,7 @@ async function pullAndJudge({ stage, platforms, killer, since, root }: Scene): P
 
 const READ = `
   select source_id, count(*)::int as feeds, min(reached) as reached from pull_feed
-  where reconciliation_id is null and window_from is null group by 1`;
+  where reconciliation_id is null and feed <> 'detail' and window_from is null group by 1`;
 
 interface HowRead {
   unread: [system: string, text: string][];
@@ -189,6 +189,10 @@ async function countDeliveries(client: Client): Promise<number> {
 }
 
 async function whyUnread(client: Client, { system }: Platform): Promise<string> {
-  const { rows } = await client.query<{ error: string | null }>('select error from pull where source_id = $1', [system.kind]);
-  return `nothing was read of it for ${STALLED_MS / 60_000} minutes: ${rows[0]?.error}`;
+  const { rows } = await client.query<{ errors: string | null }>(
+    `select string_agg(coalesce(feed.error, pull.error), '; ') as errors from pull left join pull_feed as feed using (source_id)
+    where source_id = $1`,
+    [system.kind],
+  );
+  return `nothing was read of it for ${STALLED_MS / 60_000} minutes: ${rows[0]?.errors}`;
 }
