@@ -132,14 +132,15 @@ async function readAll(
   const sources = await findSources(trx, [...new Set(deliveries.map((delivery) => delivery.source_id))]);
   const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
   return inSlices(deliveries, (delivery) => {
+    const source = sources.get(delivery.source_id);
+    let wanted: WantedOf[] = [];
     try {
-      const source = sources.get(delivery.source_id);
-      const statements = readDelivery(delivery, source, byKind);
-      const wanted = wantedBy(byKind.get(source?.kind ?? ''), delivery, source?.options);
-      return { delivery, statements, wanted, error: null };
+      // First, because what it names is fetched even where the rest of it cannot be read.
+      wanted = wantedBy(byKind.get(source?.kind ?? ''), delivery, source?.options);
+      return { delivery, statements: readDelivery(delivery, source, byKind), wanted, error: null };
     } catch (error) {
       // Reading is pure: it fails in the same way until the code or the source is another, and then the delivery is replayed.
-      return { delivery, statements: [], wanted: [], error: error instanceof Error ? error.message : String(error) };
+      return { delivery, statements: [], wanted, error: error instanceof Error ? error.message : String(error) };
     }
   });
 }

@@ -71,7 +71,16 @@ export async function judge(trx: Transaction<DB>, statements: readonly Statement
     join orders using (source_id, order_id) where told.merchant is null or told.merchant = orders.merchant_id
     order by place, orders.made_at`.execute(trx);
   const standing = new Map(rows.map(({ place, merged }) => [Number(place) - 1, merged]));
-  return statements.map((statement, index) => ({ statement, found: findingOf(statement, standing.get(index)) }));
+  return statements.map((statement, index) => ({ statement, found: foundBy(statement, standing.get(index)) }));
+}
+
+/** A report that cannot be merged is different, and keeps no other row of its page from being stored. */
+function foundBy(statement: Statement, standing: MergedOrder | undefined): Found {
+  try {
+    return findingOf(statement, standing);
+  } catch {
+    return 'different';
+  }
 }
 
 /** What a source calls the merchant of a report, as far as a key may hold it; empty where it does not say. */

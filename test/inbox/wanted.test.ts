@@ -28,26 +28,18 @@ beforeEach(async () => {
 });
 afterEach(() => puller.close());
 
-/** A message of 抖店 that this order was paid, once it was verified and kept; gives its id. */
-async function push(orderId: string, at = Date.now()): Promise<string> {
-  const body = Buffer.from(JSON.stringify([{ tag: '101', msg_id: `${orderId}:${at}`, data: JSON.stringify({ p_id: orderId }) }]));
-  const [deliveryId] = await inTransaction(puller.database.db, ({ trx }) =>
-    storeDeliveries(inTrx(trx), [
-      {
-        deliveryId: uuidv7(at),
-        sourceId: SOURCE,
-        merchantId: null,
-        origin: 'push',
-        body,
-        bodyHash: hash('sha256', body, 'buffer'),
-        signedId: null,
-        headers: {},
-      },
-    ]),
-  );
+/** Keeps a push that was verified, and processes it; gives its id. */
+async function keep(body: Buffer): Promise<string> {
+  const push = { sourceId: SOURCE, merchantId: null, origin: 'push' as const, signedId: null, headers: {} };
+  const delivery = { ...push, deliveryId: uuidv7(Date.now()), body, bodyHash: hash('sha256', body, 'buffer') };
+  const [deliveryId] = await inTransaction(puller.database.db, ({ trx }) => storeDeliveries(inTrx(trx), [delivery]));
   await puller.work();
   return deliveryId!;
 }
+
+/** A message of 抖店 that this order was paid. */
+const push = (orderId: string, message = 1): Promise<string> =>
+  keep(Buffer.from(JSON.stringify([{ tag: '101', msg_id: `${orderId}:${message}`, data: JSON.stringify({ p_id: orderId }) }])));
 
 async function view() {
   const source = (await findSource(puller.database.db, SOURCE))!;
@@ -77,7 +69,7 @@ test('a push whose order is not told stays processed, shows what waits, and cost
   await sql`update pull_wanted set attempts = 20, due_at = now() + interval '1 day'`.execute(puller.database.owner);
   puller.double.instead(() => null);
   puller.double.put(FOREIGN, new Date(Date.now() - 7_200_000));
-  await push(FOREIGN, Date.now() + 1);
+  await push(FOREIGN, 2);
   await puller.ask();
   await puller.work();
   expect(await puller.orders()).toEqual(['370001', FOREIGN]);
@@ -123,6 +115,17 @@ test.each([`1${'0'.repeat(600)}`, '37\u0000', '37\n0001'])(
     expect(rows).toEqual([{ key: 'order/370001' }]);
   },
 );
+
+test('a push that cannot be read but for its name fails, and the order that it names is fetched', async () => {
+  const body = Buffer.from(JSON.stringify([{ tag: '206', msg_id: '1', data: JSON.stringify({ p_id: '370001', refund_amount: 'much' }) }]));
+  await keep(body);
+  puller.double.put('370001', new Date(Date.now() - 7_200_000));
+  await puller.ask();
+  await puller.work();
+  expect(await puller.orders()).toEqual(['370001']);
+  const { rows } = await sql<{ state: string }>`select state from delivery order by received_at`.execute(puller.database.owner);
+  expect(rows.map((row) => row.state)).toEqual(['failed', 'processed']);
+});
 
 test('a pulled order that states no time is read again as it was read first, however late', async () => {
   puller.double.put('370001', new Date(Date.now() - 2000));
