@@ -27,7 +27,7 @@ export async function auditBalances(db: Kysely<DB>, onDifference: (difference: D
           where account_id > ${after} order by account_id limit ${ACCOUNTS_PER_PAGE}`.execute(trx);
         for (const row of rows) {
           const expected = sums.get(row.account_id) ?? 0n;
-          const found = row.balance ?? 0n;
+          const found = BigInt(row.balance ?? 0);
           if (expected !== found) onDifference(differenceOf(row, expected, found));
           sums.delete(row.account_id);
         }
@@ -48,7 +48,8 @@ interface AccountRow {
   merchant_id: string;
   promoter_id: string | null;
   currency: string;
-  balance: bigint | null;
+  /** Numeric, as its digits. */
+  balance: string | null;
 }
 
 function differenceOf({ kind, merchant_id, promoter_id, currency }: AccountRow, expected: bigint, found: bigint): Difference {
@@ -64,10 +65,10 @@ async function addUp(trx: Transaction<DB>): Promise<Map<bigint, bigint>> {
       select booked_xid from transfer where booked_xid >= ${from} and booked_xid < ${below}
       order by booked_xid offset ${TRANSFERS_PER_RANGE} limit 1`.execute(trx);
     const until = ends[0] === undefined ? below : ends[0].booked_xid + 1n;
-    const { rows } = await sql<{ account_id: bigint; amount: bigint }>`
-      select account_id, sum(amount)::bigint as amount from entry where booked_xid >= ${from} and booked_xid < ${until}
+    const { rows } = await sql<{ account_id: bigint; amount: string }>`
+      select account_id, sum(amount) as amount from entry where booked_xid >= ${from} and booked_xid < ${until}
       group by account_id`.execute(trx);
-    for (const { account_id: accountId, amount } of rows) sums.set(accountId, (sums.get(accountId) ?? 0n) + amount);
+    for (const { account_id: accountId, amount } of rows) sums.set(accountId, (sums.get(accountId) ?? 0n) + BigInt(amount));
     from = until;
   }
   return sums;

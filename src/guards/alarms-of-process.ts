@@ -15,6 +15,16 @@ const clickPartitions = alarm(
   ) as wanted where to_regclass('public.' || name) is null`,
 );
 
+/** The oldest transfer that is in no balance yet is found by its index. A transaction that was left open keeps the fold below it too. */
+const foldAdvances = alarm(
+  'present',
+  'fold_advances',
+  'What was booked more than five minutes ago is folded into the balances that are kept.',
+  `select oldest.booked_xid, oldest.booked_at, below_xid, advanced_at from ledger_fold, lateral (
+    select booked_xid, booked_at from transfer where booked_xid >= below_xid order by booked_xid limit 1
+  ) as oldest where greatest(booked_at, advanced_at) < now() - interval '5 minutes'`,
+);
+
 /** The clocks are read as a pair of which ours is twice: a slow answer is no difference. */
 const clocksAgree: ProcessGuard = {
   name: 'clocks_agree',
@@ -39,5 +49,5 @@ export function alarmsOfProcess({ spooled }: { spooled: () => number }) {
     says: 'No click waits on the disk of this process for the database to come back.',
     rows: () => (spooled() === 0 ? [] : [{ files: spooled(), times: spooled() }]),
   };
-  return [clickPartitions, clocksAgree, spoolEmpty];
+  return [clickPartitions, foldAdvances, clocksAgree, spoolEmpty];
 }

@@ -43,10 +43,10 @@ export async function foldBalances(db: Kysely<DB>, limit = TRANSFERS_PER_FOLD_MA
     if (count === 0n) return { folded: 0, more: false };
     await sql`
       insert into account_balance (account_id, balance)
-      select account_id, sum(amount)::bigint from entry where booked_xid >= ${old} and booked_xid < ${below}
+      select account_id, sum(amount) from entry where booked_xid >= ${old} and booked_xid < ${below}
       group by account_id order by account_id
       on conflict (account_id) do update set balance = account_balance.balance + excluded.balance`.execute(trx);
-    await sql`update ledger_fold set below_xid = ${below}`.execute(trx);
+    await sql`update ledger_fold set below_xid = ${below}, advanced_at = now()`.execute(trx);
     return { folded: Number(count), more: count >= BigInt(limit) };
   });
 }
@@ -89,8 +89,8 @@ export async function rebuildBalances(db: Kysely<DB>): Promise<void> {
     await sql`delete from account_balance`.execute(trx);
     await sql`
       insert into account_balance (account_id, balance)
-      select account_id, sum(amount)::bigint from entry where booked_xid < ${below} group by account_id`.execute(trx);
-    await sql`update ledger_fold set below_xid = ${below}`.execute(trx);
+      select account_id, sum(amount) from entry where booked_xid < ${below} group by account_id`.execute(trx);
+    await sql`update ledger_fold set below_xid = ${below}, advanced_at = now()`.execute(trx);
   });
 }
 
@@ -106,7 +106,7 @@ export interface Balance {
 
 /** The promoter's money per currency, of one merchant or over all, exact as of this statement. Empty when nothing was ever booked. */
 export async function balancesOf(db: Kysely<DB>, promoterId: string, merchantId: string | null = null): Promise<Balance[]> {
-  const { rows } = await sql<Balance>`
+  const { rows } = await sql<Record<keyof Balance, string>>`
     with mine as materialized (
       select account_id, kind, currency from account
       where promoter_id = ${promoterId} and (${merchantId}::text is null or merchant_id = ${merchantId})
@@ -117,11 +117,19 @@ export async function balancesOf(db: Kysely<DB>, promoterId: string, merchantId:
     )
     select currency, ${sumOf('pending')}, ${sumOf('available')}, ${sumOf('paying')}, ${sumOf('withheld')}, ${sumOf('paid')}
     from mine left join moved using (account_id) group by currency order by currency`.execute(db);
-  return rows;
+  return rows.map(({ currency, pending, available, paying, withheld, paid }) => ({
+    currency,
+    pending: BigInt(pending),
+    available: BigInt(available),
+    paying: BigInt(paying),
+    withheld: BigInt(withheld),
+    paid: BigInt(paid),
+  }));
 }
 
+/** A sum is numeric, which arrives as its digits: it has no greatest value, so that no account can make a statement fail. */
 function sumOf(kind: keyof Omit<Balance, 'currency'>) {
-  return sql`coalesce(sum(amount) filter (where kind = ${sql.lit(kind)}), 0)::bigint as ${sql.ref(kind)}`;
+  return sql`coalesce(sum(amount) filter (where kind = ${sql.lit(kind)}), 0) as ${sql.ref(kind)}`;
 }
 
 export interface TrialBalance {
@@ -133,16 +141,17 @@ export interface TrialBalance {
 
 /** The whole book per currency and kind of account, exact as of this statement. */
 export async function trialBalance(db: Kysely<DB>): Promise<TrialBalance[]> {
-  const { rows } = await sql<{ currency: string; kind: AccountKind; balance: bigint }>`
+  const { rows } = await sql<{ currency: string; kind: AccountKind; balance: string }>`
     with moved as (
       select account_id, balance as amount from account_balance
       union all
       select account_id, amount from entry where ${UNFOLDED}
     )
-    select currency, kind, coalesce(sum(amount), 0)::bigint as balance
+    select currency, kind, coalesce(sum(amount), 0) as balance
     from account left join moved using (account_id) group by currency, kind order by currency, kind`.execute(db);
   const books = new Map<string, TrialBalance>();
-  for (const { currency, kind, balance } of rows) {
+  for (const { currency, kind, balance: digits } of rows) {
+    const balance = BigInt(digits);
     const book = books.get(currency) ?? { currency, accounts: [], sum: 0n };
     book.accounts.push({ kind, balance });
     book.sum += balance;

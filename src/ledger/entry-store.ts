@@ -67,7 +67,7 @@ export async function listEntries(
       ? sql`false`
       : sql`(booked_xid, transfer_id) >= (${before.bookedXid}, ${before.transferId})
           and (booked_xid, transfer_id, side) >= (${before.bookedXid}, ${before.transferId}, ${before.side})`;
-  const { rows } = await sql<EntryRow>`
+  const { rows } = await sql<Omit<EntryRow, 'balance'> & { balance: string }>`
     with mine as materialized (
       select account_id, kind as account from account
       where promoter_id = ${promoterId} and (${merchantId}::text is null or merchant_id = ${merchantId})
@@ -85,13 +85,13 @@ export async function listEntries(
     )
     select booked_xid, transfer_id, side, account, kind, page.merchant_id, source_id, order_id, revision, line_id, role, level,
       page.currency, amount, booked_at,
-      (balances.balance - coalesce(sum(amount) over newer, 0))::bigint as balance
+      balances.balance - coalesce(sum(amount) over newer, 0) as balance
     from page join balances using (account_id) join orders using (order_key)
     window newer as (
       partition by account_id order by booked_xid desc, transfer_id desc, side desc rows between unbounded preceding and 1 preceding
     )
     order by booked_xid desc, transfer_id desc, side desc`.execute(db);
-  return rows;
+  return rows.map((row) => ({ ...row, balance: BigInt(row.balance) }));
 }
 
 export interface TransferRow extends Booking {
@@ -158,7 +158,7 @@ export async function listAccounts(
   { kind, merchantId, promoterId, currency }: AccountFilter,
   { limit, after }: { limit: number; after: bigint | null },
 ): Promise<AccountRow[]> {
-  const { rows } = await sql<AccountRow>`
+  const { rows } = await sql<Omit<AccountRow, 'balance'> & { balance: string }>`
     with page as materialized (
       select * from account
       where (${kind}::text is null or kind = ${kind}) and (${merchantId}::text is null or merchant_id = ${merchantId})
@@ -170,8 +170,8 @@ export async function listAccounts(
       union all
       select account_id, amount from entry where ${UNFOLDED}
     )
-    select account_id, kind, merchant_id, promoter_id, currency, coalesce(sum(moved.amount), 0)::bigint as balance
+    select account_id, kind, merchant_id, promoter_id, currency, coalesce(sum(moved.amount), 0) as balance
     from page left join moved using (account_id)
     group by account_id, kind, merchant_id, promoter_id, currency order by account_id`.execute(db);
-  return rows;
+  return rows.map((row) => ({ ...row, balance: BigInt(row.balance) }));
 }

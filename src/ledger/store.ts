@@ -148,8 +148,8 @@ interface SlotRow {
   level: number | null;
   promoter_id: string | null;
   currency: string;
-  pending: bigint;
-  available: bigint;
+  pending: string;
+  available: string;
 }
 
 /**
@@ -169,13 +169,14 @@ export async function bookedSlots(db: Kysely<DB>, orderKeys: readonly bigint[]):
       where order_key = any(${orderKeys.map(String)}::bigint[]) and transfer.kind in ('accrue', 'reverse', 'release')
     )
     select order_key, line_id, role, level, promoter_id, currency,
-      coalesce(sum(amount) filter (where kind = 'pending'), 0)::bigint as pending,
-      coalesce(sum(amount) filter (where kind in ('available', 'revenue')), 0)::bigint as available
+      coalesce(sum(amount) filter (where kind = 'pending'), 0) as pending,
+      coalesce(sum(amount) filter (where kind in ('available', 'revenue')), 0) as available
     from moved group by order_key, line_id, role, level, promoter_id, currency`.execute(db);
-  for (const { order_key, line_id: lineId, promoter_id: promoterId, ...slot } of rows) {
+  for (const { order_key, line_id: lineId, promoter_id: promoterId, pending, available, ...slot } of rows) {
+    const sums = { pending: BigInt(pending), available: BigInt(available) };
     const booked = slots.get(order_key);
-    if (booked === undefined) slots.set(order_key, [{ lineId, promoterId, ...slot }]);
-    else booked.push({ lineId, promoterId, ...slot });
+    if (booked === undefined) slots.set(order_key, [{ lineId, promoterId, ...slot, ...sums }]);
+    else booked.push({ lineId, promoterId, ...slot, ...sums });
   }
   return slots;
 }

@@ -21,6 +21,8 @@ export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
+export type Numeric = ColumnType<string, number | string, number | string>;
+
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface Account {
@@ -33,7 +35,7 @@ export interface Account {
 
 export interface AccountBalance {
   account_id: bigint;
-  balance: bigint;
+  balance: Numeric;
 }
 
 export interface ApiKey {
@@ -191,6 +193,10 @@ export interface ClaimMiss {
 
 export interface Click {
   bot: boolean;
+  /**
+   * Why the click counts as a bot's where the visitor does not say so itself: flooded. Its token stands, and an order that carries it earns.
+   */
+  bot_reason: string | null;
   click_id: string;
   /**
    * When the buyer clicked; may lie before the recording when a storefront told it later.
@@ -371,6 +377,10 @@ export interface IdentityStatement {
 }
 
 export interface LedgerFold {
+  /**
+   * When the fold last took something. What was booked long before and is not folded says that it stands still.
+   */
+  advanced_at: Generated<Timestamp>;
   /**
    * Transfers of transactions below this one are in account_balance, the others are not.
    */

@@ -123,6 +123,11 @@ const SIGNS: Sign[] = [
         where account.account_id = account_balance.account_id and kind = 'available' and promoter_id = 'alice'`.execute(trx);
     },
   },
+  {
+    alarm: 'fold_advances',
+    sign: 'a transfer of long ago that is in no balance, and a fold that took nothing for ten minutes',
+    do: (trx) => sql`update ledger_fold set advanced_at = now() - interval '10 minutes'`.execute(trx),
+  },
   { alarm: 'click_partitions', sign: 'a day without its partition', do: (trx) => dropTomorrow(trx) },
 ];
 

@@ -3,7 +3,8 @@
 import { sql, type Kysely } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { balancesOf, continueLedger, foldBalances, rebuildBalances, trialBalance } from '../../src/ledger/balances.ts';
+import { balancesOf, continueLedger, foldBalances, rebuildBalances, trialBalance, UNFOLDED } from '../../src/ledger/balances.ts';
+import { listAccounts, listEntries } from '../../src/ledger/entry-store.ts';
 import type { DB } from '../../src/platform/tables.ts';
 import { foldAll, nothing, openBooks, settle, type Books } from './books.ts';
 import { transferOf } from './shop.ts';
@@ -53,6 +54,44 @@ describe('balances are exact', () => {
   });
 });
 
+/** Less than 2^63 alone, and more than it together. */
+const HUGE = 5_000_000_000_000_000_000n;
+
+describe('a sum beyond what a bigint holds', () => {
+  let large: Books;
+
+  beforeAll(async () => {
+    large = await openBooks();
+    for (let n = 0; n < 3; n++) await large.commit(large.transfer({ promoterId: 'alice', amount: HUGE }));
+  });
+
+  afterAll(() => large.close());
+
+  async function expectAll(): Promise<void> {
+    expect((await balancesOf(large.db, 'alice', 'm1'))[0]!.pending).toBe(HUGE * 3n - 100n);
+    expect((await balancesOf(large.db, 'bob', 'm1'))[0]!.pending).toBe(-100n);
+    const [book] = await trialBalance(large.db);
+    expect(book!.sum).toBe(0n);
+    expect(book!.accounts.find(({ kind }) => kind === 'pending')!.balance).toBe(HUGE * 3n - 400n);
+    const page = { limit: 10, before: null };
+    const [newest] = await listEntries(large.db, { promoterId: 'alice', merchantId: null }, page);
+    expect(newest!.balance).toBe(HUGE * 3n - 100n);
+    const all = { kind: null, merchantId: null, promoterId: 'alice', currency: null };
+    const accounts = await listAccounts(large.db, all, { limit: 10, after: null });
+    expect(accounts.map(({ balance }) => balance)).toContain(HUGE * 3n - 100n);
+  }
+
+  test('stops neither a read nor the fold of anybody', async () => {
+    await expectAll();
+    await foldAll(large.db);
+    const { rows } = await sql<{ left: bigint }>`select count(*) as left from transfer where ${UNFOLDED}`.execute(large.db);
+    expect(rows[0]!.left).toBe(0n);
+    await expectAll();
+    await rebuildBalances(large.db);
+    await expectAll();
+  });
+});
+
 describe('the whole book', () => {
   test('is told by currency and kind of account, and sums to zero', async () => {
     const [cny, ...others] = await trialBalance(db);
@@ -69,7 +108,7 @@ describe('the whole book', () => {
 
   test('that was damaged is rebuilt from its transfers', async () => {
     await foldAll(db);
-    await owner.updateTable('account_balance').set({ balance: 1n }).execute();
+    await owner.updateTable('account_balance').set({ balance: 1 }).execute();
     await books.commit(books.transfer());
     await rebuildBalances(db);
     await books.expectExact();
