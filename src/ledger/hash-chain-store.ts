@@ -5,7 +5,7 @@ import { sql, type Kysely } from 'kysely';
 import type { AccountKind } from '../core/posting.ts';
 import { inTransaction } from '../platform/database.ts';
 import type { DB } from '../platform/tables.ts';
-import { accountText, leafOf, leavesIn, linkHash, NO_LINK, rootOf, type ChainedTransfer, type Link } from './hash-chain.ts';
+import { accountText, leafAt, leafOf, linkHash, NO_LINK, treeOf, type ChainedTransfer, type Link } from './hash-chain.ts';
 
 const TRANSFERS_PER_LINK_MAX = 10_000;
 const LINKS_PER_READ = 100;
@@ -127,16 +127,16 @@ function runsOfDays(rows: readonly ChainedRow[]): ChainedRow[][] {
 
 interface NewLink extends Link {
   belowXid: bigint;
-  leaves: Buffer[];
+  leaves: Buffer;
 }
 
 function linkAfter(before: Pick<Link, 'linkNo' | 'hash'>, rows: readonly ChainedRow[]): NewLink {
-  const leaves = rows.map((row) => leafOf(showChained(row)));
+  const leaves = Buffer.concat(rows.map((row) => leafOf(showChained(row))));
   const said = {
     linkNo: before.linkNo + 1n,
     day: dayOf(rows[0]!),
     transfers: rows.length,
-    root: rootOf(leaves),
+    root: treeOf(leaves).root,
     previousHash: before.hash,
   };
   return { ...said, hash: linkHash(said), leaves, belowXid: rows.at(-1)!.booked_xid + 1n };
@@ -150,7 +150,7 @@ async function insertLink(db: Kysely<DB>, link: NewLink, now: Date): Promise<voi
       day: link.day,
       below_xid: link.belowXid,
       transfers: link.transfers,
-      leaves: Buffer.concat(link.leaves),
+      leaves: link.leaves,
       root: link.root,
       previous_hash: link.previousHash,
       hash: link.hash,
@@ -188,10 +188,18 @@ export async function readLinks(
   }));
 }
 
-/** The leaves of one link. */
-export async function readLeaves(db: Kysely<DB>, linkNo: bigint): Promise<Buffer[]> {
+/** The leaves of one link, one after the other. */
+async function readLeaves(db: Kysely<DB>, linkNo: bigint): Promise<Buffer> {
   const row = await db.selectFrom('ledger_link').select('leaves').where('link_no', '=', linkNo).executeTakeFirstOrThrow();
-  return leavesIn(row.leaves);
+  return row.leaves;
+}
+
+/** The link in which a transfer of this transaction is chained, with its leaves; null while it is in none. */
+export async function linkOf(db: Kysely<DB>, xid: bigint): Promise<{ linkNo: bigint; belowXid: bigint; leaves: Buffer } | null> {
+  const { rows } = await sql<{ linkNo: bigint; belowXid: bigint; leaves: Buffer }>`
+    select link_no as "linkNo", below_xid as "belowXid", leaves from ledger_link where below_xid > ${xid}
+    order by below_xid limit 1`.execute(db);
+  return rows[0] ?? null;
 }
 
 /** How a verification ended: how far it came, the last link that agreed, and the first that does not, with the reason. */
@@ -229,9 +237,9 @@ async function faultOf(db: Kysely<DB>, before: KeptLink | null, link: KeptLink):
   if (!link.hash.equals(linkHash(link))) return 'its hash is not that of what it says';
   const rows = await readRange(db, before?.belowXid ?? 0n, link.belowXid);
   const chained = await readLeaves(db, link.linkNo);
-  const strange = rows.findIndex((row, place) => chained[place]?.equals(leafOf(showChained(row))) !== true);
+  const strange = rows.findIndex((row, place) => !leafAt(chained, place).equals(leafOf(showChained(row))));
   if (strange !== -1) return `the transfer ${rows[strange]!.transfer_id} at place ${strange + 1} is not the one that was chained there`;
   if (rows.length !== link.transfers) return `it has chained ${link.transfers} transfers, and ${rows.length} are there`;
-  if (!link.root.equals(rootOf(chained))) return 'its root is not that of its leaves';
+  if (!link.root.equals(treeOf(chained).root)) return 'its root is not that of its leaves';
   return null;
 }

@@ -1,6 +1,6 @@
 // The hash chain over the transfers: what is hashed, and how anybody can do it again. Pure.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { AccountKind } from '../core/posting.ts';
 
@@ -45,8 +45,7 @@ const FIELDS = [
   'to',
 ] as const satisfies (keyof ChainedTransfer)[];
 
-const LEAF = Buffer.of(0);
-const NODE = Buffer.of(1);
+const NODE = 1;
 export const HASH_LENGTH = 32;
 
 /** What stands before the first link: 32 zero bytes. */
@@ -62,31 +61,32 @@ export function transferText(transfer: ChainedTransfer): string {
   return FIELDS.map((field) => `${transfer[field]}\n`).join('');
 }
 
+/** SHA-256. The hash is taken as a string and written into a buffer, which is three times as quick as being given one. */
+function sha256(data: string | Buffer): Buffer {
+  return Buffer.from(hash('sha256', data, 'binary'), 'latin1');
+}
+
 /** The leaf of a transfer: SHA-256 over a zero byte and the UTF-8 of its canonical text. */
 export function leafOf(transfer: ChainedTransfer): Buffer {
-  return createHash('sha256').update(LEAF).update(transferText(transfer)).digest();
+  return sha256(`\0${transferText(transfer)}`);
 }
 
-/** SHA-256 over a byte of one, the left and the right. */
-function nodeOf(left: Buffer, right: Buffer): Buffer {
-  return createHash('sha256').update(NODE).update(left).update(right).digest();
-}
+/** A byte of one, the left and the right: what a node of the tree is hashed from. */
+const pair = Buffer.alloc(1 + 2 * HASH_LENGTH, NODE);
 
 /** The next level of the tree: neighbours are joined, and one that is left over stands there as it is. */
-function levelAbove(level: readonly Buffer[]): Buffer[] {
-  const above: Buffer[] = [];
-  for (let place = 0; place < level.length; place += 2) {
-    const [left, right] = [level[place]!, level[place + 1]];
-    above.push(right === undefined ? left : nodeOf(left, right));
+function levelAbove(level: Buffer): Buffer {
+  const count = level.length / HASH_LENGTH;
+  const above = Buffer.allocUnsafe(Math.ceil(count / 2) * HASH_LENGTH);
+  for (let place = 0; place < count; place += 2) {
+    const from = place * HASH_LENGTH;
+    if (place + 1 === count) level.copy(above, from / 2, from);
+    else {
+      level.copy(pair, 1, from, from + 2 * HASH_LENGTH);
+      above.write(hash('sha256', pair, 'binary'), from / 2, 'latin1');
+    }
   }
   return above;
-}
-
-/** The Merkle tree hash of at least one leaf (RFC 6962, 2.1). */
-export function rootOf(leaves: readonly Buffer[]): Buffer {
-  let level: readonly Buffer[] = leaves;
-  while (level.length > 1) level = levelAbove(level);
-  return level[0]!;
 }
 
 /** What must be joined to a leaf, from the bottom to the root; `right` says on which side of what is there so far. */
@@ -95,24 +95,49 @@ export interface PathStep {
   hash: Buffer;
 }
 
-/** The paths of the leaves at these places. */
-export function pathsOf(leaves: readonly Buffer[], places: readonly number[]): PathStep[][] {
-  const paths: PathStep[][] = places.map(() => []);
-  let level: readonly Buffer[] = leaves;
-  for (let depth = 0; level.length > 1; depth++) {
-    for (const [index, place] of places.entries()) {
-      const here = Math.floor(place / 2 ** depth);
-      const neighbour = level[here ^ 1];
-      if (neighbour !== undefined) paths[index]!.push({ right: here % 2 === 0, hash: neighbour });
+/** The Merkle tree (RFC 6962, 2.1) over at least one leaf, built once for any number of paths. */
+export interface Tree {
+  root: Buffer;
+  /** The path of the leaf at this place. */
+  pathOf: (place: number) => PathStep[];
+}
+
+/** The tree over leaves that lie one after the other in one buffer. */
+export function treeOf(leaves: Buffer): Tree {
+  const levels = [leaves];
+  while (levels.at(-1)!.length > HASH_LENGTH) levels.push(levelAbove(levels.at(-1)!));
+  const root = levels.pop()!;
+  const pathOf = (place: number): PathStep[] => {
+    const path: PathStep[] = [];
+    for (let depth = 0; depth < levels.length; depth++) {
+      const here = place >>> depth;
+      const neighbour = leafAt(levels[depth]!, here ^ 1);
+      if (neighbour.length > 0) path.push({ right: here % 2 === 0, hash: neighbour });
     }
-    level = levelAbove(level);
+    return path;
+  };
+  return { root, pathOf };
+}
+
+/** The hash at a place of a level; empty beyond its end. */
+export function leafAt(leaves: Buffer, place: number): Buffer {
+  return leaves.subarray(place * HASH_LENGTH, (place + 1) * HASH_LENGTH);
+}
+
+/** At which place from `from` on the leaf stands; -1 when it stands at none. */
+export function placeOf(leaves: Buffer, leaf: Buffer, from: number): number {
+  for (let at = leaves.indexOf(leaf, from * HASH_LENGTH); at >= 0; at = leaves.indexOf(leaf, at + 1)) {
+    if (at % HASH_LENGTH === 0) return at / HASH_LENGTH;
   }
-  return paths;
+  return -1;
 }
 
 /** The root to which the path leads from the leaf. */
 export function climb(leaf: Buffer, path: readonly PathStep[]): Buffer {
-  return path.reduce((hash, step) => (step.right ? nodeOf(hash, step.hash) : nodeOf(step.hash, hash)), leaf);
+  return path.reduce((below, { right, hash: neighbour }) => {
+    const sides = right ? [below, neighbour] : [neighbour, below];
+    return sha256(Buffer.concat([Buffer.of(NODE), ...sides]));
+  }, leaf);
 }
 
 /** What a link says of its transfers, and of all before it. `day` is YYYY-MM-DD in UTC. */
@@ -128,10 +153,5 @@ export interface Link {
 /** The hash of a link: SHA-256 over number, day, count, root and previous hash (both in hex), each followed by a line feed. */
 export function linkHash({ linkNo, day, transfers, root, previousHash }: Omit<Link, 'hash'>): Buffer {
   const text = [linkNo, day, transfers, root.toString('hex'), previousHash.toString('hex')].map((field) => `${field}\n`).join('');
-  return createHash('sha256').update(text).digest();
-}
-
-/** Leaves that stand one after the other, apart. */
-export function leavesIn(bytes: Buffer): Buffer[] {
-  return Array.from({ length: bytes.length / HASH_LENGTH }, (_, place) => bytes.subarray(place * HASH_LENGTH, (place + 1) * HASH_LENGTH));
+  return sha256(text);
 }

@@ -7,6 +7,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import { mayActAs } from '../platform/actor.ts';
+import { STREAM_TIMEOUT_MS } from '../platform/bodies.ts';
 import { callerId } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { problems } from '../platform/problem.ts';
@@ -16,14 +17,16 @@ import { balanceRow, entryRow, linkRow, statementHead } from './statement.ts';
 import {
   linksBetween,
   openingBalances,
-  proofsOf,
-  readEntries,
+  prover,
+  readMonth,
   settledXid,
-  type EntryPlace,
+  type MonthTransfer,
   type StatementQuestion,
 } from './statement-store.ts';
 
-const ENTRIES_PER_PAGE = 1000;
+const TRANSFERS_PER_PAGE = 1000;
+/** So much of a page is proven and written at once; in between others are served. */
+const TRANSFERS_PER_CHUNK = 100;
 
 const month = z
   .string()
@@ -34,6 +37,8 @@ const month = z
 export function statementRoutes(app: App, { db }: { db: Kysely<DB> }): void {
   app.get('/v1/promoters/:promoter_id/statement.csv', {
     config: { scopes: ['admin', 'auditor', 'promoter'] },
+    // As long as its reader reads: one who stops is cut off by the idle time-out of his connection.
+    handlerTimeout: STREAM_TIMEOUT_MS,
     schema: {
       tags: ['ledger'],
       summary: 'One month of a promoter’s money as CSV: opening balances, entries, closing balances, and their proofs in the hash chain',
@@ -61,29 +66,52 @@ function bounds(text: string): { from: Date; until: Date } {
   return { from: new Date(Date.UTC(year, number - 1)), until: new Date(Date.UTC(year, number)) };
 }
 
-/** The rows of a statement, page by page. Whoever is cut off has no closing balances, and so cannot take a part for the whole. */
+/**
+ * The rows of a statement, in chunks. Whoever is cut off has no closing balances, and so cannot take a part for the whole; his connection
+ * breaks, too.
+ */
 export async function* statementRows(db: Kysely<DB>, question: StatementQuestion): AsyncGenerator<string> {
-  yield statementHead();
   const accounts = await openingBalances(db, question);
-  for (const account of accounts) yield balanceRow('opening', account);
+  yield statementHead() + accounts.map((account) => balanceRow('opening', account)).join('');
   const present = new Map(accounts.map((account) => [account.accountId, account]));
+  const proofOf = prover(db);
   const links = { first: 0n, last: 0n };
-  let after: EntryPlace = { bookedXid: -1n, transferId: -1n, side: 0 };
-  for (;;) {
-    const entries = await readEntries(db, question, after, ENTRIES_PER_PAGE);
-    const proofs = await proofsOf(db, entries);
-    for (const [index, { accountId, amount, transfer }] of entries.entries()) {
-      const account = present.get(accountId)!;
-      account.balance += amount;
-      const proof = proofs[index]!;
-      yield entryRow({ ...account, amount, transfer, proof });
-      if (proof === null) continue;
-      if (links.first === 0n) links.first = proof.linkNo;
-      links.last = proof.linkNo;
+  for await (const page of pagesOf(db, question)) {
+    for (let from = 0; from < page.length; from += TRANSFERS_PER_CHUNK) {
+      let chunk = '';
+      for (const transfer of page.slice(from, from + TRANSFERS_PER_CHUNK)) {
+        const found = proofOf(transfer);
+        const proof = found instanceof Promise ? await found : found;
+        if (proof !== null) {
+          if (links.first === 0n) links.first = proof.linkNo;
+          links.last = proof.linkNo;
+        }
+        for (const { accountId, amount } of transfer.entries) {
+          const account = present.get(accountId)!;
+          account.balance += amount;
+          chunk += entryRow({ ...account, amount, transfer: transfer.transfer, proof });
+        }
+      }
+      yield chunk;
     }
-    if (entries.length < ENTRIES_PER_PAGE) break;
-    after = entries.at(-1)!;
   }
-  for (const account of accounts) yield balanceRow('closing', account);
+  yield accounts.map((account) => balanceRow('closing', account)).join('');
   if (links.first > 0n) for await (const link of linksBetween(db, links.first, links.last)) yield linkRow(link);
+}
+
+/** The pages of the month. While one is written the next is being read already. */
+async function* pagesOf(db: Kysely<DB>, question: StatementQuestion): AsyncGenerator<MonthTransfer[]> {
+  let next = readMonth(db, question, { bookedXid: -1n, transferId: -1n }, TRANSFERS_PER_PAGE);
+  for (;;) {
+    const page = await next;
+    const last = page.at(-1);
+    const isLast = last === undefined || page.length < TRANSFERS_PER_PAGE;
+    if (!isLast) {
+      next = readMonth(db, question, last, TRANSFERS_PER_PAGE);
+      // It is thrown where it is awaited; a reader who has gone meanwhile awaits nothing any more.
+      next.catch(() => undefined);
+    }
+    yield page;
+    if (isLast) return;
+  }
 }

@@ -4,8 +4,8 @@ import { sql, type Kysely } from 'kysely';
 
 import type { AccountKind } from '../core/posting.ts';
 import type { DB } from '../platform/tables.ts';
-import { leafOf, pathsOf, type ChainedTransfer, type PathStep } from './hash-chain.ts';
-import { CHAINED, CHAINED_JOINS, readLeaves, readLinks, showChained, type ChainedRow, type KeptLink } from './hash-chain-store.ts';
+import { leafOf, placeOf, treeOf, type ChainedTransfer, type PathStep, type Tree } from './hash-chain.ts';
+import { CHAINED, CHAINED_JOINS, linkOf, readLinks, showChained, type ChainedRow, type KeptLink } from './hash-chain-store.ts';
 import type { StatedBalance } from './statement.ts';
 
 const LINKS_PER_PAGE = 500;
@@ -29,9 +29,9 @@ export async function settledXid(db: Kysely<DB>): Promise<bigint> {
 /** What the promoter's accounts held when the month began, those that have moved by its end. */
 export async function openingBalances(db: Kysely<DB>, question: StatementQuestion): Promise<(StatedBalance & { accountId: bigint })[]> {
   const { promoterId, merchantId, from, until, belowXid } = question;
-  const { rows } = await sql<{ account_id: bigint; kind: AccountKind; merchant_id: string; currency: string; balance: bigint }>`
+  const { rows } = await sql<{ account_id: bigint; kind: AccountKind; merchant_id: string; currency: string; balance: string }>`
     select account_id, account.kind, account.merchant_id, account.currency,
-      coalesce(sum(amount) filter (where booked_at < ${from}), 0)::bigint as balance
+      coalesce(sum(amount) filter (where booked_at < ${from}), 0) as balance
     from entry join account using (account_id)
     where entry.promoter_id = ${promoterId} and account.promoter_id = ${promoterId} and booked_at < ${until} and booked_xid < ${belowXid}
       and (${merchantId}::text is null or account.merchant_id = ${merchantId})
@@ -42,46 +42,53 @@ export async function openingBalances(db: Kysely<DB>, question: StatementQuestio
     merchantId: row.merchant_id,
     account: row.kind,
     currency: row.currency,
-    balance: row.balance,
+    balance: BigInt(row.balance),
   }));
 }
 
-/** Where the list of entries goes on: strictly after this one. */
-export interface EntryPlace {
+/** Where the list of transfers goes on: strictly after this one. */
+export interface TransferPlace {
   bookedXid: bigint;
   transferId: bigint;
-  side: number;
 }
 
-export interface MonthEntry extends EntryPlace {
-  accountId: bigint;
-  amount: bigint;
+/** A transfer of the month with its entries: what left an account of the promoter's, and what came to one. */
+export interface MonthTransfer extends TransferPlace {
   transfer: ChainedTransfer;
+  entries: { accountId: bigint; amount: bigint }[];
 }
 
-type EntryRow = ChainedRow & { side: number; account_id: bigint; signed: bigint };
+type MonthRow = ChainedRow & { from_account_id: bigint; to_account_id: bigint };
 
-/** The next entries of the month, the earliest first. */
-export async function readEntries(db: Kysely<DB>, question: StatementQuestion, after: EntryPlace, limit: number): Promise<MonthEntry[]> {
+/**
+ * The next transfers of the month, the earliest first. The transfers of the page are found by their index first, and only those are joined:
+ * otherwise every page would sort all that are left.
+ */
+export async function readMonth(
+  db: Kysely<DB>,
+  question: StatementQuestion,
+  after: TransferPlace,
+  limit: number,
+): Promise<MonthTransfer[]> {
   const { promoterId, merchantId, from, until, belowXid } = question;
-  const { rows } = await sql<EntryRow>`
-    select ${CHAINED}, side, side.account_id, side.signed
-    from transfer ${CHAINED_JOINS},
-      lateral (values (0, from_account_id, -amount), (1, to_account_id, amount)) as side (side, account_id, signed)
-      join account own on own.account_id = side.account_id
-    where transfer.promoter_id = ${promoterId} and own.promoter_id = ${promoterId}
-      and booked_at >= ${from} and booked_at < ${until} and booked_xid < ${belowXid}
-      and (${merchantId}::text is null or transfer.merchant_id = ${merchantId})
-      and (booked_xid, transfer_id) >= (${after.bookedXid}, ${after.transferId})
-      and (booked_xid, transfer_id, side) > (${after.bookedXid}, ${after.transferId}, ${after.side})
-    order by booked_xid, transfer_id, side limit ${limit}`.execute(db);
+  const ofMerchant = merchantId === null ? sql`true` : sql`merchant_id = ${merchantId}`;
+  const { rows } = await sql<MonthRow>`
+    with page as materialized (
+      select * from transfer
+      where promoter_id = ${promoterId} and (booked_xid, transfer_id) > (${after.bookedXid}, ${after.transferId})
+        and booked_xid < ${belowXid} and booked_at >= ${from} and booked_at < ${until} and ${ofMerchant}
+      order by booked_xid, transfer_id limit ${limit}
+    )
+    select ${CHAINED}, from_account_id, to_account_id from page as transfer ${CHAINED_JOINS}
+    order by booked_xid, transfer_id`.execute(db);
   return rows.map((row) => ({
     bookedXid: row.booked_xid,
     transferId: row.transfer_id,
-    side: row.side,
-    accountId: row.account_id,
-    amount: row.signed,
     transfer: showChained(row),
+    entries: [
+      ...(row.from_promoter_id === promoterId ? [{ accountId: row.from_account_id, amount: -row.amount }] : []),
+      ...(row.to_promoter_id === promoterId ? [{ accountId: row.to_account_id, amount: row.amount }] : []),
+    ],
   }));
 }
 
@@ -91,29 +98,45 @@ export interface Proof {
   path: PathStep[];
 }
 
-/** The proofs of entries, in their order; null where a transfer is in no link yet, or is not the one that was chained. */
-export async function proofsOf(db: Kysely<DB>, entries: readonly MonthEntry[]): Promise<(Proof | null)[]> {
-  const proofs: (Proof | null)[] = entries.map(() => null);
-  if (entries.length === 0) return proofs;
-  const { rows } = await sql<{ place: bigint; link_no: bigint }>`
-    select place, link_no from unnest(${entries.map((entry) => String(entry.bookedXid))}::bigint[]) with ordinality as asked (xid, place),
-    lateral (select link_no from ledger_link where below_xid > xid order by below_xid limit 1) as link`.execute(db);
-  const byLink = new Map<bigint, number[]>();
-  for (const { place, link_no: linkNo } of rows) byLink.set(linkNo, [...(byLink.get(linkNo) ?? []), Number(place) - 1]);
-  for (const [linkNo, indexes] of byLink) {
-    const leaves = await readLeaves(db, linkNo);
-    const placeOf = new Map(leaves.map((leaf, place) => [leaf.toString('hex'), place]));
-    const found = indexes.flatMap((index) => {
-      const place = placeOf.get(leafOf(entries[index]!.transfer).toString('hex'));
-      return place === undefined ? [] : [{ index, place }];
-    });
-    const paths = pathsOf(
-      leaves,
-      found.map(({ place }) => place),
-    );
-    for (const [which, { index }] of found.entries()) proofs[index] = { linkNo, path: paths[which]! };
+/** A link with its tree, and at which place in it the search for the next transfer begins. */
+interface OpenLink {
+  linkNo: bigint;
+  belowXid: bigint;
+  leaves: Buffer;
+  tree: Tree;
+  next: number;
+}
+
+/**
+ * Proves transfers that come in the order of the chain. One link is held at a time, with its tree, whatever number of its transfers are
+ * asked for. Null where a transfer is in no link yet, or is not the one that was chained.
+ */
+export function prover(db: Kysely<DB>): (transfer: MonthTransfer) => Promise<Proof | null> | Proof | null {
+  let open: OpenLink | null = null;
+  /** From this transaction on nothing was chained when it was last looked for. */
+  let unchained: bigint | null = null;
+
+  async function openNext(transfer: MonthTransfer): Promise<Proof | null> {
+    const link = await linkOf(db, transfer.bookedXid);
+    if (link === null) {
+      unchained = transfer.bookedXid;
+      return null;
+    }
+    open = { ...link, tree: treeOf(link.leaves), next: 0 };
+    return proofIn(open, transfer);
   }
-  return proofs;
+
+  return (transfer) => {
+    if (open !== null && transfer.bookedXid < open.belowXid) return proofIn(open, transfer);
+    return unchained === null ? openNext(transfer) : null;
+  };
+}
+
+function proofIn(link: OpenLink, { transfer }: MonthTransfer): Proof | null {
+  const place = placeOf(link.leaves, leafOf(transfer), link.next);
+  if (place < 0) return null;
+  link.next = place + 1;
+  return { linkNo: link.linkNo, path: link.tree.pathOf(place) };
 }
 
 /** The links from the first to the last, both among them, in their order. */

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { foldBalances } from '../../src/ledger/balances.ts';
 import { leafOf } from '../../src/ledger/hash-chain.ts';
-import { chainTransfers, readLeaves, readLinks, verifyChain, type Verified } from '../../src/ledger/hash-chain-store.ts';
+import { chainTransfers, linkOf, readLinks, verifyChain, type Verified } from '../../src/ledger/hash-chain-store.ts';
 import { accountCache, bookTransfers } from '../../src/ledger/store.ts';
 import { foldAll, openBooks, type Books } from './books.ts';
 
@@ -117,7 +117,10 @@ describe('chaining', () => {
       from: 'commission:m1',
       to: 'pending:alice',
     });
-    expect(await readLeaves(books.db, 2n)).toEqual([leaf]);
+    expect(await linkOf(books.db, (await readLinks(books.db, { after: 0n, limit: 1 }))[0]!.belowXid)).toMatchObject({
+      linkNo: 2n,
+      leaves: leaf,
+    });
   });
 
   test('writes links that nobody can change or take away', async () => {

@@ -5,7 +5,17 @@ import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { climb, leafOf, linkHash, NO_LINK, pathsOf, rootOf, transferText, type ChainedTransfer } from '../../src/ledger/hash-chain.ts';
+import {
+  climb,
+  leafAt,
+  leafOf,
+  linkHash,
+  NO_LINK,
+  placeOf,
+  transferText,
+  treeOf,
+  type ChainedTransfer,
+} from '../../src/ledger/hash-chain.ts';
 
 const transfer: ChainedTransfer = {
   transferId: '17',
@@ -71,20 +81,28 @@ const node = (left: Buffer, right: Buffer) => sha256('\u0001', left, right);
 test('the root of five leaves is built as RFC 6962 says', () => {
   const leaves = ['a', 'b', 'c', 'd', 'e'].map((text) => sha256(text)) as [Buffer, Buffer, Buffer, Buffer, Buffer];
   const [a, b, c, d, e] = leaves;
-  expect(rootOf(leaves)).toEqual(node(node(node(a, b), node(c, d)), e));
-  expect(rootOf([a])).toEqual(a);
+  expect(treeOf(Buffer.concat(leaves)).root).toEqual(node(node(node(a, b), node(c, d)), e));
+  expect(treeOf(a)).toMatchObject({ root: a });
+  expect(treeOf(a).pathOf(0)).toEqual([]);
 });
 
 test('every path leads from its leaf to the root, and from no other leaf', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 70 }), (count) => {
-      const leaves = Array.from({ length: count }, (_, place) => sha256(String(place)));
-      const places = leaves.map((_, place) => place);
-      for (const [place, path] of pathsOf(leaves, places).entries()) {
-        expect(climb(leaves[place]!, path)).toEqual(rootOf(leaves));
-        expect(climb(sha256('other'), path)).not.toEqual(rootOf(leaves));
+      const leaves = Buffer.concat(Array.from({ length: count }, (_, place) => sha256(String(place))));
+      const { root, pathOf } = treeOf(leaves);
+      for (let place = 0; place < count; place++) {
+        expect(climb(leafAt(leaves, place), pathOf(place))).toEqual(root);
+        expect(climb(sha256('other'), pathOf(place))).not.toEqual(root);
       }
     }),
     { numRuns: 30 },
   );
+});
+
+test('a leaf is found only where a leaf begins, and only from the place on that is said', () => {
+  const [a, b] = [sha256('a'), sha256('b')];
+  const leaves = Buffer.concat([a, b, a]);
+  expect([placeOf(leaves, a, 0), placeOf(leaves, a, 1), placeOf(leaves, b, 2)]).toEqual([0, 2, -1]);
+  expect(placeOf(leaves, leaves.subarray(7, 39), 0)).toBe(-1);
 });

@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely';
 import { SCOPES, type Scope } from '../../src/platform/actor.ts';
 import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
 import { inTransaction } from '../../src/platform/database.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
+import { buildHttp, type App, type HttpOptions } from '../../src/platform/http.ts';
 import { makeKey } from '../../src/platform/keys-store.ts';
 import type { DB } from '../../src/platform/tables.ts';
 import { testLog } from '../harness.ts';
@@ -24,8 +24,8 @@ interface Answered<Body> {
 }
 
 /** The server, to which its test adds the routes. */
-export function keyedApp(db: Kysely<DB>): App {
-  const app = buildHttp({ logger: testLog });
+export function keyedApp(db: Kysely<DB>, options: HttpOptions = {}): App {
+  const app = buildHttp({ logger: testLog, ...options });
   requireKeys(
     app,
     knownKeys(db, (error) => testLog.error(error)),
