@@ -90,7 +90,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   await collectOpenApi(app, { version: VERSION, tags: TAGS });
   const promotion = promotionDeps(deps);
   const door = openDoor(app, deps);
-  await serveHot(app, deps, promotion, door);
+  const { counts, limits } = rates(app, ground);
+  await serveHot(app, { ...deps, counts }, promotion, door);
 
   await app.register(async (scope) => {
     const rest = scope as App;
@@ -98,8 +99,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     await serveOpenApi(rest);
     serveMetrics(rest, registry);
     const keys = knownKeys(db, (error) => log.warn({ err: error }, 'the last use of a key was not noted'));
-    const { counts, limits } = rates(rest, ground);
-    requireKeys(rest, keys, refusedCallers(counts, limits));
+    requireKeys(rest, keys, refusedCallers(counts, 'key', config.rateRefused));
     // Whoever watches the service is never told that he asks too often.
     healthRoutes(rest, { db });
     await limitRates(rest, counts, limits);
@@ -133,18 +133,20 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 function rates(app: App, { config, db, log }: Ground): { counts: RateCounts; limits: RateLimits } {
   const counts = rateCounts(db, (error) => log.warn({ err: error }, 'limits of requests hold for this process alone'));
   app.addHook('onClose', () => counts.close());
-  return { counts, limits: { perKey: config.ratePerCaller, perAddress: config.ratePerAddress, refusedPerAddress: config.rateRefused } };
+  return { counts, limits: { perKey: config.ratePerCaller, perAddress: config.ratePerAddress } };
 }
 
 /** The two routes that most requests are for, each in a lane of its own. */
-async function serveHot(app: App, { clickPath, adapters, registry }: AppDeps, promotion: PromotionDeps, door: Door): Promise<void> {
+async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, promotion: PromotionDeps, door: Door): Promise<void> {
+  const { clickPath, adapters, registry, counts, ground } = deps;
+  const refused = refusedCallers(counts, 'push', ground.config.rateRefused);
   const count = hotCounter(registry);
   await openHotLane(app, {
     url: REDIRECT,
     count,
     routes: (lane) => redirectRoutes(lane, { ...promotion, onLost: clickPath.onLost }),
   });
-  await openHotLane(app, { url: WEBHOOKS, count, routes: (lane) => webhookRoutes(lane, { ...door, adapters, registry }) });
+  await openHotLane(app, { url: WEBHOOKS, count, routes: (lane) => webhookRoutes(lane, { ...door, adapters, registry, refused }) });
 }
 
 /** What merchants, promoters, links and clicks need. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { findActor, hashOfKey } from '../src/platform/keys-store.ts';
+import { findActors, hashOfKey } from '../src/platform/keys-store.ts';
 import { testDatabase, type TestDatabase } from './harness.ts';
 
 const ENTRY = fileURLToPath(new URL('../src/start.mjs', import.meta.url));
@@ -32,7 +32,8 @@ const countKeys = async () => (await database.db.selectFrom('api_key').select('k
 test('keys makes a key for a merchant who is there, and prints nothing else', async () => {
   const { code, printed, complaint } = await run('keys', '--scope', 'storefront', '--merchant', 'm1');
   expect([code, complaint]).toEqual([0, '']);
-  expect(await findActor(database.db, hashOfKey(printed.trim()))).toMatchObject({ scope: 'storefront', merchantId: 'm1' });
+  const hash = hashOfKey(printed.trim());
+  expect((await findActors(database.db, [hash])).get(hash)).toMatchObject({ scope: 'storefront', merchantId: 'm1' });
 });
 
 test.each([

@@ -10,6 +10,7 @@ import { DomainError } from '../core/errors.ts';
 import { rawBodyScope } from '../platform/bodies.ts';
 import type { App } from '../platform/http.ts';
 import { problems } from '../platform/problem.ts';
+import type { RefusedCallers } from '../platform/rate-limit.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { SourceCache } from '../sources/source-cache.ts';
 import type { Adapter, Answer, Push, Refusal } from '../sources/source.ts';
@@ -22,6 +23,8 @@ export interface WebhookDeps {
   sources: SourceCache;
   adapters: readonly Adapter[];
   registry: Registry;
+  /** Those whose pushes were refused, by their address. */
+  refused: RefusedCallers;
   /** There is a delivery to process. Called after the commit. */
   onDelivered: () => void;
 }
@@ -29,6 +32,12 @@ export interface WebhookDeps {
 /** One refusal a minute of each source and reason is logged: whoever can reach us can be refused. */
 const REFUSAL_LOGGED_MS = 60_000;
 const REFUSALS_REMEMBERED_MAX = 1000;
+
+/**
+ * What an address is still verified that was refused too often within this minute: so little that it costs no more than the request itself.
+ * Other senders may have the same address, so a push of theirs is not refused for it; a longer one is sent again by its platform.
+ */
+const REFUSED_BYTES_MAX = 64 * 1024;
 
 type Refuse = (request: FastifyRequest, source: LiveSource, reason: Refusal) => DomainError;
 
@@ -56,15 +65,25 @@ export const WEBHOOKS = '/webhooks/:source_id';
 
 /** POST and GET /webhooks/{source_id}, in a lane or a scope of their own: there every body is raw. */
 export function webhookRoutes(app: App, deps: WebhookDeps): void {
+  const { refused } = deps;
   const refuse = refusals(deps.registry);
   const adapters = new Map(deps.adapters.map((adapter) => [adapter.kind, adapter]));
+
+  /** The refusal, counted; or that there were too many from this address. */
+  function counted(request: FastifyRequest, refusal: DomainError): DomainError {
+    if (refused.isOver(request.ip)) return refused.problem();
+    refused.note(request.ip);
+    return refusal;
+  }
 
   async function take(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { source_id: sourceId } = request.params as z.output<typeof sourcePath>;
     const source = await deps.sources.find(sourceId);
     const adapter = source === null ? undefined : adapters.get(source.kind);
-    if (source === null || adapter === undefined) throw noSource(sourceId);
+    if (source === null || adapter === undefined) throw counted(request, noSource(sourceId));
     const body = request.rawBody!;
+    if (body.length > REFUSED_BYTES_MAX && refused.isOver(request.ip)) throw refused.problem();
+    if (body.length > (adapter.pushBytesMax ?? body.length)) throw counted(request, tooLong(adapter.pushBytesMax!));
     const now = Date.now();
     const verified = adapter.verify({
       method: request.method,
@@ -74,7 +93,7 @@ export function webhookRoutes(app: App, deps: WebhookDeps): void {
       secrets: source.secrets,
       now: new Date(now),
     });
-    if (!verified.ok) throw refuse(request, source, verified.reason);
+    if (!verified.ok) throw counted(request, refuse(request, source, verified.reason));
     if ('answer' in verified) {
       send(reply, verified.answer);
       return;
@@ -96,18 +115,27 @@ export function webhookRoutes(app: App, deps: WebhookDeps): void {
 
   const schema = { tags: ['webhooks'], params: sourcePath };
   rawBodyScope(app);
+  app.addHook('onRequest', (request, _reply, done) => {
+    const isLong = Number(request.headers['content-length'] ?? 0) > REFUSED_BYTES_MAX;
+    if (isLong && refused.isOver(request.ip)) done(refused.problem());
+    else done();
+  });
   app.post(WEBHOOKS, {
     schema: {
       ...schema,
       summary: 'A push of an order system, signed as its platform signs',
-      response: problems(400, 401, 404, 413, 503),
+      response: problems(400, 401, 404, 413, 429, 503),
     },
     handler: take,
   });
   app.get(WEBHOOKS, {
-    schema: { ...schema, summary: 'The handshake of an order system, where its platform has one', response: problems(401, 404) },
+    schema: { ...schema, summary: 'The handshake of an order system, where its platform has one', response: problems(401, 404, 429) },
     handler: take,
   });
+}
+
+function tooLong(bytesMax: number): DomainError {
+  return new DomainError('payload_too_large', `No push of this platform is longer than ${bytesMax} bytes.`);
 }
 
 function send(reply: FastifyReply, { status, contentType, body }: Answer): void {

@@ -5,8 +5,9 @@ import { LruMap } from 'toad-cache';
 
 import { DomainError } from '../core/errors.ts';
 import { isGranted, type Actor, type Scope } from './actor.ts';
+import { coalesced } from './coalesce.ts';
 import type { App } from './http.ts';
-import { findActor, hashOfKey, touchKey } from './keys-store.ts';
+import { findActors, hashOfKey, touchKey } from './keys-store.ts';
 import { SECURITY_SCHEME } from './openapi.ts';
 import type { RefusedCallers } from './rate-limit.ts';
 import type { DB } from './tables.ts';
@@ -26,15 +27,12 @@ declare module 'fastify' {
 const FOUND_TTL_MS = 10_000;
 const FOUND_MAX = 10_000;
 const TOUCHED_TTL_MS = 60_000;
-const FAMILIAR_TTL_MS = 60 * 60 * 1000;
 const BEARER = /^bearer +([\x21-\x7e]+)$/i;
 
 /** The keys that this process has seen lately. */
 export interface KnownKeys {
   /** Who the key belongs to; asks the database only when it was not seen for ten seconds. Null for a key that is none. */
   find(key: string): Actor | Promise<Actor | null>;
-  /** Whether this process has let the key in within the hour. */
-  isFamiliar(key: string): boolean;
   /** Forgets a key that was revoked here. */
   forget(keyId: string): void;
   /** Resolves when the last uses are noted. */
@@ -45,9 +43,9 @@ export interface KnownKeys {
 export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): KnownKeys {
   const found = new LruMap<Actor>(FOUND_MAX, FOUND_TTL_MS);
   const hashes = new LruMap<string>(FOUND_MAX);
-  const familiar = new LruMap<true>(FOUND_MAX, FAMILIAR_TTL_MS);
   const touched = new LruMap<true>(FOUND_MAX, TOUCHED_TTL_MS);
   const touching = new Set<Promise<void>>();
+  const read = coalesced((wanted) => findActors(db, wanted));
 
   function touch(keyId: string): void {
     if (touched.get(keyId) === true) return;
@@ -58,15 +56,11 @@ export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): Kn
     touching.add(noting);
   }
 
-  async function ask(keyHash: Buffer, name: string): Promise<Actor | null> {
-    const actor = await findActor(db, keyHash);
-    if (actor === null) {
-      familiar.delete(name);
-      return null;
-    }
-    found.set(name, actor);
-    familiar.set(name, true);
-    hashes.set(actor.keyId, name);
+  async function ask(keyHash: string): Promise<Actor | null> {
+    const actor = await read(keyHash);
+    if (actor === null) return null;
+    found.set(keyHash, actor);
+    hashes.set(actor.keyId, keyHash);
     touch(actor.keyId);
     return actor;
   }
@@ -74,16 +68,14 @@ export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): Kn
   return {
     find(key) {
       const keyHash = hashOfKey(key);
-      const name = keyHash.toString('latin1');
-      const actor = found.get(name);
-      if (actor === undefined) return ask(keyHash, name);
+      const actor = found.get(keyHash);
+      if (actor === undefined) return ask(keyHash);
       touch(actor.keyId);
       return actor;
     },
-    isFamiliar: (key) => familiar.get(hashOfKey(key).toString('latin1')) === true,
     forget(keyId) {
-      const name = hashes.get(keyId);
-      if (name !== undefined) found.delete(name);
+      const keyHash = hashes.get(keyId);
+      if (keyHash !== undefined) found.delete(keyHash);
     },
     async close() {
       await Promise.all(touching);
@@ -93,7 +85,8 @@ export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): Kn
 
 /**
  * Asks for a key on every route that declares scopes, and refuses at start a route under /v1 that declares none. An address that was
- * refused too often is only heard with a key that was good before: who guesses keys must not keep out those who know theirs.
+ * refused too often is told so instead of being refused once more. A key that exists is let in from wherever it comes: many callers may
+ * share one address, and who guesses keys must not keep out those who know theirs.
  */
 export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers): void {
   app.decorateRequest('actor');
@@ -108,6 +101,7 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
       return;
     }
     const refuse = (message: string): void => {
+      if (refused?.isOver(request.ip) === true) return done(refused.problem());
       refused?.note(request.ip);
       done(new DomainError('unauthorized', message));
     };
@@ -119,7 +113,6 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
       done();
     };
     const key = BEARER.exec(request.headers.authorization ?? '')?.[1];
-    if (refused?.isOver(request.ip) === true && (key === undefined || !keys.isFamiliar(key))) return done(refused.problem());
     if (key === undefined) return refuse('Send a key: Authorization: Bearer <key>.');
     const found = keys.find(key);
     if (found instanceof Promise) found.then(admit, done);

@@ -36,9 +36,9 @@ export interface NewKey {
 
 const SHOWN = ['key_id', 'scope', 'merchant_id', 'promoter_id', 'label', 'ending', 'made_at', 'last_used_at', 'revoked_at'] as const;
 
-/** SHA-256 of a key, the only form in which it is kept. */
-export function hashOfKey(key: string): Buffer {
-  return hash('sha256', key, 'buffer');
+/** SHA-256 of a key in hex; it is kept in no other form. */
+export function hashOfKey(key: string): string {
+  return hash('sha256', key, 'hex');
 }
 
 /** Makes a key of 256 random bits and records it. The key itself is in the answer and nowhere else. */
@@ -84,7 +84,7 @@ async function insertKey(trx: Transaction<DB>, key: string, ending: string | nul
     .insertInto('api_key')
     .values({
       key_id: uuidv7(now.getTime()),
-      hash: hashOfKey(key),
+      hash: Buffer.from(hashOfKey(key), 'hex'),
       scope,
       merchant_id: merchantId,
       promoter_id: promoterId,
@@ -97,16 +97,24 @@ async function insertKey(trx: Transaction<DB>, key: string, ending: string | nul
     .executeTakeFirst();
 }
 
-/** Who the key of this hash is; null when there is none, or it was revoked. */
-export async function findActor(db: Kysely<DB>, keyHash: Buffer): Promise<Actor | null> {
-  const row = await db
+/** Who the keys of these hashes are, by the hash in hex; of a key that is none, or was revoked, there is nothing. */
+export async function findActors(db: Kysely<DB>, hashes: readonly string[]): Promise<Map<string, Actor>> {
+  const rows = await db
     .selectFrom('api_key')
-    .select(['key_id', 'scope', 'merchant_id', 'promoter_id'])
-    .where('hash', '=', keyHash)
+    .select(['hash', 'key_id', 'scope', 'merchant_id', 'promoter_id'])
+    .where(
+      'hash',
+      'in',
+      hashes.map((hex) => Buffer.from(hex, 'hex')),
+    )
     .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  if (row === undefined) return null;
-  return { keyId: row.key_id, scope: scopeOf(row.scope), merchantId: row.merchant_id, promoterId: row.promoter_id };
+    .execute();
+  return new Map(
+    rows.map((row) => [
+      row.hash.toString('hex'),
+      { keyId: row.key_id, scope: scopeOf(row.scope), merchantId: row.merchant_id, promoterId: row.promoter_id },
+    ]),
+  );
 }
 
 /** Notes that a key is in use, unless somebody did within the minute. */

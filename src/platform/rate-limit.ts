@@ -1,4 +1,4 @@
-// How often anybody may call: by key, by address where no key is asked for, and hardest for those whose keys are wrong.
+// How often anybody may call: by key, by address where no key is asked for, and hardest for those who are refused.
 
 import { fastifyRateLimit, normalizeIP } from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
@@ -15,24 +15,24 @@ export interface RateLimits {
   perKey: number;
   /** Of pages and documents, which ask for no key. */
   perAddress: number;
-  /** Of calls without a key that is known. */
-  refusedPerAddress: number;
 }
 
-/** Those whose keys were missing or wrong, by their address. */
+/** Those whose keys were missing or wrong, or whose pushes were not believed, by their address. */
 export interface RefusedCallers {
-  note(address: string): void;
+  note(address: string | undefined): void;
   /** Whether this address was refused too often within this minute. */
-  isOver(address: string): boolean;
+  isOver(address: string | undefined): boolean;
   /** What it is told then. */
   problem(): DomainError;
 }
 
-export function refusedCallers(counts: RateCounts, { refusedPerAddress }: RateLimits): RefusedCallers {
+/** Counts the refusals of one kind, which have a limit of their own. */
+export function refusedCallers(counts: RateCounts, kind: 'key' | 'push', perAddress: number): RefusedCallers {
+  const subjectOf = (address: string | undefined): string => `refused ${kind} ${callerAt(address)}`;
   return {
-    note: (address) => void counts.add(`refused ${callerAt(address)}`, refusedPerAddress),
-    isOver: (address) => counts.count(`refused ${callerAt(address)}`) >= refusedPerAddress,
-    problem: () => tooMany(refusedPerAddress, counts.msLeft()),
+    note: (address) => void counts.add(subjectOf(address), perAddress),
+    isOver: (address) => counts.count(subjectOf(address)) >= perAddress,
+    problem: () => tooMany(perAddress, counts.msLeft(), `requests with a wrong ${kind === 'key' ? 'key' : 'signature'}`),
   };
 }
 
@@ -64,9 +64,9 @@ function callerAt(address: string | undefined): string {
   return address === undefined ? 'gone' : normalizeIP(address);
 }
 
-function tooMany(limit: number, msLeft: number): DomainError {
+function tooMany(limit: number, msLeft: number, what = 'requests'): DomainError {
   const retryAfterSeconds = Math.ceil(msLeft / 1000);
-  const message = `More than ${limit} requests came within a minute. Try again in ${retryAfterSeconds} seconds.`;
+  const message = `More than ${limit} ${what} came within a minute. Try again in ${retryAfterSeconds} seconds.`;
   return new DomainError('too_many_requests', message, { retryAfterSeconds });
 }
 

@@ -27,6 +27,7 @@ const options = z.strictObject({
 
 export const doudian: Adapter = {
   kind: 'doudian',
+  pushBytesMax: 256 * 1024,
   secrets: z.strictObject({ app_key: secret, app_secret: oneOrMoreSecrets }),
   options,
   verify,

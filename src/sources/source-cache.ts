@@ -2,9 +2,10 @@
 import type { Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
 
+import { coalesced } from '../platform/coalesce.ts';
 import type { MasterKeys } from '../platform/secrets.ts';
 import type { DB } from '../platform/tables.ts';
-import { findLiveSource, type LiveSource } from './store.ts';
+import { findSealedSources, openSource, type LiveSource } from './store.ts';
 
 /** For so long another process may still take a push under secrets that were changed. */
 const FRESH_MS = 2000;
@@ -19,12 +20,14 @@ export interface SourceCache {
 
 export function sourceCache(db: Kysely<DB>, keys: MasterKeys): SourceCache {
   const known = new LruMap<Promise<LiveSource | null>>(SOURCES_MAX, FRESH_MS);
+  // Whoever pushes to ever new ids holds one connection. Secrets that cannot be opened fail their own source only.
+  const read = coalesced((sourceIds) => findSealedSources(db, sourceIds));
   return {
     find(sourceId) {
       const found = known.get(sourceId);
       if (found !== undefined) return found;
       // Everybody who asks while it is read waits for the one read.
-      const reading = findLiveSource(db, keys, sourceId);
+      const reading = read(sourceId).then((sealed) => (sealed === null ? null : openSource(keys, sealed)));
       known.set(sourceId, reading);
       reading.catch(() => {
         if (known.get(sourceId) === reading) known.delete(sourceId);

@@ -85,6 +85,8 @@ export interface Adapter {
   kind: string;
   secrets: z.ZodType<Secrets>;
   options: z.ZodType<Record<string, unknown>>;
+  /** No push of the platform is longer; a longer one is refused before it is looked at. Absent: what the door takes at all. */
+  pushBytesMax?: number;
   verify(push: Push): Verified;
   /** Sent after the commit. */
   answer: Answer;

@@ -52,16 +52,35 @@ export async function listSources(
     .execute()) as SourceRow[];
 }
 
+/** A source whose secrets are sealed. */
+export interface SealedSource extends Omit<LiveSource, 'secrets'> {
+  sealed: Buffer | null;
+}
+
+/** The sources of these ids with their secrets sealed. */
+export async function findSealedSources(db: Kysely<DB>, sourceIds: readonly string[]): Promise<Map<string, SealedSource>> {
+  const rows = await db
+    .selectFrom('source')
+    .select(['source_id', 'kind', 'merchant_id', 'options', 'secrets'])
+    .where('source_id', 'in', sourceIds)
+    .execute();
+  return new Map(
+    rows.map((row) => {
+      const options = row.options as Record<string, unknown>;
+      return [row.source_id, { sourceId: row.source_id, kind: row.kind, merchantId: row.merchant_id, options, sealed: row.secrets }];
+    }),
+  );
+}
+
+/** The source with its secrets opened. */
+export function openSource(keys: MasterKeys, { sealed, ...source }: SealedSource): LiveSource {
+  return { ...source, secrets: openSecrets(keys, source.sourceId, sealed) };
+}
+
 /** The source with its secrets opened; null when there is none. */
 export async function findLiveSource(db: Kysely<DB>, keys: MasterKeys, sourceId: string): Promise<LiveSource | null> {
-  const row = await db
-    .selectFrom('source')
-    .select(['kind', 'merchant_id', 'options', 'secrets'])
-    .where('source_id', '=', sourceId)
-    .executeTakeFirst();
-  if (row === undefined) return null;
-  const options = row.options as Record<string, unknown>;
-  return { sourceId, kind: row.kind, merchantId: row.merchant_id, options, secrets: openSecrets(keys, sourceId, row.secrets) };
+  const sealed = (await findSealedSources(db, [sourceId])).get(sourceId);
+  return sealed === undefined ? null : openSource(keys, sealed);
 }
 
 /** Sources as mapping needs them, without secrets. */

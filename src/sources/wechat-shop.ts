@@ -33,6 +33,7 @@ const ofShop = (stated: Record<string, unknown>) => options.parse(stated).orders
 
 export const wechatShop: Adapter = {
   kind: 'wechat-shop',
+  pushBytesMax: 32 * 1024,
   secrets: z.strictObject({
     app_id: secret,
     app_secret: secret,

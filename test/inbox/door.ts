@@ -17,6 +17,8 @@ import { dedicatedConnection } from '../../src/platform/dedicated-connection.ts'
 import { buildHttp, type App } from '../../src/platform/http.ts';
 import { makeKey } from '../../src/platform/keys-store.ts';
 import { buildRegistry } from '../../src/platform/metrics.ts';
+import { rateCounts } from '../../src/platform/rate-counts.ts';
+import { refusedCallers } from '../../src/platform/rate-limit.ts';
 import { masterKeys } from '../../src/platform/secrets.ts';
 import { mappingRoutes } from '../../src/sources/mapping-routes.ts';
 import { sourcesRoutes } from '../../src/sources/routes.ts';
@@ -29,6 +31,8 @@ import { BOUNDS } from '../core/reading.ts';
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 export const ADAPTERS = [standardWebhooks, shopify];
+/** How many pushes of one address are refused within a minute before it is told that there were too many. */
+export const REFUSED_MAX = 300;
 
 export interface Answer {
   status: number;
@@ -109,8 +113,11 @@ export async function openDoor(): Promise<Door> {
   sourcesRoutes(app, sourcesDeps);
   mappingRoutes(app, sourcesDeps);
   orderRoutes(app, { db, writer, merchants: knownMerchants(db), sources, onDelivered });
+  const counts = rateCounts(db, (error) => testLog.error(error));
+  app.addHook('onClose', () => counts.close());
+  const refused = refusedCallers(counts, 'push', REFUSED_MAX);
   void app.register(async (scope) => {
-    webhookRoutes(scope, { writer, sources, adapters: ADAPTERS, registry: buildRegistry(), onDelivered });
+    webhookRoutes(scope, { writer, sources, adapters: ADAPTERS, registry: buildRegistry(), refused, onDelivered });
   });
   deliveryRoutes(app, { db, onDelivered });
   await app.ready();
