@@ -41,6 +41,7 @@ import { importRoutes } from './promotion/imports.ts';
 import { linkRoutes } from './promotion/link-routes.ts';
 import { merchantRoutes, productRoutes } from './promotion/merchant-routes.ts';
 import { merchantExists } from './promotion/merchant-store.ts';
+import { refuseSuspended } from './promotion/promoter-keys.ts';
 import { promoterRoutes } from './promotion/promoter-routes.ts';
 import { promoterExists } from './promotion/promoter-store.ts';
 import { REDIRECT, redirectRoutes } from './promotion/redirect.ts';
@@ -103,6 +104,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     // Whoever watches the service is never told that he asks too often.
     healthRoutes(rest, { db });
     await limitRates(rest, counts, limits);
+    refuseSuspended(rest, db);
     consoleRoutes(rest);
     keysRoutes(rest, { db, keys, parties: { merchantExists, promoterExists } });
     auditLogRoutes(rest, db);
@@ -141,10 +143,11 @@ async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, promot
   const { clickPath, adapters, registry, counts, ground } = deps;
   const refused = refusedCallers(counts, 'push', ground.config.rateRefused);
   const count = hotCounter(registry);
+  const flooding = { redirectsPerAddress: ground.config.rateRedirects, onLost: clickPath.onLost, onFlooded: clickPath.onFlooded };
   await openHotLane(app, {
     url: REDIRECT,
     count,
-    routes: (lane) => redirectRoutes(lane, { ...promotion, onLost: clickPath.onLost }),
+    routes: (lane) => redirectRoutes(lane, { ...promotion, ...flooding }),
   });
   await openHotLane(app, { url: WEBHOOKS, count, routes: (lane) => webhookRoutes(lane, { ...door, adapters, registry, refused }) });
 }
@@ -157,6 +160,7 @@ function promotionDeps({ ground, queue, clickPath, adapters }: AppDeps): Promoti
     publicUrl: config.publicUrl,
     tokenKeys,
     identityKey,
+    linksPerDay: config.linksPerDay,
     links: clickPath.links,
     clicks: clickPath.clicks,
     askForLink: askingForLinks(pullDeps(ground, adapters, () => queue.nudge('deliveries'))),

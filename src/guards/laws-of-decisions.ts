@@ -91,7 +91,7 @@ const creditsDue = law(
   where ${IN_RANGE} and (
     (winner.link_code is not null and (
       link.code is null or link.merchant_id <> orders.merchant_id or link.promoter_id <> winner.promoter_id))
-    or (click.link_code <> winner.link_code or click.bot)
+    or (click.link_code <> winner.link_code or (click.bot and click.bot_reason is null))
     or (${NOT_FIXED} and (
       winner.clicked_at < orders.attribution_at - window_days * interval '24 hours'
       or (winner.evidence in ('click_token', 'click')

@@ -10,6 +10,8 @@ const INTERVAL_MS_MAX = 3_600_000;
 const ADMIN_KEY_LENGTH_MIN = 8;
 const SECRET_LENGTH_MIN = 16;
 const RATE_MAX = 100_000_000;
+/** A batch of links has as many. */
+const LINKS_PER_DAY_MIN = 1000;
 
 /** Everything that can be set. A secret that is null, or of which there are none, is made once by the service and kept in its database. */
 export interface Config {
@@ -40,6 +42,10 @@ export interface Config {
   /** How large an order may be: lines that are there, and refunds. */
   readonly orderLinesMax: number;
   readonly orderRefundsMax: number;
+  /** How many redirects a minute of one address are kept as clicks. */
+  readonly rateRedirects: number;
+  /** How many links a promoter's own key may make within 24 hours. */
+  readonly linksPerDay: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Where order systems are asked, by their kind, instead of where their platforms are. */
   readonly pullBaseUrls: Readonly<Record<string, string>>;
@@ -72,6 +78,8 @@ const schema = z.object({
   RATE_REFUSED: wholeNumber(1, RATE_MAX).default(300),
   ORDER_LINES_MAX: wholeNumber(1, 10_000).default(500),
   ORDER_REFUNDS_MAX: wholeNumber(1, 10_000).default(1000),
+  RATE_REDIRECTS: wholeNumber(1, RATE_MAX).default(6000),
+  LINKS_PER_DAY: wholeNumber(LINKS_PER_DAY_MIN, RATE_MAX).default(10_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   TRUST_PROXY: z.string().transform(proxies).default([]),
   PULL_BASE_URLS: z.string().transform(baseUrls).default({}),
@@ -109,6 +117,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     rateRefused: data.RATE_REFUSED,
     orderLinesMax: data.ORDER_LINES_MAX,
     orderRefundsMax: data.ORDER_REFUNDS_MAX,
+    rateRedirects: data.RATE_REDIRECTS,
+    linksPerDay: data.LINKS_PER_DAY,
     logLevel: data.LOG_LEVEL,
     trustProxy: data.TRUST_PROXY,
     pullBaseUrls: Object.freeze(data.PULL_BASE_URLS),

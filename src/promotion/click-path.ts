@@ -27,6 +27,8 @@ export interface ClickPath {
   spooled: () => number;
   /** Counts and logs a click that could be made durable nowhere. */
   onLost: (error: unknown) => void;
+  /** Counts a click that came in a flood. */
+  onFlooded: () => void;
   /** After the server has closed: takes no more clicks, and resolves when all are durable and every connection is closed. */
   close(): Promise<void>;
 }
@@ -62,6 +64,7 @@ export function openClickPath({ connectionString, db, dataDir, registry, log, on
       count.lost();
       log.error({ err: error }, 'a click was lost; its token stands');
     },
+    onFlooded: count.flooded,
     async close() {
       await clicks.close();
       await Promise.all([connection.close(), notices.close(), replay.close()]);
@@ -78,6 +81,11 @@ function counters(registry: Registry, dir: string) {
   const lost = new Counter({
     name: 'fenyong_clicks_lost_total',
     help: 'Clicks that could be written neither to the database nor to the spool.',
+    registers: [registry],
+  });
+  const flooded = new Counter({
+    name: 'fenyong_clicks_flooded_total',
+    help: 'Visits beyond what one address may bring within a minute: answered, and kept as samples only.',
     registers: [registry],
   });
   const depth: Gauge = new Gauge({
@@ -107,5 +115,6 @@ function counters(registry: Registry, dir: string) {
     },
     waiting: () => waiting,
     lost: () => lost.inc(),
+    flooded: () => flooded.inc(),
   };
 }

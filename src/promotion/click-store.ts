@@ -22,6 +22,8 @@ export interface Click {
   clickedAt: number;
   identity: string | null;
   bot: boolean;
+  /** Whether it is kept as a sample of a flood, of which it has only the reason in common with bots. Absent in spools of before. */
+  flooded?: boolean;
   touches: Touch[];
 }
 
@@ -30,6 +32,15 @@ export async function copyClicks(client: ClientBase, clicks: readonly Click[]): 
   const texts: CopyText[] = [
     { sql: 'copy click (click_id, link_code, clicked_at, identity, bot) from stdin', rows: clicks.map(clickRow).join('') },
   ];
+  // Samples of floods are few; the other clicks do not carry a column for them.
+  const flooded = clicks.filter(isFlooded);
+  if (flooded.length > 0) {
+    texts[0]!.rows = clicks.map((click) => (isFlooded(click) ? '' : clickRow(click))).join('');
+    texts.push({
+      sql: 'copy click (click_id, link_code, clicked_at, identity, bot, bot_reason) from stdin',
+      rows: flooded.map(floodedRow).join(''),
+    });
+  }
   const touches = clicks.flatMap((click) => click.touches);
   if (touches.length > 0)
     texts.push({ sql: 'copy touch (identity, clicked_at, click_id) from stdin', rows: touches.map(touchRow).join('') });
@@ -53,6 +64,14 @@ function clickRow({ clickId, linkCode, clickedAt, identity, bot }: Click): strin
   return `${clickId}\t${linkCode}\t${timeText(clickedAt)}\t${identity ?? '\\N'}\t${bot ? 't' : 'f'}\n`;
 }
 
+function isFlooded(click: Click): boolean {
+  return click.flooded === true;
+}
+
+function floodedRow(click: Click): string {
+  return `${clickRow(click).slice(0, -1)}\tflooded\n`;
+}
+
 function touchRow({ identity, clickedAt, clickId }: Touch): string {
   return `${identity}\t${timeText(clickedAt)}\t${clickId}\n`;
 }
@@ -61,10 +80,11 @@ function touchRow({ identity, clickedAt, clickId }: Touch): string {
 export async function insertClicks(trx: Kysely<DB>, clicks: readonly Click[]): Promise<Click[]> {
   if (clicks.length === 0) return [];
   const { rows } = await sql<{ click_id: string }>`
-    insert into click (click_id, link_code, clicked_at, identity, bot)
+    insert into click (click_id, link_code, clicked_at, identity, bot, bot_reason)
     select * from unnest(${clicks.map((click) => click.clickId)}::uuid[], ${clicks.map((click) => click.linkCode)}::text[],
       ${clicks.map((click) => new Date(click.clickedAt))}::timestamptz[], ${clicks.map((click) => click.identity)}::uuid[],
-      ${clicks.map((click) => click.bot)}::boolean[])
+      ${clicks.map((click) => click.bot)}::boolean[],
+      ${clicks.map((click) => (isFlooded(click) ? 'flooded' : null))}::text[])
     on conflict (click_id) do nothing returning click_id`.execute(trx);
   const written = new Set(rows.map((row) => row.click_id));
   const fresh = clicks.filter((click) => written.delete(click.clickId));

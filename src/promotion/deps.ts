@@ -16,6 +16,8 @@ export interface PromotionDeps {
   /** The first signs click tokens, all are believed. */
   tokenKeys: readonly [KeyObject, ...KeyObject[]];
   identityKey: KeyObject;
+  /** How many links a promoter's own key may make within 24 hours. */
+  linksPerDay: number;
   links: LinkCache;
   clicks: ClickWriter;
   /** Gets the link of a platform for a link of ours. */

@@ -18,14 +18,22 @@ export const linkBody = z.strictObject({
     .meta({ description: "Where it leads, https on one of the merchant's landing hosts; the product's own when absent." }),
   scene: z.enum(SCENES).default('other'),
   content_id: words(128).nullish().meta({ description: 'The live room, video or article that it is shared in.' }),
-  talent_id: callerId.nullish().meta({ description: 'The promoter whose live room or content that is.' }),
+  talent_id: callerId.nullish().meta({ description: 'The promoter whose live room or content that is; not for a promoter key to name.' }),
   shared_from: z.string().max(128).nullish().meta({ description: 'The code of the link that is shared again.' }),
-  campaign_id: words(128).nullish(),
+  campaign_id: words(128).nullish().meta({ description: 'Not for a promoter key to name.' }),
   expires_at: time.nullish().meta({ description: 'From then on it leads to the landing URL and earns nothing.' }),
 });
 
+/** A link as it is asked for, one or many at a time. */
+export const sharedBody = linkBody.extend({
+  click_token: z.string().max(512).nullish().meta({
+    description:
+      'A click token of the link in `shared_from`: proves that the promoter was led by it. A promoter key must send one with it.',
+  }),
+});
+
 /** A link that may lead to the link of a platform. */
-export const trackableBody = linkBody.extend({
+export const trackableBody = sharedBody.extend({
   source_id: callerId.nullish().meta({
     description:
       "The source whose platform is asked for its tracked link of the product, with the link's code inside; or with what its mappings " +

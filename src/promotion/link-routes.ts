@@ -13,12 +13,13 @@ import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { PromotionDeps } from './deps.ts';
 import { found } from './found.ts';
-import { linkAnswer, linkBody, linkWish, showLink, trackableBody, urlOf } from './link-body.ts';
-import { findLink, listLinks, makeLinks, planAhead, type MadeLink } from './link-store.ts';
+import { linkAnswer, linkWish, sharedBody, showLink, trackableBody, urlOf } from './link-body.ts';
+import { findLink, listLinks, makeLinks, planAhead, refuseTooManyLinks, type MadeLink } from './link-store.ts';
 import { keepAnswer, readTracking, type TrackedAnswer } from './link-tracking.ts';
 import { drawCode, type LinkRow, type LinkWish } from './link.ts';
+import { mayChoose } from './promoter-keys.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'publicUrl' | 'askForLink'>;
+type Deps = Pick<PromotionDeps, 'db' | 'publicUrl' | 'askForLink' | 'tokenKeys' | 'linksPerDay'>;
 
 const LINKS_MAX = 1000;
 const QR_MARGIN = 4;
@@ -28,7 +29,7 @@ const filter = pageQuery.extend({
   promoter_id: callerId.optional().meta({ description: 'Whose links; a promoter key may leave it out.' }),
   merchant_id: callerId.optional(),
 });
-const linkBodies = z.array(linkBody).min(1).max(LINKS_MAX);
+const linkBodies = z.array(sharedBody).min(1).max(LINKS_MAX);
 const qrQuery = z.object({ size: z.coerce.number().int().min(64).max(2048).default(512).meta({ description: 'Pixels of a side.' }) });
 const place = z.tuple([z.iso.datetime(), z.string()]);
 
@@ -39,7 +40,7 @@ export function linkRoutes(app: App, deps: Deps): void {
 }
 
 function makingRoutes(app: App, deps: Deps): void {
-  const { db, publicUrl } = deps;
+  const { db, publicUrl, tokenKeys, linksPerDay: perDay } = deps;
   app.post('/v1/links', {
     config: { scopes: ['storefront', 'promoter'] },
     schema: {
@@ -49,16 +50,18 @@ function makingRoutes(app: App, deps: Deps): void {
         'With a `source_id` its platform is asked for its tracked link of the product, which the link then leads to. Where it does not ' +
         'answer at once, `tracking.state` is `waiting` and it is asked again; where it refuses, no link is made.',
       body: trackableBody,
-      response: { 201: linkAnswer, ...problems(400, 401, 403, 409, 422) },
+      response: { 201: linkAnswer, ...problems(400, 401, 403, 409, 422, 429) },
     },
     handler: async (request, reply) => {
       mayShare(request.actor, request.body);
+      mayChoose(request.actor, request.body, tokenKeys);
       const { source_id: sourceId } = request.body;
       // The platform is told the code before the link is there. If we end in between, it has made a link that nobody was ever given.
       const wish = { ...linkWish(request.body), code: drawCode() };
-      const answer = sourceId == null ? null : await askAhead(deps, sourceId, wish);
+      const answer = sourceId == null ? null : await askAhead(deps, request.actor, sourceId, wish);
       return answerOnce(request, reply, db, async ({ trx, now }) => {
         if (answer instanceof DomainError) throw answer;
+        await refuseTooManyLinks(trx, request.actor, { more: 1, perDay, now });
         const [link] = allMade(await makeLinks(trx, [wish], { actor: request.actor, now }), () => '');
         const { code, expires_at: linkExpiresAt } = link!;
         const told = answer === null ? null : { code, sourceId: sourceId!, attempts: 0, linkExpiresAt };
@@ -75,13 +78,17 @@ function makingRoutes(app: App, deps: Deps): void {
       summary: 'Make up to 1000 links, all of them or none',
       description: 'The links as a list, or as `{"links": [...]}`.',
       body: z.union([linkBodies, z.strictObject({ links: linkBodies })]),
-      response: { 201: z.object({ data: z.array(linkAnswer) }), ...problems(400, 401, 403, 409, 422) },
+      response: { 201: z.object({ data: z.array(linkAnswer) }), ...problems(400, 401, 403, 409, 422, 429) },
     },
     handler: (request, reply) => {
       const { body } = request;
       const [wanted, path] = Array.isArray(body) ? [body, ''] : [body.links, 'links.'];
-      for (const link of wanted) mayShare(request.actor, link);
+      for (const [index, link] of wanted.entries()) {
+        mayShare(request.actor, link);
+        mayChoose(request.actor, link, tokenKeys, `${path}${index}.`);
+      }
       return answerOnce(request, reply, db, async ({ trx, now }) => {
+        await refuseTooManyLinks(trx, request.actor, { more: wanted.length, perDay, now });
         const results = await makeLinks(trx, wanted.map(linkWish), { actor: request.actor, now });
         const links = allMade(results, (index) => `${path}${index}.`);
         return { status: 201, body: { data: links.map((link) => showLink(link, publicUrl)) } };
@@ -136,7 +143,8 @@ function readingRoutes(app: App, { db, publicUrl }: Deps): void {
 
 /** What the platform answers for a link that can be made, or why there will be none. */
 async function askAhead(
-  { db, askForLink }: Deps,
+  { db, askForLink, linksPerDay: perDay }: Deps,
+  actor: Actor,
   sourceId: string,
   wish: LinkWish & { code: string },
 ): Promise<TrackedAnswer | DomainError> {
@@ -147,7 +155,10 @@ async function askAhead(
     });
   }
   try {
-    const { landing_url: landingUrl } = await inTransaction(db, ({ trx, now }) => planAhead(trx, wish, now));
+    const { landing_url: landingUrl } = await inTransaction(db, async ({ trx, now }) => {
+      await refuseTooManyLinks(trx, actor, { more: 1, perDay, now });
+      return planAhead(trx, wish, now);
+    });
     return await askForLink(sourceId, { code, merchantId, promoterId, productId, landingUrl });
   } catch (error) {
     if (error instanceof DomainError) return error;

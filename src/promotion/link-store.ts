@@ -11,6 +11,8 @@ import type { LiveLink } from './link-cache.ts';
 import { planLink, sameLink, type LinkFacts, type LinkRow, type LinkWish } from './link.ts';
 import { visitorTag } from './visitor.ts';
 
+const DAY_MS = 86_400_000;
+
 /** A link that was made, or why it was not. */
 export type MadeLink = LinkRow | DomainError;
 
@@ -64,6 +66,28 @@ function orRefusal(plan: () => LinkRow): MadeLink {
 
 function taken(code: string): DomainError {
   return new DomainError('conflict', `The code ${code} is the code of another link.`, { errors: [{ path: 'code', message: 'is taken' }] });
+}
+
+/**
+ * Refuses with `link_limit` a promoter's own key that would make more than `perDay` links within 24 hours; those of before count, whoever
+ * made them. The promoter is locked, so that many requests at once make no more than one after the other. Imports and keys of storefronts
+ * and operators are not limited.
+ */
+export async function refuseTooManyLinks(
+  trx: Transaction<DB>,
+  actor: Actor,
+  { more, perDay, now }: { more: number; perDay: number; now: Date },
+): Promise<void> {
+  const { promoterId } = actor;
+  if (promoterId === null) return;
+  await sql`select from promoter where promoter_id = ${promoterId} for no key update`.execute(trx);
+  // As many as may be there beside the new ones are passed over; the next one, where there is one, must have left the day first.
+  const { rows } = await sql<{ made_at: Date }>`
+    select made_at from link where promoter_id = ${promoterId} and made_at > ${new Date(now.getTime() - DAY_MS)}
+    order by made_at desc, code desc offset ${perDay - more} limit 1`.execute(trx);
+  if (rows[0] === undefined) return;
+  const retryAfterSeconds = Math.max(1, Math.ceil((rows[0].made_at.getTime() + DAY_MS - now.getTime()) / 1000));
+  throw new DomainError('link_limit', `A promoter's key makes at most ${perDay} links within 24 hours.`, { retryAfterSeconds });
 }
 
 /** The link that a wish would make now. Throws what `planLink` throws. */

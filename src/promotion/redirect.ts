@@ -10,6 +10,7 @@ import { uuidv7 } from '../platform/uuid.ts';
 import { isBotRequest } from './bots.ts';
 import type { Click, Touch } from './click-store.ts';
 import type { PromotionDeps } from './deps.ts';
+import { floodGate } from './flood.ts';
 import { identityHash } from './identity.ts';
 import { CODE } from './link.ts';
 import type { Landing } from './landing.ts';
@@ -29,6 +30,10 @@ const RESPONSES: Record<number, z.ZodType> = {
 type Deps = Pick<PromotionDeps, 'publicUrl' | 'tokenKeys' | 'identityKey' | 'links' | 'clicks'> & {
   /** A click that could be made durable nowhere. Its redirect is answered all the same: the token proves the click. */
   onLost: (error: unknown) => void;
+  /** How many redirects a minute of one address are kept as clicks, each for itself. */
+  redirectsPerAddress: number;
+  /** Counts a click beyond that. */
+  onFlooded: () => void;
 };
 
 export const REDIRECT = '/r/:code';
@@ -69,25 +74,30 @@ export function redirectRoutes(app: App, deps: Deps): void {
   function follow(link: LiveLink | null, now: number, request: Request, reply: FastifyReply): void | Promise<void> {
     if (link === null || link.landing === null) return page(reply, 404, 'Not found', 'There is no such link.');
     if (request.method === 'HEAD' || !link.active || now >= link.expiresAt) return lead(reply, link.landing.plain);
-    return visit(link, link.landing, now, request.headers, reply);
+    return visit(link, link.landing, now, request, reply);
   }
 }
 
 interface Request {
   method: string;
+  ip: string;
   headers: IncomingHttpHeaders;
 }
 
-type Visit = (link: LiveLink, landing: Landing, now: number, headers: IncomingHttpHeaders, reply: FastifyReply) => Promise<void>;
+type Visit = (link: LiveLink, landing: Landing, now: number, request: Request, reply: FastifyReply) => void | Promise<void>;
 
 /**
  * Records the visit of a link that may earn, and answers once that is durable. It never resolves with the reply: that is a thenable, and whoever
- * awaits it waits with listeners of his own until the last byte is sent.
+ * awaits it waits with listeners of his own until the last byte is sent. A visit that is one of a flood is answered at once, with its token
+ * as any other, which is all that an order needs to earn by it.
  */
-function visitor({ publicUrl, tokenKeys: [tokenKey], identityKey, clicks, onLost }: Deps): Visit {
+function visitor(deps: Deps): Visit {
+  const { publicUrl, identityKey, clicks, onLost } = deps;
+  const [tokenKey] = deps.tokenKeys;
+  const flood = floodGate(deps.redirectsPerAddress);
   const cookieEnd = `; Path=/; Max-Age=${COOKIE_SECONDS}; HttpOnly; SameSite=Lax${publicUrl.startsWith('https:') ? '; Secure' : ''}`;
 
-  return (link, landing, now, headers, reply) => {
+  return (link, landing, now, { headers, ip }, reply) => {
     const click: Click = {
       clickId: uuidv7(now),
       linkCode: link.code,
@@ -106,6 +116,11 @@ function visitor({ publicUrl, tokenKeys: [tokenKey], identityKey, clicks, onLost
       else click.touches = touchesOf(known, click.identity, click, link.visitorTag);
     }
     const location = link.tracked ?? landing.before + mintClickToken(tokenKey, click) + landing.after;
+    if (flood.isOver(ip, now)) {
+      deps.onFlooded();
+      if (flood.isSample(link.code, now)) clicks.write({ ...click, bot: true, flooded: true, touches: NO_TOUCHES }).catch(onLost);
+      return lead(reply, location);
+    }
     return clicks.write(click).then(
       () => lead(reply, location),
       (error: unknown) => {

@@ -22,6 +22,7 @@ import { identityRoutes } from '../../src/promotion/identity-routes.ts';
 import { importRoutes } from '../../src/promotion/imports.ts';
 import { linkRoutes } from '../../src/promotion/link-routes.ts';
 import { merchantRoutes, productRoutes } from '../../src/promotion/merchant-routes.ts';
+import { refuseSuspended } from '../../src/promotion/promoter-keys.ts';
 import { promoterRoutes } from '../../src/promotion/promoter-routes.ts';
 import { redirectRoutes } from '../../src/promotion/redirect.ts';
 import { readClickToken, type ClickProof } from '../../src/promotion/token.ts';
@@ -109,10 +110,14 @@ type Method = 'GET' | 'POST' | 'PUT';
 
 interface ShopOptions extends Partial<Pick<TrackingDeps, 'baseUrls' | 'patienceMs'>> {
   proxied?: boolean;
+  /** How many redirects a minute of one address are kept, and how many links a promoter's key may make a day. */
+  redirectsPerAddress?: number;
+  linksPerDay?: number;
 }
 
 /** With `proxied` the service reaches its database by `proxy` only; `database` always reaches it. Platforms are at `baseUrls`. */
-export async function openShop({ proxied = false, baseUrls = {}, patienceMs = 4000 }: ShopOptions = {}): Promise<Shop> {
+export async function openShop(options: ShopOptions = {}): Promise<Shop> {
+  const { proxied = false, baseUrls = {}, patienceMs = 4000, redirectsPerAddress = 1_000_000, linksPerDay = 10_000 } = options;
   const database = await testDatabase();
   const proxy = proxied ? await openProxy(database.connectionString) : null;
   const connectionString = proxy?.url ?? database.connectionString;
@@ -126,9 +131,10 @@ export async function openShop({ proxied = false, baseUrls = {}, patienceMs = 40
   const identityKey = createSecretKey(randomBytes(32));
   const keys = masterKeys(['a secrets key of thirty-two characters']);
   const tracking = { db, keys, adapters: ADAPTERS, baseUrls, fetch, onDelivered: () => undefined, patienceMs };
-  const app = keyedApp(db);
+  const app = keyedApp(db, { trustProxy: ['127.0.0.1'] });
   const askForLink = askingForLinks(tracking);
-  serve(app, { db, publicUrl: PUBLIC_URL, tokenKeys: [tokenKey], identityKey, askForLink, ...path, ...told }, path.onLost);
+  const deps = { db, publicUrl: PUBLIC_URL, tokenKeys: [tokenKey] as [KeyObject], identityKey, linksPerDay, askForLink, ...path, ...told };
+  serve(app, deps, { ...path, redirectsPerAddress });
   const port = await listen(app);
   const callers = await callersOf(app, db, port);
   return {
@@ -179,7 +185,8 @@ function tellingTo(heard: Heard): Pick<PromotionDeps, 'onEvidence' | 'merchantMa
   };
 }
 
-function serve(app: App, deps: PromotionDeps, onLost: ClickPath['onLost']): void {
+function serve(app: App, deps: PromotionDeps, flooding: Pick<ClickPath, 'onLost' | 'onFlooded'> & { redirectsPerAddress: number }): void {
+  refuseSuspended(app, deps.db);
   merchantRoutes(app, deps);
   productRoutes(app, deps);
   promoterRoutes(app, deps);
@@ -187,7 +194,7 @@ function serve(app: App, deps: PromotionDeps, onLost: ClickPath['onLost']): void
   importRoutes(app, deps);
   identityRoutes(app, deps);
   clickRoutes(app, deps);
-  redirectRoutes(app, { ...deps, onLost });
+  redirectRoutes(app, { ...deps, ...flooding });
 }
 
 async function callersOf(app: App, db: Kysely<DB>, port: number): Promise<Pick<Shop, 'call' | 'load' | 'follow' | 'key'>> {
