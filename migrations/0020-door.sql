@@ -6,7 +6,8 @@ alter table account_balance
   add constraint account_balance_whole check (balance = trunc(balance));
 
 alter table ledger_fold add column advanced_at timestamptz not null default now();
-comment on column ledger_fold.advanced_at is 'When the fold last took something. What was booked long before and is not folded says that it stands still.';
+comment on column ledger_fold.advanced_at is
+  'When the fold last took something. What was booked long before and is not folded says that it stands still.';
 
 -- A click beyond what one address may bring within a minute is kept as a sample of the flood. Clicks of before have no reason.
 alter table click

@@ -28,7 +28,7 @@ import { dedicatedConnection } from './platform/dedicated-connection.ts';
 import { openHotLane } from './platform/hot-lane.ts';
 import { furnish, openHttp, type App } from './platform/http.ts';
 import { keysRoutes } from './platform/keys-routes.ts';
-import { hotCounter, serveMetrics } from './platform/metrics.ts';
+import { hotCounter, serveMetrics, timeRequests } from './platform/metrics.ts';
 import { collectOpenApi, serveOpenApi } from './platform/openapi.ts';
 import type { Queue } from './platform/queue.ts';
 import { rateCounts, type RateCounts } from './platform/rate-counts.ts';
@@ -98,12 +98,13 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     const rest = scope as App;
     furnish(rest);
     await serveOpenApi(rest);
-    serveMetrics(rest, registry);
+    timeRequests(rest, registry);
     const keys = knownKeys(db, (error) => log.warn({ err: error }, 'the last use of a key was not noted'));
     requireKeys(rest, keys, refusedCallers(counts, 'key', config.rateRefused));
     // Whoever watches the service is never told that he asks too often.
     healthRoutes(rest, { db });
     await limitRates(rest, counts, limits);
+    serveMetrics(rest, registry);
     refuseSuspended(rest, db);
     consoleRoutes(rest);
     keysRoutes(rest, { db, keys, parties: { merchantExists, promoterExists } });

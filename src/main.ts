@@ -14,7 +14,7 @@ import { ensureAdminKey } from './platform/keys-store.ts';
 import { grantKey, readKeyWish } from './platform/keys-wish.ts';
 import { endInGoodOrder } from './platform/ending.ts';
 import { buildLogger } from './platform/log.ts';
-import { buildRegistry } from './platform/metrics.ts';
+import { buildRegistry, openMetricsPort } from './platform/metrics.ts';
 import { whenOrphaned } from './platform/parent.ts';
 import { openQueue } from './platform/queue.ts';
 import { reseal, type SealedColumn } from './platform/reseal.ts';
@@ -142,6 +142,10 @@ async function open(ground: Ground, roles: { api: boolean; worker: boolean }, op
   if (made !== null) process.stdout.write(`\nThe first admin key, shown this once: ${made}\n\n`);
 
   const registry: Registry = buildRegistry();
+  if (config.metricsPort !== null) {
+    const metrics = await openMetricsPort(registry, { host: config.host, port: config.metricsPort });
+    opened.push(() => metrics.close());
+  }
   const queue = openQueue({ redisUrl: config.redisUrl, connectionString, log });
   opened.push(() => queue.close());
   const clickPath = roles.api

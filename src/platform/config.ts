@@ -17,6 +17,8 @@ const LINKS_PER_DAY_MIN = 1000;
 export interface Config {
   readonly port: number;
   readonly host: string;
+  /** Where metrics are told without a key, on the same host; null: nowhere. */
+  readonly metricsPort: number | null;
   /** Where links begin, without a slash at the end. */
   readonly publicUrl: string;
   readonly dataDir: string;
@@ -61,6 +63,7 @@ const schema = z.object({
     .string()
     .regex(/^[\w.:-]+$/, 'must be a host name or an IP address')
     .default('127.0.0.1'),
+  METRICS_PORT: wholeNumber(1, 65_535).optional(),
   PUBLIC_URL: z.string().transform(publicBase).optional(),
   DATA_DIR: z.string().default('.data'),
   DATABASE_URL: addressOf(['postgres:', 'postgresql:']).optional(),
@@ -93,6 +96,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const parsed = schema.safeParse(given);
   const mistakes = (parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}`);
   mistakes.push(...sharedSecrets(given));
+  if (parsed.data?.METRICS_PORT === parsed.data?.PORT && parsed.success) mistakes.push('METRICS_PORT must differ from PORT');
   if (!parsed.success || mistakes.length > 0) {
     throw new Error(`The environment cannot be used:\n${mistakes.map((mistake) => `  ${mistake}`).join('\n')}`);
   }
@@ -100,6 +104,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   return Object.freeze({
     port: data.PORT,
     host: data.HOST,
+    metricsPort: data.METRICS_PORT ?? null,
     publicUrl: data.PUBLIC_URL ?? `http://${hostInUrl(data.HOST)}:${data.PORT}`,
     dataDir: data.DATA_DIR,
     databaseUrl: data.DATABASE_URL ?? null,

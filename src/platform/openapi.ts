@@ -7,6 +7,7 @@ import type { OpenAPI } from 'openapi-types';
 import { z } from 'zod';
 
 import type { App } from './http.ts';
+import { stringifyJson } from './json.ts';
 
 declare module 'fastify' {
   interface FastifySchema {
@@ -16,6 +17,8 @@ declare module 'fastify' {
 
 /** What the document calls the API key in Authorization. */
 export const SECURITY_SCHEME = 'key';
+
+const DOCUMENTATION = '/documentation';
 
 const DOCUMENTATION_CSP = {
   'default-src': "'self'",
@@ -56,10 +59,26 @@ export async function collectOpenApi(app: App, { version, tags }: OpenApiOptions
   });
 }
 
-/** Serves GET /openapi.json and the page at /documentation. */
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Serves GET /openapi.json and the page at /documentation. The document is written once: whoever asks for it costs its bytes alone. */
 export async function serveOpenApi(app: App): Promise<void> {
-  await app.register(swaggerUi, { routePrefix: '/documentation', staticCSP: DOCUMENTATION_CSP });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => openApiDocument(app));
+  let text = Buffer.alloc(0);
+  app.addHook('onReady', async () => {
+    text = Buffer.from(stringifyJson(openApiDocument(app)));
+  });
+  await app.register(swaggerUi, {
+    routePrefix: DOCUMENTATION,
+    staticCSP: DOCUMENTATION_CSP,
+    uiHooks: {
+      // The page reads the document from an address of its own.
+      preHandler: (request, reply, done) => {
+        if (request.routeOptions.url === `${DOCUMENTATION}/json`) reply.type(JSON_TYPE).send(text);
+        else done();
+      },
+    },
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => reply.type(JSON_TYPE).send(text));
 }
 
 /** The document of a server that is ready. */

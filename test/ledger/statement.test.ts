@@ -13,10 +13,8 @@ import { ledgerRoutes } from '../../src/ledger/routes.ts';
 import { checkStatement } from '../../src/ledger/statement-check.ts';
 import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
 import type { App } from '../../src/platform/http.ts';
-import { buildLogger } from '../../src/platform/log.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { keyedApp, keyOfEvery } from '../platform/callers.ts';
-import { until } from '../platform/sockets.ts';
 import { foldAll } from './books.ts';
 import { MOVES, openOrder, openShop, transferOf } from './shop.ts';
 
@@ -190,54 +188,6 @@ describe('checked by itself, a statement', () => {
   });
 });
 
-describe('a statement that takes longer than any other answer may', () => {
-  const HANDLER_MS = 150;
-  let slow: App;
-  let url: string;
-
-  beforeAll(async () => {
-    slow = keyedApp(database.db, { handlerTimeoutMs: HANDLER_MS, logger: buildLogger('silent') });
-    ledgerRoutes(slow, { db: database.db });
-    url = `${await slow.listen({ port: 0, host: '127.0.0.1' })}/v1/promoters/bob/statement.csv?month=2026-06`;
-  });
-
-  afterAll(() => slow.close());
-
-  const ask = () => fetch(url, { headers: { authorization: `Bearer ${keys['auditor']}` } });
-  const isWaiting = async () => {
-    const { rows } = await sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
-      database.owner,
-    );
-    return rows.length > 0;
-  };
-
-  /** Does something while the statement, of which the beginning is sent, waits for the links of the chain. */
-  async function whileItWaits(work: () => Promise<unknown>): Promise<Response> {
-    return database.owner.transaction().execute(async (trx) => {
-      await sql`lock table ledger_link in access exclusive mode`.execute(trx);
-      const answer = await ask();
-      expect(answer.status).toBe(200);
-      await until(isWaiting);
-      await work();
-      return answer;
-    });
-  }
-
-  test('ends whole', async () => {
-    const begun = Date.now();
-    const answer = await whileItWaits(() => until(() => Date.now() - begun > HANDLER_MS * 2));
-    expect(checkStatement(await answer.text())).toMatchObject({ faults: [], entries: 6 });
-  });
-
-  test('or its connection breaks, so that nobody takes the part for the whole', async () => {
-    const answer = await whileItWaits(() =>
-      sql`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`.execute(database.owner),
-    );
-    await expect(answer.text()).rejects.toThrow('terminated');
-  });
-});
-
 test('a transfer that was altered behind our back is not proven by the statement any more', async () => {
   const { owner } = database;
   const alter = (amount: number, by: number) =>
@@ -249,20 +199,4 @@ test('a transfer that was altered behind our back is not proven by the statement
   const text = await statement();
   await alter(101, -1);
   expect(cells(text, 'entry', 'amount', 'link')[0]).toEqual(['101', '']);
-});
-
-test('a statement is the same, however many pages and chunks it is read in', async () => {
-  const { m1 } = orders as { m1: bigint };
-  const many = (count: number) => Array.from({ length: count }, () => transferOf(m1, { promoterId: 'alice', amount: 3n }));
-  // A page of a thousand ends inside of a transaction, and a release has both its sides on it.
-  await book('2026-08-01T00:00:00Z', ...many(999), transferOf(m1, { ...release, promoterId: 'alice', amount: 2n }), ...many(501));
-  await chainAll();
-  await book('2026-08-02T00:00:00Z', ...many(600));
-  await chainAll();
-  const text = await statement('month=2026-08', 'alice');
-  expect(checkStatement(text)).toMatchObject({ faults: [], entries: 2102, unchained: 0 });
-  expect(cells(text, 'closing', 'account', 'balance')).toEqual([
-    ['available', '2'],
-    ['pending', String(69 + 2100 * 3 - 2)],
-  ]);
 });

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { openHotLane } from '../../src/platform/hot-lane.ts';
 import { furnish, openHttp, type App } from '../../src/platform/http.ts';
-import { buildRegistry, hotCounter, serveMetrics } from '../../src/platform/metrics.ts';
+import { buildRegistry, hotCounter, serveMetrics, timeRequests } from '../../src/platform/metrics.ts';
 
 let app: App;
 
@@ -24,6 +24,7 @@ beforeEach(async () => {
   });
   await app.register(async (scope) => {
     furnish(scope);
+    timeRequests(scope, registry);
     serveMetrics(scope, registry);
     scope.get('/orders/:id', async () => ({}));
   });

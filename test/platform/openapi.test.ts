@@ -38,6 +38,24 @@ test('the document is made from the schemas of the routes, in OpenAPI 3.1, and n
   await app.close();
 });
 
+test('the document is written once, for whoever asks and however often', async () => {
+  const app = await build();
+  await app.ready();
+  let made = 0;
+  const swagger = app.swagger.bind(app);
+  app.swagger = ((...given: []) => {
+    made += 1;
+    return swagger(...given);
+  }) as typeof app.swagger;
+  for (const url of ['/openapi.json', '/documentation/json', '/openapi.json']) {
+    const { headers, body } = await app.inject(url);
+    expect(headers['content-type']).toBe('application/json; charset=utf-8');
+    expect(body).toBe(JSON.stringify(swagger()));
+  }
+  expect(made).toBe(0);
+  await app.close();
+});
+
 test('amounts, times and formats are said as they are on the wire', async () => {
   const app = await build();
   const { properties } = (await app.inject('/openapi.json')).json().components.schemas.TestLine;
