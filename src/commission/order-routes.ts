@@ -6,7 +6,7 @@ import { compareLineIds } from '../core/split.ts';
 import { mayActAs, mayActFor, type Actor } from '../platform/actor.ts';
 import { callerId, time } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
-import { decodeCursor, encodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { cursorNumber, decodeCursor, encodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { DECISION_KINDS } from './decide.ts';
@@ -69,7 +69,7 @@ export function orderRoutes(app: App, { db }: { db: Kysely<DB> }): void {
       const promoterId = query.promoter_id ?? actor.promoterId;
       if (promoterId !== null) mayActAs(actor, promoterId);
       const filter = { merchantId, promoterId, decision: query.decision ?? null, from: query.from ?? null, to: query.to ?? null };
-      const before = query.cursor === undefined ? null : BigInt(decodeCursor(query.cursor, z.tuple([z.string().regex(/^\d{1,18}$/)]))[0]);
+      const before = query.cursor === undefined ? null : BigInt(decodeCursor(query.cursor, z.tuple([cursorNumber]))[0]);
       const rows = await listShown(db, filter, before, query.limit + 1);
       return toPage(
         rows,

@@ -5,7 +5,7 @@ import type { RuleVersion } from '../core/rule.ts';
 import { callerId, time } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { answerOnce } from '../platform/idempotency.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
@@ -105,7 +105,7 @@ function readingRoutes(app: App, { db }: RuleRoutesDeps): void {
       response: { 200: pageOf(ruleSchema), ...problems(400, 401, 403) },
     },
     handler: async ({ query: { limit, cursor } }) => {
-      const after = cursor === undefined ? null : decodeCursor(cursor, z.tuple([z.string()]))[0];
+      const after = cursor === undefined ? null : decodeCursor(cursor, z.tuple([cursorText]))[0];
       const rules = await listRules(db, after, limit + 1);
       return toPage(rules, limit, showRule, (versions) => [versions[0]!.ruleId]);
     },

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { DomainError } from '../core/errors.ts';
 import { mayActAs, type Actor } from '../platform/actor.ts';
 import type { App } from '../platform/http.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { balancesOf, trialBalance } from './balances.ts';
@@ -32,10 +32,9 @@ const callerId = z.string().min(1).max(128);
 const params = z.object({ promoter_id: callerId });
 const merchantId = callerId.optional().meta({ description: 'Of one merchant only.' });
 
-const numeral = z.string().regex(/^\d{1,18}$/);
-const accountPlace = z.tuple([numeral]);
-const transferPlace = z.tuple([numeral, numeral]);
-const entryPlace = z.tuple([numeral, numeral, z.enum(['0', '1'])]);
+const accountPlace = z.tuple([cursorNumber]);
+const transferPlace = z.tuple([cursorNumber, cursorNumber]);
+const entryPlace = z.tuple([cursorNumber, cursorNumber, z.enum(['0', '1'])]);
 
 /** GET /v1/promoters/{promoter_id}/balance and /entries, and GET under /v1/ledger. */
 export function ledgerRoutes(app: App, { db }: { db: Kysely<DB> }): void {

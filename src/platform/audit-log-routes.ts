@@ -4,12 +4,11 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { listChanges } from './audit-log.ts';
+import { time } from './fields.ts';
 import type { App } from './http.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from './paging.ts';
+import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from './paging.ts';
 import { problems } from './problem.ts';
 import type { DB } from './tables.ts';
-
-const time = z.iso.datetime({ offset: true });
 
 const filter = pageQuery.extend({
   subject_kind: z.string().optional().meta({ description: 'What was changed: `key`, `merchant`, `rule` …' }),
@@ -31,7 +30,7 @@ const change = z
   })
   .meta({ id: 'Change' });
 
-const place = z.tuple([z.string().regex(/^\d{1,18}$/)]);
+const place = z.tuple([cursorNumber]);
 
 /** GET /v1/audit-log. */
 export function auditLogRoutes(app: App, db: Kysely<DB>): void {
@@ -48,8 +47,8 @@ export function auditLogRoutes(app: App, db: Kysely<DB>): void {
       const wanted = {
         subjectKind: query.subject_kind ?? null,
         subjectId: query.subject_id ?? null,
-        from: query.from === undefined ? null : new Date(query.from),
-        to: query.to === undefined ? null : new Date(query.to),
+        from: query.from ?? null,
+        to: query.to ?? null,
       };
       const rows = await listChanges(db, wanted, { limit: query.limit, before });
       return toPage(

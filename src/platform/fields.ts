@@ -22,11 +22,17 @@ export function words(lengthMax: number): z.ZodString {
 /** An id that the caller has chosen. */
 export const callerId = words(ID_LENGTH_MAX);
 
+/** An RFC 3339 time, kept as its text. PostgreSQL has no year 0, and no year that only a Date has. */
+export const timeText = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time with its offset' }).refine(
+  (value) => {
+    const at = Date.parse(value);
+    return at >= EARLIEST && at < LATEST;
+  },
+  { error: 'must lie between the years 2000 and 2100' },
+);
+
 /** An RFC 3339 time, read as a Date. */
-export const time = z.iso
-  .datetime({ offset: true, error: 'must be an RFC 3339 time with its offset' })
-  .transform((value) => new Date(value))
-  .refine((at) => at.getTime() >= EARLIEST && at.getTime() < LATEST, { error: 'must lie between the years 2000 and 2100' });
+export const time = timeText.transform((value) => new Date(value));
 
 /** From when a statement counts. */
 export const effectiveFrom = time.nullish().meta({

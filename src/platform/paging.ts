@@ -3,10 +3,12 @@
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
+import { text, timeText } from './fields.ts';
 
 const LIMIT_MAX = 200;
 const LIMIT_DEFAULT = 50;
 const CURSOR_CHARACTERS_MAX = 1024;
+const PART_CHARACTERS_MAX = 512;
 
 /** The query of every list; extend it with the list's own filters. */
 export const pageQuery = z.object({
@@ -34,6 +36,14 @@ export function toPage<Row, Shown>(
   const last = rows.length > limit ? rows[limit - 1] : undefined;
   return { data: rows.slice(0, limit).map(show), next_cursor: last === undefined ? null : encodeCursor(placeOf(last)) };
 }
+
+/**
+ * The parts that a cursor may have, as texts that the database can compare: whoever makes a cursor of his own is told that it is none, and
+ * meets no fault of ours. A number has 18 digits at most, so that it is one of a bigint column.
+ */
+export const cursorNumber = z.string().regex(/^\d{1,18}$/);
+export const cursorText = text(PART_CHARACTERS_MAX);
+export const cursorTime = timeText;
 
 type CursorPart = string | number | bigint | Date | null;
 

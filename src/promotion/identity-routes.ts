@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { App } from '../platform/http.ts';
 import { answerOnce } from '../platform/idempotency.ts';
 import { callerId } from '../platform/fields.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import { takeBack } from './buyer-store.ts';
 import type { PromotionDeps } from './deps.ts';
@@ -98,7 +98,7 @@ export function identityRoutes(app: App, deps: Deps): void {
       response: { 200: pageOf(statement), ...problems(400, 401, 403) },
     },
     handler: async ({ query: { limit, cursor, merchant_id: merchantId } }) => {
-      const before = cursor === undefined ? null : BigInt(decodeCursor(cursor, z.tuple([z.string().regex(DIGITS)]))[0]);
+      const before = cursor === undefined ? null : BigInt(decodeCursor(cursor, z.tuple([cursorNumber]))[0]);
       const rows = await listStatements(db, merchantId ?? null, { limit, before });
       return toPage(rows, limit, showStatement, (row) => [row.statement_id]);
     },

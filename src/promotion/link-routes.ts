@@ -9,7 +9,7 @@ import { callerId } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
 import { inTransaction } from '../platform/database.ts';
 import { answerOnce } from '../platform/idempotency.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { cursorText, cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { PromotionDeps } from './deps.ts';
 import { found } from './found.ts';
@@ -31,7 +31,7 @@ const filter = pageQuery.extend({
 });
 const linkBodies = z.array(sharedBody).min(1).max(LINKS_MAX);
 const qrQuery = z.object({ size: z.coerce.number().int().min(64).max(2048).default(512).meta({ description: 'Pixels of a side.' }) });
-const place = z.tuple([z.iso.datetime(), z.string()]);
+const place = z.tuple([cursorTime, cursorText]);
 
 export function linkRoutes(app: App, deps: Deps): void {
   makingRoutes(app, deps);

@@ -8,7 +8,7 @@ import { mayActFor } from '../platform/actor.ts';
 import { inTransaction } from '../platform/database.ts';
 import { callerId } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import type { PromotionDeps } from './deps.ts';
@@ -42,7 +42,7 @@ type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'nudge'>;
 
 const merchantParams = z.object({ merchant_id: callerId });
 const productParams = z.object({ merchant_id: callerId, product_id: callerId });
-const place = z.tuple([z.string()]);
+const place = z.tuple([cursorText]);
 
 /** States a merchant and tells whoever must know. */
 export async function applyMerchant(

@@ -7,7 +7,7 @@ import { mayActAs } from '../platform/actor.ts';
 import { inTransaction } from '../platform/database.ts';
 import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { normaliseCoupons } from './coupon-store.ts';
@@ -62,7 +62,7 @@ const promoterAnswer = z
   .meta({ id: 'Promoter' });
 
 const params = z.object({ promoter_id: callerId });
-const place = z.tuple([z.string()]);
+const place = z.tuple([cursorText]);
 
 export function promoterTerms(body: z.output<typeof promoterBody>): PromoterTerms {
   return {

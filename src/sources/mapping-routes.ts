@@ -9,7 +9,7 @@ import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform
 import type { App } from '../platform/http.ts';
 import { importAnswer, importLines, lineOf } from '../platform/line-import.ts';
 import { NDJSON_TYPES } from '../platform/ndjson.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import { answerStreamOnce } from '../platform/streamed-request.ts';
 import { listMappings, listMappingVersions, type MappingStatement } from './mapping-store.ts';
@@ -47,7 +47,7 @@ const mapping = z
 
 const tags = ['sources'];
 const wordPath = sourcePath.extend(word);
-const place = z.tuple([z.string(), z.string()]);
+const place = z.tuple([cursorText, cursorText]);
 
 /** PUT, POST and GET under /v1/sources/{source_id}/mappings. */
 export function mappingRoutes(app: App, deps: SourcesDeps): void {

@@ -4,6 +4,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 
 import type { canonicalReport } from '../core/report.ts';
+import { timeText } from '../platform/fields.ts';
 import type { Asking } from './asking.ts';
 
 const SECRET_LENGTH_MAX = 4096;
@@ -196,8 +197,7 @@ export const pullOptions = z
       .max(30 * 86_400)
       .optional()
       .meta({ description: 'How much of what was read is read again each time; by default what suits the platform.' }),
-    since: z.iso
-      .datetime({ offset: true, error: 'must be an RFC 3339 time with its offset' })
+    since: timeText
       .optional()
       .meta({ description: 'From when the first pull reads; by default a look-back before the source is first pulled.' }),
   })

@@ -1,0 +1,265 @@
+// Every place of every route, with what the database, the time or a number cannot hold: refused or taken, and never a fault of ours.
+
+import { readFile } from 'node:fs/promises';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { ADMIN_KEY } from '../running.ts';
+import { openMarket, type Market } from './market.ts';
+import { ROUTES } from './routes.ts';
+
+interface Schema {
+  $ref?: string;
+  properties?: Record<string, Schema>;
+  anyOf?: Schema[];
+}
+
+interface Operation {
+  parameters?: { name: string; in: string }[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+}
+
+const document = JSON.parse(await readFile(new URL('../../openapi/openapi.json', import.meta.url), 'utf8')) as {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+};
+
+const AT_ONCE = 16;
+const LONG = 'x'.repeat(3000);
+
+/** As they stand in an address, percent-encoded already. */
+const IN_ADDRESS = [
+  '%00',
+  'a%00b',
+  '%ED%A0%80',
+  '%C0%80',
+  '%FF',
+  '%',
+  '%F0%9F%92%A9',
+  '%E2%80%AE',
+  '%27%20or%201=1--',
+  '9223372036854775807',
+  '9223372036854775808',
+  '-9223372036854775809',
+  '2147483648',
+  '1e309',
+  'NaN',
+  'infinity',
+  '-infinity',
+  '0000-01-01T00:00:00Z',
+  '0001-01-01T00:00:00Z',
+  '9999-12-31T23:59:59Z',
+  '%2B275760-09-13T00:00:00Z',
+  '2026-02-30T00:00:00Z',
+  '2000-00',
+  '2099-12',
+  '00000000-0000-0000-0000-000000000000',
+  '',
+  LONG,
+];
+
+/** As they stand in a body, as JSON. */
+const IN_BODY = [
+  '"\\u0000"',
+  '"a\\u0000b"',
+  '"\\ud800"',
+  '"\\udc00x"',
+  '""',
+  JSON.stringify(LONG),
+  '"\\u202e"',
+  '"0000-01-01T00:00:00Z"',
+  '"9999-12-31T23:59:59Z"',
+  '"+275760-09-13T00:00:00Z"',
+  '"infinity"',
+  '2147483648',
+  '-2147483649',
+  '9007199254740991',
+  '9007199254740993',
+  '9223372036854775808',
+  '1e308',
+  '1e400',
+  '-1',
+  '0.5',
+  'true',
+  'null',
+  '[]',
+  '[null]',
+  '{}',
+  '{"\\u0000":1}',
+  '{"a":{"b":[{"c":"\\u0000"}]}}',
+];
+
+const PARTS: unknown[] = [
+  '\0',
+  'a\0b',
+  '\ud800',
+  '',
+  LONG,
+  '0000-01-01T00:00:00.000Z',
+  '0001-01-01T00:00:00.000Z',
+  '9999-12-31T23:59:59.999Z',
+  '2026-06-01T00:00:00.000Z',
+  '999999999999999999',
+  '9223372036854775808',
+  '-1',
+  '1e5',
+  'infinity',
+  '00000000-0000-0000-0000-000000000000',
+  null,
+  5,
+  {},
+];
+
+/** Cursors of every length, in which one part or all of them are strange. */
+const CURSORS = [
+  ...PARTS.flatMap((part) => [
+    [part],
+    [part, part],
+    [part, part, part],
+    [part, 'abcd'],
+    ['2026-06-01T00:00:00.000Z', part],
+    ['promoter', part],
+    ['1', part, '1'],
+    ['1', '1', part],
+  ]).map((parts) => Buffer.from(JSON.stringify(parts)).toString('base64url')),
+  ...['null', '{}', '[]', '"x"', '[[]]', 'x', ''].map((text) => Buffer.from(text).toString('base64url')),
+  'x',
+  '%FF',
+  '____',
+];
+
+let market: Market;
+
+beforeAll(async () => {
+  market = await openMarket({ env: { RATE_REFUSED: '1000000' } });
+  await market.service.stopWork();
+  market.ids['guard'] = (await market.ask('GET', '/v1/guards')).body.data[0].name;
+});
+
+afterAll(() => market.service.close());
+
+interface Attack {
+  method: string;
+  url: string;
+  payload?: string | Buffer;
+  type?: string;
+}
+
+/** Sends them all, a few at a time, and tells which of them were answered as faults of ours. */
+async function faultsOf(attacks: readonly Attack[]): Promise<string[]> {
+  const faults: string[] = [];
+  for (let at = 0; at < attacks.length; at += AT_ONCE) {
+    await Promise.all(
+      attacks.slice(at, at + AT_ONCE).map(async ({ method, url, payload, type = 'application/json' }) => {
+        const headers = { authorization: `Bearer ${ADMIN_KEY}`, ...(payload === undefined ? {} : { 'content-type': type }) };
+        const answer = await market.service.app.inject({
+          method: method as 'GET',
+          url,
+          headers,
+          ...(payload === undefined ? {} : { payload }),
+        });
+        if (answer.statusCode >= 500) faults.push(`${answer.statusCode} ${method} ${url} ${String(payload ?? '')}`.slice(0, 300));
+      }),
+    );
+  }
+  return faults;
+}
+
+const operationOf = (name: string): Operation => {
+  const [method, path] = name.split(' ') as [string, string];
+  return document.paths[path]![method.toLowerCase()]!;
+};
+
+/** Addresses with a strange text in the place of each of its ids. */
+function pathsWith(name: string, url: string): string[] {
+  const template = name.split(' ')[1]!.split('/');
+  const [path = '', query] = url.split('?');
+  const parts = path.split('/');
+  const at = template.flatMap((part, place) => (part.startsWith('{') ? [place] : []));
+  return at.flatMap((place) => IN_ADDRESS.map((text) => parts.with(place, text).join('/') + (query === undefined ? '' : `?${query}`)));
+}
+
+/** Addresses with a strange text, and with two, in each parameter of its query. */
+function queriesWith(operation: Operation, url: string): string[] {
+  const names = (operation.parameters ?? []).filter((one) => one.in === 'query').map(({ name }) => name);
+  const [path = '', query = ''] = url.split('?');
+  const others = (name: string) => query.split('&').filter((pair) => pair !== '' && !pair.startsWith(`${name}=`));
+  return names.flatMap((name) => {
+    const texts = name === 'cursor' ? CURSORS : IN_ADDRESS;
+    return [...texts.map((text) => `${name}=${text}`), `${name}=a&${name}=b`].map((pair) => `${path}?${[...others(name), pair].join('&')}`);
+  });
+}
+
+/** The texts of a body with each strange value in each of its places, those that the document names beside those that are there. */
+function bodiesWith(body: unknown, named: readonly string[]): string[] {
+  const hole = '"\u{F0000}"';
+  const filled = (withHole: unknown) => IN_BODY.map((value) => JSON.stringify(withHole).replace(hole, () => value));
+  const missing = named.map((name) => ({ ...(body as object), [name]: '\u{F0000}' }));
+  return [...holesIn(body), ...missing].flatMap(filled);
+}
+
+function holesIn(body: unknown): unknown[] {
+  if (Array.isArray(body)) return body.flatMap((item, at) => holesIn(item).map((other) => body.with(at, other)));
+  if (typeof body !== 'object' || body === null) return ['\u{F0000}'];
+  return Object.entries(body).flatMap(([name, value]) => holesIn(value).map((other) => ({ ...body, [name]: other })));
+}
+
+function namesOf(schema: Schema | undefined): string[] {
+  if (schema === undefined) return [];
+  const target = schema.$ref === undefined ? schema : document.components.schemas[schema.$ref.split('/').at(-1)!]!;
+  return [...Object.keys(target.properties ?? {}), ...(target.anyOf ?? []).flatMap(namesOf)];
+}
+
+describe.each(Object.entries(ROUTES))('%s', (name, { url: template, body }) => {
+  const method = name.split(' ')[0]!;
+  const operation = operationOf(name);
+  const sent = typeof body === 'string' ? body : undefined;
+
+  test('with strange texts in its address', async () => {
+    const url = market.fill(template);
+    const payload = body === undefined ? {} : { payload: sent ?? market.fill(JSON.stringify(body)) };
+    const urls = [...pathsWith(name, url), ...queriesWith(operation, url)];
+    expect(await faultsOf(urls.map((address) => ({ method, url: address, ...payload })))).toEqual([]);
+  });
+
+  test.runIf(typeof body === 'object')('with strange values in its body', async () => {
+    const url = market.fill(template);
+    const whole = JSON.parse(market.fill(JSON.stringify(body))) as object;
+    const named = namesOf(operation.requestBody?.content['application/json']?.schema);
+    const payloads = [...bodiesWith(whole, Array.isArray(whole) ? [] : named), ...IN_BODY];
+    expect(await faultsOf(payloads.map((payload) => ({ method, url, payload })))).toEqual([]);
+  });
+
+  test.runIf(sent?.startsWith('{'))('with strange values in its lines', async () => {
+    const url = market.fill(template);
+    const lines = bodiesWith(JSON.parse(market.fill(sent!)), []);
+    const payload = `${lines.join('\n')}\n`;
+    expect(await faultsOf([{ method, url, payload, type: 'application/x-ndjson' }])).toEqual([]);
+  });
+});
+
+test('files of orders with strange cells', async () => {
+  const cells = ['\0', '\uFFFD', LONG, '9223372036854775808', '1e400', '-1', '0000-01-01T00:00:00Z', '+275760-09-13T00:00:00Z', '"', ''];
+  const columns = ['order_id', 'status', 'currency', 'paid_at', 'line_id', 'quantity', 'paid_amount'];
+  const good = ['O-1', 'paid', 'CNY', '2026-06-01T00:00:00Z', '1', '1', '100'];
+  const attacks = columns.flatMap((column, at) =>
+    cells.map((cell) => ({
+      method: 'POST',
+      url: '/v1/reconciliations?merchant_id=m1',
+      payload: `${columns.join(',')}\n${good.with(at, cell).join(',')}\n${column},${cell}`,
+      type: 'text/csv',
+    })),
+  );
+  const bytes = [Buffer.from([0xff, 0xfe, 0, 0]), Buffer.from([0x80]), Buffer.alloc(100_000)];
+  const raw = bytes.map((payload) => ({ method: 'POST', url: '/v1/reconciliations?merchant_id=m1', payload, type: 'text/csv' }));
+  expect(await faultsOf([...attacks, ...raw])).toEqual([]);
+});
+
+test('public addresses with strange texts', async () => {
+  const urls = IN_ADDRESS.flatMap((text) =>
+    ['/r/', '/webhooks/', '/console/', '/documentation/', '/openapi.json?', '/metrics?', '/healthz?x='].map((path) => `${path}${text}`),
+  );
+  expect(await faultsOf(urls.map((url) => ({ method: 'GET', url })))).toEqual([]);
+  const pushes = IN_ADDRESS.map((text) => ({ method: 'POST', url: `/webhooks/${text}`, payload: text, type: 'text/plain' }));
+  expect(await faultsOf(pushes)).toEqual([]);
+});
