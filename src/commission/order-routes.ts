@@ -6,7 +6,7 @@ import { compareLineIds } from '../core/split.ts';
 import { mayActAs, mayActFor, type Actor } from '../platform/actor.ts';
 import { callerId, time } from '../platform/fields.ts';
 import type { App } from '../platform/http.ts';
-import { cursorNumber, decodeCursor, encodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
+import { cursorNumber, cursorText, decodeCursor, encodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { DECISION_KINDS } from './decide.ts';
@@ -88,7 +88,7 @@ const TRANSFERS_SHOWN_MAX = 1000;
 export async function explain(db: Kysely<DB>, found: ShownOrder, { cursor, limit }: z.output<typeof pageQuery>, actor: Actor) {
   const { order_key: orderKey, revision } = found;
   const lineIds = found.lines.map((one) => one.line_id).toSorted(compareLineIds);
-  const after = cursor === undefined ? null : decodeCursor(cursor, z.tuple([z.string()]))[0];
+  const after = cursor === undefined ? null : decodeCursor(cursor, z.tuple([cursorText]))[0];
   const page = lineIds.filter((lineId) => after === null || compareLineIds(lineId, after) > 0);
   const shown = page.slice(0, limit);
   const transfers = { lineIds: shown, promoterId: actor.promoterId, most: TRANSFERS_SHOWN_MAX };

@@ -59,26 +59,26 @@ test('it is the same in however many pages and chunks it is read', async () => {
   expect(text).toContain(`"closing","m1","pending","CNY",,,,,,,,,${2100 * 3 - 2},`);
 });
 
+const isWaiting = async () => {
+  const { rows } = await sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+    database.owner,
+  );
+  return rows.length > 0;
+};
+
+/** Does something while the statement, of which the beginning is sent, waits for the links of the chain. */
+async function whileItWaits(work: () => Promise<unknown>): Promise<Response> {
+  return database.owner.transaction().execute(async (trx) => {
+    await sql`lock table ledger_link in access exclusive mode`.execute(trx);
+    const answer = await ask();
+    expect(answer.status).toBe(200);
+    await until(isWaiting);
+    await work();
+    return answer;
+  });
+}
+
 describe('a statement that takes longer than any other answer may', () => {
-  const isWaiting = async () => {
-    const { rows } = await sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
-      database.owner,
-    );
-    return rows.length > 0;
-  };
-
-  /** Does something while the statement, of which the beginning is sent, waits for the links of the chain. */
-  async function whileItWaits(work: () => Promise<unknown>): Promise<Response> {
-    return database.owner.transaction().execute(async (trx) => {
-      await sql`lock table ledger_link in access exclusive mode`.execute(trx);
-      const answer = await ask();
-      expect(answer.status).toBe(200);
-      await until(isWaiting);
-      await work();
-      return answer;
-    });
-  }
-
   test('ends whole', async () => {
     const begun = Date.now();
     const answer = await whileItWaits(() => until(() => Date.now() - begun > HANDLER_MS * 2));

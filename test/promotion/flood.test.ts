@@ -14,8 +14,10 @@ test('an address is over its limit with the next visit, and no more with the nex
   expect(gate.isOver('192.0.2.1', NOW + 30_000)).toBe(false);
 });
 
+/** Whether all of these are counted as one. */
+const same = (...addresses: string[]): boolean => new Set(addresses.map((address) => hashOfAddress(address, 7))).size === 1;
+
 test('an IPv6 network of 64 bits is one address, however it is written, and a mapped IPv4 address is itself', () => {
-  const same = (...addresses: string[]) => new Set(addresses.map((address) => hashOfAddress(address, 7))).size === 1;
   expect(same('2001:db8:1:2:3:4:5:6', '2001:db8:1:2::', '2001:db8:1:2::9', '2001:0DB8:0001:0002:ffff:0:0:1')).toBe(true);
   expect(same('2001:db8::1', '2001:db8:0:0:1:2:3:4', '2001:db8::1:2:3:4')).toBe(true);
   expect(same('::1', '::', '0:0:0:0:5:6:7:8')).toBe(true);

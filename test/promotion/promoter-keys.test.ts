@@ -96,7 +96,8 @@ describe('links of a day', () => {
 
   test('are bounded for a promoter’s own key, however many ask at once, and it is told when there is room again', async () => {
     const told = await Promise.all(Array.from({ length: 8 }, () => make(key)));
-    expect(told.map(({ status }) => status).toSorted()).toEqual([201, 201, 201, 201, 429, 429, 429, 429]);
+    expect(told.filter(({ status }) => status === 201)).toHaveLength(4);
+    expect(told.filter(({ status }) => status === 429)).toHaveLength(4);
     const over = await make(key);
     expect(over).toMatchObject({ status: 429, body: { code: 'link_limit' } });
     expect(Number(over.headers['retry-after'])).toBeGreaterThan(86_000);

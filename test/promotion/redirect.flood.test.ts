@@ -52,7 +52,8 @@ test('every visit is led on with a token that stands, and beyond the limit one a
 test('another address of the same minute is a visitor as ever, and the next ones of its network are not', async () => {
   const code = await shop.link();
   for (const address of ['2001:db8:0:1::1', '2001:db8:0:0:9::9', '198.51.100.7']) await shop.follow(code, { 'x-forwarded-for': address });
-  expect((await clicksOf(code)).map(({ bot_reason }) => bot_reason).toSorted()).toEqual(['flooded', null, null]);
+  expect((await clicksOf(code)).map(({ bot_reason }) => bot_reason).filter((reason) => reason !== null)).toEqual(['flooded']);
+  expect(await clicksOf(code)).toHaveLength(3);
 });
 
 test('what says that it is a bot stays one, with a token that says so', async () => {

@@ -71,12 +71,8 @@ describe('while somebody sends without end', () => {
     const options = { connections: 16, duration: SECONDS, workers: 1, ...attack(url) };
     const attacking = autocannon(options);
     const waited: number[] = [];
-    let over = false;
-    const ended = attacking.then((result) => {
-      over = true;
-      return result;
-    });
-    while (!over) {
+    const end = Date.now() + SECONDS * 1000;
+    while (Date.now() < end) {
       for (const path of ['/healthz', `/r/${market.ids['code']}`]) {
         const begun = performance.now();
         const { status } = await fetch(url + path, { redirect: 'manual' });
@@ -84,7 +80,7 @@ describe('while somebody sends without end', () => {
         expect([200, 302]).toContain(status);
       }
     }
-    expect((await ended).requests.total).toBeGreaterThan(0);
+    expect((await attacking).requests.total).toBeGreaterThan(0);
     expect(waited.length).toBeGreaterThan(10);
     expect(waited.toSorted((a, b) => a - b)[Math.floor(waited.length / 2)]).toBeLessThan(WAIT_MS_MAX);
     // A key that this process has never seen is let in, from the very address of the attacker.
