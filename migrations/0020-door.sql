@@ -5,6 +5,12 @@ alter table account_balance
   alter column balance type numeric,
   add constraint account_balance_whole check (balance = trunc(balance));
 
+-- A path to the root of a link needs all of its tree; of that what costs most is kept, an eighth of the leaves and what is above it.
+alter table ledger_link add column upper bytea;
+alter table ledger_link alter column upper set storage external;
+comment on column ledger_link.upper is
+  'The tree over the leaves from its third level on, one level after the other; null in links of before, whose tree is built when it is needed.';
+
 alter table ledger_fold add column advanced_at timestamptz not null default now();
 comment on column ledger_fold.advanced_at is
   'When the fold last took something. What was booked long before and is not folded says that it stands still.';

@@ -128,18 +128,20 @@ function runsOfDays(rows: readonly ChainedRow[]): ChainedRow[][] {
 interface NewLink extends Link {
   belowXid: bigint;
   leaves: Buffer;
+  upper: Buffer;
 }
 
 function linkAfter(before: Pick<Link, 'linkNo' | 'hash'>, rows: readonly ChainedRow[]): NewLink {
   const leaves = Buffer.concat(rows.map((row) => leafOf(showChained(row))));
+  const { root, upper } = treeOf(leaves);
   const said = {
     linkNo: before.linkNo + 1n,
     day: dayOf(rows[0]!),
     transfers: rows.length,
-    root: treeOf(leaves).root,
+    root,
     previousHash: before.hash,
   };
-  return { ...said, hash: linkHash(said), leaves, belowXid: rows.at(-1)!.booked_xid + 1n };
+  return { ...said, hash: linkHash(said), leaves, upper, belowXid: rows.at(-1)!.booked_xid + 1n };
 }
 
 async function insertLink(db: Kysely<DB>, link: NewLink, now: Date): Promise<void> {
@@ -151,6 +153,7 @@ async function insertLink(db: Kysely<DB>, link: NewLink, now: Date): Promise<voi
       below_xid: link.belowXid,
       transfers: link.transfers,
       leaves: link.leaves,
+      upper: link.upper,
       root: link.root,
       previous_hash: link.previousHash,
       hash: link.hash,
@@ -188,16 +191,23 @@ export async function readLinks(
   }));
 }
 
-/** The leaves of one link, one after the other. */
-async function readLeaves(db: Kysely<DB>, linkNo: bigint): Promise<Buffer> {
-  const row = await db.selectFrom('ledger_link').select('leaves').where('link_no', '=', linkNo).executeTakeFirstOrThrow();
-  return row.leaves;
+/** The leaves of one link, one after the other, and what was kept of the tree over them. */
+async function readTree(db: Kysely<DB>, linkNo: bigint): Promise<{ leaves: Buffer; upper: Buffer | null }> {
+  return db.selectFrom('ledger_link').select(['leaves', 'upper']).where('link_no', '=', linkNo).executeTakeFirstOrThrow();
 }
 
-/** The link in which a transfer of this transaction is chained, with its leaves; null while it is in none. */
-export async function linkOf(db: Kysely<DB>, xid: bigint): Promise<{ linkNo: bigint; belowXid: bigint; leaves: Buffer } | null> {
-  const { rows } = await sql<{ linkNo: bigint; belowXid: bigint; leaves: Buffer }>`
-    select link_no as "linkNo", below_xid as "belowXid", leaves from ledger_link where below_xid > ${xid}
+/** A link with what is needed to prove its transfers. */
+export interface ProvingLink {
+  linkNo: bigint;
+  belowXid: bigint;
+  leaves: Buffer;
+  upper: Buffer | null;
+}
+
+/** The link in which a transfer of this transaction is chained; null while it is in none. */
+export async function linkOf(db: Kysely<DB>, xid: bigint): Promise<ProvingLink | null> {
+  const { rows } = await sql<ProvingLink>`
+    select link_no as "linkNo", below_xid as "belowXid", leaves, upper from ledger_link where below_xid > ${xid}
     order by below_xid limit 1`.execute(db);
   return rows[0] ?? null;
 }
@@ -236,10 +246,12 @@ async function faultOf(db: Kysely<DB>, before: KeptLink | null, link: KeptLink):
   if (!link.previousHash.equals(before?.hash ?? NO_LINK)) return 'its previous hash is not the hash of the link before it';
   if (!link.hash.equals(linkHash(link))) return 'its hash is not that of what it says';
   const rows = await readRange(db, before?.belowXid ?? 0n, link.belowXid);
-  const chained = await readLeaves(db, link.linkNo);
+  const { leaves: chained, upper } = await readTree(db, link.linkNo);
   const strange = rows.findIndex((row, place) => !leafAt(chained, place).equals(leafOf(showChained(row))));
   if (strange !== -1) return `the transfer ${rows[strange]!.transfer_id} at place ${strange + 1} is not the one that was chained there`;
   if (rows.length !== link.transfers) return `it has chained ${link.transfers} transfers, and ${rows.length} are there`;
-  if (!link.root.equals(treeOf(chained).root)) return 'its root is not that of its leaves';
+  const tree = treeOf(chained);
+  if (!link.root.equals(tree.root)) return 'its root is not that of its leaves';
+  if (upper !== null && !upper.equals(tree.upper)) return 'its tree is not that of its leaves';
   return null;
 }

@@ -98,25 +98,64 @@ export interface PathStep {
 /** The Merkle tree (RFC 6962, 2.1) over at least one leaf, built once for any number of paths. */
 export interface Tree {
   root: Buffer;
+  /** Its levels from the third above the leaves on, one after the other: an eighth, a sixteenth … of the leaves. */
+  upper: Buffer;
   /** The path of the leaf at this place. */
   pathOf: (place: number) => PathStep[];
 }
 
-/** The tree over leaves that lie one after the other in one buffer. */
-export function treeOf(leaves: Buffer): Tree {
-  const levels = [leaves];
-  while (levels.at(-1)!.length > HASH_LENGTH) levels.push(levelAbove(levels.at(-1)!));
-  const root = levels.pop()!;
+/** Below this level a path costs a few hashes, above it the whole tree: so that is what is kept of it. */
+const UPPER_FROM = 3;
+
+/** The tree over leaves that lie one after the other in one buffer. With its `upper` levels it is not built again. */
+export function treeOf(leaves: Buffer, upper: Buffer | null = null): Tree {
+  const levels = upper === null ? levelsOf(leaves) : levelsWith(leaves, upper);
+  const top = levels.length - 1;
+  const counts = levels.map((_, depth) => Math.ceil(leaves.length / HASH_LENGTH / 2 ** depth));
+
+  function hashAt(depth: number, place: number): Buffer {
+    const level = levels[depth];
+    if (level != null) return leafAt(level, place);
+    const left = hashAt(depth - 1, place * 2);
+    return place * 2 + 1 < counts[depth - 1]! ? nodeOf(left, hashAt(depth - 1, place * 2 + 1)) : left;
+  }
+
   const pathOf = (place: number): PathStep[] => {
     const path: PathStep[] = [];
-    for (let depth = 0; depth < levels.length; depth++) {
+    for (let depth = 0; depth < top; depth++) {
       const here = place >>> depth;
-      const neighbour = leafAt(levels[depth]!, here ^ 1);
-      if (neighbour.length > 0) path.push({ right: here % 2 === 0, hash: neighbour });
+      if ((here ^ 1) < counts[depth]!) path.push({ right: here % 2 === 0, hash: hashAt(depth, here ^ 1) });
     }
     return path;
   };
-  return { root, pathOf };
+  return { root: hashAt(top, 0), upper: Buffer.concat(levels.slice(UPPER_FROM).filter((level) => level !== null)), pathOf };
+}
+
+/** All levels, from the leaves to the root. */
+function levelsOf(leaves: Buffer): Buffer[] {
+  const levels = [leaves];
+  while (levels.at(-1)!.length > HASH_LENGTH) levels.push(levelAbove(levels.at(-1)!));
+  return levels;
+}
+
+/** The leaves and the levels that were kept; null for those between them. */
+function levelsWith(leaves: Buffer, upper: Buffer): (Buffer | null)[] {
+  const levels: (Buffer | null)[] = [leaves];
+  let from = 0;
+  for (let count = leaves.length / HASH_LENGTH; count > 1;) {
+    count = Math.ceil(count / 2);
+    const length = levels.length < UPPER_FROM ? 0 : count * HASH_LENGTH;
+    levels.push(length === 0 ? null : upper.subarray(from, from + length));
+    from += length;
+  }
+  return levels;
+}
+
+/** A byte of one, the left and the right, hashed. */
+function nodeOf(left: Buffer, right: Buffer): Buffer {
+  left.copy(pair, 1);
+  right.copy(pair, 1 + HASH_LENGTH);
+  return sha256(pair);
 }
 
 /** The hash at a place of a level; empty beyond its end. */
@@ -134,10 +173,7 @@ export function placeOf(leaves: Buffer, leaf: Buffer, from: number): number {
 
 /** The root to which the path leads from the leaf. */
 export function climb(leaf: Buffer, path: readonly PathStep[]): Buffer {
-  return path.reduce((below, { right, hash: neighbour }) => {
-    const sides = right ? [below, neighbour] : [neighbour, below];
-    return sha256(Buffer.concat([Buffer.of(NODE), ...sides]));
-  }, leaf);
+  return path.reduce((below, step) => (step.right ? nodeOf(below, step.hash) : nodeOf(step.hash, below)), leaf);
 }
 
 /** What a link says of its transfers, and of all before it. `day` is YYYY-MM-DD in UTC. */

@@ -5,7 +5,16 @@ import { sql, type Kysely } from 'kysely';
 import type { AccountKind } from '../core/posting.ts';
 import type { DB } from '../platform/tables.ts';
 import { leafOf, placeOf, treeOf, type ChainedTransfer, type PathStep, type Tree } from './hash-chain.ts';
-import { CHAINED, CHAINED_JOINS, linkOf, readLinks, showChained, type ChainedRow, type KeptLink } from './hash-chain-store.ts';
+import {
+  CHAINED,
+  CHAINED_JOINS,
+  linkOf,
+  readLinks,
+  showChained,
+  type ChainedRow,
+  type KeptLink,
+  type ProvingLink,
+} from './hash-chain-store.ts';
 import type { StatedBalance } from './statement.ts';
 
 const LINKS_PER_PAGE = 500;
@@ -99,10 +108,7 @@ export interface Proof {
 }
 
 /** A link with its tree, and at which place in it the search for the next transfer begins. */
-interface OpenLink {
-  linkNo: bigint;
-  belowXid: bigint;
-  leaves: Buffer;
+interface OpenLink extends ProvingLink {
   tree: Tree;
   next: number;
 }
@@ -122,7 +128,7 @@ export function prover(db: Kysely<DB>): (transfer: MonthTransfer) => Promise<Pro
       unchained = transfer.bookedXid;
       return null;
     }
-    open = { ...link, tree: treeOf(link.leaves), next: 0 };
+    open = { ...link, tree: treeOf(link.leaves, link.upper), next: 0 };
     return proofIn(open, transfer);
   }
 

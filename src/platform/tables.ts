@@ -411,6 +411,10 @@ export interface LedgerLink {
    */
   root: Buffer;
   transfers: number;
+  /**
+   * The tree over the leaves from its third level on, one level after the other; null in links of before, whose tree is built when it is needed.
+   */
+  upper: Buffer | null;
 }
 
 export interface LineHold {

@@ -170,6 +170,7 @@ describe('verifying names the first link that does not agree, when', () => {
     ['a transfer and its leaf were forged', forgeBoth, 'at place 1'],
     ['its root was forged', `update ledger_link set root = sha256('forged') where link_no = 3`, 'its hash'],
     ['its hash was forged', `update ledger_link set hash = sha256('forged') where link_no = 3`, 'its hash'],
+    ['its tree was forged', `update ledger_link set upper = sha256('forged') where link_no = 3`, 'its tree'],
     ['its previous hash was forged', `update ledger_link set previous_hash = sha256('forged') where link_no = 3`, 'previous hash'],
     ['its day was forged', `update ledger_link set day = day - 1 where link_no = 3`, 'its hash'],
   ])('%s', async (_what, statement, told) => {

@@ -90,9 +90,12 @@ test('every path leads from its leaf to the root, and from no other leaf', () =>
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 70 }), (count) => {
       const leaves = Buffer.concat(Array.from({ length: count }, (_, place) => sha256(String(place))));
-      const { root, pathOf } = treeOf(leaves);
+      const { root, pathOf, upper } = treeOf(leaves);
+      const kept = treeOf(leaves, upper);
+      expect([kept.root, kept.upper]).toEqual([root, upper]);
       for (let place = 0; place < count; place++) {
         expect(climb(leafAt(leaves, place), pathOf(place))).toEqual(root);
+        expect(kept.pathOf(place)).toEqual(pathOf(place));
         expect(climb(sha256('other'), pathOf(place))).not.toEqual(root);
       }
     }),
