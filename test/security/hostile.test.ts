@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ADMIN_KEY } from '../running.ts';
+import { CURSORS, IN_ADDRESS, IN_BODY, LONG } from './hostile-values.ts';
 import { openMarket, type Market } from './market.ts';
 import { ROUTES } from './routes.ts';
 
@@ -25,109 +26,6 @@ const document = JSON.parse(await readFile(new URL('../../openapi/openapi.json',
 };
 
 const AT_ONCE = 16;
-const LONG = 'x'.repeat(3000);
-
-/** As they stand in an address, percent-encoded already. */
-const IN_ADDRESS = [
-  '%00',
-  'a%00b',
-  '%ED%A0%80',
-  '%C0%80',
-  '%FF',
-  '%',
-  '%F0%9F%92%A9',
-  '%E2%80%AE',
-  '%27%20or%201=1--',
-  '9223372036854775807',
-  '9223372036854775808',
-  '-9223372036854775809',
-  '2147483648',
-  '1e309',
-  'NaN',
-  'infinity',
-  '-infinity',
-  '0000-01-01T00:00:00Z',
-  '0001-01-01T00:00:00Z',
-  '9999-12-31T23:59:59Z',
-  '%2B275760-09-13T00:00:00Z',
-  '2026-02-30T00:00:00Z',
-  '2000-00',
-  '2099-12',
-  '00000000-0000-0000-0000-000000000000',
-  '',
-  LONG,
-];
-
-/** As they stand in a body, as JSON. */
-const IN_BODY = [
-  '"\\u0000"',
-  '"a\\u0000b"',
-  '"\\ud800"',
-  '"\\udc00x"',
-  '""',
-  JSON.stringify(LONG),
-  '"\\u202e"',
-  '"0000-01-01T00:00:00Z"',
-  '"9999-12-31T23:59:59Z"',
-  '"+275760-09-13T00:00:00Z"',
-  '"infinity"',
-  '2147483648',
-  '-2147483649',
-  '9007199254740991',
-  '9007199254740993',
-  '9223372036854775808',
-  '1e308',
-  '1e400',
-  '-1',
-  '0.5',
-  'true',
-  'null',
-  '[]',
-  '[null]',
-  '{}',
-  '{"\\u0000":1}',
-  '{"a":{"b":[{"c":"\\u0000"}]}}',
-];
-
-const PARTS: unknown[] = [
-  '\0',
-  'a\0b',
-  '\ud800',
-  '',
-  LONG,
-  '0000-01-01T00:00:00.000Z',
-  '0001-01-01T00:00:00.000Z',
-  '9999-12-31T23:59:59.999Z',
-  '2026-06-01T00:00:00.000Z',
-  '999999999999999999',
-  '9223372036854775808',
-  '-1',
-  '1e5',
-  'infinity',
-  '00000000-0000-0000-0000-000000000000',
-  null,
-  5,
-  {},
-];
-
-/** Cursors of every length, in which one part or all of them are strange. */
-const CURSORS = [
-  ...PARTS.flatMap((part) => [
-    [part],
-    [part, part],
-    [part, part, part],
-    [part, 'abcd'],
-    ['2026-06-01T00:00:00.000Z', part],
-    ['promoter', part],
-    ['1', part, '1'],
-    ['1', '1', part],
-  ]).map((parts) => Buffer.from(JSON.stringify(parts)).toString('base64url')),
-  ...['null', '{}', '[]', '"x"', '[[]]', 'x', ''].map((text) => Buffer.from(text).toString('base64url')),
-  'x',
-  '%FF',
-  '____',
-];
-
 let market: Market;
 
 beforeAll(async () => {

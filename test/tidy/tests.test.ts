@@ -19,6 +19,8 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/verify/verify.test.ts': 'the verifier itself: its seeds, its reckoning, its mutants',
   'test/promotion/outage.test.ts': 'the way of a click while the database is away',
   'test/security/corpora.test.ts': 'all routes against texts that have broken other servers',
+  'test/security/floods.test.ts': 'the door while somebody sends without end',
+  'test/security/hostile.test.ts': 'all routes against what no column, time or number can hold',
   'test/security/keys.test.ts': 'all routes against every key that must not open them',
   'test/security/log.test.ts': 'a lively market against its own log',
   'test/security/standing.test.ts': 'all bodies, lists and headers against the further risks of the OWASP list',
