@@ -55,8 +55,15 @@ from award join decision using (order_key, revision)
 where released_at is not null or (releases_at is not null and decision = 'attributed');
 
 update award set is_open = released_at is null,
-  lock_identities = case when lock_promoter_id is null then 0 else jsonb_array_length(merged -> 'identities') end
-from orders where orders.order_key = award.order_key and (released_at is not null or lock_promoter_id is not null);
+  lock_identities = case when lock_promoter_id is null then 0 else (
+    -- A part of a split order knows its buyer by what the whole was told, too.
+    select count(distinct told ->> 0) from orders own
+    left join orders whole on own.parent_kind = 'split' and whole.merchant_id = own.merchant_id and whole.source_id = own.source_id
+      and whole.order_id = own.parent_order_id,
+      jsonb_array_elements((own.merged -> 'identities') || coalesce(whole.merged -> 'identities', '[]')) as told
+    where own.order_key = award.order_key
+  ) end
+where released_at is not null or lock_promoter_id is not null;
 
 -- What the holds of lines make of orders that wait for theirs is for the award to say.
 insert into award_due (order_key, due_at) select order_key, now() from award where state = 'confirmed' order by order_key

@@ -273,7 +273,9 @@ test('the work of an order does not grow with its lines times its evidence', asy
   await shop.tell('1', { link_code: shop.code, observed_at: ago(0.95) });
   const { rows } = await sql<{ bytes: bigint }>`
     select sum(length(explanation::text) + coalesce(length(order_explanation::text), 0)) as bytes
-    from decision join award using (order_key, revision) join orders using (order_key) where orders.merchant_id = ${shop.m}`.execute(world.db);
+    from decision join award using (order_key, revision) join orders using (order_key) where orders.merchant_id = ${shop.m}`.execute(
+    world.db,
+  );
   expect(Number(rows[0]!.bytes)).toBeLessThan(1_000_000);
   const explained = await world.explained(shop.m, '1');
   expect([explained.evidence_more, explained.lines.length, explained.lines[0]!.evidence.length]).toEqual([1801, 200, 200]);

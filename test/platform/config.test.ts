@@ -25,6 +25,8 @@ const DEFAULTS = {
   rateRedirects: 6000,
   linksPerDay: 10_000,
   metricsPort: null,
+  orderLinesMax: 500,
+  orderRefundsMax: 1000,
   logLevel: 'info',
   trustProxy: [],
   pullBaseUrls: {},

@@ -12,6 +12,7 @@ const IMPURE = new Set(
 /** The functions that make a number of an amount, and why they may. */
 const MAY_MAKE_NUMBERS: Readonly<Record<string, string>> = {
   'src/core/money.ts jsonAmount': 'writes an amount as a JSON number where that is exact',
+  'src/core/attribution.ts weightsPpm': 'makes parts per million, which are no amounts',
 };
 
 const core = codeBelow('src').filter(({ path }) => path.startsWith('src/core/'));

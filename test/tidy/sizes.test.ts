@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { at, codeBelow, example, expectLaw, isNode, lineOf, nameOf, nodesOf, pathsBelow, textOf } from './files.ts';
 import type { CodeFile, Law, Node, TextFile } from './files.ts';
 
-const FILE_LINES_MAX = 250;
+const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 70;
 /** What sets a stage for tests is told in one go. */
 const STAGE_LINES_MAX = 120;
