@@ -94,9 +94,14 @@ export interface JsonAnswer {
  * its Retry-After), 401, 402 and 403 are `refused`, the rest of 4xx is `item_refused` (404 is a
  * thing that is not there), everything else that is no answer (a broken connection, 20 seconds of
  * silence, 5xx, no JSON, too much of it) is `temporary`. The query of the URL may hold a token, so
- * only host and path stand in messages.
+ * only host and path stand in messages. `answers` are statuses that answer the question, too.
  */
-export async function askJson(fetch: Fetch, url: string | URL, init: RequestInit = {}): Promise<JsonAnswer> {
+export async function askJson(
+  fetch: Fetch,
+  url: string | URL,
+  init: RequestInit = {},
+  answers: readonly number[] = [],
+): Promise<JsonAnswer> {
   const { host, pathname } = new URL(url);
   const what = `${init.method ?? 'GET'} ${host}${pathname}`;
   let response: Response;
@@ -110,8 +115,11 @@ export async function askJson(fetch: Fetch, url: string | URL, init: RequestInit
   }
   const { status, headers } = response;
   if (status === 429) throw new AskingFailed('rate_limited', `${what} was answered 429`, { retryAfterMs: retryAfterMs(headers) });
-  if (NOT_ALLOWED.has(status)) throw new AskingFailed('refused', `${what} was answered ${status}: check the secrets of the source`);
-  if (status < 200 || status > 299) {
+  const isAnswer = (status >= 200 && status <= 299) || answers.includes(status);
+  if (!isAnswer && NOT_ALLOWED.has(status)) {
+    throw new AskingFailed('refused', `${what} was answered ${status}: check the secrets of the source`);
+  }
+  if (!isAnswer) {
     const isOfItem = status >= 400 && status <= 499 && !ASK_LATER.has(status);
     throw new AskingFailed(isOfItem ? 'item_refused' : 'temporary', `${what} was answered ${status}`);
   }

@@ -9,6 +9,7 @@ import type { Asking } from './asking.ts';
 
 const SECRET_LENGTH_MAX = 4096;
 const SECRETS_AT_ONCE_MAX = 8;
+const CHOSEN_SECRET_LENGTH_MIN = 4;
 
 /** The secrets of a source by their names; where several are valid at once (rotation), a list. */
 export type Secrets = Record<string, string | string[]>;
@@ -204,12 +205,21 @@ export const pullOptions = z
   .optional()
   .meta({ description: 'Pull what changed at the platform by itself.' });
 
-const oneSecret = z.string().min(1).max(SECRET_LENGTH_MAX);
+const oneSecret = z.string().min(1).max(SECRET_LENGTH_MAX).regex(/\S/, 'must not be blank');
 
 /** A secret, or several that are valid at once. */
 export const oneOrMoreSecrets = z.union([oneSecret, z.array(oneSecret).min(1).max(SECRETS_AT_ONCE_MAX)], {
   error: `must be a text or a list of 1 to ${SECRETS_AT_ONCE_MAX} texts`,
 });
+
+/**
+ * As `oneOrMoreSecrets`, where a shop signs with a text that its owner may have chosen. We cannot ask for the length of a made key, but
+ * what is guessed in a few tries protects nothing.
+ */
+export const chosenSecrets = oneOrMoreSecrets.refine(
+  (secrets) => [secrets].flat().every((one) => one.trim().length >= CHOSEN_SECRET_LENGTH_MIN),
+  { error: `must have at least ${CHOSEN_SECRET_LENGTH_MIN} characters` },
+);
 
 /** The secrets under a name, none of them empty. */
 export function secretsNamed(secrets: Secrets, name: string): string[] {
