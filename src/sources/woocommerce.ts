@@ -1,37 +1,57 @@
-// WooCommerce's order webhooks, and its orders as they are asked for. Only the body of a push is signed, and a push that fails never comes
+// WooCommerce's webhooks, and its orders as they are asked for. Only the body of a push is signed, and a push that fails never comes
 // again, so a shop should be pulled, too.
 import { z } from 'zod';
 
 import { parseJson } from '../platform/json.ts';
-import { minorUnits } from './shopify-money.ts';
-import { hmacSha256, keepHeaders, oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from './source.ts';
-import type { Adapter, Kept, Mapped, Push, SourceReport, Verified } from './source.ts';
-import { listOrders } from './woocommerce-orders.ts';
+import { entriesOf, id } from './shop-words.ts';
+import { chosenSecrets, hmacSha256, keepHeaders, oneOf, pullOptions, sameText, secretsNamed } from './source.ts';
+import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
+import { askOrder, listOrders } from './woocommerce-api.ts';
+import { bareStatus, isOrder, mapOrder, wooOrder } from './woocommerce-order.ts';
+import { isTold } from './woocommerce-refund.ts';
 
 const DAY_MS = 86_400_000;
 // Delivery-ID is made of an id and a second: two deliveries may have the same one, so it is kept to be shown, and is no key.
 const HEADERS = ['source', 'topic', 'resource', 'event', 'id', 'delivery-id'].map((name) => `x-wc-webhook-${name}`);
 
-const key = z.string().min(1).max(256);
+/** `options.statuses` bounds how many states of its own a shop may have. */
+const STATUSES_MAX = 100;
+const ORDER_ID = /^\d{1,20}$/;
+
+const key = z.string().min(1).max(256).regex(/\S/, 'must not be blank');
+
+/** Whether an address of https says nothing beside where the shop is. */
+function isPlainAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { username, password, search, hash } = new URL(text);
+  return username + password + search + hash === '';
+}
 
 const options = z.strictObject({
   url: z
-    .url({ protocol: /^https$/, error: 'must be an https address' })
-    .refine((text) => new URL(text).username + new URL(text).password + new URL(text).search + new URL(text).hash === '', {
-      error: 'must be without user, query and fragment',
-    })
+    .url({ protocol: /^https$/, error: 'must be an https address', abort: true })
+    .refine(isPlainAddress, { error: 'must be without user, query and fragment' })
     .optional()
-    .meta({ description: 'Where the shop is; needed to pull. Only public addresses are asked.' }),
+    .meta({
+      description: 'Where the shop is; needed to pull, and to ask for refunds and deleted orders. Only public addresses are asked.',
+    }),
   pull: pullOptions,
+  statuses: z
+    .record(z.string().min(1).max(64).transform(bareStatus), z.enum(['created', 'paid', 'completed', 'refunded', 'void']))
+    .refine((stated) => Object.keys(stated).length <= STATUSES_MAX, { error: `must name at most ${STATUSES_MAX} statuses` })
+    .optional()
+    .meta({ description: 'What the shop\'s own statuses do to an order, like {"shipped": "completed"}. Goes before what we know.' }),
 });
 
 export const woocommerce: Adapter = {
   kind: 'woocommerce',
-  secrets: z.strictObject({ secret: oneOrMoreSecrets, consumer_key: key.optional(), consumer_secret: key.optional() }),
+  secrets: z.strictObject({ secret: chosenSecrets, consumer_key: key.optional(), consumer_secret: key.optional() }),
   options: options.refine((stated) => stated.pull === undefined || stated.url !== undefined, { path: ['url'], error: 'is needed to pull' }),
   verify,
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },
   map,
+  wanted,
+  detail: async (wantedKey, asking) => [await askOrder(orderIdOf(wantedKey), asking)],
   baseUrl: (stated) => options.parse(stated).url ?? '',
   feeds: [{ name: 'orders', windowMs: () => DAY_MS, backMs: null, overlapMs: 600_000, list: listOrders }],
 };
@@ -49,107 +69,52 @@ function verify({ method, headers, body, secrets }: Push): Verified {
   return { ok: true, signedId: null, keep: keepHeaders(headers, HEADERS) };
 }
 
-const id = z.union([z.string().min(1), z.number()]).transform(String);
-const text = z.string().nullish();
-const decimal = z.union([z.string(), z.number()]).transform(String);
+const gone = z.object({ id, gone: z.literal(true), asked_at: z.string() });
+const deleted = z.strictObject({ id });
 
-const order = z.object({
-  id,
-  status: z.string(),
-  currency: z.string(),
-  date_created_gmt: text,
-  date_modified_gmt: text,
-  date_paid_gmt: text,
-  date_completed_gmt: text,
-  customer_id: id.nullish(),
-  billing: z.object({ email: text, phone: text }).nullish(),
-  meta_data: z.array(z.object({ key: z.string(), value: z.unknown() })).nullish(),
-  coupon_lines: z.array(z.object({ code: z.string() })).nullish(),
-  line_items: z.array(z.object({ id, product_id: id.nullish(), quantity: z.int().min(0), total: decimal })),
-  refunds: z.array(z.object({ id, total: decimal })).nullish(),
-});
+/** What a delivery is; `gone` is what we have made of an answer ourselves, so no push is ever read so. */
+type Told = { order: z.output<typeof wooOrder> } | { deleted: string } | { gone: z.output<typeof gone> } | null;
 
-type WooOrder = z.output<typeof order>;
-
-/** Only orders have lines; everything else under this signature (products, a deleted order's bare id) maps to nothing. */
-function map({ body }: Kept): Mapped[] {
+/**
+ * Only orders and what was deleted tell of orders; everything else under this signature (products, subscriptions) tells nothing. The header
+ * that names the resource is not signed: it decides only where the body does not, and a deletion is never believed by itself.
+ */
+function readBody({ body, headers }: Pick<Kept, 'body' | 'headers'>): Told {
   const value = z.looseObject({}).parse(parseJson(body));
-  return Array.isArray(value.line_items) ? [mapOrder(order.parse(value))] : [];
+  if (headers['feed'] !== undefined && value['gone'] === true) return { gone: gone.parse(value) };
+  const topic = headers['x-wc-webhook-topic']?.split('.')[0];
+  const resource = headers['x-wc-webhook-resource'] ?? topic ?? null;
+  if (isOrder(value, resource)) return { order: wooOrder.parse(value) };
+  const bare = resource === null || resource === 'order' ? deleted.safeParse(value).data : undefined;
+  return bare === undefined ? null : { deleted: bare.id };
 }
 
-function mapOrder(order: WooOrder): Mapped {
-  const standing = STATUS[order.status];
-  const refunds = (order.refunds ?? []).map((refund) => ({
-    refund_id: refund.id,
-    amount: Number(refundedBy(refund.total, order.currency)),
-    status: 'succeeded' as const,
-  }));
-  const report: SourceReport = {
-    order_id: order.id,
-    currency: order.currency,
-    observed_at: utc(order.date_modified_gmt) ?? utc(order.date_created_gmt),
-    created_at: utc(order.date_created_gmt),
-    ...(standing === undefined ? {} : standingOf(order, standing, refunds.length > 0)),
-    buyer: {
-      customer_id: order.customer_id === '0' ? null : order.customer_id,
-      email: order.billing?.email || null,
-      phone: order.billing?.phone || null,
-    },
-    click_token: told(order, 'fy_click'),
-    link_code: told(order, 'fy_link'),
-    coupon_codes: (order.coupon_lines ?? []).map((coupon) => coupon.code),
-    lines: order.line_items.map((line) => ({
-      line_id: line.id,
-      product_id: line.product_id === '0' ? null : line.product_id,
-      quantity: line.quantity,
-      paid_amount: Number(minorUnits(line.total, order.currency)),
-    })),
-    refunds,
-  };
-  return { report, shop: null, names: [], unknownCode: standing === undefined ? `status ${order.status}` : null };
+function map(delivery: Kept): Mapped[] {
+  const told = readBody(delivery);
+  const { url, statuses = {} } = options.parse(delivery.options);
+  if (told === null) return [];
+  if ('order' in told) return [mapOrder(told.order, statuses)];
+  if ('gone' in told) {
+    const { id: orderId, asked_at: askedAt } = told.gone;
+    return [{ report: { order_id: orderId, observed_at: askedAt, void: { reason: 'deleted' } }, shop: null, names: [] }];
+  }
+  // Where the shop can be asked, it will be; elsewhere somebody must look, because whoever knows an old push could say so.
+  if (url !== undefined) return [];
+  return [{ report: { order_id: told.deleted }, shop: null, names: [], unknownCode: 'order.deleted, and no options.url to ask the shop' }];
 }
 
-type Standing = 'created' | 'paid' | 'completed' | 'refunded' | 'void';
-
-const STATUS: Readonly<Partial<Record<string, Standing>>> = {
-  'auto-draft': 'created',
-  'checkout-draft': 'created',
-  pending: 'created',
-  'on-hold': 'created',
-  processing: 'paid',
-  completed: 'completed',
-  refunded: 'refunded',
-  cancelled: 'void',
-  failed: 'void',
-  trash: 'void',
-};
-
-/** A refunded order keeps how far it had come; where no refund of it is listed, nothing of it is left. */
-function standingOf({ status, date_paid_gmt: paidAt, date_completed_gmt: completedAt }: WooOrder, standing: Standing, hasRefunds: boolean) {
-  const isCompleted = standing === 'completed' || (standing === 'refunded' && Boolean(completedAt));
-  const isPaid = isCompleted || standing === 'paid' || standing === 'refunded';
-  const isVoid = standing === 'void' || (standing === 'refunded' && !hasRefunds);
-  return {
-    status: isCompleted ? ('completed' as const) : isPaid ? ('paid' as const) : ('created' as const),
-    void: isVoid ? { reason: status } : (false as const),
-    paid_at: isPaid ? utc(paidAt) : null,
-    completed_at: isCompleted ? utc(completedAt) : null,
-  };
+/** A deleted order, and one that lists refunds without telling what they were for. */
+function wanted(delivery: Kept): Wanted[] {
+  const { url } = options.parse(delivery.options);
+  const told = readBody(delivery);
+  if (url === undefined || told === null || 'gone' in told) return [];
+  const isKnown = 'order' in told && entriesOf(told.order['refunds']).every(isTold);
+  const orderId = 'order' in told ? told.order.id : told.deleted;
+  return isKnown || !ORDER_ID.test(orderId) ? [] : [{ key: `order/${orderId}` }];
 }
 
-/** A refund is written as a negative amount. What it says of freight and tax is not told apart: it takes from what the lines have left. */
-function refundedBy(total: string, currency: string): bigint {
-  const amount = minorUnits(total, currency);
-  return amount < 0n ? -amount : amount;
-}
-
-/** Times without a zone whose name says that they are of GMT. */
-function utc(time: string | null | undefined): string | null {
-  return time ? `${time.replace(/Z$/, '')}Z` : null;
-}
-
-/** A word of ours in the order's meta data, with or without the underscore that hides it from the shop's pages. */
-function told({ meta_data: data }: WooOrder, name: string): string | null {
-  const value = data?.find((one) => one.key === name || one.key === `_${name}`)?.value;
-  return typeof value === 'string' ? value : null;
+function orderIdOf(wantedKey: string): string {
+  const orderId = /^order\/(.*)$/.exec(wantedKey)?.[1];
+  if (orderId === undefined || !ORDER_ID.test(orderId)) throw new Error(`${JSON.stringify(wantedKey)} is nothing that a shop is asked for`);
+  return orderId;
 }

@@ -31,6 +31,18 @@ describe('at the door', () => {
     if (push !== null) describe(subject.adapter.kind, () => pushedContractOf(subject, push, () => service));
   }
 
+  test.each([
+    [{ options: { url: 'not a url' } }, 'options.url'],
+    [{ options: { url: 'https://u:p@shop.example.com' } }, 'options.url'],
+    [{ options: { statuses: { shipped: 'gone' } } }, 'options.statuses.shipped'],
+    [{ secrets: { secret: ' ' } }, 'secrets.secret'],
+  ])('a WooCommerce shop with %j is refused with the path of its fault', async (stated, path) => {
+    const body = JSON.stringify({ kind: 'woocommerce', merchant_id: 'm1', secrets: { secret: 'hush' }, ...stated });
+    const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' };
+    const answer = await fetch(`${service.url}/v1/sources/bad-shop`, { method: 'PUT', headers, body });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'malformed_request', errors: [{ path }] }]);
+  });
+
   test.each(contentTypes)('$id: $rule', async ({ content_type: type, body, expected_status: status }) => {
     const before = await sql`select count(*) from delivery`.execute(service.database.owner);
     const head = `POST /v1/orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer ${ADMIN_KEY}`;
