@@ -2,32 +2,43 @@
 import { z } from 'zod';
 
 import { parseJson } from '../platform/json.ts';
-import { decimal, moneySet, shopAmount, shopifyId, sum } from './shopify-money.ts';
-import { asPushed, listOrders } from './shopify-orders.ts';
+import { entriesOf, id, timeOf } from './shop-words.ts';
+import { askOrder, listOrders } from './shopify-api.ts';
+import { seemsTaxIncluded, shopifyLine } from './shopify-line.ts';
+import { asPushed } from './shopify-node.ts';
+import { isOrder, mapOrder, shopifyOrder, soldLine } from './shopify-order.ts';
 import { currencyOf, refundsOf, shopifyRefund } from './shopify-refund.ts';
-import { hmacSha256, keepHeaders, oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from './source.ts';
-import type { Adapter, Kept, Mapped, Push, SourceReport, Verified } from './source.ts';
+import { chosenSecrets, hmacSha256, keepHeaders, oneOf, pullOptions, sameText, secretsNamed } from './source.ts';
+import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
 
 const HEADERS = ['topic', 'shop-domain', 'api-version', 'webhook-id', 'event-id', 'triggered-at'].map((name) => `x-shopify-${name}`);
 
 const DAY_MS = 86_400_000;
+/** `options.statuses` bounds how many statuses a shop may mean otherwise. */
+const STATUSES_MAX = 100;
+const ORDER_ID = /^\d{1,20}$/;
 
 const options = z.strictObject({
   shop: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$/, 'must be the name of the shop, as name.myshopify.com')
     .optional()
-    .meta({ description: 'Needed to pull, with the secret access_token.' }),
+    .meta({ description: 'Needed to pull, and to ask for deleted orders, with the secret access_token.' }),
   pull: pullOptions,
   completed_on: z
     .enum(['fulfilled', 'paid'])
     .default('fulfilled')
     .meta({ description: 'What completes an order and so starts the hold of its commission: that all of it was shipped, or its payment.' }),
+  statuses: z
+    .record(z.string().min(1).max(64), z.enum(['created', 'paid', 'completed', 'void']))
+    .refine((stated) => Object.keys(stated).length <= STATUSES_MAX, { error: `must name at most ${STATUSES_MAX} statuses` })
+    .optional()
+    .meta({ description: 'What a financial status does to an order, like {"partially_paid": "paid"}. Goes before what we know of it.' }),
 });
 
 export const shopify: Adapter = {
   kind: 'shopify',
-  secrets: z.strictObject({ secret: oneOrMoreSecrets, access_token: z.string().min(1).max(256).optional() }),
+  secrets: z.strictObject({ secret: chosenSecrets, access_token: z.string().min(1).max(256).regex(/\S/, 'must not be blank').optional() }),
   options: options.refine((stated) => stated.pull === undefined || stated.shop !== undefined, {
     path: ['shop'],
     error: 'is needed to pull',
@@ -35,6 +46,8 @@ export const shopify: Adapter = {
   verify,
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },
   map,
+  wanted,
+  detail: async (wantedKey, asking) => [await askOrder(orderIdOf(wantedKey), asking)],
   baseUrl: (stated) => {
     const { shop } = options.parse(stated);
     return shop === undefined ? '' : `https://${shop}`;
@@ -51,144 +64,75 @@ function verify({ headers, body, secrets }: Push): Verified {
   return { ok: true, signedId: null, keep: keepHeaders(headers, HEADERS) };
 }
 
-/** Only orders and refunds tell of orders; everything else that Shopify may push under this signature maps to nothing. */
-function map({ body, options: stated }: Kept): Mapped[] {
+const gone = z.object({ id, gone: z.literal(true), asked_at: z.string() });
+const deleted = z.strictObject({ id });
+const refundAlone = shopifyRefund.extend({ order_id: id });
+
+/** What a delivery is; `gone` is what we have made of an answer ourselves, so no push is ever read so. */
+type Told =
+  | { order: z.output<typeof shopifyOrder> }
+  | { refund: z.output<typeof refundAlone> }
+  | { deleted: string }
+  | { gone: z.output<typeof gone> }
+  | null;
+
+/**
+ * Orders, their refunds and what was deleted tell of orders; everything else that Shopify may push under this signature tells nothing. The
+ * header that names the topic is not signed: it decides only where the body does not, and a deletion is never believed by itself.
+ */
+function readBody({ body, headers }: Pick<Kept, 'body' | 'headers'>): Told {
   const value = z.looseObject({}).parse(parseJson(body));
+  if (headers['feed'] !== undefined && value['gone'] === true) return { gone: gone.parse(value) };
   // What is listed by GraphQL says of itself what it is.
-  if (value['__typename'] === 'Order') return [mapOrder(order.parse(asPushed(value)), options.parse(stated))];
-  if (Array.isArray(value.line_items)) return [mapOrder(order.parse(value), options.parse(stated))];
-  if (value.order_id !== undefined && Array.isArray(value.refund_line_items)) return [mapRefund(refundAlone.parse(value))];
-  return [];
+  if (value['__typename'] === 'Order') return { order: shopifyOrder.parse(asPushed(value)) };
+  const resource = headers['x-shopify-topic']?.split('/')[0] ?? null;
+  if (isOrder(value, resource)) return { order: shopifyOrder.parse(value) };
+  if (value['order_id'] != null && Array.isArray(value['refund_line_items'])) return { refund: refundAlone.parse(value) };
+  const bare = resource === null || resource === 'orders' ? deleted.safeParse(value).data : undefined;
+  return bare === undefined ? null : { deleted: bare.id };
 }
 
-const text = z.string().nullish();
-const identity = z.union([z.string(), z.number()]).transform(String).nullish();
+function map(delivery: Kept): Mapped[] {
+  const told = readBody(delivery);
+  const reading = options.parse(delivery.options);
+  if (told === null) return [];
+  if ('order' in told) return [mapOrder(told.order, reading)];
+  if ('refund' in told) return [mapRefund(told.refund)];
+  if ('gone' in told) {
+    const { id: orderId, asked_at: askedAt } = told.gone;
+    return [{ report: { order_id: orderId, observed_at: askedAt, void: { reason: 'deleted' } }, shop: null, names: [] }];
+  }
+  // Where the shop can be asked, it will be; elsewhere somebody must look, because whoever knows an old push could say so.
+  if (reading.shop !== undefined) return [];
+  return [{ report: { order_id: told.deleted }, shop: null, names: [], unknownCode: 'orders/delete, and no options.shop to ask' }];
+}
 
-const line = z.object({
-  id: shopifyId,
-  product_id: shopifyId.nullish(),
-  quantity: z.int().min(0),
-  price: decimal,
-  price_set: moneySet.nullish(),
-  total_discount: decimal.nullish(),
-  total_discount_set: moneySet.nullish(),
-  discount_allocations: z.array(z.object({ amount: decimal.nullish(), amount_set: moneySet.nullish() })).nullish(),
-  tax_lines: z.array(z.object({ price: decimal.nullish(), price_set: moneySet.nullish() })).nullish(),
-});
-
-const order = z.object({
-  id: shopifyId,
-  currency: z.string(),
-  created_at: text,
-  updated_at: text,
-  processed_at: text,
-  cancelled_at: text,
-  cancel_reason: text,
-  financial_status: text,
-  fulfillment_status: text,
-  fulfillments: z.array(z.object({ created_at: text, status: text })).nullish(),
-  taxes_included: z.boolean().nullish(),
-  email: identity,
-  phone: identity,
-  customer: z.object({ id: identity, email: identity, phone: identity }).nullish(),
-  note_attributes: z.array(z.object({ name: z.string(), value: z.unknown() })).nullish(),
-  discount_codes: z.array(z.object({ code: z.string() })).nullish(),
-  order_status_url: text,
-  line_items: z.array(line),
-  refunds: z.array(shopifyRefund).nullish(),
-});
-
-type ShopifyOrder = z.output<typeof order>;
-
-const refundAlone = shopifyRefund.extend({ order_id: shopifyId });
-
+/** A refund by itself names neither its order's currency nor whether its prices hold the tax: both show in its lines. */
 function mapRefund(refund: z.output<typeof refundAlone>): Mapped {
-  const report: SourceReport = {
+  const currency = currencyOf(refund);
+  if (currency === null) throw new Error(`the refund ${refund.id} names no currency`);
+  const lines = entriesOf(refund['refund_line_items']).flatMap((one) => shopifyLine.safeParse(one['line_item']).data ?? []);
+  const taxesIncluded = lines.some((line) => seemsTaxIncluded(line, currency));
+  const sold = lines.map((line) => soldLine(line, line.units, taxesIncluded, currency));
+  const report = {
     order_id: refund.order_id,
-    observed_at: refund.created_at ?? refund.processed_at,
+    observed_at: timeOf(refund['created_at']) ?? timeOf(refund['processed_at']),
     // The currency is not stated here: a transaction may have told it, and that may be the buyer's.
-    refunds: refundsOf(refund, currencyOf(refund)),
+    refunds: refundsOf([refund], { currency, taxesIncluded, lines: sold }),
   };
   return { report, shop: null, names: [] };
 }
 
-function mapOrder(order: ShopifyOrder, { completed_on }: z.output<typeof options>): Mapped {
-  const { status, voided } = standingOf(order);
-  const paid = status === 'paid';
-  const completed = paid && (completed_on === 'paid' || order.fulfillment_status === 'fulfilled');
-  const paidAt = order.processed_at ?? order.created_at;
-  const report: SourceReport = {
-    order_id: order.id,
-    status: completed ? 'completed' : status,
-    void: voided,
-    currency: order.currency,
-    observed_at: order.updated_at ?? order.created_at,
-    created_at: order.created_at,
-    paid_at: paid ? paidAt : null,
-    completed_at: completed ? (completed_on === 'paid' ? paidAt : lastFulfilment(order)) : null,
-    buyer: {
-      customer_id: order.customer?.id,
-      email: order.email || order.customer?.email,
-      phone: order.phone || order.customer?.phone,
-    },
-    click_token: attribute(order, 'fy_click'),
-    link_code: attribute(order, 'fy_link'),
-    coupon_codes: (order.discount_codes ?? []).map((discount) => discount.code),
-    lines: order.line_items.map((line) => ({
-      line_id: line.id,
-      product_id: line.product_id,
-      quantity: line.quantity,
-      paid_amount: Number(paidFor(line, order)),
-    })),
-    refunds: (order.refunds ?? []).flatMap((refund) => refundsOf(refund, order.currency)),
-  };
-  return { report, shop: shopOf(order), names: [] };
+/** A deleted order. */
+function wanted(delivery: Kept): Wanted[] {
+  const told = readBody(delivery);
+  const { shop } = options.parse(delivery.options);
+  if (shop === undefined || told === null || !('deleted' in told) || !ORDER_ID.test(told.deleted)) return [];
+  return [{ key: `order/${told.deleted}` }];
 }
 
-const FINANCIAL_STATUS: Readonly<Record<string, 'created' | 'paid'>> = {
-  pending: 'created',
-  authorized: 'created',
-  partially_paid: 'created',
-  expired: 'created',
-  voided: 'created',
-  paid: 'paid',
-  partially_refunded: 'paid',
-  refunded: 'paid',
-};
-
-/** An unknown status is never guessed: it fails the delivery, which is replayed when it is known. */
-function standingOf({ financial_status, cancelled_at, cancel_reason }: ShopifyOrder) {
-  const status = financial_status ? FINANCIAL_STATUS[financial_status] : null;
-  if (status === undefined) throw new Error(`the financial status ${JSON.stringify(financial_status)} is not known`);
-  if (cancelled_at) return { status, voided: { reason: cancel_reason || 'cancelled' } };
-  if (financial_status === 'voided') return { status, voided: { reason: 'voided' } };
-  return { status, voided: false as const };
-}
-
-/** What the buyer paid for a line: its price less its discounts, and less the tax where prices include it. */
-function paidFor(line: ShopifyOrder['line_items'][number], { currency, taxes_included }: ShopifyOrder): bigint {
-  const price = shopAmount(line.price, line.price_set, currency) * BigInt(line.quantity);
-  const allocated = line.discount_allocations ?? [];
-  const discount =
-    allocated.length > 0
-      ? sum(allocated.map((one) => shopAmount(one.amount, one.amount_set, currency)))
-      : shopAmount(line.total_discount, line.total_discount_set, currency);
-  const tax = taxes_included ? sum((line.tax_lines ?? []).map((one) => shopAmount(one.price, one.price_set, currency))) : 0n;
-  return price - discount - tax;
-}
-
-/** When the last part left; null lets the time of the report stand for it. */
-function lastFulfilment({ fulfillments }: ShopifyOrder): string | null {
-  const made = (fulfillments ?? []).filter((one) => one.status !== 'cancelled').flatMap((one) => one.created_at ?? []);
-  return made.toSorted((a, b) => Date.parse(a) - Date.parse(b)).at(-1) ?? null;
-}
-
-function attribute({ note_attributes }: ShopifyOrder, name: string): string | null {
-  const value = note_attributes?.find((one) => one.name === name)?.value;
-  return typeof value === 'string' ? value : null;
-}
-
-/** The number of the shop, the only word for it in what is signed: the first part of the path of the order's status page. */
-function shopOf({ order_status_url }: ShopifyOrder): string | null {
-  return /^https:\/\/[^/]+\/(\d+)\/orders\//.exec(order_status_url ?? '')?.[1] ?? null;
+function orderIdOf(wantedKey: string): string {
+  const orderId = /^order\/(.*)$/.exec(wantedKey)?.[1];
+  if (orderId === undefined || !ORDER_ID.test(orderId)) throw new Error(`${JSON.stringify(wantedKey)} is nothing that a shop is asked for`);
+  return orderId;
 }
