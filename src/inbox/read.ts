@@ -52,7 +52,9 @@ export function readDelivery(delivery: ClaimedDelivery, origin: Origin | undefin
   if (delivery.origin === 'upload') return [readStatement(delivery, origin, 0, { report: parseJson(body), shop: null, names: [] })];
   const adapter = adapters.get(origin.kind);
   if (adapter === undefined) throw new Error(`there is no adapter for ${origin.kind}`);
-  const mapped = adapter.map({ body, headers, receivedAt, options: origin.options });
+  const mapped = inSentences(`the delivery is not as ${origin.kind} writes one`, () =>
+    adapter.map({ body, headers, receivedAt, options: origin.options }),
+  );
   return mapped.map((one, ordinal) => readStatement(delivery, origin, ordinal, one));
 }
 
@@ -85,6 +87,16 @@ function readStatement(
     unknownCode,
     asOf: new Date(stated.deposit_paid_at ?? stated.paid_at ?? stated.observed_at ?? delivery.received_at),
   };
+}
+
+/** What an adapter finds wrong with a delivery, in words that whoever sent it can read. */
+function inSentences<Value>(what: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof z.ZodError) throw new Error(`${what}: ${faultsShown(error)}`, { cause: error });
+    throw error;
+  }
 }
 
 function faultsShown(error: z.ZodError): string {

@@ -55,12 +55,12 @@ describe('a source', () => {
     for (const other of [
       { ...ours, merchant_id: 'm2' },
       { ...ours, merchant_id: null },
-      { kind: 'shopify', merchant_id: 'm1', secrets: { secret: 'x' } },
+      { kind: 'shopify', merchant_id: 'm1', secrets: { secret: 'hush' } },
     ]) {
       expect((await put('s1', other)).body).toMatchObject({ status: 409, code: 'conflict' });
     }
     await put('s2', ours);
-    expect((await put('s2', { kind: 'shopify', merchant_id: 'm2', secrets: { secret: 'x' } })).body).toMatchObject({
+    expect((await put('s2', { kind: 'shopify', merchant_id: 'm2', secrets: { secret: 'hush' } })).body).toMatchObject({
       kind: 'shopify',
       merchant_id: 'm2',
       options: { completed_on: 'fulfilled' },
@@ -78,6 +78,21 @@ describe('a source', () => {
     });
     expect((await put('s3', { ...ours, options: { typo: 1 } })).body.errors[0].path).toBe('options.typo');
     expect((await door.call('GET', '/v1/sources/s3')).status).toBe(404);
+  });
+
+  test.each([
+    ['standard-webhooks', { secrets: { secret: 'whsec_AA==' } }, 'secrets.secret'],
+    ['standard-webhooks', { secrets: { secret: ` ` } }, 'secrets.secret'],
+    ['standard-webhooks', { secrets: { secret: `whpk_${Buffer.alloc(32).toString('base64')}` } }, 'secrets.secret'],
+    ['shopify', { secrets: { secret: ' ' } }, 'secrets.secret'],
+    ['shopify', { secrets: { secret: ['hush', '\t'] } }, 'secrets.secret'],
+    ['shopify', { secrets: { secret: 'hush' }, options: { shop: 'not a shop' } }, 'options.shop'],
+    ['shopify', { secrets: { secret: 'hush' }, options: { statuses: { odd: 'gone' } } }, 'options.statuses.odd'],
+  ])('of %s with %j is refused with the path of its fault', async (kind, stated, path) => {
+    const answer = await put('s4', { kind, merchant_id: 'm1', ...stated });
+    expect(answer.body).toMatchObject({ status: 400, code: 'malformed_request' });
+    expect(answer.body.errors.map((fault: { path: string }) => fault.path)).toContain(path);
+    expect((await door.call('GET', '/v1/sources/s4')).status).toBe(404);
   });
 
   test('is the operator’s alone', async () => {
