@@ -59,10 +59,11 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
     },
     handler: async (request, reply) => {
       const { source_id: sourceId } = request.params;
-      const { row, made } = await inTransaction(db, ({ trx, now }) =>
+      const { row, made, unparked } = await inTransaction(db, ({ trx, now }) =>
         stateSource(trx, deps, { sourceId, stated: request.body, actor: request.actor, now }),
       );
       cache.forget(sourceId);
+      if (unparked > 0) deps.onDelivered();
       return reply.code(made ? 201 : 200).send(row);
     },
   });
@@ -119,7 +120,14 @@ interface Statement {
   now: Date;
 }
 
-async function stateSource(trx: Transaction<DB>, deps: SourcesDeps, statement: Statement): Promise<{ row: SourceRow; made: boolean }> {
+interface Stated {
+  row: SourceRow;
+  made: boolean;
+  /** How many deliveries go on, because a code that they waited for has been given a meaning. */
+  unparked: number;
+}
+
+async function stateSource(trx: Transaction<DB>, deps: SourcesDeps, statement: Statement): Promise<Stated> {
   const { sourceId, stated, actor, now } = statement;
   if (sourceId === REST) throw new DomainError('reserved_source', 'The source "rest" is there for every merchant by itself.');
   const adapter = deps.adapters.find((one) => one.kind === stated.kind)!;
@@ -134,12 +142,17 @@ async function stateSource(trx: Transaction<DB>, deps: SourcesDeps, statement: S
   const options = checked(adapter.options, stated.options ?? {}, 'options');
   const secretsChanged = Object.keys({ ...kept, ...secrets }).filter((name) => !isDeepStrictEqual(kept[name], secrets[name]));
   if (before !== null && secretsChanged.length === 0 && saysTheSame(before, { kind: stated.kind, merchant_id: merchantId, options })) {
-    return { row: before, made: false };
+    return { row: before, made: false, unparked: 0 };
   }
   const row = await saveSource(trx, deps.keys, { sourceId, before, now }, { kind: stated.kind, merchantId, secrets, options });
   const after = { ...row, secrets_changed: secretsChanged };
   await recordChange(trx, { actor, now, action: 'source_stated', subjectKind: 'source', subjectId: sourceId, before, after });
-  return { row, made: before === null };
+  const codes = adapter.explains?.(options) ?? [];
+  const unparked = await deps.unpark(
+    trx,
+    codes.map((code) => `code:${code}`),
+  );
+  return { row, made: before === null, unparked };
 }
 
 function mergeSecrets(kept: Secrets, stated: Record<string, string | string[] | null>): Secrets {

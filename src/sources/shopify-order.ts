@@ -1,4 +1,5 @@
-// An order of Shopify, as a webhook pushes it: always as a whole, with its refunds. Every amount is in the shop's currency.
+// An order of Shopify, as a webhook pushes it: always as a whole, with its refunds. Every amount is
+// in the shop's currency.
 import { z } from 'zod';
 
 import { toMinor } from './shop-money.ts';
@@ -26,6 +27,9 @@ const STANDINGS = new Map<string, Standing>(
   }),
 );
 
+/** What a delivery with a financial status that nobody knows waits for. */
+export const statusCode = (status: string): string => `financial_status ${status}`;
+
 export const shopifyOrder = z.looseObject({
   id,
   currency: z.string().trim().toUpperCase(),
@@ -51,8 +55,8 @@ const NOT_OF_ORDERS = [
 const OF_ORDERS = ['financial_status', 'fulfillment_status', 'order_number', 'order_status_url'];
 
 /**
- * Whether a body is an order by its shape. `resource`, which is not signed, decides only of what has lines and a currency and no mark of
- * either kind.
+ * Whether a body is an order by its shape. `resource`, which is not signed, decides only of what
+ * has lines and a currency and no mark of either kind.
  */
 export function isOrder(value: Record<string, unknown>, resource: string | null): boolean {
   const hasLines = isList(value['line_items']) && typeof value['currency'] === 'string';
@@ -94,7 +98,10 @@ export function mapOrder(order: ShopifyOrder, reading: Reading): Mapped {
   return { report, shop: shopOf(order), names: [], ...(unknownCode === null ? {} : { unknownCode }) };
 }
 
-/** The lines with what is left of them after edits. Units that were refunded stay, because their refunds tell of them. */
+/**
+ * The lines with what is left of them after edits. Units that were refunded stay, because their
+ * refunds tell of them.
+ */
 function linesOf(order: ShopifyOrder): SoldLine[] {
   const refunded = refundedUnits(order.refunds ?? []);
   return order.line_items.map((line) => {
@@ -105,7 +112,9 @@ function linesOf(order: ShopifyOrder): SoldLine[] {
   });
 }
 
-/** A line of which so many units are sold, in the minor units of what was paid for them without tax. */
+/**
+ * A line of which so many units are sold, in the minor units of what was paid for them without tax.
+ */
 export function soldLine(line: ShopifyLine, units: number, taxesIncluded: boolean, currency: string): SoldLine {
   const { net, gross } = netAndGross(line, taxesIncluded);
   const part = (amount: bigint): bigint => (line.units === 0 ? 0n : (amount * BigInt(units)) / BigInt(line.units));
@@ -120,7 +129,7 @@ function standingOf(order: ShopifyOrder, { completed_on: completedOn, statuses =
   const isVoid = cancelled || standing === 'void';
   const voided = isVoid ? { reason: (cancelled ? reasonOf(order['cancel_reason']) : name) ?? 'cancelled' } : (false as const);
   if (standing === undefined) {
-    const unknownCode = name === '' ? null : `financial_status ${name}`;
+    const unknownCode = name === '' ? null : statusCode(name);
     const isKnown = cancelled || unknownCode === null;
     return { status: null, void: isKnown ? voided : null, paid_at: null, completed_at: null, unknownCode };
   }
@@ -158,7 +167,10 @@ function attribute(order: ShopifyOrder, name: string): unknown {
   return entriesOf(order['note_attributes']).find((one) => one['name'] === name)?.['value'];
 }
 
-/** The number of the shop, the only word for it in what is signed: the first part of the path of the order's status page. */
+/**
+ * The number of the shop, the only word for it in what is signed: the first part of the path of the
+ * order's status page.
+ */
 function shopOf(order: ShopifyOrder): string | null {
   const url = order['order_status_url'];
   return typeof url === 'string' ? (/^https:\/\/[^/]+\/(\d{1,20})\/orders\//.exec(url)?.[1] ?? null) : null;

@@ -1,4 +1,5 @@
-// Shopify's order and refund webhooks. Only the body is signed, so what it is and when it was is read off the body, never off a header.
+// Shopify's order and refund webhooks. Only the body is signed, so what it is and when it was is
+// read off the body, never off a header.
 import { z } from 'zod';
 
 import { parseJson } from '../platform/json.ts';
@@ -6,7 +7,7 @@ import { entriesOf, id, timeOf } from './shop-words.ts';
 import { askOrder, listOrders } from './shopify-api.ts';
 import { seemsTaxIncluded, shopifyLine } from './shopify-line.ts';
 import { asPushed } from './shopify-node.ts';
-import { isOrder, mapOrder, shopifyOrder, soldLine } from './shopify-order.ts';
+import { isOrder, mapOrder, shopifyOrder, soldLine, statusCode } from './shopify-order.ts';
 import { currencyOf, refundsOf, shopifyRefund } from './shopify-refund.ts';
 import { chosenSecrets, hmacSha256, keepHeaders, oneOf, pullOptions, sameText, secretsNamed } from './source.ts';
 import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
@@ -16,6 +17,7 @@ const HEADERS = ['topic', 'shop-domain', 'api-version', 'webhook-id', 'event-id'
 const DAY_MS = 86_400_000;
 /** `options.statuses` bounds how many statuses a shop may mean otherwise. */
 const STATUSES_MAX = 100;
+const DELETED = 'orders/delete, and no options.shop to ask';
 const ORDER_ID = /^\d{1,20}$/;
 
 const options = z.strictObject({
@@ -46,6 +48,7 @@ export const shopify: Adapter = {
   verify,
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },
   map,
+  explains,
   wanted,
   detail: async (wantedKey, asking) => [await askOrder(orderIdOf(wantedKey), asking)],
   baseUrl: (stated) => {
@@ -68,7 +71,10 @@ const gone = z.object({ id, gone: z.literal(true), asked_at: z.string() });
 const deleted = z.strictObject({ id });
 const refundAlone = shopifyRefund.extend({ order_id: id });
 
-/** What a delivery is; `gone` is what we have made of an answer ourselves, so no push is ever read so. */
+/**
+ * What a delivery is; `gone` is what we have made of an answer ourselves, so no push is ever read
+ * so.
+ */
 type Told =
   | { order: z.output<typeof shopifyOrder> }
   | { refund: z.output<typeof refundAlone> }
@@ -77,12 +83,13 @@ type Told =
   | null;
 
 /**
- * Orders, their refunds and what was deleted tell of orders; everything else that Shopify may push under this signature tells nothing. The
- * header that names the topic is not signed: it decides only where the body does not, and a deletion is never believed by itself.
+ * Orders, their refunds and what was deleted tell of orders; everything else that Shopify may push
+ * under this signature tells nothing. The header that names the topic is not signed: it decides
+ * only where the body does not, and a deletion is never believed by itself.
  */
 function readBody({ body, headers }: Pick<Kept, 'body' | 'headers'>): Told {
   const value = z.looseObject({}).parse(parseJson(body));
-  if (headers['feed'] !== undefined && value['gone'] === true) return { gone: gone.parse(value) };
+  if (headers['feed'] === 'detail' && value['gone'] === true) return { gone: gone.parse(value) };
   // What is listed by GraphQL says of itself what it is.
   if (value['__typename'] === 'Order') return { order: shopifyOrder.parse(asPushed(value)) };
   const resource = headers['x-shopify-topic']?.split('/')[0] ?? null;
@@ -102,12 +109,16 @@ function map(delivery: Kept): Mapped[] {
     const { id: orderId, asked_at: askedAt } = told.gone;
     return [{ report: { order_id: orderId, observed_at: askedAt, void: { reason: 'deleted' } }, shop: null, names: [] }];
   }
-  // Where the shop can be asked, it will be; elsewhere somebody must look, because whoever knows an old push could say so.
+  // Where the shop can be asked, it will be; elsewhere somebody must look, because whoever knows an
+  // old push could say so.
   if (reading.shop !== undefined) return [];
-  return [{ report: { order_id: told.deleted }, shop: null, names: [], unknownCode: 'orders/delete, and no options.shop to ask' }];
+  return [{ report: { order_id: told.deleted }, shop: null, names: [], unknownCode: DELETED }];
 }
 
-/** A refund by itself names neither its order's currency nor whether its prices hold the tax: both show in its lines. */
+/**
+ * A refund by itself names neither its order's currency nor whether its prices hold the tax: both
+ * show in its lines.
+ */
 function mapRefund(refund: z.output<typeof refundAlone>): Mapped {
   const currency = currencyOf(refund);
   if (currency === null) throw new Error(`the refund ${refund.id} names no currency`);
@@ -121,6 +132,13 @@ function mapRefund(refund: z.output<typeof refundAlone>): Mapped {
     refunds: refundsOf([refund], { currency, taxesIncluded, lines: sold }),
   };
   return { report, shop: null, names: [] };
+}
+
+/** What a shop has now said of its financial statuses, and where it can be asked. */
+function explains(stated: Record<string, unknown>): string[] {
+  const { shop, statuses = {} } = options.parse(stated);
+  const codes = Object.keys(statuses).map(statusCode);
+  return shop === undefined ? codes : [...codes, DELETED];
 }
 
 /** A deleted order. */

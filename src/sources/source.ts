@@ -93,6 +93,11 @@ export interface Adapter {
   /** Sent after the commit. */
   answer: Answer;
   map(delivery: Kept): Mapped[];
+  /**
+   * The unknown codes that these options give a meaning: deliveries that are parked for one of them
+   * go on when the options are stated.
+   */
+  explains?(options: Record<string, unknown>): readonly string[];
   /** What the delivery names only by an id, and `detail` must fetch: by pure reading, like `map`. */
   wanted?(delivery: Kept): Wanted[];
   /** Where the platform is asked, without a slash at its end. Of what an API may state only a host that can be nobody else's. */

@@ -1,4 +1,5 @@
-// An order of WooCommerce (REST API v3 and webhooks), which always comes as a whole, and what became of it.
+// An order of WooCommerce (REST API v3 and webhooks), which always comes as a whole, and what
+// became of it.
 import { z } from 'zod';
 
 import { allocate } from '../core/money.ts';
@@ -30,6 +31,9 @@ const STANDINGS = new Map<string, Standing>(
 /** A shop's own statuses carry this prefix in its database, and none in what it sends. */
 export const bareStatus = (status: string): string => status.replace(/^wc-/, '');
 
+/** What a delivery with a status that nobody knows waits for. */
+export const statusCode = (status: string): string => `status ${status}`;
+
 const line = z.looseObject({ id, total: exact, total_tax: exactOrNothing });
 const fee = z.looseObject({ total: exactOrNothing, total_tax: exactOrNothing });
 
@@ -50,8 +54,9 @@ export type WooOrder = z.output<typeof wooOrder>;
 const NOT_OF_ORDERS = ['billing_period', 'billing_interval', 'next_payment_date_gmt', 'trial_end_date_gmt', 'refunded_payment'];
 
 /**
- * Whether a body is an order by its shape. What other plugins push may look like one: there `resource`,
- * which is not signed, may say that it is something else, but of a body with all marks of an order it may not.
+ * Whether a body is an order by its shape. What other plugins push may look like one: there
+ * `resource`, which is not signed, may say that it is something else, but of a body with all marks
+ * of an order it may not.
  */
 export function isOrder(value: Record<string, unknown>, resource: string | null): boolean {
   const looksLikeOne =
@@ -93,12 +98,12 @@ export function mapOrder(order: WooOrder, own: Standings): Mapped {
     })),
     refunds: refundsOf(refunds, { currency: order.currency, lines, gross: grossOf(order) }),
   };
-  return { report, shop: null, names: [], unknownCode: standing === undefined ? `status ${order.status}` : null };
+  return { report, shop: null, names: [], unknownCode: standing === undefined ? statusCode(order.status) : null };
 }
 
 /**
- * A shop tells time in whole seconds. What was asked for with all of its refunds knows more than what was
- * pushed of the same second, so it is the later word of the two.
+ * A shop tells time in whole seconds. What was asked for with all of its refunds knows more than
+ * what was pushed of the same second, so it is the later word of the two.
  */
 function observedAt(order: WooOrder, refunds: Record<string, unknown>[]): string | null {
   const at = gmtOf(order['date_modified_gmt']) ?? gmtOf(order['date_created_gmt']);
@@ -107,8 +112,9 @@ function observedAt(order: WooOrder, refunds: Record<string, unknown>[]): string
 }
 
 /**
- * The lines as they were paid, without tax. What takes from the order as a whole is spread over them: a
- * negative fee, and a negative line of a plugin that writes its discounts so, which itself is no line.
+ * The lines as they were paid, without tax. What takes from the order as a whole is spread over
+ * them: a negative fee, and a negative line of a plugin that writes its discounts so, which itself
+ * is no line.
  */
 function linesOf({ currency, line_items: items, fee_lines: fees }: WooOrder): SoldLine[] {
   const sold = items.filter((item) => item.total >= 0n);
@@ -138,7 +144,10 @@ function grossOf({ line_items: items, fee_lines: fees }: WooOrder): Exact {
   return atLeastNothing(sum([...items, ...discounts].map((one) => one.total + one.total_tax)));
 }
 
-/** A refunded order keeps how far it had come; where no refund of it is listed, nothing of it is left. */
+/**
+ * A refunded order keeps how far it had come; where no refund of it is listed, nothing of it is
+ * left.
+ */
 function standingOf(order: WooOrder, standing: Standing, hasRefunds: boolean) {
   const completedAt = gmtOf(order['date_completed_gmt']);
   const isCompleted = standing === 'completed' || (standing === 'refunded' && completedAt !== null);
@@ -152,7 +161,10 @@ function standingOf(order: WooOrder, standing: Standing, hasRefunds: boolean) {
   };
 }
 
-/** A word of ours in the order's meta data, with or without the underscore that hides it from the shop's pages. */
+/**
+ * A word of ours in the order's meta data, with or without the underscore that hides it from the
+ * shop's pages.
+ */
 function metaOf({ meta_data: data }: WooOrder, name: string): unknown {
   const entry = entriesOf(data).find((one) => one['key'] === name || one['key'] === `_${name}`);
   return entry?.['value'] ?? fieldOf(data, name) ?? fieldOf(data, `_${name}`);

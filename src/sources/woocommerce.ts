@@ -1,5 +1,5 @@
-// WooCommerce's webhooks, and its orders as they are asked for. Only the body of a push is signed, and a push that fails never comes
-// again, so a shop should be pulled, too.
+// WooCommerce's webhooks, and its orders as they are asked for. Only the body of a push is signed,
+// and a push that fails never comes again, so a shop should be pulled, too.
 import { z } from 'zod';
 
 import { parseJson } from '../platform/json.ts';
@@ -7,15 +7,17 @@ import { entriesOf, id } from './shop-words.ts';
 import { chosenSecrets, hmacSha256, keepHeaders, oneOf, pullOptions, sameText, secretsNamed } from './source.ts';
 import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
 import { askOrder, listOrders } from './woocommerce-api.ts';
-import { bareStatus, isOrder, mapOrder, wooOrder } from './woocommerce-order.ts';
+import { bareStatus, isOrder, mapOrder, statusCode, wooOrder } from './woocommerce-order.ts';
 import { isTold } from './woocommerce-refund.ts';
 
 const DAY_MS = 86_400_000;
-// Delivery-ID is made of an id and a second: two deliveries may have the same one, so it is kept to be shown, and is no key.
+// Delivery-ID is made of an id and a second: two deliveries may have the same one, so it is kept to
+// be shown, and is no key.
 const HEADERS = ['source', 'topic', 'resource', 'event', 'id', 'delivery-id'].map((name) => `x-wc-webhook-${name}`);
 
 /** `options.statuses` bounds how many states of its own a shop may have. */
 const STATUSES_MAX = 100;
+const DELETED = 'order.deleted, and no options.url to ask the shop';
 const ORDER_ID = /^\d{1,20}$/;
 
 const key = z.string().min(1).max(256).regex(/\S/, 'must not be blank');
@@ -50,6 +52,7 @@ export const woocommerce: Adapter = {
   verify,
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },
   map,
+  explains,
   wanted,
   detail: async (wantedKey, asking) => [await askOrder(orderIdOf(wantedKey), asking)],
   baseUrl: (stated) => options.parse(stated).url ?? '',
@@ -72,16 +75,20 @@ function verify({ method, headers, body, secrets }: Push): Verified {
 const gone = z.object({ id, gone: z.literal(true), asked_at: z.string() });
 const deleted = z.strictObject({ id });
 
-/** What a delivery is; `gone` is what we have made of an answer ourselves, so no push is ever read so. */
+/**
+ * What a delivery is; `gone` is what we have made of an answer ourselves, so no push is ever read
+ * so.
+ */
 type Told = { order: z.output<typeof wooOrder> } | { deleted: string } | { gone: z.output<typeof gone> } | null;
 
 /**
- * Only orders and what was deleted tell of orders; everything else under this signature (products, subscriptions) tells nothing. The header
- * that names the resource is not signed: it decides only where the body does not, and a deletion is never believed by itself.
+ * Only orders and what was deleted tell of orders; everything else under this signature (products,
+ * subscriptions) tells nothing. The header that names the resource is not signed: it decides only
+ * where the body does not, and a deletion is never believed by itself.
  */
 function readBody({ body, headers }: Pick<Kept, 'body' | 'headers'>): Told {
   const value = z.looseObject({}).parse(parseJson(body));
-  if (headers['feed'] !== undefined && value['gone'] === true) return { gone: gone.parse(value) };
+  if (headers['feed'] === 'detail' && value['gone'] === true) return { gone: gone.parse(value) };
   const topic = headers['x-wc-webhook-topic']?.split('.')[0];
   const resource = headers['x-wc-webhook-resource'] ?? topic ?? null;
   if (isOrder(value, resource)) return { order: wooOrder.parse(value) };
@@ -98,9 +105,17 @@ function map(delivery: Kept): Mapped[] {
     const { id: orderId, asked_at: askedAt } = told.gone;
     return [{ report: { order_id: orderId, observed_at: askedAt, void: { reason: 'deleted' } }, shop: null, names: [] }];
   }
-  // Where the shop can be asked, it will be; elsewhere somebody must look, because whoever knows an old push could say so.
+  // Where the shop can be asked, it will be; elsewhere somebody must look, because whoever knows an
+  // old push could say so.
   if (url !== undefined) return [];
-  return [{ report: { order_id: told.deleted }, shop: null, names: [], unknownCode: 'order.deleted, and no options.url to ask the shop' }];
+  return [{ report: { order_id: told.deleted }, shop: null, names: [], unknownCode: DELETED }];
+}
+
+/** What a shop has now said of its own statuses, with their prefix or without, and where it can be asked. */
+function explains(stated: Record<string, unknown>): string[] {
+  const { url, statuses = {} } = options.parse(stated);
+  const codes = Object.keys(statuses).flatMap((status) => [statusCode(status), statusCode(`wc-${status}`)]);
+  return url === undefined ? codes : [...codes, DELETED];
 }
 
 /** A deleted order, and one that lists refunds without telling what they were for. */

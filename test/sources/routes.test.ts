@@ -85,7 +85,7 @@ describe('a source', () => {
     ['standard-webhooks', { secrets: { secret: ` ` } }, 'secrets.secret'],
     ['standard-webhooks', { secrets: { secret: `whpk_${Buffer.alloc(32).toString('base64')}` } }, 'secrets.secret'],
     ['shopify', { secrets: { secret: ' ' } }, 'secrets.secret'],
-    ['shopify', { secrets: { secret: ['hush', '\t'] } }, 'secrets.secret'],
+    ['shopify', { secrets: { secret: ['hush', '\t'] } }, 'secrets.secret.1'],
     ['shopify', { secrets: { secret: 'hush' }, options: { shop: 'not a shop' } }, 'options.shop'],
     ['shopify', { secrets: { secret: 'hush' }, options: { statuses: { odd: 'gone' } } }, 'options.statuses.odd'],
   ])('of %s with %j is refused with the path of its fault', async (kind, stated, path) => {
@@ -93,6 +93,20 @@ describe('a source', () => {
     expect(answer.body).toMatchObject({ status: 400, code: 'malformed_request' });
     expect(answer.body.errors.map((fault: { path: string }) => fault.path)).toContain(path);
     expect((await door.call('GET', '/v1/sources/s4')).status).toBe(404);
+  });
+
+  test('that gives a status a meaning lets go on what has waited for it', async () => {
+    const shop = { kind: 'shopify', merchant_id: 'm1', secrets: { secret: 'hush' } };
+    await put('s5', shop);
+    const line = { id: 2, product_id: 'p1', quantity: 1, price: '10.00' };
+    const order = { id: 5, currency: 'CNY', financial_status: 'future', updated_at: '2026-06-01T10:00:00Z', line_items: [line] };
+    await door.pushShopify('s5', JSON.stringify(order));
+    await door.work();
+    expect(await door.latest('s5')).toMatchObject({ state: 'parked', reason: 'unknown_code', waits_for: 'code:financial_status future' });
+    expect((await put('s5', { ...shop, options: { statuses: { future: 'paid' } } })).status).toBe(200);
+    await door.work();
+    expect((await door.latest('s5')).state).toBe('processed');
+    expect(await door.order('s5', '5')).toMatchObject({ status: 'paid' });
   });
 
   test('is the operator’s alone', async () => {

@@ -1,4 +1,5 @@
-// WooCommerce's words beyond its fixtures: what takes from lines, what is never guessed, and what is asked for.
+// WooCommerce's words beyond its fixtures: what takes from lines, what is never guessed, and what
+// is asked for.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -189,6 +190,7 @@ test('a shop may say what its own statuses do, and what ours do to it', () => {
     expect(of(status).report.status).toBeUndefined();
   }
   expect(woocommerce.options.safeParse({ statuses: { shipped: 'gone' } }).success).toBe(false);
+  expect(woocommerce.explains!(options)).toEqual(expect.arrayContaining(['status shipped', 'status wc-shipped', 'status lost']));
 });
 
 test('what has lines and is no order tells nothing, whatever its topic says', () => {
