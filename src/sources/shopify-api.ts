@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 import { askJson, AskingFailed, type Asking } from './asking.ts';
-import { fetchAll } from './details.ts';
+import { fetchEach } from './details.ts';
 import { secretsNamed, type Page, type Question } from './source.ts';
 
 const API = '/admin/api/2025-07/graphql.json';
@@ -68,10 +68,12 @@ export async function listOrders({ from, until, cursor }: Question, asking: Aski
   if (!orders.success) throw new AskingFailed('temporary', 'shopify: the answer is no list of orders');
   const { pageInfo: page, nodes } = orders.data;
   return {
-    bodies: await fetchAll(nodes, (one) => bodyOf(one, asking)),
+    ...(await fetchEach(nodes, keyOf, async (one) => [await bodyOf(one, asking)])),
     next: page.hasNextPage ? (page.endCursor ?? null) : null,
   };
 }
+
+const keyOf = ({ id }: { id: string }) => `order/${id.slice(id.lastIndexOf('/') + 1)}`;
 
 /** The order of that id as `map` reads it, or that the shop has it no more. */
 export async function askOrder(orderId: string, asking: Asking): Promise<Buffer> {
@@ -92,13 +94,12 @@ async function bodyOf(order: unknown, asking: Asking): Promise<Buffer> {
   const whole = {
     ...long.data,
     lineItems: await wholeList(lineItems, (after) => ask(asking, MORE_LINES, { id, after }).then(({ order: of }) => of)),
-    refunds: await fetchAll(refunds, async (refund) => ({
-      ...refund,
-      refundLineItems: await wholeList(refund.refundLineItems, (after) =>
-        ask(asking, MORE_REFUND_LINES, { id: refund.id, after }).then(({ refund: of }) => of),
-      ),
-    })),
+    refunds: [] as typeof refunds,
   };
+  for (const refund of refunds) {
+    const askAfter = (after: string) => ask(asking, MORE_REFUND_LINES, { id: refund.id, after }).then(({ refund: of }) => of);
+    whole.refunds.push({ ...refund, refundLineItems: await wholeList(refund.refundLineItems, askAfter) });
+  }
   return Buffer.from(JSON.stringify(whole));
 }
 

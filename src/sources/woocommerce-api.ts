@@ -4,7 +4,7 @@
 import { z } from 'zod';
 
 import { askJson, AskingFailed, type Asking, type JsonAnswer } from './asking.ts';
-import { fetchAll } from './details.ts';
+import { fetchEach } from './details.ts';
 import { entriesOf, fieldOf, gmtOf } from './shop-words.ts';
 import { secretsNamed, type Page, type Question } from './source.ts';
 import { isTold } from './woocommerce-refund.ts';
@@ -40,10 +40,12 @@ export async function listOrders({ from, until, cursor }: Question, asking: Aski
   const listed = orders.safeParse(value);
   if (!listed.success) throw new AskingFailed('temporary', 'woocommerce: the answer is no list of orders');
   return {
-    bodies: await fetchAll(listed.data, (one) => bodyOf(one, asking)),
+    ...(await fetchEach(listed.data, keyOf, async (one) => [await bodyOf(one, asking)])),
     next: listed.data.length < ORDERS_PER_PAGE ? null : JSON.stringify(placeAfter(place, gmtOf(listed.data.at(-1)?.['date_modified_gmt']))),
   };
 }
+
+const keyOf = ({ id }: Order) => `order/${id}`;
 
 /**
  * A listed order; one whose refunds are not told stands as it was listed, and is wanted by itself.

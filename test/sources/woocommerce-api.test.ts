@@ -102,7 +102,11 @@ const tooOften: Fetch = (url, init) =>
 
 test('a shop that is asked too often rests, whatever it was asked for', async () => {
   double.put('2', AT);
-  await expect(list(tooOften)).rejects.toMatchObject({ kind: 'rate_limited', retryAfterMs: 7000 });
+  const { unfetched } = await woocommerce.feeds![0]!.list(
+    { from: new Date(0), until: new Date(AT.getTime() + 1000), cursor: null },
+    { ...asking, fetch: tooOften },
+  );
+  expect(unfetched).toMatchObject([{ key: 'order/2', error: { kind: 'rate_limited', retryAfterMs: 7000 } }]);
   await expect(detail('order/2', tooOften)).rejects.toMatchObject({ kind: 'rate_limited' });
 });
 
