@@ -40,17 +40,22 @@ export async function testDatabase({ migrated = true } = {}): Promise<TestDataba
   await asSuperuser(template, `create database ${name} template ${migrated ? template.pathname.slice(1) : 'template0'} strategy wal_log`);
   const url = new URL(template);
   url.pathname = name;
-  const options = { connectionString: url.href, poolSize: 10, applicationName: name, log: testLog };
+  return opened(url.href, url.href, () => asSuperuser(template, `drop database ${name} with (force)`));
+}
+
+/** A database of some server, as the login of `connectionString` has it; `superuserUrl` is of the same database. */
+export function opened(connectionString: string, superuserUrl: string, drop: () => Promise<void>): TestDatabase {
+  const options = { connectionString, poolSize: 10, applicationName: new URL(connectionString).pathname.slice(1), log: testLog };
   const app = openDatabase(options);
-  const owner = openDatabase({ ...options, asOwner: true });
+  const owner = openDatabase({ ...options, connectionString: superuserUrl, asOwner: true });
   return {
-    connectionString: url.href,
-    ownerConnectionString: url.href,
+    connectionString,
+    ownerConnectionString: superuserUrl,
     db: app.db,
     owner: owner.db,
     async close() {
       await Promise.all([app.close(), owner.close()]);
-      await asSuperuser(template, `drop database ${name} with (force)`);
+      await drop();
     },
   };
 }

@@ -42,11 +42,13 @@ interface Wanted {
   /** What is set beside what the tests need. */
   env?: Record<string, string>;
   log?: Logger;
+  /** Migrated, and closed with the service; a new one where none is given. */
+  database?: TestDatabase;
 }
 
 /** Opens the service; with `works` it has a worker, and with `listens` a port. */
-export async function openService({ works, listens, env = {}, log = testLog }: Wanted): Promise<Service> {
-  const database = await testDatabase();
+export async function openService({ works, listens, env = {}, log = testLog, database: given }: Wanted): Promise<Service> {
+  const database = given ?? (await testDatabase());
   const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-test-'));
   const { connectionString, db } = database;
   await migrateQueue(connectionString);

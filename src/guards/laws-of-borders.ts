@@ -91,8 +91,15 @@ const appendOnlyKept = law(
     where tgrelid = to_regclass('public.' || name) and tgname = name || '_unchanged' and tgenabled in ('O', 'A') and tgtype & 24 = 24
   )
   union all
-  select name, 'the application may change it' from ${TABLES}
-  where has_table_privilege('fenyong_app', 'public.' || name, 'update, delete, truncate')`,
+  select 'delivery', 'the trigger of its proof is gone' where not exists (
+    select from pg_trigger
+    where tgrelid = 'public.delivery'::regclass and tgname = 'delivery_proof_unchanged' and tgenabled in ('O', 'A') and tgtype & 16 = 16)
+  union all
+  select name, 'the application may change it' from ${TABLES}, pg_roles
+  where rolname = 'fenyong_app' and has_table_privilege(pg_roles.oid, 'public.' || name, 'update, delete, truncate')
+  union all
+  select 'delivery', 'the application may rewrite its proof' from pg_roles
+  where rolname = 'fenyong_app' and has_column_privilege(pg_roles.oid, 'public.delivery', 'body', 'update')`,
 );
 
 const commitsDurable = law(

@@ -32,10 +32,14 @@ export interface Runner {
   owner?: Account;
 }
 
-/** Where the programs of this platform lie, ready to run. Throws when there are none, saying what to do. */
-export async function findBinaries(): Promise<Binaries> {
-  const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  const native = nativeFolder(platform);
+/** As the packages of PostgreSQL's programs call this machine. */
+export const PLATFORM = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+
+/**
+ * Where the programs of this platform lie, ready to run: those of our packages, or of one that lies elsewhere. Throws when there are none,
+ * saying what to do.
+ */
+export async function findBinaries(native = nativeFolder(PLATFORM)): Promise<Binaries> {
   await repairLinks(native);
   const suffix = process.platform === 'win32' ? '.exe' : '';
   const program = (name: string): string => join(native, 'bin', name + suffix);

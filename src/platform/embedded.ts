@@ -54,11 +54,12 @@ interface Presence {
 
 /**
  * Gives a running PostgreSQL whose data are in `dataDir`, as soon as it answers: made there, started, recovered, or found running, whichever
- * it takes. Installs no signal handlers. Throws with what to do when this machine cannot run it.
+ * it takes. Installs no signal handlers. Throws with what to do when this machine cannot run it. `native` is the folder of other programs
+ * than ours, which only tests of other versions give.
  */
-export async function startEmbedded({ dataDir, log }: { dataDir: string; log: Logger }): Promise<Embedded> {
+export async function startEmbedded({ dataDir, log, native }: { dataDir: string; log: Logger; native?: string }): Promise<Embedded> {
   await mkdir(resolve(dataDir), { recursive: true, mode: 0o755 });
-  const ground = { cluster: join(await realpath(resolve(dataDir)), 'postgres'), binaries: await findBinaries(), log };
+  const ground = { cluster: join(await realpath(resolve(dataDir)), 'postgres'), binaries: await findBinaries(native), log };
   const first = await arrive(ground);
   const { password } = await readAccess(ground.cluster);
   const watch = keepAlive(ground, first);

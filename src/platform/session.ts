@@ -4,8 +4,7 @@ import { Socket } from 'node:net';
 
 import { Connection, types, type Client, type ClientBase, type ClientConfig } from 'pg';
 
-/** The role that the migrations make: it owns nothing, and cannot change rows of append-only tables. */
-const APP_ROLE = 'fenyong_app';
+import { TAKE_ROLE } from './role.ts';
 
 const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 5000;
@@ -61,7 +60,7 @@ export async function beginSession(client: ClientBase, { asOwner }: { asOwner: b
     `set tcp_keepalives_interval = ${KEEPALIVE_SECONDS}`,
     `set tcp_keepalives_count = 3`,
   ];
-  if (!asOwner) settings.push(`set role ${APP_ROLE}`);
+  if (!asOwner) settings.push(TAKE_ROLE);
   await client.query(settings.join('; '));
 }
 

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { isMigrated, migrate, migrateQueue } from '../../src/platform/migrate.ts';
+import { isMigrated, migrate, migrateQueue, refuseOldServer } from '../../src/platform/migrate.ts';
+import { StartFailure } from '../../src/platform/start-failure.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 
 const folder = fileURLToPath(new URL('../../migrations/', import.meta.url));
@@ -72,4 +73,19 @@ test('the tables of the queue are made beside ours, however many start at once',
   const { rows } = await sql`select from pg_tables where schemaname = 'bullmq' and tablename = 'job'`.execute(ground.owner);
   expect(rows).toHaveLength(1);
   expect(await tables()).toEqual([]);
+});
+
+test('a server that is too old is refused in a sentence, and no later one is', () => {
+  expect(() => refuseOldServer('14.23 (Debian 14.23-1)')).toThrow(
+    new StartFailure('PostgreSQL 15 or later is needed, and this one is 14.23 (Debian 14.23-1).'),
+  );
+  for (const version of ['15.0', '18.4', '19beta1']) expect(() => refuseOldServer(version)).not.toThrow();
+});
+
+test('a database of a version between two releases is told from one that is ahead, and is left as it is', async () => {
+  await migrate(ground.connectionString);
+  await sql`update kysely_migration set name = '0015-of-twenty-minutes' where name = '0015-uploads'`.execute(ground.owner);
+  await expect(migrate(ground.connectionString)).rejects.toThrow(
+    /^This database ran 0015-of-twenty-minutes, which this version does not have/,
+  );
 });
