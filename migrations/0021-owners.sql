@@ -33,3 +33,12 @@ begin
     end;
   end loop;
 end $$;
+
+create table kept_secret (
+  name text primary key check (name in ('TOKEN_SECRET', 'SECRETS_KEY', 'IDENTITY_KEY')),
+  marked_at timestamptz not null
+);
+comment on table kept_secret is
+  'Secrets that were made into a folder of a machine. Where that folder is missing none is made anew: it would not open what is stored.';
+comment on table setting is 'Where earlier versions kept the secrets that nobody gave; move-keys takes them out.';
+revoke update, delete, truncate on kept_secret from fenyong_app;

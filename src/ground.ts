@@ -8,7 +8,10 @@ import { assertDurable, openDatabase } from './platform/database.ts';
 import { startEmbedded } from './platform/embedded.ts';
 import { migrate, migrateQueue } from './platform/migrate.ts';
 import { publicFetch } from './platform/public-fetch.ts';
-import { ensureSecret, findSecret, masterKeys, type MasterKeys } from './platform/secrets.ts';
+import { awaitDatabase } from './platform/awaiting.ts';
+import { findOwnSecrets } from './platform/own-secrets.ts';
+import { cureOf, standingOf } from './platform/role.ts';
+import { masterKeys, type MasterKeys } from './platform/secrets.ts';
 import type { DB } from './platform/tables.ts';
 import type { PullDeps } from './pull/asked-source.ts';
 import type { Adapter } from './sources/source.ts';
@@ -32,8 +35,12 @@ export function pullDeps({ db, masterKeys, config }: Ground, adapters: readonly 
   return { db, keys: masterKeys, adapters, baseUrls, fetch: publicFetch(Object.values(baseUrls)), onDelivered };
 }
 
-/** Opens the ground, migrating first. What was opened is closed again when a later step fails. */
-export async function openGround(config: Config, log: Logger): Promise<Ground> {
+/** The database alone, for what needs no secret. */
+export type Store = Pick<Ground, 'config' | 'log' | 'db' | 'connectionString' | 'close'>;
+
+/** Opens the database, migrating first. What was opened is closed again when a later step fails. */
+export async function openStore(config: Config, log: Logger): Promise<Store> {
+  if (config.databaseUrl !== null) await awaitDatabase(config.databaseUrl, log);
   const own = config.databaseUrl === null ? await startEmbedded({ dataDir: config.dataDir, log }) : null;
   const connectionString = config.databaseUrl ?? own!.connectionString;
   const database = openDatabase({ connectionString, poolSize: config.databasePoolSize, applicationName: 'fenyong', log });
@@ -45,29 +52,53 @@ export async function openGround(config: Config, log: Logger): Promise<Ground> {
     await migrate(connectionString);
     if (config.redisUrl === null) await migrateQueue(connectionString);
     await assertDurable(database.db);
+    await warnOfOwner(database.db, log);
     if (await continueLedger(database.db)) log.warn('the books came from another cluster; its count of transactions goes on above theirs');
-    return { config, log, db: database.db, connectionString, ...(await openKeys(config, database.db)), close };
+    return { config, log, db: database.db, connectionString, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function openKeys(config: Config, db: Kysely<DB>): Promise<Pick<Ground, 'tokenKeys' | 'identityKey' | 'masterKeys'>> {
-  const [tokenSecret, ...older] = await secretsOf(db, 'TOKEN_SECRET', config.tokenSecret);
-  const identityKey = config.identityKey ?? (await ensureSecret(db, 'IDENTITY_KEY'));
-  return {
-    tokenKeys: [keyOf(tokenSecret), ...older.map(keyOf)],
-    identityKey: keyOf(identityKey),
-    masterKeys: masterKeys(await secretsOf(db, 'SECRETS_KEY', config.secretsKey)),
-  };
+/**
+ * Opens the ground: the store, and the secrets that the service lives by. With a database of its own it makes those that nobody gave; beside
+ * others on a given one only where `mayMakeSecrets` is said, and throws a `StartFailure` otherwise.
+ */
+export async function openGround(config: Config, log: Logger, { mayMakeSecrets }: { mayMakeSecrets: boolean }): Promise<Ground> {
+  const store = await openStore(config, log);
+  try {
+    const { secrets, inDatabase } = await findOwnSecrets({
+      db: store.db,
+      dataDir: config.dataDir,
+      given: {
+        TOKEN_SECRET: config.tokenSecret,
+        SECRETS_KEY: config.secretsKey,
+        IDENTITY_KEY: config.identityKey === null ? [] : [config.identityKey],
+      },
+      mayMake: mayMakeSecrets || config.databaseUrl === null,
+    });
+    if (inDatabase.length > 0) {
+      log.warn(`${inDatabase.join(', ')} lie in the database, where every dump shows them: run \`node src/start.mjs move-keys\``);
+    }
+    const [signing, ...older] = secrets.TOKEN_SECRET;
+    return {
+      ...store,
+      tokenKeys: [keyOf(signing), ...older.map(keyOf)],
+      identityKey: keyOf(secrets.IDENTITY_KEY[0]),
+      masterKeys: masterKeys(secrets.SECRETS_KEY),
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
-/** Those of the operator, and behind them the one that was made before he gave any: what it signed or sealed still counts. */
-async function secretsOf(db: Kysely<DB>, name: string, [newest, ...older]: readonly string[]): Promise<[string, ...string[]]> {
-  if (newest === undefined) return [await ensureSecret(db, name)];
-  const made = await findSecret(db, name);
-  return [newest, ...older, ...(made === null ? [] : [made])];
+/** It works, and its triggers refuse what its rights do not; but rights that nobody has can be misused by nobody. */
+async function warnOfOwner(db: Kysely<DB>, log: Logger): Promise<void> {
+  const standing = await standingOf(db);
+  if (standing.takes && standing.privileged) return;
+  log.warn(`the service acts as the owner of its tables; to give it fewer rights let an administrator run: ${cureOf(standing)}`);
 }
 
 function keyOf(secret: string): KeyObject {

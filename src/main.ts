@@ -1,23 +1,28 @@
 // The program: one binary, several commands.
+import { existsSync } from 'node:fs';
 import type { Registry } from '@prometheus-io/client';
 import type { Logger } from 'pino';
 import { buildApp, onEvidence } from './app.ts';
 import { DomainError } from './core/errors.ts';
-import { openGround, type Ground } from './ground.ts';
+import { openGround, openStore, type Ground } from './ground.ts';
 import { allGuards } from './guards/catalogue.ts';
 import { guardMetrics } from './guards/run.ts';
+import { rebuildBalances } from './ledger/balances.ts';
 import { SEALED_ENDPOINT_SECRETS } from './outbound/endpoint-store.ts';
 import { messageMetrics } from './outbound/messenger.ts';
 import { givenDataDir, readConfig, type Config } from './platform/config.ts';
-import { inTransaction } from './platform/database.ts';
+import { inTransaction, openDatabase } from './platform/database.ts';
 import { ensureAdminKey } from './platform/keys-store.ts';
 import { grantKey, readKeyWish } from './platform/keys-wish.ts';
 import { endInGoodOrder } from './platform/ending.ts';
-import { buildLogger } from './platform/log.ts';
+import { assertWritable, listenOn } from './platform/listening.ts';
+import { buildLogger, terminalOfLog } from './platform/log.ts';
 import { buildRegistry, openMetricsPort } from './platform/metrics.ts';
+import { folderOf, moveOwnSecrets } from './platform/own-secrets.ts';
 import { whenOrphaned } from './platform/parent.ts';
 import { openQueue } from './platform/queue.ts';
 import { reseal, type SealedColumn } from './platform/reseal.ts';
+import { StartFailure } from './platform/start-failure.ts';
 import { openClickPath } from './promotion/click-path.ts';
 import { merchantExists } from './promotion/merchant-store.ts';
 import { promoterExists } from './promotion/promoter-store.ts';
@@ -30,6 +35,10 @@ import { startWorker, type Worker } from './worker.ts';
 export const SEALED_COLUMNS: readonly SealedColumn[] = [SEALED_SECRETS, SEALED_ENDPOINT_SECRETS, SEALED_TOKENS];
 
 const CLOSE_TIMEOUT_MS = 15_000;
+/** Of a statement over all of the books, which nobody waits for but its operator. */
+const WHOLE_BOOKS_MS = 6 * 3_600_000;
+const ENV_FILE = '.env';
+const NO_ENV_FILE = '--no-env-file';
 
 const USAGE = `fenyong <command>
 
@@ -39,17 +48,21 @@ const USAGE = `fenyong <command>
   migrate   bring the database up to date, and end
   keys      make an API key: keys --scope admin|storefront|promoter|auditor [--merchant ID] [--promoter ID] [--label TEXT]
   reseal    after a change of SECRETS_KEY to new,old: seal with the new one whatever the old one has sealed
+  move-keys move the secrets that earlier versions keep in the database into DATA_DIR/keys
+  rebuild-balances
+            add up all balances again from the transfers, for when the law balances_folded is broken
   audit     compute every order, award and balance again and compare; ends with 1 where anything differs
   statement-check FILE
             check a promoter's statement by itself, without any database
   demo      a small lively marketplace on the embedded database; --keep leaves it running
 
-Everything is set by environment variables; README.md lists them.
+Everything is set by environment variables; README.md lists them. A file .env in the working folder sets what is not set otherwise;
+${NO_ENV_FILE} leaves it unread.
 `;
 
 /** Runs a command. Mistakes of the operator end it with 1 and a sentence, without a stack. */
 export async function main(args: readonly string[]): Promise<void> {
-  const [command = 'serve', ...rest] = args;
+  const [command = 'serve', ...rest] = args.filter((arg) => arg !== NO_ENV_FILE);
   if (command === 'help' || command === '--help') {
     process.stdout.write(USAGE);
     return;
@@ -68,11 +81,17 @@ export async function main(args: readonly string[]): Promise<void> {
   if (run === undefined) fail(`There is no command ${command}.\n\n${USAGE}`);
   let config: Config;
   try {
+    if (!args.includes(NO_ENV_FILE) && existsSync(ENV_FILE)) process.loadEnvFile(ENV_FILE);
     config = readConfig(process.env);
   } catch (error) {
     fail((error as Error).message);
   }
-  await run(config, buildLogger(config.logLevel), rest);
+  try {
+    await run(config, buildLogger(config.logLevel, await terminalOfLog()), rest);
+  } catch (error) {
+    if (error instanceof StartFailure || error instanceof DomainError) fail(error.message);
+    throw error;
+  }
 }
 
 const COMMANDS: Record<string, (config: Config, log: Logger, args: string[]) => Promise<void>> = {
@@ -80,27 +99,59 @@ const COMMANDS: Record<string, (config: Config, log: Logger, args: string[]) => 
   api: (config, log) => serve(config, log, { api: true, worker: false }),
   worker: (config, log) => serve(config, log, { api: false, worker: true }),
   migrate: async (config, log) => {
-    const ground = await openGround(config, log);
-    await ground.close();
+    const store = await openStore(config, log);
+    await store.close();
     log.info('the database is up to date');
   },
   keys: makeKeyCommand,
   audit: runAudit,
-  reseal: async (config, log) => {
-    const ground = await openGround(config, log);
-    try {
-      const done = await reseal(ground.db, ground.masterKeys, SEALED_COLUMNS);
-      for (const { table, resealed, kept } of done) process.stdout.write(`${table}: ${resealed} sealed anew, ${kept} were already\n`);
-    } finally {
-      await ground.close();
-    }
+  reseal: runReseal,
+  'move-keys': async (config, log) => {
+    await asOwner(config, log, async (db) => {
+      const moved = await moveOwnSecrets(db, config.dataDir);
+      if (moved.length === 0) return print('No secret lies in the database.');
+      print(`${moved.join(', ')}: now in ${folderOf(config.dataDir)}, and no longer in the database.`);
+      print('Give every other machine of the service that folder, or the same values in its environment, and keep a copy apart from the');
+      print('backups of the database. Backups from before hold the secrets still.');
+    });
+  },
+  'rebuild-balances': async (config, log) => {
+    await asOwner(config, log, rebuildBalances);
+    print('All balances are the sums of their transfers again.');
   },
 };
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Does what the application may not, or what takes longer than its statements may. */
+async function asOwner(config: Config, log: Logger, work: (db: Ground['db']) => Promise<void>): Promise<void> {
+  const { connectionString, close } = await openStore(config, log);
+  const options = { connectionString, poolSize: 1, applicationName: 'fenyong operator', log, asOwner: true };
+  const owner = openDatabase({ ...options, silenceMs: WHOLE_BOOKS_MS, statementMs: WHOLE_BOOKS_MS });
+  try {
+    await work(owner.db);
+  } finally {
+    await owner.close();
+    await close();
+  }
+}
+
+async function runReseal(config: Config, log: Logger): Promise<void> {
+  const ground = await openGround(config, log, { mayMakeSecrets: false });
+  try {
+    const done = await reseal(ground.db, ground.masterKeys, SEALED_COLUMNS);
+    for (const { table, resealed, kept } of done) print(`${table}: ${resealed} sealed anew, ${kept} were already`);
+  } finally {
+    await ground.close();
+  }
+}
 
 /** Audits what stands, beside a running service or alone. */
 async function runAudit(config: Config, log: Logger): Promise<void> {
   const { auditCommand } = await import('./audit/commands.ts');
-  const ground = await openGround(config, log);
+  const ground = await openGround(config, log, { mayMakeSecrets: false });
   try {
     const deps = { ...ground, adapters: ADAPTERS, levelsMax: config.referralLevelsMax };
     process.exitCode = await auditCommand(deps, (text) => process.stdout.write(text));
@@ -115,31 +166,38 @@ function fail(message: string): never {
 }
 
 /** Opens what the roles need, and closes it in reverse when it is told to: nothing that was accepted is dropped. */
-async function serve(config: Config, log: Logger, roles: { api: boolean; worker: boolean }): Promise<void> {
+async function serve(config: Config, log: Logger, roles: Roles): Promise<void> {
   const opened: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const end of opened.toReversed()) await end();
   };
-  const opening = openGround(config, log).then((ground) => {
-    opened.push(() => ground.close());
-    return open(ground, roles, opened);
-  });
+  // Of several processes each would make others; one that is both makes them for itself.
+  const opening = openAll(config, log, roles, opened);
   // A signal that comes while something is being opened waits until there is something to close.
   endInGoodOrder({ close: () => opening.then(close, close), log, timeoutMs: CLOSE_TIMEOUT_MS });
   if (config.startedByNpm) whenOrphaned(() => process.kill(process.pid, 'SIGTERM'));
   try {
     await opening;
   } catch (error) {
-    log.fatal({ err: error }, 'could not start');
+    if (!(error instanceof StartFailure)) log.fatal({ err: error }, 'could not start');
     await close();
-    process.exit(1);
+    fail(error instanceof StartFailure ? error.message : 'The service could not start; its log says why.');
   }
 }
 
-async function open(ground: Ground, roles: { api: boolean; worker: boolean }, opened: (() => Promise<void>)[]): Promise<void> {
+type Roles = { api: boolean; worker: boolean };
+
+async function openAll(config: Config, log: Logger, roles: Roles, opened: (() => Promise<void>)[]): Promise<void> {
+  if (roles.api) await assertWritable(config.dataDir);
+  const ground = await openGround(config, log, { mayMakeSecrets: roles.api && roles.worker });
+  opened.push(() => ground.close());
+  await open(ground, roles, opened);
+}
+
+async function open(ground: Ground, roles: Roles, opened: (() => Promise<void>)[]): Promise<void> {
   const { config, log, db, connectionString } = ground;
   const { made } = await ensureAdminKey(db, { adminKey: config.adminKey });
-  if (made !== null) process.stdout.write(`\nThe first admin key, shown this once: ${made}\n\n`);
+  if (made !== null) print(`\nThe first admin key, shown this once: ${made}\n`);
 
   const registry: Registry = buildRegistry();
   if (config.metricsPort !== null) {
@@ -168,8 +226,9 @@ async function open(ground: Ground, roles: { api: boolean; worker: boolean }, op
   if (clickPath !== null) {
     const app = await buildApp({ ground, queue, adapters: ADAPTERS, guards, registry, clickPath });
     opened.push(() => app.close());
-    await app.listen({ port: config.port, host: config.host });
-    log.info({ url: `http://${config.host}:${config.port}`, public_url: config.publicUrl }, 'fenyong serves');
+    await listenOn(app, config);
+    const { localUrl: url, publicUrl } = config;
+    log.info({ public_url: publicUrl }, `fenyong serves: the console is at ${url}/console, the documentation at ${url}/documentation`);
   } else {
     log.info('the worker works');
   }
@@ -177,17 +236,12 @@ async function open(ground: Ground, roles: { api: boolean; worker: boolean }, op
 
 /** Makes a key and prints it, once. */
 async function makeKeyCommand(config: Config, log: Logger, args: string[]): Promise<void> {
+  const wish = readKeyWish(args);
+  const store = await openStore(config, log);
   try {
-    const wish = readKeyWish(args);
-    const ground = await openGround(config, log);
-    try {
-      const { key } = await inTransaction(ground.db, ({ trx, now }) => grantKey(trx, { merchantExists, promoterExists }, wish, null, now));
-      process.stdout.write(`${key}\n`);
-    } finally {
-      await ground.close();
-    }
-  } catch (error) {
-    if (!(error instanceof DomainError)) throw error;
-    fail(error.message);
+    const { key } = await inTransaction(store.db, ({ trx, now }) => grantKey(trx, { merchantExists, promoterExists }, wish, null, now));
+    print(key);
+  } finally {
+    await store.close();
   }
 }

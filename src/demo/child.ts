@@ -53,7 +53,7 @@ async function withChild<Result>(
   signal.throwIfAborted();
   const port = await freePort();
   const adminKey = `demo_${randomBytes(24).toString('base64url')}`;
-  const child = spawn(process.execPath, [ENTRY, 'serve'], {
+  const child = spawn(process.execPath, [ENTRY, 'serve', '--no-env-file'], {
     env: environmentOf({ DATA_DIR: dataDir, PORT: String(port), ADMIN_KEY: adminKey, PULL_BASE_URLS: pullBaseUrls }),
     // Tables alone go to our output; what the service has to complain of goes to where errors go.
     stdio: ['ignore', 2, 2],

@@ -13,12 +13,14 @@ const RATE_MAX = 100_000_000;
 /** A batch of links has as many. */
 const LINKS_PER_DAY_MIN = 1000;
 
-/** Everything that can be set. A secret that is null, or of which there are none, is made once by the service and kept in its database. */
+/** Everything that can be set. A secret that is null, or of which there are none, is made once and kept in `dataDir`. */
 export interface Config {
   readonly port: number;
   readonly host: string;
   /** Where metrics are told without a key, on the same host; null: nowhere. */
   readonly metricsPort: number | null;
+  /** Where this machine reaches the service, without a slash at the end. */
+  readonly localUrl: string;
   /** Where links begin, without a slash at the end. */
   readonly publicUrl: string;
   readonly dataDir: string;
@@ -101,11 +103,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     throw new Error(`The environment cannot be used:\n${mistakes.map((mistake) => `  ${mistake}`).join('\n')}`);
   }
   const { data } = parsed;
+  const localUrl = `http://${hostInUrl(data.HOST)}:${data.PORT}`;
   return Object.freeze({
     port: data.PORT,
     host: data.HOST,
     metricsPort: data.METRICS_PORT ?? null,
-    publicUrl: data.PUBLIC_URL ?? `http://${hostInUrl(data.HOST)}:${data.PORT}`,
+    localUrl,
+    publicUrl: data.PUBLIC_URL ?? localUrl,
     dataDir: data.DATA_DIR,
     databaseUrl: data.DATABASE_URL ?? null,
     databasePoolSize: data.DATABASE_POOL_SIZE,

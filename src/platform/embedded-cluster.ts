@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 
 import { ifMissing, launch, type Account, type Binaries, type Runner } from './embedded-binaries.ts';
+import { StartFailure } from './start-failure.ts';
 
 const PASSWORD_BYTES = 24;
 /** What a killed start left behind is swept away when it is this old; anything younger may be in the making. */
@@ -85,7 +86,7 @@ async function runInitdb(binaries: Binaries, runner: Runner, cluster: string, pa
   const child = launch(runner, binaries.initdb, args, ['ignore', 'ignore', 'pipe']);
   const [complaint] = await Promise.all([text(child.stderr!), once(child, 'close')]);
   if (child.exitCode !== 0) {
-    throw new Error(
+    throw new StartFailure(
       `PostgreSQL could not make its folder ${cluster} as ${runner.name}; set DATABASE_URL to use another one.\n${complaint.trim()}`,
     );
   }

@@ -12,6 +12,7 @@ import type { Logger } from 'pino';
 import { chooseRunner, findBinaries, type Binaries } from './embedded-binaries.ts';
 import { adoptFiles, initialise, isInitialised, ownerOf, readAccess, writeAccess } from './embedded-cluster.ts';
 import { freePort, isServing, readPostmaster, startPostmaster, stopPostmaster, type Started } from './embedded-postmaster.ts';
+import { StartFailure } from './start-failure.ts';
 
 const POLL_MS = 15;
 /** Recovery after a crash replays at most a few gigabytes of log. */
@@ -88,7 +89,7 @@ async function arrive(ground: Ground, port?: number): Promise<Presence> {
       startedHere = await start(ground, found?.pid, port);
     }
   }
-  throw new Error(`The PostgreSQL in ${ground.cluster} did not come up in ten minutes; its log is postgres.log beside it.`);
+  throw new StartFailure(`The PostgreSQL in ${ground.cluster} did not come up in ten minutes; its log is postgres.log beside it.`);
 }
 
 /** Starts the server, and waits until it may be spoken to. False when another process was faster. */
@@ -113,7 +114,7 @@ async function start(ground: Ground, stalePid: number | undefined, fixedPort: nu
     const orphans = complaint.includes('shared memory block');
     if (!orphans) failures += 1;
     if (failures === FAILED_STARTS_MAX || Date.now() - began > ORPHANS_TIMEOUT_MS) {
-      throw new Error(`The PostgreSQL in ${cluster} does not start (as ${runner.name}, port ${port}):\n${complaint}`);
+      throw new StartFailure(`The PostgreSQL in ${cluster} does not start (as ${runner.name}, port ${port}):\n${complaint}`);
     }
     await sleep(100);
     if (fixedPort === undefined && complaint.includes('could not bind')) port = await freePort();
@@ -150,7 +151,7 @@ async function greet({ cluster, log }: Ground, port: number): Promise<Pick<Prese
   } catch (error) {
     await client.end();
     if (isRefusedForGood(error))
-      throw new Error(`The PostgreSQL in ${cluster} does not accept the password kept beside its data.`, { cause: error });
+      throw new StartFailure(`The PostgreSQL in ${cluster} does not accept the password kept beside its data.`, { cause: error });
     return undefined;
   }
 }

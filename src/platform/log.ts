@@ -1,4 +1,4 @@
-// The log: one JSON line per event on stdout, ids instead of bodies, and no secret in any of them.
+// The log: one JSON line per event on stdout, ids instead of bodies, and no secret in any of them. A terminal gets it as text.
 
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 
@@ -32,4 +32,17 @@ export function buildLogger(level: string, destination?: DestinationStream): Log
     redact: { paths: SECRET_FIELDS.flatMap((field) => ['', '*', '*.*'].map((place) => pathOf(place, field))), censor: '[hidden]' },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/** What writes the log as text for who watches a terminal; undefined where stdout goes anywhere else: there it is read by programs. */
+export async function terminalOfLog(stdout: Terminal = process.stdout): Promise<DestinationStream | undefined> {
+  if (stdout.isTTY !== true) return undefined;
+  const { prettyFactory } = await import('pino-pretty');
+  const pretty = prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss', singleLine: true });
+  return { write: (line) => void stdout.write(pretty(line)) };
+}
+
+interface Terminal {
+  isTTY?: boolean;
+  write: (text: string) => unknown;
 }

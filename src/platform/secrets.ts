@@ -1,10 +1,6 @@
-// Secrets at rest: sealed with AES-256-GCM under a master key, and the master keys that nobody gave, made once.
+// Secrets at rest: sealed with AES-256-GCM under a master key.
 
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-
-import type { Kysely } from 'kysely';
-
-import type { DB } from './tables.ts';
 
 /** A key as AES takes it, and its name in what it sealed. */
 interface MasterKey {
@@ -20,7 +16,6 @@ const NAME_BYTES = 4;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + NAME_BYTES + NONCE_BYTES + TAG_BYTES;
-const SECRET_BYTES = 32;
 
 /** Master keys from their secrets, of any form but of at least 32 characters of entropy; the newest first. */
 export function masterKeys(secrets: string[]): MasterKeys {
@@ -52,24 +47,6 @@ export function open(keys: MasterKeys, sealed: Buffer, aad: string): string {
 /** Whether the first of the keys sealed this. */
 export function isSealedByFirst(keys: MasterKeys, sealed: Buffer): boolean {
   return keys[0]?.name.equals(sealed.subarray(1, 1 + NAME_BYTES)) === true;
-}
-
-/** The secret of this name: made at the first call, the same for every process and for ever after. */
-export async function ensureSecret(db: Kysely<DB>, name: string): Promise<string> {
-  const secret = randomBytes(SECRET_BYTES).toString('base64url');
-  await db
-    .insertInto('setting')
-    .values({ name, value: secret })
-    .onConflict((conflict) => conflict.column('name').doNothing())
-    .execute();
-  const row = await db.selectFrom('setting').select('value').where('name', '=', name).executeTakeFirstOrThrow();
-  return row.value;
-}
-
-/** The secret of this name that was made before; null when none was. */
-export async function findSecret(db: Kysely<DB>, name: string): Promise<string | null> {
-  const row = await db.selectFrom('setting').select('value').where('name', '=', name).executeTakeFirst();
-  return row?.value ?? null;
 }
 
 function derive(secret: string, purpose: string, bytes: number): Buffer {

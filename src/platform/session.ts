@@ -48,9 +48,12 @@ export function connectionOptions(connectionString: string, applicationName: str
  * Makes a fresh connection ours. The owner, who migrates, keeps his own role. `synchronous_commit` is said aloud, because the default of a
  * server, a database or a user may be another, and then a crash would lose what we have acknowledged.
  */
-export async function beginSession(client: ClientBase, { asOwner }: { asOwner: boolean }): Promise<void> {
+export async function beginSession(
+  client: ClientBase,
+  { asOwner, statementMs = STATEMENT_TIMEOUT_MS }: { asOwner: boolean; statementMs?: number | undefined },
+): Promise<void> {
   const settings = [
-    `set statement_timeout = ${STATEMENT_TIMEOUT_MS}`,
+    `set statement_timeout = ${statementMs}`,
     `set lock_timeout = ${LOCK_TIMEOUT_MS}`,
     `set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
     `set synchronous_commit = on`,

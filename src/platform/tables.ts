@@ -376,6 +376,11 @@ export interface IdentityStatement {
   statement_id: Generated<bigint>;
 }
 
+export interface KeptSecret {
+  marked_at: Timestamp;
+  name: string;
+}
+
 export interface LedgerFold {
   /**
    * When the fold last took something. What was booked long before and is not folded says that it stands still.
@@ -965,6 +970,7 @@ export interface DB {
   idempotency_key: IdempotencyKey;
   identity_reversal: IdentityReversal;
   identity_statement: IdentityStatement;
+  kept_secret: KeptSecret;
   ledger_fold: LedgerFold;
   ledger_link: LedgerLink;
   line_hold: LineHold;

@@ -32,7 +32,7 @@ export async function startService(role: 'serve' | 'api', env: Record<string, st
   // All load comes from one address, and every click of it is to be kept.
   const rates = { RATE_REDIRECTS: '100000000' };
   const own = { PORT: String(port), DATA_DIR: dataDir, ADMIN_KEY, LOG_LEVEL: 'warn', DATABASE_URL: '', REDIS_URL: '', ...rates };
-  const child = spawn(process.execPath, ['src/start.mjs', role], {
+  const child = spawn(process.execPath, ['src/start.mjs', role, '--no-env-file'], {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, ...own, ...env },

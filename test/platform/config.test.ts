@@ -7,6 +7,7 @@ import { readConfig } from '../../src/platform/config.ts';
 const DEFAULTS = {
   port: 3000,
   host: '127.0.0.1',
+  localUrl: 'http://127.0.0.1:3000',
   publicUrl: 'http://127.0.0.1:3000',
   dataDir: '.data',
   databaseUrl: null,
@@ -89,6 +90,7 @@ describe('the environment', () => {
     expect(config).toEqual({
       port: 8080,
       host: '0.0.0.0',
+      localUrl: 'http://localhost:8080',
       publicUrl: 'https://go.example.com/s',
       dataDir: '/var/lib/fenyong',
       databaseUrl: 'postgres://fenyong:hidden@db.example.com/fenyong?sslmode=require',

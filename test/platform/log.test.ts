@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { buildLogger } from '../../src/platform/log.ts';
+import { buildLogger, terminalOfLog } from '../../src/platform/log.ts';
 
 function logged(level: string, write: (log: ReturnType<typeof buildLogger>) => void): string[] {
   const lines: string[] = [];
@@ -39,4 +39,13 @@ test('an error is told without the rows that it quotes', () => {
   const [line] = logged('error', (log) => log.error({ err: error }, 'failed'));
   expect(JSON.parse(line!).err).toMatchObject({ type: 'Error', message: 'duplicate key', code: '23505', constraint: 'link_pkey' });
   expect(line).not.toContain('CANARY');
+});
+
+test('a terminal gets lines that people read, and everything else gets JSON', async () => {
+  expect(await terminalOfLog({ write: () => true })).toBeUndefined();
+  const written: string[] = [];
+  const terminal = await terminalOfLog({ isTTY: true, write: (text) => written.push(text) });
+  buildLogger('info', terminal).info({ order_id: 'o1', key: 'CANARY-4711' }, 'an order came');
+  expect(written.join('')).toMatch(/^\S*\[\d\d:\d\d:\d\d\].*INFO.*an order came.*"order_id":"o1"/);
+  expect(written.join('')).not.toContain('CANARY-4711');
 });

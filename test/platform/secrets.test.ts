@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import { ensureSecret, masterKeys, open, seal } from '../../src/platform/secrets.ts';
-import { testDatabase } from '../harness.ts';
+import { masterKeys, open, seal } from '../../src/platform/secrets.ts';
 
 describe('sealing', () => {
   const keys = masterKeys(['the first master key of them all']);
@@ -34,21 +33,5 @@ describe('sealing', () => {
     const rotated = masterKeys(['the second master key of them all', 'the first master key of them all']);
     expect(open(rotated, sealed, 'x')).toBe('old');
     expect(() => open(keys, seal(rotated, 'new', 'x'), 'x')).toThrow('is not among');
-  });
-});
-
-describe('secrets that nobody gave', () => {
-  let database: Awaited<ReturnType<typeof testDatabase>>;
-  beforeAll(async () => {
-    database = await testDatabase();
-  });
-  afterAll(() => database.close());
-
-  test('are made once for all processes, and differ from each other', async () => {
-    const made = await Promise.all(Array.from({ length: 10 }, () => ensureSecret(database.db, 'TOKEN_SECRET')));
-    expect(new Set(made).size).toBe(1);
-    expect(made[0]).toMatch(/^[\w-]{43}$/);
-    expect(await ensureSecret(database.db, 'TOKEN_SECRET')).toBe(made[0]);
-    expect(await ensureSecret(database.db, 'IDENTITY_KEY')).not.toBe(made[0]);
   });
 });

@@ -7,6 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../src/platform/embedded-postmaster.ts';
 
 export const ADMIN_KEY = 'fy_admin_of_the_verifier';
+/** What processes of a fleet are given, because none of them may make its own. */
+export const SECRETS = {
+  TOKEN_SECRET: 'the_verifier_signs_clicks_by_it',
+  SECRETS_KEY: 'the_verifier_seals_by_it',
+  IDENTITY_KEY: 'the_verifier_hashes_by_it',
+};
 const WORKERS = 2;
 const READY_MS_MAX = 90_000;
 const START_PAUSE_MS = 200;
@@ -127,7 +133,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
 }
 
 function start(role: 'api' | 'worker', port: number, options: FleetOptions): Program {
-  const child = spawn(process.execPath, ['src/start.mjs', role], {
+  const child = spawn(process.execPath, ['src/start.mjs', role, '--no-env-file'], {
     cwd: options.root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -137,6 +143,7 @@ function start(role: 'api' | 'worker', port: number, options: FleetOptions): Pro
       DATABASE_URL: role === 'api' ? options.apiDatabaseUrl : options.workerDatabaseUrl,
       REDIS_URL: options.redisUrl ?? '',
       ADMIN_KEY,
+      ...SECRETS,
       LOG_LEVEL: 'info',
       SWEEP_INTERVAL_MS: '1000',
       GUARD_INTERVAL_MS: '1000',

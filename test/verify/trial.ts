@@ -9,7 +9,7 @@ import { Client } from 'pg';
 import { checkJournal, worstDelay, type ReadOrder, type ShownOrder } from './check.ts';
 import { brokenLaws, drained } from './drain.ts';
 import type { Fault } from './faults/fault.ts';
-import { ADMIN_KEY } from './fleet.ts';
+import { ADMIN_KEY, SECRETS } from './fleet.ts';
 import { emptyJournal, type Finding, type Journal } from './journal.ts';
 import { runLoad } from './load.ts';
 import { ask } from './market.ts';
@@ -99,12 +99,17 @@ function reader(url: string): ReadOrder {
 export async function audit(stage: Stage, root: string): Promise<Finding[]> {
   const help = await run(root, ['help'], {});
   if (!/^ +audit\b/m.test(help.output)) return [];
-  const { status, output } = await run(root, ['audit'], { DATABASE_URL: stage.databaseUrl, REDIS_URL: '', LOG_LEVEL: 'warn' });
+  const { status, output } = await run(root, ['audit'], {
+    DATABASE_URL: stage.databaseUrl,
+    REDIS_URL: '',
+    LOG_LEVEL: 'warn',
+    ...SECRETS,
+  });
   return status === 0 ? [] : [{ column: 'guards', text: `audit ended with ${status}:\n${output}` }];
 }
 
 async function run(root: string, args: string[], env: Record<string, string>): Promise<{ status: number; output: string }> {
-  const child = spawn(process.execPath, ['src/start.mjs', ...args], {
+  const child = spawn(process.execPath, ['src/start.mjs', ...args, '--no-env-file'], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
