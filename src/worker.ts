@@ -8,7 +8,8 @@ import { sweep } from './guards/sweep.ts';
 import type { Guard } from './guards/guard.ts';
 import { pullDeps, type Ground } from './ground.ts';
 import { unparkExplained } from './inbox/parking.ts';
-import { processDeliveries } from './inbox/process.ts';
+import { failureLog } from './inbox/failure-log.ts';
+import { processDeliveries, type ProcessDeps } from './inbox/process.ts';
 import { foldBalances } from './ledger/balances.ts';
 import { chainTransfers } from './ledger/hash-chain-store.ts';
 import { accountCache } from './ledger/store.ts';
@@ -59,6 +60,8 @@ export function startWorker({ ground, queue, adapters, guards, metrics, messageM
     shelf: emptyShelf(),
     accounts: accountCache(),
   };
+  const bounds = { linesMax: config.orderLinesMax, refundsMax: config.orderRefundsMax };
+  const deliveries: ProcessDeps = { db, adapters, identityKey: ground.identityKey, bounds, onFailed: failureLog(log) };
   const complain: Complain = (task) => (error) => log.error({ err: error, task }, 'background work failed; it will be tried again');
 
   const messenger = openMessenger({
@@ -72,7 +75,7 @@ export function startWorker({ ground, queue, adapters, guards, metrics, messageM
   const main = repeat({
     everyMs: config.sweepIntervalMs,
     work: async () => {
-      await workUntilDone({ ground, adapters, award });
+      await workUntilDone({ deliveries, award });
       outbound.wake();
     },
     onError: complain('work'),
@@ -121,20 +124,10 @@ async function chainAll(db: Ground['db']): Promise<void> {
 }
 
 /** Batch after batch, deliveries before awards, until neither finds anything. */
-async function workUntilDone({
-  ground,
-  adapters,
-  award,
-}: {
-  ground: Ground;
-  adapters: readonly Adapter[];
-  award: AwardDeps;
-}): Promise<void> {
-  const { orderLinesMax: linesMax, orderRefundsMax: refundsMax } = ground.config;
-  const bounds = { linesMax, refundsMax };
+async function workUntilDone({ deliveries, award }: { deliveries: ProcessDeps; award: AwardDeps }): Promise<void> {
   let done: number;
   do {
-    done = await processDeliveries({ db: ground.db, adapters, identityKey: ground.identityKey, bounds }, DELIVERIES_PER_BATCH);
+    done = await processDeliveries(deliveries, DELIVERIES_PER_BATCH);
     done += await awardBacklog(award, AWARDS_PER_BATCH);
   } while (done > 0);
 }

@@ -19,7 +19,7 @@ import { identitiesOf } from '../promotion/identity.ts';
 import { firstTouches } from '../promotion/touches.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/store.ts';
-import { processApart, settleFailed } from './failing.ts';
+import { processApart, settleFailed, type FailedDelivery } from './failing.ts';
 import { orderEvents } from './order-events.ts';
 import { letRoomIn, noteTooLarge, noteWaiting, roomOf } from './parking.ts';
 import { readDelivery, type Statement } from './read.ts';
@@ -36,6 +36,8 @@ export interface ProcessDeps {
   adapters: readonly Adapter[];
   identityKey: KeyObject;
   bounds: OrderBounds;
+  /** Told, after the commit, of every delivery that failed. */
+  onFailed?: (failed: FailedDelivery) => void;
 }
 
 /**
@@ -43,23 +45,28 @@ export interface ProcessDeps {
  * up the others: it is tried again later, by itself, and given up in the end. Throws when the database is away.
  */
 export async function processDeliveries(deps: ProcessDeps, limit = DELIVERIES_PER_BATCH): Promise<number> {
-  const process = (deliveryIds: readonly string[]) => inTransaction(deps.db, ({ trx, now }) => processBatch(trx, deliveryIds, now, deps));
+  const onFailed = deps.onFailed ?? (() => undefined);
+  const process = async (deliveryIds: readonly string[]) => {
+    (await inTransaction(deps.db, ({ trx, now }) => processBatch(trx, deliveryIds, now, deps))).forEach(onFailed);
+  };
   let claimed: Claimed = { fresh: [], failing: [] };
   try {
-    await inTransaction(deps.db, async ({ trx, now }) => {
+    const failed = await inTransaction(deps.db, async ({ trx, now }) => {
       claimed = await claimDue(trx, { limit, bytesMax: BYTES_PER_BATCH_MAX });
-      await processBatch(trx, claimed.fresh, now, deps);
+      return processBatch(trx, claimed.fresh, now, deps);
     });
+    failed.forEach(onFailed);
   } catch (error) {
     if (claimed.fresh.length === 0) throw error;
-    await settleFailed(deps.db, claimed.fresh, error, process);
+    await settleFailed(deps.db, claimed.fresh, error, { process, onFailed });
   }
-  for (const deliveryId of claimed.failing) await processApart(deps.db, [deliveryId], process);
+  for (const deliveryId of claimed.failing) await processApart(deps.db, [deliveryId], { process, onFailed });
   return claimed.fresh.length + claimed.failing.length;
 }
 
-async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[], now: Date, deps: ProcessDeps): Promise<void> {
-  if (deliveryIds.length === 0) return;
+/** Answers with those that failed for good. */
+async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[], now: Date, deps: ProcessDeps): Promise<FailedDelivery[]> {
+  if (deliveryIds.length === 0) return [];
   const deliveries = await readClaimed(trx, deliveryIds);
   const read = await readAll(trx, deliveries, deps.adapters);
   const statements = read.flatMap((one) => one.statements);
@@ -95,17 +102,18 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
   for (const { report, statement } of effects) {
     if (outside.has(report)) byStatement.set(statement, { status: 'parked', reason: 'order_too_large', waitsFor: roomOf(report) });
   }
-  await finishDeliveries(
-    trx,
-    read.map((one) => outcomeOf(one, byStatement)),
-    now,
-  );
+  const outcomes = read.map((one) => outcomeOf(one, byStatement));
+  await finishDeliveries(trx, outcomes, now);
   await letRoomIn(
     trx,
     merged.filter(({ isWhole }) => isWhole).map(({ report }) => report),
   );
   const resized = await noteTooLarge(trx, [...touched, ...refused]);
   await markDue(trx, [...(await relativesOf(trx, touched)), ...resized], now);
+  const failed = new Set(outcomes.filter(({ state }) => state === 'failed').map(({ deliveryId }) => deliveryId));
+  return deliveries
+    .filter(({ delivery_id: deliveryId }) => failed.has(deliveryId))
+    .map((one) => ({ deliveryId: one.delivery_id, sourceId: one.source_id, attempts: 1, givenUp: true }));
 }
 
 function timedReports(statements: readonly Statement[], resolutions: readonly Resolution[]): TimedReport[] {
