@@ -8,7 +8,7 @@ import { PROMOTERS } from './marketplace.ts';
 const POLL_MS = 150;
 /** Orders settle within a second or two. */
 const SETTLE_TIMEOUT_MS = 30_000;
-/** A guard rests a hundred times as long as it took, which on a busy machine is a while. */
+/** A guard rests many times as long as it took, as guards/run.ts says, which on a busy machine is a while. */
 const GUARDS_TIMEOUT_MS = 120_000;
 
 interface List<Item> {
@@ -116,7 +116,7 @@ export interface TrialBalance {
 export interface Guard {
   name: string;
   kind: 'law' | 'alarm';
-  says: string;
+  words: { en: { broken: string } };
   ok: boolean;
   violations: number;
   checked_at: string;

@@ -23,7 +23,7 @@ const REPLAY_INTERVAL_MS = 5000;
 export interface ClickPath {
   links: LinkCache;
   clicks: ClickWriter;
-  /** How many clicks wait on the disk for the database, about; 0 only when none does and no file is damaged. */
+  /** How many files of clicks wait on the disk for the database or are damaged, as last counted; 0 only when there are none. */
   spooled: () => number;
   /** Counts and logs a click that could be made durable nowhere. */
   onLost: (error: unknown) => void;
@@ -59,7 +59,7 @@ export function openClickPath({ connectionString, db, dataDir, registry, log, on
   return {
     links,
     clicks,
-    spooled: count.waiting,
+    spooled: count.files,
     onLost(error) {
       count.lost();
       log.error({ err: error }, 'a click was lost; its token stands');
@@ -103,17 +103,17 @@ function counters(registry: Registry, dir: string) {
       age.set(oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt) / 1000);
     },
   });
-  let waiting = 0;
+  let files = 0;
   return {
     spooled(clicks: number) {
       spooled.inc(clicks);
-      waiting += clicks;
+      // Into one file at least; every replay counts them all.
+      files = Math.max(files, 1);
     },
     replayed(left: SpoolDepth) {
-      const files = left.waiting + left.damaged;
-      waiting = files === 0 ? 0 : Math.max(waiting, files);
+      files = left.waiting + left.damaged;
     },
-    waiting: () => waiting,
+    files: () => files,
     lost: () => lost.inc(),
     flooded: () => flooded.inc(),
   };
