@@ -4,7 +4,7 @@ import { get } from './api.js';
 import { trialBalanceSection } from './books.js';
 import { deliveriesSection } from './deliveries.js';
 import { element, headingOf, loaded, mark, section, timeOf } from './page.js';
-import { nameOf, say } from './words.js';
+import { currentLanguage, nameOf, say } from './words.js';
 
 export function overviewView() {
   return element(
@@ -33,14 +33,19 @@ function guardsOf(kind, guards) {
 }
 
 /** @param {any} guard */
-function guardOf({ name, says, ok, violations, sample, checked_at: checkedAt }) {
+function guardOf({ name, words, ok, violations, sample, checked_at: checkedAt }) {
   // A guard that found nothing and is not well was not asked for too long.
-  const state = ok ? mark('good', say('holds')) : mark('bad', violations === 0 ? say('stale') : say('violations', { count: violations }));
+  const isStale = !ok && violations === 0;
+  const state = ok ? mark('good', say('holds')) : mark('bad', isStale ? say('stale') : say('violations', { count: violations }));
+  const { says, broken, what_to_do: whatToDo } = words[currentLanguage()];
+  const sentence = isStale ? say('stale_means', { says }) : ok ? says : broken;
+  const cure = ok ? null : element('p', {}, element('strong', {}, say('what_to_do')), ' ', isStale ? say('stale_cure') : whatToDo);
   return element(
     'article',
     {},
     element('p', {}, element('code', {}, name), ' ', state),
-    element('p', {}, says),
+    element('p', {}, sentence),
+    cure,
     sample.length === 0 ? null : element('ul', { class: 'samples' }, ...sample.map(sampleOf)),
     element('p', { class: 'empty' }, say('checked_at'), ' ', timeOf(checkedAt)),
   );

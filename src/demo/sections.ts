@@ -135,8 +135,8 @@ export function guardsSection(guards: readonly Guard[]): string {
   const holding = laws.filter(({ ok }) => ok).length;
   const silent = alarms.filter(({ ok }) => ok).map(({ name }) => name);
   const title = `6. Guards: ${holding} of ${laws.length} laws hold, ${silent.length} of ${alarms.length} alarms are silent`;
-  const columns = [{ title: 'kind' }, { title: 'guard' }, { title: 'state' }, { title: 'what holds while it is silent' }];
-  const rows = speaking.map(({ kind, name, violations, says }) => [kind, name, `rings (${violations})`, says]);
+  const columns = [{ title: 'kind' }, { title: 'guard' }, { title: 'state' }, { title: 'what is the matter' }];
+  const rows = speaking.map(({ kind, name, violations, words }) => [kind, name, `rings (${violations})`, words.en.broken]);
   return section(title, `${table(columns, rows)}\nSilent: ${inLines(silent)}.\n`);
 }
 

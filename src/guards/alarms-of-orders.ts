@@ -8,7 +8,6 @@ const IN_RANGE = inRange('orders', 'award', 'decision');
 const unknownProducts = alarm(
   'orders',
   'unknown_products',
-  'Every product that was bought is one we know.',
   `select orders.merchant_id, decision.product_id, count(*) as times, max(orders.order_id) as order_id ${STANDING}
   where ${IN_RANGE} and decision.product_id is not null and not exists (
     select from product where product.merchant_id = orders.merchant_id and product.product_id = decision.product_id)
@@ -18,7 +17,6 @@ const unknownProducts = alarm(
 const unknownCodes = alarm(
   'orders',
   'unknown_codes',
-  'Every link, coupon, token and promoter that orders of the last week name is one we know.',
   `select orders.merchant_id, told ->> 'kind' as kind, told ->> 'reference' as reference, reason,
     count(*) as times, max(orders.order_id) as order_id
   ${STANDING}, json_array_elements(coalesce(order_explanation, explanation) -> 'evidence') as told,
@@ -31,7 +29,6 @@ const unknownCodes = alarm(
 const overRefunds = alarm(
   'orders',
   'over_refunds',
-  'No more was refunded for an order than was paid for it.',
   `select order_key, ${ORDER}, paid, refunded from orders, lateral (
     select sum((line -> 'paidAmount' ->> 0)::numeric) as paid from jsonb_array_elements(merged -> 'lines') as line
       where ${isTold('line')} and not ${isGone('line', 'lines')}
@@ -45,7 +42,6 @@ const overRefunds = alarm(
 const currencyConflicts = alarm(
   'orders',
   'currency_conflicts',
-  'The reports of an order agree on its currency.',
   `select order_key, ${ORDER}, merged -> 'currencies' as currencies from orders where ${inRange('orders')} and currency_conflict`,
 );
 
@@ -53,7 +49,6 @@ const currencyConflicts = alarm(
 const oldNegativeBalances = alarm(
   'whole',
   'old_negative_balances',
-  'Nobody has owed us money for more than thirty days.',
   `with owing as (
     select account_id, merchant_id, promoter_id, currency, balance from account_balance join account using (account_id)
     where kind = 'available' and balance < 0
@@ -75,7 +70,6 @@ const oldNegativeBalances = alarm(
 const claimsOverdue = alarm(
   'present',
   'claims_overdue',
-  'Every claim of a promoter has been seen to within its time.',
   `select claim_id, merchant_id, order_id, state, due_at from claim where state in ('waiting', 'open') and due_at < now()`,
 );
 

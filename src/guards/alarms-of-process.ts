@@ -3,13 +3,13 @@
 import { sql } from 'kysely';
 
 import { alarm, type ProcessGuard } from './guard.ts';
+import { wordsOf } from './guard-words.ts';
 
 const CLOCK_DIFFERENCE_MS_MAX = 2000;
 
 const clickPartitions = alarm(
   'present',
   'click_partitions',
-  'The partitions for the clicks of the next two days are made.',
   `select name as missing from (
     select 'click_' || to_char(now() at time zone 'utc' + days * interval '1 day', 'YYYYMMDD') as name from generate_series(1, 2) as days
   ) as wanted where to_regclass('public.' || name) is null`,
@@ -19,18 +19,24 @@ const clickPartitions = alarm(
 const foldAdvances = alarm(
   'present',
   'fold_advances',
-  'What was booked more than five minutes ago is folded into the balances that are kept.',
   `select oldest.booked_xid, oldest.booked_at, below_xid, advanced_at from ledger_fold, lateral (
     select booked_xid, booked_at from transfer where booked_xid >= below_xid order by booked_xid limit 1
   ) as oldest where greatest(booked_at, advanced_at) < now() - interval '5 minutes'`,
 );
 
+/** Earlier versions kept there what nobody had given. */
+const secretsInDatabase = alarm(
+  'present',
+  'secrets_in_database',
+  `select name, made_at from setting where name in ('TOKEN_SECRET', 'SECRETS_KEY', 'IDENTITY_KEY') order by name`,
+);
+
 /** The clocks are read as a pair of which ours is twice: a slow answer is no difference. */
 const clocksAgree: ProcessGuard = {
   name: 'clocks_agree',
+  words: wordsOf('clocks_agree'),
   kind: 'alarm',
   scope: 'process',
-  says: 'The clocks of this machine and of the database are less than two seconds apart.',
   rows: async (db) => {
     const before = Date.now();
     const { rows } = await sql<{ clock: Date }>`select clock_timestamp() as clock`.execute(db);
@@ -44,10 +50,10 @@ const clocksAgree: ProcessGuard = {
 export function alarmsOfProcess({ spooled }: { spooled: () => number }) {
   const spoolEmpty: ProcessGuard = {
     name: 'spool_empty',
+    words: wordsOf('spool_empty'),
     kind: 'alarm',
     scope: 'process',
-    says: 'No click waits on the disk of this process for the database to come back.',
     rows: () => (spooled() === 0 ? [] : [{ files: spooled(), times: spooled() }]),
   };
-  return [clickPartitions, foldAdvances, clocksAgree, spoolEmpty];
+  return [clickPartitions, foldAdvances, clocksAgree, spoolEmpty, secretsInDatabase];
 }

@@ -5,7 +5,6 @@ import { alarm, firstIdAt, inRange, ORDER } from './guard.ts';
 const deadLetters = alarm(
   'present',
   'dead_letters',
-  'No report was given up on.',
   `select delivery_id, source_id, merchant_id, received_at, attempts, left(error, 300) as error from delivery
   where state = 'failed' order by delivery_id desc`,
 );
@@ -13,7 +12,6 @@ const deadLetters = alarm(
 const parkedReports = alarm(
   'present',
   'parked_reports',
-  'No report waits for something that we do not know yet, such as the mapping of a shop.',
   `select reason, waits_for, source_id, count(*) as times, min(received_at) as oldest from delivery
   where state = 'parked' group by reason, waits_for, source_id order by count(*) desc`,
 );
@@ -21,7 +19,6 @@ const parkedReports = alarm(
 const retriedReports = alarm(
   'present',
   'retried_reports',
-  'No report has to be tried again and again.',
   `select delivery_id, source_id, received_at, attempts, next_attempt_at, left(error, 300) as error from delivery
   where state = 'received' and attempts >= 3 order by attempts desc`,
 );
@@ -29,7 +26,6 @@ const retriedReports = alarm(
 const retriedAwards = alarm(
   'present',
   'retried_awards',
-  'No order fails to be awarded.',
   `select ${ORDER}, due_at, attempts, left(error, 300) as error from award_due join orders using (order_key)
   where attempts > 0 order by attempts desc`,
 );
@@ -37,7 +33,6 @@ const retriedAwards = alarm(
 const changedBodies = alarm(
   'whole',
   'changed_bodies',
-  'No sender has signed two different reports with one and the same id within a week.',
   `select source_id, signed_id, count(*) as bodies from delivery
   where signed_id is not null and delivery_id >= ${firstIdAt(`now() - interval '7 days'`)}
   group by source_id, signed_id having count(*) > 1`,
@@ -46,7 +41,6 @@ const changedBodies = alarm(
 const senderClocks = alarm(
   'orders',
   'sender_clocks',
-  'No sender tells of what has not happened yet: its clock is not more than five minutes ahead of ours.',
   `select order_key, ${ORDER}, changed_at, timestamptz 'epoch' + ahead * interval '1 millisecond' as told_time
   from orders, lateral (
     select max(at) as ahead
@@ -59,7 +53,6 @@ const senderClocks = alarm(
 const reportsAhead = alarm(
   'present',
   'reports_ahead',
-  'No report claims to be later than its receipt by more than its merchant lets clocks differ.',
   `select delivery_id, source_id, merchant_id, origin, received_at, clock_skew_seconds as allowed_seconds from delivery
   where is_ahead and received_at > now() - interval '7 days' order by received_at desc`,
 );

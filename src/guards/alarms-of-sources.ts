@@ -18,7 +18,6 @@ const EXPECTED_MIN = 10;
 const silentSources = alarm(
   'present',
   'silent_sources',
-  'No order system has fallen silent for longer than is its habit at this hour of the week.',
   `select source.source_id, last, now() - last as silence, round(expected, 1) as expected, habit as usual_gap
   from source, lateral (
     select max(received_at) as last, percentile_cont(0.5) within group (order by gap) as habit, count(gap) as gaps from (
@@ -57,7 +56,6 @@ const usualWait = (late: string) => `percentile_cont(0.99) within group (order b
 const missingWebhooks = alarm(
   'present',
   'missing_webhooks',
-  'Every order that a storefront told of was reported by its own source within twice its usual delay.',
   `with ${BOTH_WAYS}, habit as (
     select source_id, ${usualWait('reported - told')} as delay from latest where reported > told
     group by source_id having count(*) >= ${SAMPLE_MIN}
@@ -73,7 +71,6 @@ const missingWebhooks = alarm(
 const untoldOrders = alarm(
   'present',
   'untold_orders',
-  'Storefronts that tell us who bought go on telling: no order of their source comes without their word.',
   `with ${BOTH_WAYS}, habit as (
     select merchant_id, source_id, ${usualWait('told - reported')} as delay from latest
     where reported between now() - interval '7 days' and now() - interval '15 minutes'
@@ -88,7 +85,6 @@ const untoldOrders = alarm(
 const subscriptionsAlive = alarm(
   'present',
   'subscriptions_alive',
-  'No order system that used to push has orders of which we learn by other ways only: its subscription may have been ended.',
   `select source.source_id, last_push, pulled, told from source, lateral (
     select delivery_id, received_at as last_push from delivery
     where delivery.source_id = source.source_id and origin = 'push' and delivery_id >= ${firstIdAt(`now() - interval '30 days'`)}
@@ -111,7 +107,6 @@ const subscriptionsAlive = alarm(
 const unattributedJump = alarm(
   'present',
   'unattributed_jump',
-  'The part of the orders of a source that nobody earns has not doubled of late: links, tokens and mappings still arrive.',
   `with latest as (
     select orders.merchant_id, orders.source_id, award.attribution_at, ('unattributed' = any(decisions))::integer as is_nobodys
     from (select order_key, merchant_id, source_id from orders order by order_key desc limit 20000) as orders join award using (order_key)

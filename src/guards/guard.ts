@@ -4,6 +4,7 @@
 import type { Kysely } from 'kysely';
 
 import type { DB } from '../platform/tables.ts';
+import { wordsOf, type GuardTold } from './guard-words.ts';
 
 export type GuardKind = 'law' | 'alarm';
 
@@ -16,8 +17,8 @@ export type Scope = 'present' | 'whole' | 'orders' | 'deliveries';
 interface Named {
   name: string;
   kind: GuardKind;
-  /** What holds while this guard is silent, in one sentence for people who answer for money. */
-  says: string;
+  /** What it says to people. */
+  words: GuardTold;
 }
 
 /** A guard in SQL: every row is a violation, or as many as its column `times` says. Times are those of the database's clock. */
@@ -37,14 +38,14 @@ export type Guard = SqlGuard | ProcessGuard;
 /** What a violation shows, as JSON. */
 export type Violation = Record<string, unknown>;
 
-/** A law of the books, as a query for what breaks it. */
-export function law(scope: Scope, name: string, says: string, sql: string): SqlGuard {
-  return { name, kind: 'law', scope, says, sql };
+/** A law of the books, as a query for what breaks it. What it says to people stands in the dictionaries, under its name. */
+export function law(scope: Scope, name: string, sql: string, words = wordsOf(name)): SqlGuard {
+  return { name, kind: 'law', scope, words, sql };
 }
 
-/** An alarm about the world, as a query for what somebody should look at. */
-export function alarm(scope: Scope, name: string, says: string, sql: string): SqlGuard {
-  return { name, kind: 'alarm', scope, says, sql };
+/** An alarm about the world, as a query for what somebody should look at; its words as those of a law. */
+export function alarm(scope: Scope, name: string, sql: string, words = wordsOf(name)): SqlGuard {
+  return { name, kind: 'alarm', scope, words, sql };
 }
 
 /** The orders of a range whose books need not agree with them yet: they wait for the award, and `awards_in_time` watches how long. */

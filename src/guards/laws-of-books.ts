@@ -15,7 +15,6 @@ const epoch = (milliseconds: string) => `timestamptz 'epoch' + (${milliseconds})
 const sharesBooked = law(
   'orders',
   'shares_booked',
-  'Every share that was decided is in the books with exactly its amount and currency, and nothing else is.',
   `with decided as (
     select orders.order_key, line_id, share ->> 'role' as role, coalesce((share ->> 'level')::integer, 0) as level,
       coalesce(share ->> 'promoter_id', '') as promoter_id, award.currency, sum((share ->> 'amount')::bigint) as amount
@@ -34,7 +33,6 @@ const sharesBooked = law(
 const voidEarnsNothing = law(
   'orders',
   'void_earns_nothing',
-  'A void order and a line that was refunded in full leave nobody any commission.',
   `select orders.order_key, ${ORDER}, transfer.line_id, transfer.promoter_id, role, sum(${SIGNED}) as left_over
   ${TRANSFERS} join award using (order_key) left join decision on decision.order_key = orders.order_key
     and decision.revision = award.revision and decision.line_id = transfer.line_id and ${inRange('decision')}
@@ -45,7 +43,6 @@ const voidEarnsNothing = law(
 const slotsCovered = law(
   'orders',
   'slots_covered',
-  'No more is taken back or released of a share than was earned of it before: after every revision something or nothing is left.',
   `with moved as (
     select orders.order_key, ${ORDER}, line_id, role, level, transfer.promoter_id, transfer.revision, sum(${SIGNED}) as earned,
       sum(case transfer.kind when 'accrue' then amount when 'release' then -amount
@@ -63,7 +60,6 @@ const slotsCovered = law(
 const transfersKeyed = law(
   'orders',
   'transfers_keyed',
-  'Every transfer stands for one place in one revision of one award, and no place is booked twice.',
   `select orders.order_key, ${ORDER}, transfer.revision, position, count(*) as transfers
   ${TRANSFERS} left join award on award.order_key = orders.order_key and ${inRange('award')}
   where ${IN_RANGE} group by orders.order_key, transfer.revision, position, award.revision
@@ -73,7 +69,6 @@ const transfersKeyed = law(
 const transfersMoveRightly = law(
   'orders',
   'transfers_move_rightly',
-  'Money moves only as its kind allows: earned from the merchant, released from pending to available, never between two people.',
   `select ${SHOWN}, source.kind as from_kind, target.kind as to_kind ${TRANSFERS}
   left join account source on source.account_id = from_account_id left join account target on target.account_id = to_account_id
   where ${IN_RANGE} and (
@@ -100,7 +95,6 @@ const OPEN = `exists (
 const holdsKept = law(
   'orders',
   'holds_kept',
-  'Nothing was released before its line was completed, its hold had ended, and no refund or dispute was open.',
   `select ${SHOWN}, booked_at, ends_at, completed_at, line_hold.hold_days
   ${TRANSFERS}
   left join line_hold on line_hold.order_key = transfer.order_key and line_hold.line_id = transfer.line_id and ${inRange('line_hold')},
@@ -125,7 +119,6 @@ const holdsKept = law(
 const balancesFolded = law(
   'whole',
   'balances_folded',
-  'The balance that is kept of every account is the sum of its transfers.',
   `with summed as (
     select account_id, sum(amount) as summed from entry where booked_xid < (select below_xid from ledger_fold) group by account_id
   )
@@ -136,7 +129,6 @@ const balancesFolded = law(
 const bookSumsToZero = law(
   'orders',
   'book_sums_to_zero',
-  'In every currency what all accounts have gained and lost is nothing in all: no money is made and none vanishes.',
   `select account.currency, sum(amount) as sum
   from entry join account using (account_id)
   where ${inRange('entry')} group by account.currency having sum(amount) <> 0`,
@@ -145,7 +137,6 @@ const bookSumsToZero = law(
 const hashChainIntact = law(
   'whole',
   'hash_chain_intact',
-  'The links of the hash chain over the books hold on to each other, none missing and none changed.',
   `select link_no, day from (
     select *, lag(hash, 1, decode(repeat('00', 32), 'hex')) over chain as hash_before, lag(link_no, 1, 0::bigint) over chain as no_before
     from ledger_link window chain as (order by link_no)

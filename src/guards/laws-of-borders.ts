@@ -19,7 +19,6 @@ const BUYERS = `lateral jsonb_array_elements(merged -> 'identities') as told on 
 const merchantsAgree = law(
   'orders',
   'merchants_agree',
-  'Source, reports, buyer, award, rules, transfers and accounts of an order are all of its own merchant.',
   [
     borders('award', ['award'], 'award using (order_key)', 'award.merchant_id'),
     borders('transfer', ['transfer'], 'transfer using (order_key)', 'transfer.merchant_id'),
@@ -34,7 +33,6 @@ const merchantsAgree = law(
 const linksDescend = law(
   'whole',
   'links_descend',
-  'A link that was shared again is of the same merchant as the first one, and keeps in its chain everybody above it, nobody twice.',
   `select link.code, link.merchant_id, link.promoter_id, link.sharers, parent.merchant_id as merchant_above
   from link left join link parent on parent.code = link.shared_from
   where parent.merchant_id <> link.merchant_id
@@ -49,7 +47,6 @@ const linksDescend = law(
 const idempotencyKeysFinished = law(
   'present',
   'idempotency_keys_finished',
-  'Every request that is to be done once is done or gone: none is stuck, and none is done without its answer.',
   `select key_id, key, made_at, finished_at, status from idempotency_key
   where (finished_at is null and made_at < now() - interval '5 minutes') or (finished_at is null) <> (status is null)`,
 );
@@ -64,7 +61,6 @@ function unrecorded(kind: string, table: string, id: string, at = 'recorded_at')
 const changesAudited = law(
   'whole',
   'changes_audited',
-  'Every change of a merchant, product, promoter, rule, source, mapping or key is in the audit log.',
   [
     unrecorded('merchant', 'merchant_version', 'merchant_version.merchant_id'),
     unrecorded('product', 'product_version', `product_version.merchant_id || '/' || product_id`),
@@ -85,7 +81,6 @@ const TABLES = `unnest(array['merchant_version', 'product_version', 'promoter_ve
 const appendOnlyKept = law(
   'present',
   'append_only_kept',
-  'The database itself still refuses to change or delete what is written once: books, decisions, rules, reports.',
   `select name as table, 'its trigger is gone' as fault from ${TABLES} where not exists (
     select from pg_trigger
     where tgrelid = to_regclass('public.' || name) and tgname = name || '_unchanged' and tgenabled in ('O', 'A') and tgtype & 24 = 24
@@ -105,7 +100,6 @@ const appendOnlyKept = law(
 const commitsDurable = law(
   'present',
   'commits_durable',
-  'The database says that something is stored only once it would survive a crash.',
   `select name, setting from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'`,
 );
 

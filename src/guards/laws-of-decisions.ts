@@ -17,7 +17,6 @@ const KNOWN_BY = `least(orders.attribution_at, orders.made_at) - interval '5 min
 const sharesWithinPool = law(
   'orders',
   'shares_within_pool',
-  'The shares of a line are positive and not more than its pool, the pool is not more than its base, and only attributed lines have any.',
   `select orders.order_key, ${ORDER}, line_id, base, pool, total as shares ${STANDING}, lateral (
     select coalesce(sum((share ->> 'amount')::bigint), 0) as total, coalesce(min((share ->> 'amount')::bigint), 1) as least
     from jsonb_array_elements(shares) as share
@@ -28,7 +27,6 @@ const sharesWithinPool = law(
 const poolsByRule = law(
   'orders',
   'pools_by_rule',
-  'The pool of a line is what the rate, the fixed amount and the caps of its rule make of its base, to the fen.',
   `with priced as (
     select orders.order_key, ${ORDER}, line_id, rule_id, rule_version, base, pool,
       div(base::numeric * (plan ->> 'rate_ppm')::bigint, 1000000)
@@ -48,7 +46,6 @@ const poolsByRule = law(
 const headsReadOff = law(
   'orders',
   'heads_read_off',
-  'What an award says in all is what the decisions on its lines say.',
   `select orders.order_key, ${ORDER}, award.revision, award.decisions, award.releases_at, award.is_open
   from orders join award using (order_key)
   where ${inRange('orders', 'award')} and (
@@ -66,7 +63,6 @@ const headsReadOff = law(
 const rulesInForce = law(
   'orders',
   'rules_in_force',
-  'Every line is split by a rule version that was in force when its order was paid.',
   `select orders.order_key, ${ORDER}, line_id, rule_id, rule_version, orders.attribution_at ${STANDING}
   join rule_version using (rule_id) left join rule_end using (rule_id)
   where ${IN_RANGE} and version = rule_version and ${NOT_FIXED} and (
@@ -83,7 +79,6 @@ const rulesInForce = law(
 const creditsDue = law(
   'orders',
   'credits_due',
-  'Whoever is credited by a link or click has it from this very merchant, by a person and not a bot, and inside its window.',
   `select orders.order_key, ${ORDER}, line_id, winner.promoter_id, winner.evidence, winner.link_code, winner.click_id, winner.clicked_at
   ${STANDING}, jsonb_to_recordset(pinned -> 'winners') as winner
     (promoter_id text, evidence text, link_code text, click_id uuid, clicked_at timestamptz, window_days integer)
@@ -102,7 +97,6 @@ const creditsDue = law(
 const winnersWhole = law(
   'orders',
   'winners_whole',
-  'The winners of a line share exactly the whole of it, each once, and the heaviest stands for it.',
   `select orders.order_key, ${ORDER}, line_id, weight, pinned -> 'winners' as winners ${STANDING}, lateral (
     select sum((winner ->> 'weight_ppm')::bigint) as weight, count(*) <> count(distinct winner ->> 'promoter_id') as doubled,
       bool_or(winner ->> 'promoter_id' = decision.promoter_id) as leads
@@ -114,7 +108,6 @@ const winnersWhole = law(
 const inviters = law(
   'whole',
   'inviters_acyclic',
-  'Nobody is, through whatever others, invited by themselves.',
   `with recursive current as (
     select distinct on (promoter_id) promoter_id, inviter_id from promoter_version where effective_from <= now()
     order by promoter_id, effective_from desc, version desc
@@ -132,7 +125,6 @@ export function lawsOfDecisions(levelsMax: number) {
   const chains = law(
     'orders',
     'chains_sound',
-    `A referral chain holds nobody twice nor its own winner, goes at most ${levelsMax - 1} above the seller, and pays who stands in it.`,
     `select orders.order_key, ${ORDER}, line_id, winner.promoter_id, winner.chain ${STANDING},
       jsonb_to_recordset(pinned -> 'winners') as winner (promoter_id text, chain text[])
     where ${IN_RANGE} and (cardinality(chain) > ${levelsMax - 1} or winner.promoter_id = any(chain)

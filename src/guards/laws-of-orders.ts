@@ -11,7 +11,6 @@ const epoch = (milliseconds: string) => `timestamptz 'epoch' + (${milliseconds})
 const deliveriesFinished = law(
   'present',
   'deliveries_finished',
-  'Every report that we acknowledged is processed, parked or failed within a minute of being due.',
   `select delivery_id, source_id, merchant_id, received_at, next_attempt_at, attempts, error
   from delivery where state = 'received' and next_attempt_at < now() - ${OVERDUE} order by next_attempt_at`,
 );
@@ -19,7 +18,6 @@ const deliveriesFinished = law(
 const effectsOnce = law(
   'deliveries',
   'effects_once',
-  'Every processed report has had its whole effect on orders, and had it once.',
   `select delivery_id, source_id, reports, count(order_report.ordinal) as effects
   from delivery left join (
     select delivery_id, ordinal from order_report where within(order_report.delivery_id)
@@ -31,7 +29,6 @@ const effectsOnce = law(
 const deliveriesOnce = law(
   'deliveries',
   'deliveries_once',
-  'A report whose very bytes its source had pushed or told before is the same report, and is kept once.',
   `select delivery.delivery_id, delivery.source_id, delivery.received_at, earlier.delivery_id as kept_before
   from delivery join delivery earlier on earlier.body_hash = delivery.body_hash and earlier.source_id = delivery.source_id
   where within(delivery.delivery_id) and earlier.delivery_id < delivery.delivery_id
@@ -41,7 +38,6 @@ const deliveriesOnce = law(
 const partsOnce = law(
   'orders',
   'parts_once',
-  'No line and no refund counts twice in one order.',
   `select order_key, ${ORDER}, 'line' as part, line ->> 'lineId' as id, count(*) as counted
   from orders, jsonb_array_elements(merged -> 'lines') as line where ${inRange('orders')}
   group by order_key, line ->> 'lineId' having count(*) > 1
@@ -54,7 +50,6 @@ const partsOnce = law(
 const oneDoor = law(
   'orders',
   'one_door',
-  'No order exists that nobody has reported to us.',
   `select order_key, ${ORDER} from orders
   where ${inRange('orders')} and not exists (
     select from order_report where order_report.order_key = orders.order_key and ${inRange('order_report')})`,
@@ -63,7 +58,6 @@ const oneDoor = law(
 const ordersReadOff = law(
   'orders',
   'orders_read_off',
-  'Status, void, currency, parent and time of an order are what its reports say together.',
   `select order_key, ${ORDER}, status, is_void, currency, attribution_at
   from orders, lateral (
     select array_agg(code) as codes from (
@@ -90,7 +84,6 @@ const ordersReadOff = law(
 const paidOrdersDecided = law(
   'orders',
   'paid_orders_decided',
-  'Every line of a paid order has a decision.',
   `select orders.order_key, ${ORDER}, line ->> 'lineId' as line_id, award.revision
   from orders left join award on award.order_key = orders.order_key and ${inRange('award')},
     jsonb_array_elements(merged -> 'lines') as line
@@ -104,7 +97,6 @@ const paidOrdersDecided = law(
 const awardsInTime = law(
   'present',
   'awards_in_time',
-  'No order waits longer than a minute for its commission, and no ended hold longer than five for its release.',
   `select order_key, due_at as since, attempts, error from award_due where due_at < now() - ${OVERDUE}
   union all
   select order_key, least(releases_at, recheck_at), 0, null from award
@@ -119,7 +111,6 @@ const awardsInTime = law(
 const amountsRecomputed = law(
   'orders',
   'amounts_recomputed',
-  'What was paid for and refunded on each line, and the base of its commission, are what the reports add up to.',
   `with checked as (
     select order_key, merged, revision from orders join award using (order_key)
     where ${inRange('orders', 'award')} and ${NOT_DUE}
@@ -175,7 +166,6 @@ const amountsRecomputed = law(
 const ordersEarnOnce = law(
   'orders',
   'orders_earn_once',
-  'An order that two sources of one kind report, or that was split into others, earns once.',
   `with earning as (
     select orders.order_key, ${ORDER}, orders.parent_order_id, orders.parent_kind, award.decisions
     from orders join award using (order_key)

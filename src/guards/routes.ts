@@ -9,6 +9,7 @@ import { answerOnce } from '../platform/idempotency.ts';
 import { problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import type { Guard } from './guard.ts';
+import { showWords } from './guard-words.ts';
 import { isStale, runGuards } from './run.ts';
 import { readResults, type GuardResult } from './store.ts';
 
@@ -17,11 +18,18 @@ const scopes = ['admin', 'auditor'] as const;
 /** A guard that reads all of the books reads them in short pieces, which take as long as they take. */
 const RUN_TIMEOUT_MS = 120_000;
 
+const wordsAnswer = z.object({
+  says: z.string().meta({ description: 'What holds while it is ok.' }),
+  broken: z.string().meta({ description: 'What is the matter while it is not.' }),
+  what_to_do: z.string().meta({ description: 'What its reader does then.' }),
+});
+
 const guardAnswer = z
   .object({
     name: z.string(),
     kind: z.enum(['law', 'alarm']).meta({ description: 'A law of the books, or an alarm about the world.' }),
-    says: z.string().meta({ description: 'What holds while it is ok.' }),
+    says: z.string().meta({ description: 'What holds while it is ok, in English.' }),
+    words: z.object({ en: wordsAnswer, zh: wordsAnswer }).meta({ description: 'What it says to people, in each language.' }),
     ok: z.boolean().meta({ description: 'False also when it could not be asked, was not for too long, or never was.' }),
     violations: z.int().meta({ description: 'How many; counting stops at some 10 000.' }),
     sample: z.array(z.record(z.string(), z.unknown())).meta({ description: 'At most five of them.' }),
@@ -87,9 +95,10 @@ export function guardRoutes(app: App, { db, guards }: { db: Kysely<DB>; guards: 
   });
 }
 
-function show({ name, kind, says }: Guard, result: GuardResult | undefined, now: Date) {
-  if (result === undefined) return { name, kind, says, ok: false, violations: 0, sample: [], checked_at: null, full_at: null };
+function show({ name, kind, words: told }: Guard, result: GuardResult | undefined, now: Date) {
+  const named = { name, kind, says: told.en.says, words: showWords(told) };
+  if (result === undefined) return { ...named, ok: false, violations: 0, sample: [], checked_at: null, full_at: null };
   const { violations, sample, checkedAt, fullAt } = result;
   const ok = violations === 0 && !isStale(result, now);
-  return { name, kind, says, ok, violations, sample, checked_at: checkedAt, full_at: fullAt };
+  return { ...named, ok, violations, sample, checked_at: checkedAt, full_at: fullAt };
 }

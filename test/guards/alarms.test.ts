@@ -52,6 +52,11 @@ const SIGNS: Sign[] = [
     do: (trx) => deliver(trx, 0, { state: 'received', attempts: 3, finished_at: null, reports: null }),
   },
   {
+    alarm: 'secrets_in_database',
+    sign: 'a secret that an earlier version has made',
+    do: (trx) => sql`insert into setting (name, value) values ('IDENTITY_KEY', 'of an earlier version')`.execute(trx),
+  },
+  {
     alarm: 'claims_overdue',
     sign: 'a claim that nobody has looked at for three days',
     do: (trx) =>

@@ -10,6 +10,7 @@ import { readResults } from '../../src/guards/store.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { deliver, tellOrder } from './signs.ts';
 import { foundWorld } from './world.ts';
+import { NOTHING_WRONG } from './wording.ts';
 
 let database: TestDatabase;
 
@@ -29,13 +30,13 @@ beforeEach(async () => {
 afterAll(() => database.close());
 
 const HOUR_MS = 3_600_000;
-const orders = law('orders', 'orders_sound', 'Nothing is wrong.', `select order_id from orders where within(order_key) and merged ? 'bad'`);
-const others = law('orders', 'others_sound', 'Nothing is wrong.', `select order_id from orders where within(order_key) and merged ? 'bad'`);
+const orders = law('orders', 'orders_sound', `select order_id from orders where within(order_key) and merged ? 'bad'`, NOTHING_WRONG);
+const others = law('orders', 'others_sound', `select order_id from orders where within(order_key) and merged ? 'bad'`, NOTHING_WRONG);
 const reports = law(
   'deliveries',
   'reports_sound',
-  'Nothing is wrong.',
   `select delivery_id from delivery where within(delivery_id) and state = 'failed'`,
+  NOTHING_WRONG,
 );
 
 /** Breaks an order: as something that we did, or behind our back. */

@@ -28,10 +28,7 @@ test('of books that are in order every guard is silent', async () => {
   for (const guard of guards) expect(await askGuard(database.db, guard), guard.name).toEqual({ violations: 0, sample: [] });
 });
 
-test('no two guards have one name, and each says what holds in one sentence', () => {
+test('no two guards have one name', () => {
   expect(new Set(guards.map(({ name }) => name)).size).toBe(guards.length);
-  for (const { name, says } of guards) {
-    expect(name).toMatch(/^[a-z]+(_[a-z]+)*$/);
-    expect(says, name).toMatch(/^[A-Z][^.]*\.$/);
-  }
+  for (const { name } of guards) expect(name).toMatch(/^[a-z]+(_[a-z]+)*$/);
 });

@@ -5,6 +5,7 @@ import { runGuards } from '../../src/guards/run.ts';
 import { keepResults, readResults } from '../../src/guards/store.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { listen } from '../outbound/listener.ts';
+import { NOTHING_WRONG } from './wording.ts';
 
 let database: TestDatabase;
 let heard: () => Promise<unknown[]>;
@@ -17,8 +18,8 @@ beforeAll(async () => {
 
 afterAll(() => database.close());
 
-const sound = law('present', 'books', 'Nothing is wrong.', 'select 1 as one where false');
-const wrong = law('present', 'books', 'Nothing is wrong.', 'select n as number from generate_series(1, 12) as n');
+const sound = law('present', 'books', 'select 1 as one where false', NOTHING_WRONG);
+const wrong = law('present', 'books', 'select n as number from generate_series(1, 12) as n', NOTHING_WRONG);
 const minutes = (count: number) => new Date(Date.UTC(2026, 5, 1) + count * 60_000);
 const run = (guard: typeof sound, now: Date) => runGuards(database.db, [guard], { now, all: true });
 

@@ -9,14 +9,15 @@ import { readResults } from '../../src/guards/store.ts';
 import type { App } from '../../src/platform/http.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { keyedApp, keyOfEvery } from '../platform/callers.ts';
+import { saying } from './wording.ts';
 
 let database: TestDatabase;
 let app: App;
 let keys: Record<string, string>;
 
 const guards = [
-  law('present', 'a_law', 'The books hold.', `select 1 as one from setting where name = 'broken'`),
-  alarm('present', 'an_alarm', 'The world is quiet.', 'select 1 as one'),
+  law('present', 'a_law', `select 1 as one from setting where name = 'broken'`, saying('The books hold.')),
+  alarm('present', 'an_alarm', 'select 1 as one', saying('The world is quiet.')),
 ];
 
 beforeAll(async () => {
@@ -47,6 +48,11 @@ function post(url: string, headers: Record<string, string> = {}, scope = 'admin'
 
 const ask = () => runGuards(database.db, guards, { now: new Date(), all: true });
 
+const told = (says: string) => ({
+  en: { says, broken: 'Something is wrong.', what_to_do: 'Look.' },
+  zh: { says: '一切正常。', broken: '有问题。', what_to_do: '请查看。' },
+});
+
 test('what was found is told; an alarm does not break the books', async () => {
   await ask();
   const answer = await get('/v1/guards');
@@ -55,8 +61,26 @@ test('what was found is told; an alarm does not break the books', async () => {
   expect(answer.json()).toEqual({
     ok: true,
     data: [
-      { name: 'a_law', kind: 'law', says: 'The books hold.', ok: true, violations: 0, sample: [], ...times },
-      { name: 'an_alarm', kind: 'alarm', says: 'The world is quiet.', ok: false, violations: 1, sample: [{ one: 1 }], ...times },
+      {
+        name: 'a_law',
+        kind: 'law',
+        says: 'The books hold.',
+        words: told('The books hold.'),
+        ok: true,
+        violations: 0,
+        sample: [],
+        ...times,
+      },
+      {
+        name: 'an_alarm',
+        kind: 'alarm',
+        says: 'The world is quiet.',
+        words: told('The world is quiet.'),
+        ok: false,
+        violations: 1,
+        sample: [{ one: 1 }],
+        ...times,
+      },
     ],
   });
 });

@@ -11,6 +11,7 @@ import { testDatabase, type TestDatabase } from '../harness.ts';
 import { earningOrder } from './books.ts';
 import { writeOrder } from './orders.ts';
 import { foundWorld } from './world.ts';
+import { NOTHING_WRONG } from './wording.ts';
 
 let database: TestDatabase;
 
@@ -22,9 +23,9 @@ beforeEach(() => database.owner.deleteFrom('guard_result').execute());
 
 afterAll(() => database.close());
 
-const sound = law('present', 'sound', 'Nothing is wrong.', 'select 1 as one where false');
-const wrong = law('present', 'wrong', 'Nothing is wrong.', 'select n as number from generate_series(1, 12) as n');
-const failing = law('present', 'failing', 'Nothing is wrong.', 'select 1 / 0 as one');
+const sound = law('present', 'sound', 'select 1 as one where false', NOTHING_WRONG);
+const wrong = law('present', 'wrong', 'select n as number from generate_series(1, 12) as n', NOTHING_WRONG);
+const failing = law('present', 'failing', 'select 1 / 0 as one', NOTHING_WRONG);
 
 /** Of a guard that does not read by keys. */
 const never = { seenUpTo: null, fullAt: null };
@@ -38,17 +39,17 @@ describe('a guard', () => {
   });
 
   test('counts a row as often as it says', async () => {
-    const often = law('present', 'often', 'Nothing is wrong.', 'select n * 10 as times from generate_series(1, 3) as n');
+    const often = law('present', 'often', 'select n * 10 as times from generate_series(1, 3) as n', NOTHING_WRONG);
     expect((await askGuard(database.db, often)).violations).toBe(60);
   });
 
   test('stops counting at ten thousand', async () => {
-    const many = law('present', 'many', 'Nothing is wrong.', 'select n from generate_series(1, 20000) as n');
+    const many = law('present', 'many', 'select n from generate_series(1, 20000) as n', NOTHING_WRONG);
     expect((await askGuard(database.db, many)).violations).toBe(10_000);
   });
 
   test('cannot write', async () => {
-    const writing = law('present', 'writing', 'Nothing is wrong.', `select nextval(pg_get_serial_sequence('orders', 'order_key')) as n`);
+    const writing = law('present', 'writing', `select nextval(pg_get_serial_sequence('orders', 'order_key')) as n`, NOTHING_WRONG);
     await expect(askGuard(database.db, writing)).rejects.toThrow('read-only');
   });
 
@@ -58,7 +59,7 @@ describe('a guard', () => {
     for (const id of ['a', 'b', 'c', 'd', 'e']) {
       await other.owner.transaction().execute((trx) => writeOrder(trx, earningOrder(id, { revisions: [] })));
     }
-    const all = law('orders', 'all', 'Nothing is wrong.', `select order_id, count(*) over () as read from orders where within(order_key)`);
+    const all = law('orders', 'all', `select order_id, count(*) over () as read from orders where within(order_key)`, NOTHING_WRONG);
     const found = await askGuard(other.db, all, { keysPerRange: 2 });
     expect(found.violations).toBe(5);
     expect(found.sample.map(({ order_id: id, read }) => [id, read])).toEqual([
@@ -68,7 +69,7 @@ describe('a guard', () => {
       ['d', 2],
       ['e', 1],
     ]);
-    const reports = law('deliveries', 'reports', 'Nothing is wrong.', 'select delivery_id from delivery where within(delivery_id)');
+    const reports = law('deliveries', 'reports', 'select delivery_id from delivery where within(delivery_id)', NOTHING_WRONG);
     expect((await askGuard(other.db, reports, { keysPerRange: 2 })).violations).toBe(5);
     await other.close();
   });
@@ -100,7 +101,7 @@ describe('a run', () => {
       name: 'slow',
       kind: 'law',
       scope: 'process',
-      says: 'Nothing is wrong.',
+      words: NOTHING_WRONG,
       rows: () => Promise.reject(Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' })),
     };
     expect(await runGuards(database.db, [slow], { now: seconds(0) })).toMatchObject([{ violations: 1 }]);
@@ -118,7 +119,7 @@ describe('a run', () => {
       name: 'breaking',
       kind: 'law',
       scope: 'process',
-      says: 'Nothing is wrong.',
+      words: NOTHING_WRONG,
       rows: () => {
         asked += 1;
         return asked > times ? [] : Promise.reject(Object.assign(new Error('cut'), { code: 'ECONNRESET' }));

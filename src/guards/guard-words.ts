@@ -1,0 +1,29 @@
+// What guards say to people, in each language: one dictionary a language, and a guard without words there is none.
+
+import { GUARDS_EN } from './words-en.ts';
+import { GUARDS_ZH } from './words-zh.ts';
+
+/** Each one sentence or a few, for people who answer for money and not for the program. */
+export interface GuardWords {
+  /** What holds while the guard is silent. */
+  says: string;
+  /** What is the matter when it is not. */
+  broken: string;
+  /** What its reader does then. */
+  whatToDo: string;
+}
+
+export type GuardTold = Readonly<Record<'en' | 'zh', GuardWords>>;
+
+/** The words of the guard of this name. Throws where a language has none: a guard is not finished without. */
+export function wordsOf(name: string): GuardTold {
+  const [en, zh] = [GUARDS_EN[name], GUARDS_ZH[name]];
+  if (en === undefined || zh === undefined) throw new Error(`broken law: the guard ${name} has words in every language`);
+  return { en, zh };
+}
+
+/** As they are answered and told outside. */
+export function showWords({ en, zh }: GuardTold) {
+  const shown = ({ says, broken, whatToDo }: GuardWords) => ({ says, broken, what_to_do: whatToDo });
+  return { en: shown(en), zh: shown(zh) };
+}

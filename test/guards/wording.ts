@@ -1,0 +1,11 @@
+// What guards say that only tests make.
+
+import type { GuardTold, GuardWords } from '../../src/guards/guard-words.ts';
+
+/** Words of which one sentence matters. */
+export function saying(says: string): GuardTold {
+  const words: GuardWords = { says, broken: 'Something is wrong.', whatToDo: 'Look.' };
+  return { en: words, zh: { says: '一切正常。', broken: '有问题。', whatToDo: '请查看。' } };
+}
+
+export const NOTHING_WRONG = saying('Nothing is wrong.');
