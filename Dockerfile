@@ -14,7 +14,7 @@ COPY package.json LICENSE ./
 COPY migrations ./migrations
 COPY src ./src
 
-# Clicks that come while the database is away wait here. All else stands in the database.
+# Clicks that come while the database is away wait here, and `serve` keeps here the secrets that nobody gave. All else stands in the database.
 RUN mkdir /data && chown node:node /data
 VOLUME /data
 ENV HOST=0.0.0.0 PORT=3000 DATA_DIR=/data

@@ -42,3 +42,14 @@ comment on table kept_secret is
   'Secrets that were made into a folder of a machine. Where that folder is missing none is made anew: it would not open what is stored.';
 comment on table setting is 'Where earlier versions kept the secrets that nobody gave; move-keys takes them out.';
 revoke update, delete, truncate on kept_secret from fenyong_app;
+
+-- An earlier version that is started again would make other secrets in the place of those that it does not find here.
+create function refuse_other_secret() returns trigger language plpgsql as $$
+begin
+  if exists (select from kept_secret where kept_secret.name = new.name) then
+    raise exception 'the secret % is kept outside of the database by a later version of the service', new.name
+      using errcode = 'restrict_violation', hint = 'Start that version: this one would make another secret.';
+  end if;
+  return new;
+end $$;
+create trigger setting_not_made_again before insert on setting for each row execute function refuse_other_secret();

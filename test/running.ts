@@ -44,10 +44,12 @@ interface Wanted {
   log?: Logger;
   /** Migrated, and closed with the service; a new one where none is given. */
   database?: TestDatabase;
+  /** What earlier processes of this database have signed, sealed and hashed with. */
+  secrets?: Pick<Ground, 'tokenKeys' | 'identityKey' | 'masterKeys'>;
 }
 
 /** Opens the service; with `works` it has a worker, and with `listens` a port. */
-export async function openService({ works, listens, env = {}, log = testLog, database: given }: Wanted): Promise<Service> {
+export async function openService({ works, listens, env = {}, log = testLog, database: given, secrets }: Wanted): Promise<Service> {
   const database = given ?? (await testDatabase());
   const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-test-'));
   const { connectionString, db } = database;
@@ -63,9 +65,9 @@ export async function openService({ works, listens, env = {}, log = testLog, dat
     log,
     db,
     connectionString,
-    tokenKeys: [createSecretKey(Buffer.from('the tests sign clicks with this'))],
-    identityKey: createSecretKey(Buffer.from('the tests hash buyers with this')),
-    masterKeys: masterKeys(['the tests seal secrets with this']),
+    tokenKeys: secrets?.tokenKeys ?? [createSecretKey(Buffer.from('the tests sign clicks with this'))],
+    identityKey: secrets?.identityKey ?? createSecretKey(Buffer.from('the tests hash buyers with this')),
+    masterKeys: secrets?.masterKeys ?? masterKeys(['the tests seal secrets with this']),
     close: () => database.close(),
   };
   await ensureAdminKey(db, { adminKey: ADMIN_KEY });

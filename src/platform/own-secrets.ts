@@ -52,7 +52,7 @@ export async function findOwnSecrets({ db, dataDir, given, mayMake }: SecretPlac
   const missing = SECRET_NAMES.filter((name) => values.get(name)!.length === 0);
   refuseMissing(missing, { marked, mayMake, folder: folderOf(dataDir) });
   for (const name of missing) {
-    values.set(name, [await makeKept(dataDir, name, randomBytes(SECRET_BYTES).toString('base64url'))]);
+    values.set(name, await makeKept(dataDir, name, randomBytes(SECRET_BYTES).toString('base64url')));
     await mark(db, name);
   }
   return { secrets: Object.fromEntries(values) as OwnSecrets, inDatabase: SECRET_NAMES.filter((name) => stored.has(name)) };
@@ -97,7 +97,7 @@ export async function moveOwnSecrets(db: Kysely<DB>, dataDir: string): Promise<S
 }
 
 async function keepBeside(dataDir: string, name: SecretName, kept: readonly string[], secret: string): Promise<void> {
-  if (kept.length === 0 && (await makeKept(dataDir, name, secret)) === secret) return;
+  if (kept.length === 0 && (await makeKept(dataDir, name, secret)).includes(secret)) return;
   throw new StartFailure(
     `${fileOf(dataDir, name)} holds another secret than the database. Write the one of the database behind it, after a comma ` +
       '(select value from setting), and run this again.',
@@ -145,7 +145,7 @@ async function readKept(dataDir: string, name: SecretName): Promise<string[]> {
 }
 
 /** Makes the file, whole and on the disk or not at all, and gives what it holds: where another process was faster, that one's. */
-async function makeKept(dataDir: string, name: SecretName, secret: string): Promise<string> {
+async function makeKept(dataDir: string, name: SecretName, secret: string): Promise<string[]> {
   const folder = folderOf(dataDir);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -165,7 +165,7 @@ async function makeKept(dataDir: string, name: SecretName, secret: string): Prom
       cause,
     });
   }
-  return (await readKept(dataDir, name))[0]!;
+  return readKept(dataDir, name);
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

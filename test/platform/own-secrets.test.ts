@@ -115,8 +115,15 @@ test('a move that was killed half way is finished by the next one, and loses not
 });
 
 test('a secret never replaces another one that its folder holds', async () => {
-  await find();
   await storeInDatabase();
+  await mkdir(folderOf(dataDir));
+  await writeFile(join(folderOf(dataDir), 'TOKEN_SECRET'), 'the-secret-of-another-database');
   await expect(move()).rejects.toThrow('TOKEN_SECRET holds another secret than the database');
-  expect(await stored()).toHaveLength(3);
+  expect(await stored()).toContainEqual({ name: 'TOKEN_SECRET' });
+});
+
+test('an earlier version that is started again makes no other secret in the place of one that was moved', async () => {
+  await storeInDatabase();
+  await move();
+  await expect(storeInDatabase()).rejects.toThrow('is kept outside of the database by a later version');
 });

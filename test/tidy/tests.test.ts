@@ -17,6 +17,7 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/inbox/bounds.test.ts': 'how large an order may be and how times are read, from request to row',
   'test/commission/plans.test.ts': 'the statements of the hot paths against a large database',
   'test/commission/award.lines.test.ts': 'the award of lines that speak for themselves',
+  'test/history/upgrade.test.ts': 'data of earlier versions, brought up to date',
   'test/inbox/door.test.ts': 'the one door, from request to row',
   'test/pull/pulling.test.ts': 'every order system that is pulled, against its double',
   'test/verify/verify.test.ts': 'the verifier itself: its seeds, its reckoning, its mutants',
