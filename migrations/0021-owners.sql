@@ -5,7 +5,8 @@ create trigger delivery_proof_unchanged
   before update of body, body_hash, signed_id, headers on delivery
   for each row execute function refuse_change();
 revoke update on delivery from fenyong_app;
-grant update (state, reason, waits_for, attempts, next_attempt_at, error, reports, finished_at) on delivery to fenyong_app;
+grant update (state, reason, waits_for, attempts, next_attempt_at, error, reports, finished_at, clock_skew_seconds, is_ahead, untimed_at)
+  on delivery to fenyong_app;
 
 create trigger account_kept before truncate on account for each statement execute function refuse_change();
 

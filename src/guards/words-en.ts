@@ -236,9 +236,14 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
       'somebody knows the secret; then rotate it.',
   },
   sender_clocks: {
-    says: 'No sender tells of what has not happened yet: its clock is not further ahead of ours than its merchant allows.',
-    broken: 'A sender tells of what has not happened yet: its clock is further ahead of ours than its merchant allows.',
-    whatToDo: 'Let the sender set its clock by NTP. What lay further ahead was read as if it had been told when it came.',
+    says: 'No sender tells of what has not happened yet: its clock is not more than five minutes ahead of ours.',
+    broken: 'A sender tells of what has not happened yet: its clock is more than five minutes ahead of ours.',
+    whatToDo: 'Let the sender set its clock by NTP; times that lie in the future can shift windows and rules.',
+  },
+  reports_ahead: {
+    says: 'No report claims to be later than its receipt by more than its merchant lets clocks differ.',
+    broken: 'Reports claim to be later than their receipt by more than their merchant lets clocks differ.',
+    whatToDo: 'They were read as told when they came. Let their sender set its clock by NTP; where its clock is right, set ours.',
   },
   silent_sources: {
     says: 'No order system has fallen silent for longer than is its habit at this hour of the week.',

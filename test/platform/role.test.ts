@@ -30,6 +30,11 @@ const PRIVILEGES = `
   join pg_roles on pg_roles.oid = grantee and rolname = 'fenyong_app'
   where relnamespace = 'public'::regnamespace order by 1, 2 nulls first, 3`;
 
+const KEPT_OF_DELIVERIES = `
+  select attname::text as name from pg_attribute where attrelid = 'delivery'::regclass and attnum > 0 and not attisdropped
+    and not has_column_privilege('fenyong_app', attrelid, attnum, 'update') order by attnum`;
+const PROOF = ['delivery_id', 'source_id', 'merchant_id', 'origin', 'body', 'body_hash', 'signed_id', 'headers', 'received_at'];
+
 async function statements(url: string, ...texts: string[]): Promise<void> {
   const client = new Client(url);
   await client.connect();
@@ -126,6 +131,8 @@ describe.each(MAJORS)('on PostgreSQL $major', ({ major, isHere }) => {
       ]) {
         expect(await errorOf(run(db, change)), change).toMatchObject({ code: '42501' });
       }
+      // Whoever gives deliveries a further column decides here whether the application may change it.
+      expect((await run(owner, KEPT_OF_DELIVERIES)).map(({ name }) => name)).toEqual(PROOF);
       const refused = await errorOf(run(owner, 'update transfer set amount = 1'));
       expect(refused).toMatchObject({ message: 'rows of transfer are never changed' });
       await close();
