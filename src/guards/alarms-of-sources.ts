@@ -130,7 +130,6 @@ const unattributedJump = alarm(
 const stalledFeeds = alarm(
   'present',
   'stalled_feeds',
-  'Every list by which an order system is asked is read as often as its source says, and gets further.',
   `select source.source_id, feed.feed, asked_at, read_at, reached as read_until, failing_since, left(feed.error, 300) as error
   from source left join pull_feed as feed on feed.source_id = source.source_id and feed.reconciliation_id is null
     and feed.feed <> 'detail' and feed.due_at is not null,
@@ -145,7 +144,6 @@ const stalledFeeds = alarm(
 const refusedKeys = alarm(
   'present',
   'refused_keys',
-  'Every order system accepts the keys and rights with which we ask it.',
   `select source.source_id, feed.feed, failing_since, left(feed.error, 300) as error
   from pull_feed as feed join source using (source_id)
   where failure = 'refused' and reconciliation_id is null and (feed.feed = 'detail' or (options ? 'pull' and feed.due_at is not null))

@@ -333,6 +333,23 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
       'They are written by themselves once the database is back. A file that ends with .damaged in DATA_DIR/spool ' +
       'holds a line that cannot be read: look at it, and remove it then.',
   },
+  stalled_feeds: {
+    says: 'Every list by which an order system is asked is read as often as its source says, and gets further.',
+    broken: 'A list by which an order system is asked has not been read for too long, or gets no further.',
+    whatToDo:
+      'GET /v1/sources/{id} shows for each list when it was asked and read, to which time, and its error. ' +
+      'Orders of meanwhile are fetched by themselves once it is read again.',
+  },
+  refused_keys: {
+    says: 'Every order system accepts the keys and rights with which we ask it.',
+    broken: 'An order system refuses our keys, or the right to ask what we ask.',
+    whatToDo: 'Renew the authorisation at the platform and state the secrets anew by PUT /v1/sources/{id}; asking goes on at once.',
+  },
+  fold_advances: {
+    says: 'What was booked more than five minutes ago is folded into the balances that are kept.',
+    broken: 'Balances have not been folded for more than five minutes. They are still answered exactly, but ever more slowly.',
+    whatToDo: 'See that a worker runs, and that no transaction has been left open on the database for hours (pg_stat_activity).',
+  },
   secrets_in_database: {
     says: 'The secrets of the service lie apart from its database.',
     broken: 'Secrets of the service lie in the database, where every dump shows them.',

@@ -280,6 +280,21 @@ export const GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     broken: '有点击在本进程的磁盘上等待数据库，或其文件已损坏。',
     whatToDo: '数据库恢复后会自动写入。DATA_DIR/spool 中以 .damaged 结尾的文件含无法读取的行：查看后删除。',
   },
+  stalled_feeds: {
+    says: '向订单系统拉取的每个列表都按来源设定的频率读取，并持续向前推进。',
+    broken: '有订单系统的列表过久未被读取，或停滞不前。',
+    whatToDo: '用 GET /v1/sources/{id} 查看每个列表何时被请求、读到何时及其错误；恢复读取后，期间的订单会自动补拉。',
+  },
+  refused_keys: {
+    says: '每个订单系统都接受我们拉取时使用的密钥和权限。',
+    broken: '有订单系统拒绝了我们的密钥，或拒绝我们所需的权限。',
+    whatToDo: '请在平台上重新授权，并用 PUT /v1/sources/{id} 重新设置密钥；拉取会立即继续。',
+  },
+  fold_advances: {
+    says: '五分钟之前的记账都已汇入保存的余额。',
+    broken: '余额已超过五分钟没有汇总。查询结果仍然准确，但会越来越慢。',
+    whatToDo: '请确认有 worker 在运行，并检查数据库中是否有数小时未结束的事务（pg_stat_activity）。',
+  },
   secrets_in_database: {
     says: '服务自身的密钥与数据库分开存放。',
     broken: '服务自身的密钥存放在数据库中，任何转储都会泄露。',
