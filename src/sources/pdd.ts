@@ -9,13 +9,17 @@ import {
   askGateway,
   bodyOf,
   codeInField,
+  fen,
   fieldOfCode,
   gatewaySecret,
   position,
   pullOnly,
-  secondsTime,
   topSign,
   unionId,
+  unionSeconds,
+  unionWord,
+  units,
+  UNNAMED_SHOP,
   type GatewayError,
 } from './union.ts';
 
@@ -58,35 +62,36 @@ const STANDING: Readonly<Record<string, Standing>> = {
 };
 
 /** What `return_status` says of the whole order. */
-const RETURN: Readonly<Record<string, 'open' | 'succeeded'>> = { '1': 'open', '2': 'succeeded' };
+const RETURN: Readonly<Record<string, 'open' | 'succeeded' | 'failed'>> = { '0': 'failed', '1': 'open', '2': 'succeeded' };
 
 const text = z.string().nullish();
-const seconds = z.union([z.int(), z.string().regex(/^\d+$/)]).nullish();
-const code = unionId.nullish();
+const code = z.union([z.string(), z.number()]).nullish();
 
 const order = z.object({
-  order_sn: z.string(),
-  goods_id: unionId,
-  goods_quantity: z.int().min(0).nullish(),
-  order_amount: z.int().min(0),
-  promotion_amount: z.int().min(0),
+  order_sn: unionId,
+  goods_id: unionWord,
+  goods_sign: unionWord,
+  goods_quantity: units,
+  order_amount: fen,
+  promotion_amount: fen,
   order_status: unionId,
-  order_create_time: seconds,
-  order_pay_time: seconds,
-  order_receive_time: seconds,
-  order_settle_time: seconds,
-  order_modify_at: seconds,
-  mall_id: code,
-  p_id: text,
-  pid: text,
-  custom_parameters: text,
+  order_create_time: unionSeconds,
+  order_pay_time: unionSeconds,
+  order_receive_time: unionSeconds,
+  order_settle_time: unionSeconds,
+  order_modify_at: unionSeconds,
+  mall_id: unionWord,
+  p_id: unionWord,
+  pid: unionWord,
+  custom_parameters: unionWord,
   return_status: code,
   price_compare_status: code,
-  fail_reason: text,
+  fail_reason: unionWord,
 });
 
 type Order = z.output<typeof order>;
 
+/** An order has one product, so that what is said of its row is said of all of it. */
 function map({ body }: Kept): Mapped[] {
   const one = order.parse(parseJson(body));
   const standing = STANDING[one.order_status] ?? null;
@@ -96,45 +101,55 @@ function map({ body }: Kept): Mapped[] {
     order_id: one.order_sn,
     status: completed ? ('completed' as const) : standing === 'created' || standing === 'paid' ? standing : null,
     void:
-      standing === null ? null : standing === 'void' ? { reason: one.fail_reason || `order_status ${one.order_status}` } : (false as const),
+      standing === null ? null : standing === 'void' ? { reason: one.fail_reason ?? `order_status ${one.order_status}` } : (false as const),
     currency: 'CNY',
-    observed_at: secondsTime(one.order_modify_at),
-    created_at: secondsTime(one.order_create_time),
-    paid_at: secondsTime(one.order_pay_time),
-    completed_at: completed ? secondsTime(one.order_receive_time) : null,
-    settled_at: standing === 'settled' ? secondsTime(one.order_settle_time) : null,
+    observed_at: one.order_modify_at,
+    created_at: one.order_create_time,
+    paid_at: one.order_pay_time,
+    completed_at: completed ? one.order_receive_time : null,
+    settled_at: standing === 'settled' ? (one.order_settle_time ?? one.order_modify_at) : null,
     link_code: codeInField(uid),
     // A shop's policy may let orders of a buyer who compared prices earn nothing.
-    scene: one.price_compare_status === '1' ? 'price_compare' : null,
+    scene: String(one.price_compare_status) === '1' ? 'price_compare' : null,
     lines: [lineOf(one)],
-    refunds: refundsOf(one),
+    refunds: refundsOf(one, completed),
   };
-  const unknownCode = standing === null ? `order_status ${one.order_status}` : null;
-  return [{ report, shop: one.mall_id ?? null, names: namesOf(one, uid), unknownCode }];
+  return [{ report, shop: one.mall_id ?? UNNAMED_SHOP, names: namesOf(one, uid), unknownCode: unknownIn(one) }];
 }
 
-function lineOf({ order_sn, goods_id, goods_quantity, order_amount, promotion_amount }: Order) {
+function unknownIn({ order_status, return_status }: Order): string | null {
+  if (STANDING[order_status] === undefined) return `order_status ${order_status}`;
+  return RETURN[returnOf(return_status)] === undefined ? `return_status ${return_status}` : null;
+}
+
+const returnOf = (stated: Order['return_status']): string => String(stated ?? '') || '0';
+
+function lineOf({ order_sn, goods_id, goods_sign, goods_quantity, order_amount, promotion_amount }: Order) {
   return {
     line_id: order_sn,
-    product_id: goods_id,
-    quantity: goods_quantity ?? 1,
+    product_id: goods_id ?? goods_sign,
+    quantity: goods_quantity || 1,
     paid_amount: order_amount,
     platform_commission: promotion_amount,
   };
 }
 
-/** The row says that goods came back and not for how much: while it is open all of it waits, and afterwards all of it is gone. */
-function refundsOf({ order_sn, order_amount, return_status }: Order) {
-  const status = RETURN[return_status ?? '0'];
-  return status === undefined ? [] : [{ refund_id: `${order_sn}-return`, line_id: order_sn, amount: order_amount, status }];
+/**
+ * The row says that goods came back and not for how much: while it is open, or says what nobody knows, all of it waits, and afterwards all
+ * of it is gone. A finished one says, too, that nothing came back: it may have been on its way.
+ */
+function refundsOf({ order_sn, order_amount, return_status }: Order, isCompleted: boolean) {
+  const status = RETURN[returnOf(return_status)] ?? 'open';
+  const isSaid = status !== 'failed' || (isCompleted && return_status != null);
+  return isSaid ? [{ refund_id: `${order_sn}-return`, line_id: order_sn, amount: order_amount, status }] : [];
 }
 
 /** Who shared, in the words of whoever made the link: the `uid` of its custom parameters, else the position. */
 function namesOf({ custom_parameters, p_id, pid }: Order, uid: string | null): Mapped['names'] {
   if (codeInField(uid) !== null) return [];
-  if (custom_parameters) return [{ type: 'custom_parameters', value: uid ?? custom_parameters }];
-  const stated = p_id || pid;
-  return stated ? [{ type: 'pid', value: stated }] : [];
+  if (custom_parameters !== null) return [{ type: 'custom_parameters', value: uid ?? custom_parameters }];
+  const stated = p_id ?? pid;
+  return stated === null ? [] : [{ type: 'pid', value: stated }];
 }
 
 const customParameters = z.looseObject({ uid: unionId });

@@ -11,6 +11,11 @@ const REFUNDS_BY_UPDATE = 5;
 const ALL_ORDERS = 1;
 const ALL_PARTIES = 4;
 
+/** Of one part of a purchase an account may get two rows: as the first owner of its commission (二方), and as a taker of a part (三方). */
+const PARTIES = ['second', 'third'] as const;
+
+export type Party = (typeof PARTIES)[number];
+
 const digits = z.string().regex(/^\d{1,20}$/, 'must be digits');
 
 export const options = z.strictObject({
@@ -19,6 +24,10 @@ export const options = z.strictObject({
     .enum(['1', '2', '3'])
     .default('1')
     .meta({ description: 'Which orders are listed: all (1), those of channels (2), those of members (3).' }),
+  party: z
+    .enum(PARTIES)
+    .default('second')
+    .meta({ description: 'Whose rows earn: those of the first owner of a commission (二方), or of who takes a part of it (三方).' }),
   sign_method: z.enum(TOP_SIGN_METHODS).default('md5').meta({ description: 'How calls are signed.' }),
   site_id: digits.optional().meta({
     description:

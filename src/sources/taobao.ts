@@ -1,10 +1,11 @@
 // 淘宝客: orders by pull only, a row for each part of a purchase; refunds after the settlement come in a feed of their own.
 import { z } from 'zod';
 
+import { proportionOf } from '../core/money.ts';
 import { parseJson } from '../platform/json.ts';
 import type { Adapter, Kept, Mapped } from './source.ts';
-import { convertLink, listOrders, listRefunds, options } from './taobao-api.ts';
-import { chinaClock, chinaTime, codeInField, pullOnly, unionId, yuan } from './union.ts';
+import { convertLink, listOrders, listRefunds, options, type Party } from './taobao-api.ts';
+import { chinaClock, codeInField, pullOnly, unionId, unionTime, unionWord, units, UNNAMED_SHOP, yuan } from './union.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -50,109 +51,135 @@ const REFUND: Readonly<Record<string, 'open' | 'succeeded' | 'failed'>> = {
   '15': 'failed',
 };
 
-const text = z.string().nullish();
-const word = unionId.nullish();
-const amount = yuan.nullish();
+/** Whose row it is: of the first owner of the commission (二方), or of who takes a part of another's (三方). */
+const PARTY: Readonly<Record<string, Party>> = { '2': 'second', '3': 'third', 二方: 'second', 三方: 'third' };
 
 const order = z.object({
   trade_id: unionId,
-  trade_parent_id: unionId,
-  item_id: unionId,
-  item_num: z.union([z.int(), z.string().regex(/^\d+$/).transform(Number)]).nullish(),
-  alipay_total_price: amount,
-  pay_price: amount,
-  pub_share_pre_fee: amount,
-  pub_share_fee: amount,
+  trade_parent_id: unionWord,
+  item_id: unionWord,
+  item_num: units,
+  alipay_total_price: yuan,
+  pay_price: yuan,
+  pub_share_pre_fee: yuan,
+  pub_share_fee: yuan,
   tk_status: unionId,
-  relation_id: word,
-  special_id: word,
-  adzone_id: word,
-  adzone_name: text,
-  seller_nick: text,
-  flow_source: text,
-  tk_create_time: text,
-  tk_deposit_time: text,
-  tk_paid_time: text,
-  tb_paid_time: text,
-  tk_earning_time: text,
-  modified_time: text,
+  tk_order_role: unionWord,
+  relation_id: unionWord,
+  special_id: unionWord,
+  adzone_id: unionWord,
+  adzone_name: unionWord,
+  seller_nick: unionWord,
+  flow_source: unionWord,
+  tk_create_time: unionTime,
+  tb_deposit_time: unionTime,
+  tk_deposit_time: unionTime,
+  tk_paid_time: unionTime,
+  tb_paid_time: unionTime,
+  tk_earning_time: unionTime,
+  modified_time: unionTime,
 });
 
 type Order = z.output<typeof order>;
 
 const refund = z.object({
-  refund_suit_id: word,
+  refund_suit_id: unionWord,
   tb_trade_id: unionId,
-  tb_trade_parent_id: unionId,
-  refund_fee: amount,
+  tb_trade_parent_id: unionWord,
+  tb_trade_finish_price: yuan,
+  refund_fee: yuan,
+  pub_share_fee: yuan,
+  show_return_fee: yuan,
   refund_status: unionId,
-  tk_refund_time: text,
-  tk_refund_suit_time: text,
-  modified_time: text,
+  tk_order_role: unionWord,
+  tk_refund_time: unionTime,
+  tk_refund_suit_time: unionTime,
+  modified_time: unionTime,
 });
 
-function map({ body }: Kept): Mapped[] {
+function map({ body, options: stated, receivedAt }: Kept): Mapped[] {
   const row = z.looseObject({}).parse(parseJson(body));
-  return [row['refund_status'] === undefined ? mapOrder(order.parse(row)) : mapRefund(refund.parse(row))];
+  if (row['refund_status'] !== undefined) return [mapRefund(refund.parse(row))];
+  return [mapOrder(order.parse(row), options.parse(stated).party, receivedAt)];
 }
 
-function mapOrder(one: Order): Mapped {
+/**
+ * One part of a purchase, which is a line with a promoter, a completion and a settlement of its own: of the purchase a row says no more
+ * than that it was paid. A row without its update time leaves that to the door.
+ */
+function mapOrder(one: Order, ours: Party, receivedAt: Date): Mapped {
   const standing = STANDING[one.tk_status] ?? null;
-  const completed = standing === 'completed' || standing === 'settled';
   const report = {
-    order_id: one.trade_parent_id,
-    status: completed ? ('completed' as const) : standing === 'created' || standing === 'paid' ? standing : null,
+    order_id: one.trade_parent_id ?? one.trade_id,
+    status: standing === null || standing === 'closed' ? null : standing === 'created' ? standing : ('paid' as const),
     currency: 'CNY',
-    observed_at: chinaTime(one.modified_time) ?? chinaTime(one.tk_create_time),
-    created_at: chinaTime(one.tk_create_time),
-    deposit_paid_at: chinaTime(one.tk_deposit_time),
-    paid_at: chinaTime(one.tb_paid_time) ?? chinaTime(one.tk_paid_time),
-    // A row of 14 says when it changed and not when the goods were confirmed: the time of the report stands for it.
-    completed_at: null,
-    settled_at: standing === 'settled' ? chinaTime(one.tk_earning_time) : null,
-    link_code: codeInField(one.adzone_name),
-    scene: one.flow_source?.includes('比价') ? 'price_compare' : null,
-    lines: [lineOf(one, standing)],
+    observed_at: one.modified_time,
+    created_at: one.tk_create_time,
+    deposit_paid_at: one.tb_deposit_time ?? one.tk_deposit_time,
+    paid_at: one.tb_paid_time ?? one.tk_paid_time,
+    lines: [lineOf(one, standing, ours, receivedAt)],
   };
   const unknownCode = standing === null ? `tk_status ${one.tk_status}` : null;
-  return { report, shop: said(one.seller_nick), names: namesOf(one), unknownCode };
+  return { report, shop: one.seller_nick ?? UNNAMED_SHOP, names: namesOf(one), unknownCode };
 }
 
-/** Where there is nothing to say 淘宝客 writes two dashes. */
-const said = (word: string | null | undefined): string | null => (word && word !== '--' ? word : null);
+/** Both parties' rows of one part have its number; each is a line, with its own part of the commission. */
+const lineIdOf = (tradeId: string, role: string | null): string => (PARTY[role ?? ''] === 'third' ? `${tradeId}-3` : tradeId);
 
-/** A part that was closed earns nothing, whatever becomes of the others of its purchase. */
-function lineOf(one: Order, standing: Standing | null) {
-  const completed = standing === 'completed' || standing === 'settled';
+/** A part that was closed earns nothing, whatever becomes of the others of its purchase; nor does the row of the other party. */
+function lineOf(one: Order, standing: Standing | null, ours: Party, receivedAt: Date) {
+  const isCompleted = standing === 'completed' || standing === 'settled';
   const isClosed = standing === 'closed';
+  const isOurs = (PARTY[one.tk_order_role ?? ''] ?? ours) === ours;
+  // A row of 14 says when it changed and not when the goods were confirmed. What is settled was confirmed by then.
+  const completedAt = (standing === 'settled' ? one.tk_earning_time : null) ?? one.modified_time ?? receivedAt.toISOString();
   return {
-    line_id: one.trade_id,
+    line_id: lineIdOf(one.trade_id, one.tk_order_role),
     product_id: one.item_id,
-    quantity: one.item_num ?? 1,
-    paid_amount: isClosed ? 0 : ((completed ? one.pay_price : null) ?? one.alipay_total_price),
+    quantity: one.item_num || 1,
+    // What is settled is said only once it is known; until then that field is 0, too.
+    paid_amount: isClosed || !isOurs ? 0 : (isCompleted && one.pay_price) || one.alipay_total_price,
     platform_commission: isClosed ? 0 : ((standing === 'settled' ? one.pub_share_fee : null) ?? one.pub_share_pre_fee),
+    link_code: codeInField(one.adzone_name),
+    scene: one.flow_source?.includes('比价') ? 'price_compare' : null,
+    completed_at: isCompleted ? completedAt : null,
+    settled_at: standing === 'settled' ? completedAt : null,
+    not_commissionable: isOurs ? null : `tk_order_role ${one.tk_order_role}`,
   };
 }
 
 /** Who shared: the channel or the member, else the position of the link, unless its name says which link of ours that is. */
-function namesOf({ relation_id, special_id, adzone_id, adzone_name }: Order): Mapped['names'] {
+function namesOf({ trade_id, tk_order_role, relation_id, special_id, adzone_id, adzone_name }: Order): Mapped['names'] {
   if (codeInField(adzone_name) !== null) return [];
-  if (relation_id) return [{ type: 'relation_id', value: relation_id }];
-  if (special_id) return [{ type: 'special_id', value: special_id }];
-  return adzone_id ? [{ type: 'adzone_id', value: adzone_id }] : [];
+  const lineId = lineIdOf(trade_id, tk_order_role);
+  if (relation_id !== null) return [{ type: 'relation_id', value: relation_id, lineId }];
+  if (special_id !== null) return [{ type: 'special_id', value: special_id, lineId }];
+  return adzone_id === null ? [] : [{ type: 'adzone_id', value: adzone_id, lineId }];
 }
 
 /** A part of a purchase may be refunded several times, each under a number of its own. */
 function mapRefund(one: z.output<typeof refund>): Mapped {
   const status = REFUND[one.refund_status] ?? null;
-  const [madeAt, doneAt] = [chinaTime(one.tk_refund_time), chinaTime(one.tk_refund_suit_time)];
-  const refunded = { refund_id: one.refund_suit_id || one.tb_trade_id, line_id: one.tb_trade_id, amount: one.refund_fee, status };
+  const lineId = lineIdOf(one.tb_trade_id, one.tk_order_role);
+  const refunded = {
+    refund_id: one.refund_suit_id === null ? lineId : lineIdOf(one.refund_suit_id, one.tk_order_role),
+    line_id: lineId,
+    amount: refundedOf(one),
+    status,
+  };
+  const doneAt = one.tk_refund_suit_time ?? one.tk_refund_time;
   const report = {
-    order_id: one.tb_trade_parent_id,
-    observed_at: chinaTime(one.modified_time) ?? doneAt ?? madeAt,
-    refunds: status === null ? [] : [{ ...refunded, status, refunded_at: status === 'succeeded' ? (doneAt ?? madeAt) : null }],
+    order_id: one.tb_trade_parent_id ?? one.tb_trade_id,
+    observed_at: one.modified_time,
+    refunds: status === null ? [] : [{ ...refunded, status, refunded_at: status === 'succeeded' ? doneAt : null }],
   };
   return { report, shop: null, names: [], unknownCode: status === null ? `refund_status ${one.refund_status}` : null };
+}
+
+/** What the buyer got back; where that is not said, as much of the price as of the commission is taken back. */
+function refundedOf({ refund_fee, tb_trade_finish_price, pub_share_fee, show_return_fee }: z.output<typeof refund>): number | null {
+  if (refund_fee !== null || tb_trade_finish_price === null || pub_share_fee === null || show_return_fee === null) return refund_fee;
+  return Number(proportionOf(BigInt(tb_trade_finish_price), BigInt(show_return_fee), BigInt(pub_share_fee)));
 }
 
 /** Three hours; twenty minutes around the great sales (年货节, 618, 双11), when a longer question is refused. */

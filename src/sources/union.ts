@@ -4,7 +4,6 @@ import { createHash, createHmac } from 'node:crypto';
 
 import { z } from 'zod';
 
-import { parseDecimal } from '../core/money.ts';
 import { stringifyJson } from '../platform/json.ts';
 import { askJson, AskingFailed, type Asking, type NoAnswer } from './asking.ts';
 import { pullOptions, type Adapter, type Verified } from './source.ts';
@@ -84,33 +83,95 @@ function describe({ code, error_code, msg, zh_desc, error_msg, sub_code, sub_msg
 /** A row of a list as a delivery of its own: the same row is the same bytes. */
 export const bodyOf = (row: unknown): Buffer => Buffer.from(stringifyJson(row));
 
-/** An id: text, or a number whose digits a double may not hold. */
+/** An id or a code that has to be there: text, or a number whose digits a double may not hold. */
 export const unionId = z.union([z.string(), z.number()]).transform(String);
 
-/** An amount in yuan as fen: a decimal text, or a number as its shortest text. Throws for more than two decimals. */
-export const yuan = z.union([z.string(), z.number()]).transform((stated, context) => {
-  const fen = parseDecimal(String(stated), 2);
-  if (fen !== null && fen >= 0n) return Number(fen);
-  context.addIssue({ code: 'custom', message: `${JSON.stringify(stated)} is no amount in yuan` });
-  return z.NEVER;
-});
+/** How platforms write that there is nothing, beside leaving it out: 淘宝客 with dashes, ids with 0. */
+const NOTHING = new Set(['', '--', '-', '0', 'null']);
 
-/** `2026-06-01 10:00:00` of a clock in China as RFC 3339; null for an empty text, and for a zero time. */
-export function chinaTime(text: string | null | undefined): string | null {
-  if (!text || text.startsWith('0000')) return null;
-  return `${text.slice(0, 10)}T${text.slice(11, 19) || '00:00:00'}+08:00`;
+/** What a field says; null for each way in which platforms say nothing, and for what is neither text nor a number. */
+export function said(stated: unknown): string | null {
+  if (typeof stated !== 'string' && typeof stated !== 'number') return null;
+  const word = String(stated).trim();
+  return NOTHING.has(word) ? null : word;
 }
+
+/** A word, an id or a name that may be missing. What it is wrongly is no reason to lose the rest of the row. */
+export const unionWord = z.unknown().optional().transform(said);
+
+const DECIMAL = /^([+-]?)(\d+)(?:\.(\d*))?$/;
+
+/**
+ * An amount in a major unit (`digits` 2: yuan) or a minor one (0: fen) as fen: a decimal text, or a number as its shortest text. Finer
+ * digits are rounded once, half up. What a platform takes back beyond nothing is nothing. Null where it says nothing; throws for words.
+ */
+const amountOf = (digits: 0 | 2) =>
+  z
+    .unknown()
+    .optional()
+    .transform((stated, context) => {
+      const text = typeof stated === 'number' ? plainText(stated) : typeof stated === 'string' ? stated.trim() : null;
+      if (stated === null || stated === undefined || text === '' || text === '-' || text === '--') return null;
+      const [, sign, whole = '', fraction = ''] = DECIMAL.exec(text ?? '') ?? [];
+      if (sign === undefined) {
+        context.addIssue({ code: 'custom', message: `${JSON.stringify(stated)} is no amount in ${digits === 2 ? 'yuan' : 'fen'}` });
+        return z.NEVER;
+      }
+      const fen = Number(whole + fraction.slice(0, digits).padEnd(digits, '0')) + ((fraction[digits] ?? '0') >= '5' ? 1 : 0);
+      return sign === '-' ? 0 : fen;
+    });
+
+/** Numbers below a millionth are written with an exponent, and are nothing in any currency. */
+const plainText = (amount: number): string => (Math.abs(amount) < 1e-6 ? '0' : String(amount));
+
+export const yuan = amountOf(2);
+
+export const fen = amountOf(0);
+
+/** How many; null where it is not said. */
+export const units = z
+  .unknown()
+  .optional()
+  .transform((stated) => {
+    const word = typeof stated === 'number' || typeof stated === 'string' ? Number(stated === '' ? Number.NaN : stated) : Number.NaN;
+    return Number.isInteger(word) && word >= 0 ? word : null;
+  });
+
+const EARLIEST = Date.UTC(2000);
+const LATEST = Date.UTC(2101);
+
+/** Times before 2000, like the zero of 1970, are how a platform says that there is none; a report takes none beyond 2100 either. */
+const isTime = (at: Date): boolean => at.getTime() >= EARLIEST && at.getTime() < LATEST;
+
+const CLOCK = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2}))?/;
+
+/** `2026-06-01 10:00:00` of a clock in China as RFC 3339; null for what is no time. */
+export function chinaTime(stated: unknown): string | null {
+  const [, day, time = '00:00:00'] = CLOCK.exec(said(stated) ?? '') ?? [];
+  if (day === undefined) return null;
+  const at = new Date(`${day}T${time}+08:00`);
+  return isTime(at) && chinaClock(at) === `${day} ${time}` ? `${day}T${time}+08:00` : null;
+}
+
+/** A time of a clock in China that may be missing. */
+export const unionTime = z.unknown().optional().transform(chinaTime);
 
 /** The moment as a clock in China shows it: `2026-06-01 10:00:00`. */
 export function chinaClock(at: Date): string {
   return new Date(at.getTime() + CHINA_OFFSET_MS).toISOString().slice(0, 19).replace('T', ' ');
 }
 
-/** Seconds since 1970 as RFC 3339; null for none and for 0. */
-export function secondsTime(seconds: string | number | null | undefined): string | null {
-  const value = Number(seconds ?? 0);
-  return value > 0 ? new Date(value * 1000).toISOString() : null;
+/** Seconds since 1970 as RFC 3339; null for what is no time. */
+export function secondsTime(stated: unknown): string | null {
+  const at = new Date(Number(said(stated) ?? Number.NaN) * 1000);
+  return isTime(at) ? at.toISOString() : null;
 }
+
+/** Seconds since 1970 that may be missing. */
+export const unionSeconds = z.unknown().optional().transform(secondsTime);
+
+/** The name of a shop where a row names none, as a mapping of a source of many shops can state it. */
+export const UNNAMED_SHOP = 'unnamed';
 
 /** How a link's code is put into a field that the union hands back with the order: 京东联盟 and 精选联盟 take letters, digits and `_`. */
 export function fieldOfCode(code: string): string {

@@ -134,7 +134,8 @@ function storyOf(subject: Subject): void {
     const order = viewOrder(mergedOf(bodies));
     const paid = order.lines.reduce((total, line) => total + (line.quantity === 0 ? 0n : line.paidAmount), 0n);
     const back = order.refunds.reduce((total, one) => total + (one.status === 'succeeded' ? one.amount : 0n), 0n);
-    return { status: order.status, left: Number(order.void ? 0n : paid - back) };
+    const isCompleted = order.lines.length > 0 && order.lines.every((line) => line.completedAt !== null);
+    return { status: isCompleted ? 'completed' : order.status, left: Number(order.void ? 0n : paid - back) };
   };
   const story = subject.story(LONG_ID);
 

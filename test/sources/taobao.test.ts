@@ -44,12 +44,9 @@ const rowOf = (body: Buffer | null) => JSON.parse(body!.toString()) as Record<st
 const paid = rowOf(subject.story('1').paid);
 
 test('a position that is named as our code says which link it was, and nobody else’s name of one does', () => {
-  expect(mapped({ ...paid, adzone_name: 'fy_Ab3_-9' })).toMatchObject({ names: [], report: { link_code: 'Ab3_-9' } });
-  expect(mapped({ ...paid, adzone_name: '推广位名' })).toMatchObject({ names: [{ type: 'relation_id' }], report: { link_code: null } });
-});
-
-test('two dashes are no shop', () => {
-  expect(mapped({ ...paid, seller_nick: '--' }).shop).toBeNull();
+  expect(mapped({ ...paid, adzone_name: 'fy_Ab3_-9' })).toMatchObject({ names: [], report: { lines: [{ link_code: 'Ab3_-9' }] } });
+  const theirs = { names: [{ type: 'relation_id' }], report: { lines: [{ link_code: null }] } };
+  expect(mapped({ ...paid, adzone_name: '推广位名' })).toMatchObject(theirs);
 });
 
 const refund = rowOf(subject.story('1').partlyRefunded);
