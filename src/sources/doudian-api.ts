@@ -1,33 +1,14 @@
-// How 抖店 is asked: its signature, its access token, the lists of orders and one order by its id.
-import { createHmac } from 'node:crypto';
-
+// What 抖店 is asked: the lists of a shop's orders and of the alliance, one order by its id, and links.
 import { z } from 'zod';
 
-import { stringifyJson } from '../platform/json.ts';
-import { askWithToken, TokenEnded } from './access-token.ts';
-import { askJson, AskingFailed, type Asking, type NoAnswer, type Token } from './asking.ts';
-import { secretsNamed, type Page, type Promotion, type Question, type Wish } from './source.ts';
-import { chinaClock, fieldOfCode, unionId } from './union.ts';
+import { parseJson } from '../platform/json.ts';
+import { AskingFailed, type Asking } from './asking.ts';
+import { ask, askOfOne } from './doudian-call.ts';
+import type { Page, Promotion, Question, Wish } from './source.ts';
+import { bodyOf, chinaClock, fieldOfCode, said, unionId, unionWord } from './union.ts';
 
 const SHOP_PAGE_SIZE = 99;
-const ALLIANCE_PAGE_SIZE = 20;
-const NO_MORE = new Set(['', '-1', '0']);
-/** A token is renewed so long before it ends. */
-const TOKEN_MARGIN_SECONDS = 600;
-const DONE = '10000';
-
-const word = unionId.nullish();
-
-/** What is signed of a call: between twice the secret the names and values of the five parameters, in the order of the names. */
-export function doudianText(secret: string, call: { appKey: string; method: string; json: string; timestamp: number }): string {
-  const { appKey, method, json, timestamp } = call;
-  return `${secret}app_key${appKey}method${method}param_json${json}timestamp${timestamp}v2${secret}`;
-}
-
-/** The signature of a call: HMAC-SHA256 under the secret. The business parameters are JSON with sorted keys. */
-export function doudianSign(secret: string, call: Parameters<typeof doudianText>[1]): string {
-  return createHmac('sha256', secret).update(doudianText(secret, call)).digest('hex');
-}
+const NO_MORE = '-1';
 
 const shopAnswer = z.object({ shop_order_list: z.array(z.unknown()).nullish(), total: z.int().nullish() });
 
@@ -57,30 +38,123 @@ export async function listShopOrders({ from, until, cursor }: Question, asking: 
   return { bodies: (orders ?? []).map(bodyOf), next: page > 0 ? String(page - 1) : null };
 }
 
-const allianceAnswer = z.object({ orders: z.array(z.unknown()).nullish(), cursor: word });
-
-/** `buyin.instituteOrderColonel`'s kind of list: twenty rows a page, by a cursor that begins at 0. */
-export async function listAllianceOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
-  const question = {
-    cursor: cursor ?? '0',
-    end_time: chinaClock(until),
-    size: ALLIANCE_PAGE_SIZE,
-    start_time: chinaClock(from),
-    time_type: 'update',
-  };
-  const { orders, cursor: next } = allianceAnswer.parse(await ask('buyin.queryShopAllianceOrder', question, asking));
-  const isLast = (orders ?? []).length < ALLIANCE_PAGE_SIZE || NO_MORE.has(next ?? '');
-  return { bodies: (orders ?? []).map(bodyOf), next: isLast ? null : next! };
+/** One of the lists of the alliance by its own update time: who may ask it is another role each. */
+export interface AllianceList {
+  method: string;
+  /** So many rows are asked for at once; each method has its own limit. */
+  size: number;
+  more?: Record<string, number>;
 }
 
-const detailAnswer = z.object({ shop_order_detail: z.unknown() });
+/** What a merchant sees of its orders in the alliance. */
+export const OF_MERCHANTS: AllianceList = { method: 'buyin.queryShopAllianceOrder', size: 20 };
+/** What an institution sees as a 团长, and as the institution of channels. */
+export const OF_COLONELS: AllianceList = { method: 'buyin.instituteOrderColonel', size: 100 };
+export const OF_INSTITUTES: AllianceList = { method: 'buyin.instituteOrderAds', size: 20 };
+/** What a 抖客 sees, of whom a buyer who compared prices is listed by another question. */
+export const OF_KOLS: AllianceList = { method: 'buyin.kolOrderAds', size: 20 };
+export const OF_KOLS_COMPARED: AllianceList = { ...OF_KOLS, more: { query_order_type: 1 } };
 
-/** `order.orderDetail` for a key `order/<id>`. */
+const alliancePage = z.object({ orders: z.array(z.unknown()).nullish(), cursor: unionWord });
+/** Some methods put their page into another `data`. */
+const allianceAnswer = z.union([z.object({ data: alliancePage }).transform(({ data }) => data), alliancePage]);
+
+/** Rows by a cursor that begins at 0. Nothing says which page is the last one: it is empty, or leads nowhere. */
+export const listAlliance = ({ method, size, more }: AllianceList) => {
+  return async ({ from, until, cursor }: Question, asking: Asking): Promise<Page> => {
+    const { rows, next } = await askAlliance(
+      method,
+      {
+        cursor: cursor ?? '0',
+        end_time: chinaClock(until),
+        ...more,
+        size,
+        start_time: chinaClock(from),
+        time_type: 'update',
+      },
+      asking,
+    );
+    return { bodies: rows.map(bodyOf), next };
+  };
+};
+
+async function askAlliance(method: string, question: Record<string, unknown> & { cursor: string; size: number }, asking: Asking) {
+  const { orders, cursor } = allianceAnswer.parse(await ask(method, question, asking));
+  const rows = orders ?? [];
+  const standsStill = cursor === said(question.cursor) && rows.length < question.size;
+  const isLast = rows.length === 0 || cursor === null || cursor === NO_MORE || standsStill;
+  return { rows, next: isLast ? null : cursor };
+}
+
+const SETTLEMENTS = 'buyin.colonelMultiSettlementOrders';
+const SETTLEMENTS_SIZE = 100;
+/** An order is settled in a few parts; so many pages of a hundred orders' parts are more than there can be. */
+const SETTLEMENT_PAGES_MAX = 50;
+
+const settledRow = z.looseObject({ order_id: unionId });
+
+/**
+ * `buyin.colonelMultiSettlementOrders`: what was settled, in parts. A row says of one part what that part was, so that of each order that a
+ * page names all parts are asked for, and make one body.
+ */
+export async function listSettlements(question: Question, asking: Asking): Promise<Page> {
+  const { bodies, next } = await listAlliance({ method: SETTLEMENTS, size: SETTLEMENTS_SIZE })(question, asking);
+  const orderIds = [...new Set(bodies.map((body) => settledRow.parse(parseJson(body)).order_id))];
+  if (orderIds.length === 0) return { bodies, next };
+  const settlements = await askSettlements(orderIds, asking);
+  const ofOrder = (orderId: string) => settlements.filter((row) => row.order_id === orderId);
+  return { bodies: orderIds.map((orderId) => bodyOf({ settlements: ofOrder(orderId) })), next };
+}
+
+async function askSettlements(orderIds: readonly string[], asking: Asking) {
+  const settlements: z.output<typeof settledRow>[] = [];
+  let cursor: string | null = '0';
+  for (let page = 0; cursor !== null; page++) {
+    if (page === SETTLEMENT_PAGES_MAX) throw new AskingFailed('temporary', `抖店 does not end ${SETTLEMENTS}`);
+    const question = { cursor, order_ids: orderIds.join(','), size: SETTLEMENTS_SIZE, time_type: 'update' };
+    const { rows, next } = await askAlliance(SETTLEMENTS, question, asking);
+    settlements.push(...rows.map((row) => settledRow.parse(row)));
+    cursor = next;
+  }
+  return settlements;
+}
+
+const ORDER_KEY = 'order/';
+const REFUNDS_KEY = 'refunds/';
+
+/** The key under which an order is wanted, and the one under which it is wanted with its after-sales. */
+export const orderKey = (orderId: string): string => ORDER_KEY + orderId;
+export const refundsKey = (orderId: string): string => REFUNDS_KEY + orderId;
+
+const detailAnswer = z.object({ shop_order_detail: z.looseObject({}).nullish() });
+
+/** `order.orderDetail` for a key of an order; with what `afterSale.List` says of it where the key asks for its refunds. */
 export async function fetchOrder(key: string, asking: Asking): Promise<Buffer[]> {
-  const { shop_order_detail: order } = detailAnswer.parse(
-    await ask('order.orderDetail', { shop_order_id: key.slice('order/'.length) }, asking),
+  const orderId = key.slice(key.indexOf('/') + 1);
+  const { shop_order_detail: order } = detailAnswer.parse(await askOfOne('order.orderDetail', { shop_order_id: orderId }, asking));
+  if (!order) return [];
+  if (!key.startsWith(REFUNDS_KEY)) return [bodyOf(order)];
+  return [bodyOf({ ...order, after_sales: await listAfterSales(orderId, asking) })];
+}
+
+const AFTER_SALES_SIZE = 100;
+/** A report takes a thousand refunds. */
+const AFTER_SALE_PAGES_MAX = 10;
+
+const afterSalesAnswer = z.object({ items: z.array(z.unknown()).nullish(), has_more: z.boolean().nullish() });
+
+async function listAfterSales(orderId: string, asking: Asking): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (let page = 0; page < AFTER_SALE_PAGES_MAX; page++) {
+    const question = { order_id: orderId, page, size: AFTER_SALES_SIZE };
+    const { items, has_more: hasMore } = afterSalesAnswer.parse(await askOfOne('afterSale.List', question, asking));
+    found.push(...(items ?? []));
+    if (hasMore !== true || (items ?? []).length === 0) return found;
+  }
+  throw new AskingFailed(
+    'item_refused',
+    `抖店 has more than ${AFTER_SALE_PAGES_MAX * AFTER_SALES_SIZE} after-sales of the order ${orderId}`,
   );
-  return order === null || order === undefined ? [] : [bodyOf(order)];
 }
 
 const shareAnswer = z.object({ share_link: z.string().min(1) });
@@ -98,59 +172,4 @@ export async function shareProduct({ landingUrl, productId, code }: Wish, asking
   };
   const { share_link: url } = shareAnswer.parse(await ask('buyin.kolProductShare', question, asking));
   return { url, expiresAt: null };
-}
-
-const bodyOf = (row: unknown): Buffer => Buffer.from(stringifyJson(row));
-
-async function ask(method: string, question: object, asking: Asking): Promise<unknown> {
-  const obtain = () => obtainToken(asking);
-  return askWithToken(asking, obtain, (token) => call(method, question, asking, token));
-}
-
-const tokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.int() });
-
-/** `token.create` for an application of the shop's own. */
-async function obtainToken(asking: Asking): Promise<Token> {
-  const { shop_id: shopId } = z.object({ shop_id: z.string().optional() }).parse(asking.options);
-  if (shopId === undefined) throw new AskingFailed('refused', '抖店 gives its token to a shop: state options.shop_id of the source');
-  const question = { code: '', grant_type: 'authorization_self', shop_id: shopId };
-  const { access_token: value, expires_in } = tokenAnswer.parse(await call('token.create', question, asking, null));
-  return { value, expiresAt: new Date(asking.now.getTime() + (expires_in - TOKEN_MARGIN_SECONDS) * 1000) };
-}
-
-const envelope = z.object({ code: unionId, msg: word, sub_code: word, sub_msg: word, data: z.unknown().optional() });
-
-async function call(method: string, question: object, asking: Asking, token: string | null): Promise<unknown> {
-  const [appKey = ''] = secretsNamed(asking.secrets, 'app_key');
-  const [secret = ''] = secretsNamed(asking.secrets, 'app_secret');
-  const json = stringifyJson(question);
-  const timestamp = Math.floor(asking.now.getTime() / 1000);
-  const query = new URLSearchParams({
-    method,
-    app_key: appKey,
-    ...(token === null ? {} : { access_token: token }),
-    timestamp: String(timestamp),
-    v: '2',
-    sign_method: 'hmac-sha256',
-    sign: doudianSign(secret, { appKey, method, json, timestamp }),
-  });
-  const url = `${asking.baseUrl}/${method.replaceAll('.', '/')}?${query.toString()}`;
-  const { value } = await askJson(asking.fetch, url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: json });
-  const { code, msg, sub_code: subCode, sub_msg: subMsg, data } = envelope.parse(value);
-  if (code === DONE) return data;
-  const words = [code, msg, subCode, subMsg].filter(Boolean).join(' ');
-  const message = `抖店 answered ${method} with ${words}`;
-  if (/access.?token.*(expired|invalid)|token.*过期/i.test(words)) throw new TokenEnded('refused', message);
-  if (/limit|限流|频率|too many/i.test(words)) throw new AskingFailed('rate_limited', message);
-  throw new AskingFailed(kindOf(words), message);
-}
-
-/**
- * `isp` is what the platform has to mend and `isv` what the caller has to, but only what is about
- * keys and rights is about everything: the rest is about the one thing that was asked for, such as
- * `isv.business-failed` for the order of another shop.
- */
-function kindOf(words: string): NoAnswer {
-  if (/isv\.(auth|sign|app|access|permission)|sign invalid|permission|unauthori[sz]ed|权限|授权|签名/i.test(words)) return 'refused';
-  return /isp\./.test(words) ? 'temporary' : 'item_refused';
 }

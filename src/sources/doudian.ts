@@ -4,26 +4,68 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 import { parseJson } from '../platform/json.ts';
-import { fetchOrder, listAllianceOrders, listShopOrders, shareProduct } from './doudian-api.ts';
-import { allianceOrder, mapAllianceOrder, mapShopOrder, ROLES, shopOrder } from './doudian-orders.ts';
+import { reportOfRefund } from './doudian-aftersales.ts';
+import { allianceOrder, mapAllianceOrder, mapSettlements, ROLES, settledOrder, type Ours } from './doudian-alliance.ts';
+import {
+  fetchOrder,
+  listAlliance,
+  listSettlements,
+  listShopOrders,
+  OF_COLONELS,
+  OF_INSTITUTES,
+  OF_KOLS,
+  OF_KOLS_COMPARED,
+  OF_MERCHANTS,
+  orderKey,
+  refundsKey,
+  shareProduct,
+} from './doudian-api.ts';
+import { hasOpenAfterSale, mapShopOrder, needsAfterSales, shopOrder } from './doudian-orders.ts';
 import { keepHeaders, oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from './source.ts';
-import type { Adapter, Answer, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
-import { secondsTime, unionId } from './union.ts';
+import type { Adapter, Answer, Feed, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
+import { unionId, unionWord, UNNAMED_SHOP } from './union.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
 const secret = z.string().min(1).max(256);
 
+const digits = z.string().regex(/^\d{1,32}$/, 'must be digits');
+
 const options = z.strictObject({
   pull: pullOptions,
   orders: z
-    .enum(['shop', 'alliance'])
+    .enum(['shop', 'alliance', 'institution', 'talent'])
     .default('shop')
-    .meta({ description: 'Whose orders: those of the shop itself, or those of an institution in the alliance.' }),
-  role: z.enum(ROLES).default('author').meta({ description: 'Of an alliance order: whose commission is the institution’s.' }),
+    .meta({
+      description: `Whose orders: those of a shop (\`shop\`), what a merchant sees of them in the alliance (\`alliance\`), those of an
+        institution (机构) there, or those of a talent or a 抖客.`,
+    }),
+  role: z
+    .enum(ROLES)
+    .optional()
+    .meta({
+      description: `Of an alliance order: whose commission is read. By default a merchant's talent (\`author\`), an institution as a 团长
+        (\`colonel\`), and what a 抖客 gets of the kind of its promotion.`,
+    }),
+  colonel_buyin_id: digits.optional().meta({ description: 'The 百应 id of the institution, where an order may have two of them.' }),
   shop_id: z.string().max(32).optional().meta({ description: 'The shop that has authorised the application.' }),
+  auth_id: z.string().max(64).optional().meta({ description: 'The institution or the 抖客 that has authorised the application.' }),
+  auth_subject_type: z
+    .enum(['Colonel', 'MCN', 'DouKe'])
+    .optional()
+    .meta({ description: 'As whom it has: by default what `orders` and `role` say.' }),
   pid: z.string().max(64).optional().meta({ description: 'The 抖客 position under which links are made.' }),
 });
+
+type Options = z.output<typeof options>;
+
+/** Every list of the alliance goes back ninety days, and is read in days. */
+function allianceFeed(name: string, list: Feed['list'], applies: (stated: Options) => boolean): Feed {
+  const appliesTo: Feed['appliesTo'] = (stated) => applies(options.parse(stated));
+  return { name, windowMs: () => DAY_MS, backMs: 90 * DAY_MS, overlapMs: 3_600_000, appliesTo, list };
+}
+
+const COMPARED = 'talent-compared';
 
 export const doudian: Adapter = {
   kind: 'doudian',
@@ -44,14 +86,12 @@ export const doudian: Adapter = {
       appliesTo: (stated) => options.parse(stated).orders === 'shop',
       list: listShopOrders,
     },
-    {
-      name: 'alliance',
-      windowMs: () => DAY_MS,
-      backMs: 90 * DAY_MS,
-      overlapMs: 3_600_000,
-      appliesTo: (stated) => options.parse(stated).orders === 'alliance',
-      list: listAllianceOrders,
-    },
+    allianceFeed('alliance', listAlliance(OF_MERCHANTS), ({ orders }) => orders === 'alliance'),
+    allianceFeed('institution', listAlliance(OF_COLONELS), ({ orders, role }) => orders === 'institution' && role !== 'ads'),
+    allianceFeed('settlements', listSettlements, ({ orders, role }) => orders === 'institution' && role !== 'ads'),
+    allianceFeed('institution-ads', listAlliance(OF_INSTITUTES), ({ orders, role }) => orders === 'institution' && role === 'ads'),
+    allianceFeed('talent', listAlliance(OF_KOLS), ({ orders }) => orders === 'talent'),
+    allianceFeed(COMPARED, listAlliance(OF_KOLS_COMPARED), ({ orders }) => orders === 'talent'),
   ],
   detail: fetchOrder,
   promote: shareProduct,
@@ -108,49 +148,56 @@ function readable(body: Buffer): unknown {
 }
 
 const REFUNDED = '206';
-/** Messages of the shop's orders: made, paid, completed, cancelled, refunded. */
-const OF_ORDERS = new Set(['100', '101', '103', '106', REFUNDED]);
+/** Messages of the shop's orders (made, paid, completed, cancelled, its amount changed, paid and to be checked) and of their after-sales. */
+const OF_ORDERS = new Set('100 101 103 106 109 110 200 201 202 203 204 205 206 207 208 209 212 214 215 216 217 224 225'.split(' '));
 
-const event = z.object({ p_id: unionId });
+const event = z.object({ p_id: unionId, shop_id: unionWord });
 
-/** A push names an order and says hardly anything of it. */
-function wanted({ body }: Kept): Wanted[] {
+/** An after-sale under way whose end is never told is looked at again after so long. */
+const OPEN_AFTER_SALE_MS = 6 * 3_600_000;
+
+/** A push names an order and says hardly anything of it; an order says of its after-sales no amount. */
+function wanted({ body, options: stated }: Kept): Wanted[] {
   const value = parseJson(body);
-  if (!Array.isArray(value)) return [];
-  return eventsOf(value).map(({ content }) => ({ key: `order/${event.parse(content).p_id}` }));
+  if (Array.isArray(value)) return eventsOf(value, options.parse(stated)).map(({ orderId }) => ({ key: orderKey(orderId) }));
+  const order = shopOrder.safeParse(value);
+  // What is no order of a shop names nothing; one that cannot be read fails where it is mapped.
+  if (!order.success) return [];
+  const key = refundsKey(order.data.order_id);
+  if (needsAfterSales(order.data)) return [{ key }];
+  return hasOpenAfterSale(order.data) ? [{ key, afterMs: OPEN_AFTER_SALE_MS }] : [];
 }
 
-function map({ body, options: stated }: Kept): Mapped[] {
+function map({ body, headers, options: stated, receivedAt }: Kept): Mapped[] {
   const value = parseJson(body);
-  // The order itself brings its refunds; this only brings them a little sooner.
-  if (Array.isArray(value)) return eventsOf(value).flatMap(({ tag, content }) => (tag === REFUNDED ? [mapRefund(content)] : []));
+  const parsed = options.parse(stated);
+  if (Array.isArray(value)) {
+    const refunds = eventsOf(value, parsed).filter(({ tag }) => tag === REFUNDED);
+    return refunds.map(({ content, shop }) => ({ report: reportOfRefund(content), shop: shop ?? UNNAMED_SHOP, names: [] }));
+  }
   const row = z.looseObject({}).parse(value);
   // Events of the open platform are of users and contents, not of orders.
   if (typeof row['event'] === 'string') return [];
-  if (row['flow_point'] !== undefined) return [mapAllianceOrder(allianceOrder.parse(row), options.parse(stated).role)];
-  return [mapShopOrder(shopOrder.parse(row))];
+  const ours: Ours = { role: roleOf(parsed), colonelId: parsed.colonel_buyin_id ?? null };
+  if (row['settlements'] !== undefined) return [mapSettlements(settledOrder.parse(row), ours, receivedAt)];
+  if (row['flow_point'] === undefined) return [mapShopOrder(shopOrder.parse(row), receivedAt)];
+  return [mapAllianceOrder(allianceOrder.parse(row), ours, { compared: headers['feed'] === COMPARED, receivedAt })];
 }
 
-/** The messages about orders, with their data, which is JSON inside of a text. */
-function eventsOf(value: unknown[]): { tag: string; content: unknown }[] {
-  return messages
-    .parse(value)
-    .filter(({ tag }) => OF_ORDERS.has(tag))
-    .map(({ tag, data }) => ({ tag, content: typeof data === 'string' ? parseJson(Buffer.from(data)) : data }));
+function roleOf({ orders, role }: Options): Ours['role'] {
+  if (role !== undefined) return role;
+  return orders === 'institution' ? 'colonel' : orders === 'talent' ? null : 'author';
 }
 
-const refunded = z.object({
-  p_id: unionId,
-  s_id: unionId,
-  aftersale_id: unionId,
-  refund_amount: z.int().min(0),
-  success_time: z.int().nullish(),
-  shop_id: unionId.nullish(),
-});
-
-function mapRefund(content: unknown): Mapped {
-  const { p_id, s_id, aftersale_id, refund_amount, success_time, shop_id } = refunded.parse(content);
-  const at = secondsTime(success_time);
-  const refund = { refund_id: aftersale_id, line_id: s_id, amount: refund_amount, status: 'succeeded' as const, refunded_at: at };
-  return { report: { order_id: p_id, observed_at: at, refunds: [refund] }, shop: shop_id ?? null, names: [] };
+/**
+ * The messages about orders, with their data, which is JSON inside of a text. An application may be authorised by many shops and gets the
+ * messages of all: where a source says which shop it is, those of others are not its own.
+ */
+function eventsOf(value: unknown[], { shop_id: ours }: Options) {
+  return messages.parse(value).flatMap(({ tag, data }) => {
+    if (!OF_ORDERS.has(tag)) return [];
+    const content: unknown = typeof data === 'string' ? parseJson(Buffer.from(data)) : data;
+    const { p_id: orderId, shop_id: shop } = event.parse(content);
+    return ours !== undefined && shop !== null && shop !== ours ? [] : [{ tag, content, orderId, shop }];
+  });
 }

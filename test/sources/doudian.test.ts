@@ -1,7 +1,7 @@
-// What 抖店 pushes and signs beyond the story of an order, and the alliance's rows.
+// What 抖店 pushes and signs beyond the story of an order.
 import { expect, test } from 'vitest';
 
-import { doudianSign } from '../../src/sources/doudian-api.ts';
+import { doudianSign } from '../../src/sources/doudian-call.ts';
 import { doudian } from '../../src/sources/doudian.ts';
 
 const SECRETS = { app_key: '1234567890', app_secret: 'secret' };
@@ -50,64 +50,46 @@ test('a push names an order, with all its digits, and tells nothing of it', () =
   expect(doudian.map(kept(PUSHED))).toEqual([]);
 });
 
-test('the message of a refund is a refund at once', () => {
-  const data = '{"p_id":4781320682406083640,"s_id":4781320682406083641,"aftersale_id":7005,"refund_amount":1200,"success_time":1661503600}';
-  expect(doudian.map(kept([{ tag: '206', msg_id: 'M', data }]))).toEqual([
+test('the message of a refund is a refund at once, without its freight', () => {
+  const told = {
+    p_id: 1,
+    s_id: 2,
+    aftersale_id: 7005,
+    refund_amount: 1200,
+    refund_post_amount: 200,
+    success_time: 1_661_503_600,
+    shop_id: 123_456,
+  };
+  const at = '2022-08-26T08:46:40.000Z';
+  expect(doudian.map(kept([{ tag: '206', msg_id: 'M', data: JSON.stringify(told) }]))).toEqual([
     {
       report: {
-        order_id: '4781320682406083640',
-        observed_at: '2022-08-26T08:46:40.000Z',
-        refunds: [
-          { refund_id: '7005', line_id: '4781320682406083641', amount: 1200, status: 'succeeded', refunded_at: '2022-08-26T08:46:40.000Z' },
-        ],
+        order_id: '1',
+        observed_at: at,
+        refunds: [{ refund_id: '7005', line_id: '2', amount: 1000, status: 'succeeded', refunded_at: at }],
       },
-      shop: null,
+      shop: '123456',
       names: [],
     },
   ]);
 });
 
-const ALLIANCE = {
-  order_id: '4781320682406083640',
-  product_id: '3485000000000000000',
-  author_buyin_id: '6900000000000000000',
-  shop_id: 123_456,
-  pay_goods_amount: 9900,
-  settled_goods_amount: 9000,
-  estimated_commission: 3465,
-  real_commission: 3150,
-  colonel_order_info: { estimated_commission: 495, real_commission: 450 },
-  pid_info: { pid: 'dy_107_1_1', external_info: 'channel42' },
-  pick_source: 'v.abc',
-  flow_point: 'PAY_SUCC',
-  query_order_type: 0,
-  pay_success_time: '2024-06-01 10:06:00',
-  confirm_time: '',
-  settle_time: '',
-  refund_time: '',
-};
-const allianceOf = (told: object, options?: Record<string, unknown>) => doudian.map(kept({ ...ALLIANCE, ...told }, options))[0]!;
+test.each(['100', '101', '103', '106', '109', '110', '200', '201', '204', '206', '207', '216', '225'])(
+  'a push of the kind %s names an order that is fetched',
+  (tag) => {
+    const data = JSON.stringify({ p_id: 1, s_id: 2, aftersale_id: 3, refund_amount: 1, shop_id: 123_456 });
+    expect(doudian.wanted!(kept([{ tag, msg_id: 'M', data }]))).toEqual([{ key: 'order/1' }]);
+  },
+);
 
-test('an alliance order brings the commission of the institution’s role, estimated until it is settled', () => {
-  expect(allianceOf({}).report.lines).toMatchObject([{ paid_amount: 9900, platform_commission: 3465 }]);
-  expect(allianceOf({}, { role: 'colonel' }).report.lines).toMatchObject([{ platform_commission: 495 }]);
-  const settled = allianceOf({ flow_point: 'SETTLE', confirm_time: '2024-06-08 10:00:00', settle_time: '2024-06-16 10:00:00' });
-  expect(settled.report).toMatchObject({ status: 'completed', settled_at: '2024-06-16T10:00:00+08:00' });
-  expect(settled.report.lines).toMatchObject([{ paid_amount: 9000, platform_commission: 3150 }]);
+const refundOfShop = (shop: number) => ({
+  tag: '206',
+  data: JSON.stringify({ p_id: shop, s_id: 2, aftersale_id: 3, refund_amount: 1, shop_id: shop }),
 });
 
-test('what was given back before or after the settlement earns nothing', () => {
-  const { report } = allianceOf({ flow_point: 'REFUND', refund_time: '2024-06-20 10:00:00' });
-  expect(report).toMatchObject({ observed_at: '2024-06-20T10:00:00+08:00', lines: [{ paid_amount: 0, platform_commission: 0 }] });
-});
-
-test('who shared is told by the finest word of the row, and our own code is a link', () => {
-  expect(allianceOf({}).names).toEqual([{ type: 'external_info', value: 'channel42' }]);
-  expect(allianceOf({ pid_info: null }).names).toEqual([{ type: 'pick_source', value: 'v.abc' }]);
-  const ours = allianceOf({ pid_info: { pid: 'dy_1', external_info: 'fy-Ab3_-9' } });
-  expect([ours.names, ours.report.link_code]).toEqual([[], 'Ab3_-9']);
-});
-
-test('an order of a buyer who compared prices says so', () => {
-  expect(allianceOf({ query_order_type: 1 }).report.scene).toBe('price_compare');
+test('an application that many shops have authorised hears of all of them, and a source takes its own', () => {
+  const both = [refundOfShop(123_456), refundOfShop(654_321)];
+  expect(doudian.wanted!(kept(both, { shop_id: '123456' }))).toEqual([{ key: 'order/123456' }]);
+  expect(doudian.map(kept(both, { shop_id: '123456' })).map(({ report }) => report.order_id)).toEqual(['123456']);
+  expect(doudian.wanted!(kept(both)).length).toBe(2);
 });

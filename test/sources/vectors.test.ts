@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 import { parseJson } from '../../src/platform/json.ts';
-import { doudianSign, doudianText } from '../../src/sources/doudian-api.ts';
+import { doudianSign, doudianText } from '../../src/sources/doudian-call.ts';
 import { shopify } from '../../src/sources/shopify.ts';
 import { hmacSha256, type Adapter, type Secrets, type Verified } from '../../src/sources/source.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
