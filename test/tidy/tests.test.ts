@@ -20,6 +20,7 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/history/upgrade.test.ts': 'data of earlier versions, brought up to date',
   'test/inbox/door.test.ts': 'the one door, from request to row',
   'test/pull/pulling.test.ts': 'every order system that is pulled, against its double',
+  'test/pull/unions.test.ts': 'what the unions say of parts of orders, from their lists to the commission',
   'test/verify/verify.test.ts': 'the verifier itself: its seeds, its reckoning, its mutants',
   'test/promotion/outage.test.ts': 'the way of a click while the database is away',
   'test/security/corpora.test.ts': 'all routes against texts that have broken other servers',
