@@ -2,7 +2,8 @@
 
 import { sql, type Transaction } from 'kysely';
 
-import { ownIdsOf, resolveOne, wordName, wordsOf, type AskedWord, type Resolution } from '../inbox/resolve.ts';
+import { ownIdsOf, readOwners, resolveOne, wordName, wordsOf, type AskedWord, type Resolution } from '../inbox/resolve.ts';
+import { ownerWait } from '../inbox/parking.ts';
 import type { Statement } from '../inbox/read.ts';
 import type { DB } from '../platform/tables.ts';
 import type { MappingTarget } from '../sources/mapping-store.ts';
@@ -17,6 +18,7 @@ interface Meaning extends MappingTarget {
 export async function everyResolution(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Resolution[][]> {
   const meanings = await readMeanings(trx, statements.flatMap(wordsOf));
   const births = await readBirths(trx, statements.flatMap(ownIdsOf));
+  const owners = await readOwners(trx, statements);
   return statements.map((statement) => {
     const words = wordsOf(statement);
     const ids = ownIdsOf(statement).flatMap((target) => Object.entries(target).map(([column, id]) => `${column}:${id}`));
@@ -31,6 +33,8 @@ export async function everyResolution(trx: Transaction<DB>, statements: readonly
         meaningOf: ({ origin: { sourceId }, asOf }, type, value) =>
           meanings.get(wordName({ sourceId, type, value, at: asOf }))?.find((meaning) => meaning.recorded_at.getTime() <= moment) ?? null,
         isMissing: (column, id) => (births.get(`${column}:${id}`)?.getTime() ?? Infinity) > moment,
+        // An order keeps its merchant: whoever named it first did so before this report could be understood.
+        ownerOf: ({ sourceId, stated }) => owners.get(ownerWait({ sourceId, orderId: stated.order_id })) ?? null,
       }),
     );
   });

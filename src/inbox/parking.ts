@@ -44,6 +44,7 @@ export async function unpark(trx: Transaction<DB>, waitedFor: readonly string[])
  * made while the report that needed it was being parked.
  */
 export async function unparkExplained(trx: Transaction<DB>, limit: number): Promise<number> {
+  const owned = await unparkOwned(trx, limit);
   const { rows } = await sql<{ waits_for: string }>`
     with waiting as (
       (select distinct waits_for from delivery where state = 'parked' limit ${limit})
@@ -57,9 +58,34 @@ export async function unparkExplained(trx: Transaction<DB>, limit: number): Prom
       union all
       select 'mapping:' || source_id || '/' || type || '/' || value from mapping_version
       where 'mapping:' || source_id || '/' || type || '/' || value = waits_for)`.execute(trx);
-  return unpark(
+  const explained = await unpark(
     trx,
     rows.map((row) => row.waits_for),
+  );
+  return owned + explained;
+}
+
+const OWNER = 'owner:';
+
+/** What a report waits for that names no shop: that another report of its source says whose the order is. */
+export function ownerWait({ sourceId, orderId }: { sourceId: string; orderId: string }): string {
+  return OWNER + [sourceId, orderId].map(encodeURIComponent).join('/');
+}
+
+/** Lets go on what waited for the owner of an order that is there by now. */
+async function unparkOwned(trx: Transaction<DB>, limit: number): Promise<number> {
+  const { rows: waiting } = await sql<{ waits_for: string }>`
+    select distinct waits_for from delivery where state = 'parked' and waits_for like ${`${OWNER}%`} limit ${limit}`.execute(trx);
+  if (waiting.length === 0) return 0;
+  const asked = waiting.map(({ waits_for: text }) => text.slice(OWNER.length).split('/').map(decodeURIComponent));
+  const { rows } = await sql<{ source_id: string; order_id: string }>`
+    select distinct source_id, order_id
+    from unnest(${asked.map(([sourceId]) => sourceId!)}::text[], ${asked.map(([, orderId]) => orderId!)}::text[])
+      as told (source_id, order_id)
+    join orders using (source_id, order_id)`.execute(trx);
+  return unpark(
+    trx,
+    rows.map((row) => ownerWait({ sourceId: row.source_id, orderId: row.order_id })),
   );
 }
 

@@ -1,5 +1,5 @@
 // Whom a report means: its merchant, and the promoters and links that its source knows under words of its own. Set-wise.
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 
 import type { NamedEvidence } from '../core/report.ts';
 import type { DB } from '../platform/tables.ts';
@@ -7,6 +7,7 @@ import { mappingsAsOf, mappingWait, missingTargets, SHOP } from '../sources/mapp
 import type { MappingTarget, Word } from '../sources/mapping-store.ts';
 import type { PlatformName } from '../sources/source.ts';
 import { REST } from '../sources/wire.ts';
+import { ownerWait } from './parking.ts';
 import type { Statement } from './read.ts';
 
 /** The types of the words that stand in the fields of a report. */
@@ -24,9 +25,11 @@ export async function resolveStatements(trx: Transaction<DB>, statements: readon
   const meanings = await mappingsAsOf(trx, words);
   const byWord = new Map(words.map((word, index) => [wordName(word), meanings[index]!]));
   const missing = await missingTargets(trx, statements.flatMap(ownIdsOf));
+  const owners = await readOwners(trx, statements);
   const known: Known = {
     meaningOf: ({ origin: { sourceId }, asOf }, type, value) => byWord.get(wordName({ sourceId, type, value, at: asOf })) ?? null,
     isMissing: (column, id) => missing.has(`${column}:${id}`),
+    ownerOf: (statement) => owners.get(ownerWaitOf(statement)) ?? null,
   };
   return statements.map((statement) => resolveOne(statement, known));
 }
@@ -35,6 +38,29 @@ export async function resolveStatements(trx: Transaction<DB>, statements: readon
 export interface Known {
   meaningOf: (statement: Statement, type: string, value: string) => MappingTarget | null;
   isMissing: (column: keyof MappingTarget, id: string) => boolean;
+  /** The merchant of the order, as other reports of the source have named it. */
+  ownerOf: (statement: Statement) => string | null;
+}
+
+const ownerWaitOf = ({ sourceId, stated }: Statement): string => ownerWait({ sourceId, orderId: stated.order_id });
+
+/**
+ * The merchants of orders that reports are about which name nobody whose they are, by what waits for it: a source of many shops may name
+ * them in its orders only, and not in its refunds. An order that two merchants have is nobody's.
+ */
+export async function readOwners(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Map<string, string>> {
+  const nameless = statements.filter(({ origin, stated, shop }) => origin.merchantId === null && shop === null && !stated.merchant_id);
+  if (nameless.length === 0) return new Map();
+  const { rows } = await sql<{ source_id: string; order_id: string; merchant_id: string }>`
+    select source_id, order_id, min(merchant_id) as merchant_id
+    from (
+      select distinct source_id, order_id
+      from unnest(${nameless.map((one) => one.sourceId)}::text[], ${nameless.map((one) => one.stated.order_id)}::text[])
+        as told (source_id, order_id)
+    ) as asked
+    join orders using (source_id, order_id)
+    group by source_id, order_id having count(*) = 1`.execute(trx);
+  return new Map(rows.map((row) => [ownerWait({ sourceId: row.source_id, orderId: row.order_id }), row.merchant_id]));
 }
 
 export type AskedWord = Word & { at: Date };
@@ -151,7 +177,11 @@ function resolveMerchant(
   if (shop !== null) {
     return { status: 'parked', reason: 'unmapped_shop', waitsFor: mappingWait({ sourceId: origin.sourceId, type: SHOP, value: shop }) };
   }
-  if (named === null) return { status: 'failed', error: 'neither the report nor its source names a merchant' };
+  if (named === null) {
+    const owner = known.ownerOf(statement);
+    if (owner !== null) return { status: 'merchant', merchantId: owner };
+    return { status: 'parked', reason: 'unmapped_shop', waitsFor: ownerWaitOf(statement) };
+  }
   if (known.isMissing('merchant_id', named)) return { status: 'parked', reason: 'unknown_merchant', waitsFor: `merchant:${named}` };
   return { status: 'merchant', merchantId: named };
 }

@@ -56,6 +56,30 @@ test('one that is unmapped does not keep the others of its delivery from their o
   expect(await door.latest('many')).toMatchObject({ state: 'processed', reports: 2 });
 });
 
+test('a report that names no shop is of whoever has the order, and waits for an order that nobody has told yet', async () => {
+  const many: Adapter = {
+    ...shopify,
+    map: ({ body }) => [
+      { report: { order_id: 'of-m2', status: 'paid' as const }, shop: body.includes('nameless') ? null : 'second', names: [] },
+    ],
+  };
+  await door.call('PUT', '/v1/sources/shops', { kind: 'shopify', secrets: { secret: 'hush' } });
+  await door.call('PUT', '/v1/sources/shops/mappings/shop/second', { merchant_id: 'm2' });
+  const deps = { db: door.database.db, adapters: [many], identityKey: door.identityKey, bounds: BOUNDS };
+  await door.pushShopify('shops', '{"nameless":1}');
+  await workUntilDone(deps);
+  const early = await door.latest('shops');
+  expect(early).toMatchObject({ state: 'parked', reason: 'unmapped_shop', waits_for: 'owner:shops/of-m2' });
+  await door.pushShopify('shops', '{"order":1}');
+  await workUntilDone(deps);
+  await inTransaction(door.database.db, ({ trx }) => unparkExplained(trx, 100));
+  await workUntilDone(deps);
+  await door.pushShopify('shops', '{"nameless":2}');
+  await workUntilDone(deps);
+  expect(await door.deliveries("source_id = 'shops' and state <> 'processed'")).toEqual([]);
+  expect(await door.order('shops', 'of-m2')).toMatchObject({ merchant_id: 'm2' });
+});
+
 test('what was parked at the very moment in which it was explained is found by the sweep', async () => {
   for (let i = 0; i < 15; i++) {
     await door.push('union', message(report(`race-${i}`, { merchant_id: `race-${i}` })));
