@@ -84,7 +84,6 @@ function ordersOf(written: string, now: number) {
     order_modify_at: now - 60,
     order_receive_time: 0,
     order_settle_time: 0,
-    return_status: 0,
     price_compare_status: 0,
     fail_reason: '',
     custom_parameters: '',
