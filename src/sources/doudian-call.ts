@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 
 import { askWithToken, TokenEnded } from './access-token.ts';
-import { askJson, AskingFailed, type Asking, type Token } from './asking.ts';
+import { askJson, AskingFailed, type Asking, type NoAnswer, type Token } from './asking.ts';
 import { secretsNamed } from './source.ts';
 import { unionId, unionWord } from './union.ts';
 
@@ -89,14 +89,21 @@ async function call(method: string, question: object, asking: Asking, token: str
   if (code === DONE) return data;
   const words = [code, msg, subCode, subMsg].filter(Boolean).join(' ');
   const message = `抖店 answered ${method} with ${words}`;
-  if (isOfQuestion({ code, subCode })) throw new QuestionRefused('refused', message);
+  if (isOfQuestion({ code, subCode })) throw new QuestionRefused(OF_RIGHTS.test(words) ? 'refused' : 'item_refused', message);
   if (/access.?token.*(expired|invalid)|token.*过期/i.test(words)) throw new TokenEnded('refused', message);
   if (/limit|限流|频率|too many/i.test(words)) throw new AskingFailed('rate_limited', message);
-  // `isv` is what the caller has to change, `isp` what the platform has to.
-  throw new AskingFailed(/isv\.|sign|auth|permission|权限|授权|签名/i.test(words) ? 'refused' : 'temporary', message);
+  throw new AskingFailed(kindOf(words), message);
 }
 
-/** The platform does not like this question. */
+const OF_RIGHTS = /isv\.(auth|sign|app|access|permission)|sign invalid|permission|unauthori[sz]ed|权限|授权|签名/i;
+
+/** `isp` is what the platform has to mend, `isv` what the caller has to: only what is about keys and rights is about everything. */
+function kindOf(words: string): NoAnswer {
+  if (OF_RIGHTS.test(words)) return 'refused';
+  return /isp\./.test(words) ? 'temporary' : 'item_refused';
+}
+
+/** The platform does not like this question; asked about one thing it says nothing of others, whatever its words. */
 class QuestionRefused extends AskingFailed {}
 
 /** A parameter that is wrong, somebody else's, or not found; a rule of the business. What is wrong with keys and rights has other codes. */

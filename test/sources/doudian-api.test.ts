@@ -168,3 +168,18 @@ test('a source that says nobody who has authorised it is refused', async () => {
   const { asking, feeds } = await open({}, { orders: 'institution' });
   await expect(readWindow(feeds[0]!, asking, AT, later(60))).rejects.toMatchObject({ kind: 'refused' });
 });
+
+test.each([
+  [{ code: 50002, msg: '业务处理失败', sub_code: 'isv.business-failed:100009', sub_msg: '订单不存在' }, 'item_refused', 'item_refused'],
+  [{ code: 50002, msg: '业务处理失败', sub_code: 'isv.business-failed:7', sub_msg: '没有该订单的权限' }, 'item_refused', 'refused'],
+  [{ code: 40003, msg: '授权主体不匹配' }, 'item_refused', 'refused'],
+  [{ code: 40004, msg: '非法的参数', sub_code: 'isv.parameter-invalid:1031' }, 'item_refused', 'item_refused'],
+  [{ code: 30002, msg: 'no permission', sub_code: 'isv.app-permissions-insufficient' }, 'refused', 'refused'],
+  [{ code: 40001, msg: 'sign invalid', sub_code: 'isv.signature-invalid' }, 'refused', 'refused'],
+  [{ code: 20000, msg: '系统错误', sub_code: 'isp.service-error:256' }, 'temporary', 'temporary'],
+])('%o is %s of one order and %s of a list', async (answer, ofOne, ofList) => {
+  const { asking, feeds } = await open({});
+  const answered = { ...asking, fetch: () => Promise.resolve(Response.json(answer)), token: () => Promise.resolve('token') };
+  await expect(subject.adapter.detail!('order/1', answered)).rejects.toMatchObject({ name: 'AskingFailed', kind: ofOne });
+  await expect(feeds[0]!.list({ from: AT, until: later(60), cursor: null }, answered)).rejects.toMatchObject({ kind: ofList });
+});
