@@ -80,6 +80,12 @@ export interface Order {
 export const WHOLE_ORDER = '*';
 
 /**
+ * Whether an id stands in for those that a report does not know: of the whole order, or, as `*:…`, of a part of it. Whatever is told by
+ * an id of its own takes the place of all that stands in.
+ */
+export const standsIn = (id: string): boolean => id === WHOLE_ORDER || id.startsWith(`${WHOLE_ORDER}:`);
+
+/**
  * Reads the merged state. Lines stand in the order of `compareLineIds`, refunds by id, evidence by when it was told, then by its text. What
  * later reports of the whole order do not list is gone; to a part of a split order, `wholeUntil` its own first report, later ones take nothing away.
  */
@@ -123,14 +129,18 @@ function currenciesOf({ currencies, whole }: MergedOrder): string[] {
   return told.filter(([, toldAt]) => toldAt >= Math.min(stamp, latest)).map(([currency]) => currency);
 }
 
-/** The lines that the order's source ever told of; the whole order's counts as removed beside others. */
+/**
+ * The lines that the order's source ever told of. One that stands in counts as removed beside lines with ids of their own, and the whole
+ * order's beside any other.
+ */
 function viewLines(merged: MergedOrder, wordsFrom: number | null): OrderLine[] {
   const told = merged.lines.filter((line) => line.toldAt !== null);
-  const known = told.some((line) => line.lineId !== WHOLE_ORDER);
+  const known = told.some((line) => !standsIn(line.lineId));
+  const isReplaced = ({ lineId }: MergedLine): boolean => standsIn(lineId) && (known || (lineId === WHOLE_ORDER && told.length > 1));
   const held = heldLines(merged);
   return told.map((line) => {
     const isGone = line.toldAt !== undefined && isGoneBy(line.toldAt!, merged.whole?.lines);
-    const isRemoved = isGone || (known && line.lineId === WHOLE_ORDER);
+    const isRemoved = isGone || isReplaced(line);
     const view = viewLine(line, merged, wordsFrom);
     const isHeld = held.has(null) || held.has(line.lineId);
     return { ...view, isGone, quantity: isRemoved ? 0 : view.quantity, isHeld };
@@ -166,10 +176,15 @@ function isGoneRefund(refund: MergedRefund, { whole }: MergedOrder): boolean {
   return refund.toldAt !== undefined && isGoneBy(refund.toldAt, whole?.refunds);
 }
 
+/** A refund that stands in counts as nothing beside one that is known of its line or of the order. */
 function viewRefunds(merged: MergedOrder): OrderRefund[] {
-  const told = merged.refunds.filter((refund) => !isGoneRefund(refund, merged));
-  const known = told.some((refund) => refund.refundId !== WHOLE_ORDER);
-  return told.map(viewRefund).map((refund) => (known && refund.refundId === WHOLE_ORDER ? { ...refund, amount: 0n } : refund));
+  const viewed = merged.refunds.filter((refund) => !isGoneRefund(refund, merged)).map(viewRefund);
+  return viewed.map((refund) => {
+    if (!standsIn(refund.refundId)) return refund;
+    const known = viewed.filter((other) => other !== refund && (!standsIn(other.refundId) || refund.refundId === WHOLE_ORDER));
+    const isReplaced = known.some(({ lineId }) => lineId === null || refund.lineId === null || lineId === refund.lineId);
+    return isReplaced ? { ...refund, amount: 0n } : refund;
+  });
 }
 
 function viewRefund(refund: MergedRefund): OrderRefund {

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { lift, merge } from '../core/merge.ts';
 import type { MergedOrder } from '../core/merged.ts';
-import { viewOrder, WHOLE_ORDER, type Order } from '../core/order.ts';
+import { standsIn, viewOrder, WHOLE_ORDER, type Order } from '../core/order.ts';
 import { readReport, type Report } from '../core/report.ts';
 import type { Statement } from '../inbox/read.ts';
 
@@ -41,13 +41,29 @@ function moneyOf({ status, statusStated, void: voided, currency, settledAt, line
   };
 }
 
-/** Where a report tells of the order as a whole, merging it changes nothing in known lines: their sums are what it is compared with. */
+/**
+ * Where a report tells of lines or refunds without their ids, merging it changes nothing in known ones: it is compared with their sums,
+ * of a product where it names one.
+ */
 function totalsAgree(report: Report, { lines, refunds }: Order): boolean {
-  const whole = report.lines.find((line) => line.lineId === WHOLE_ORDER)?.paidAmount;
-  const back = report.refunds.find((refund) => refund.refundId === WHOLE_ORDER)?.amount;
-  const paid = sum(kept(lines).map((line) => line.paidAmount));
-  const refunded = sum(refunds.filter((refund) => refund.status === 'succeeded').map((refund) => refund.amount));
-  return (whole == null || BigInt(whole) === paid) && (back == null || BigInt(back) === refunded);
+  const paid = new Map<string | null, bigint>();
+  for (const { lineId, productId, paidAmount } of report.lines) {
+    if (standsIn(lineId) && paidAmount !== null) paid.set(productId, (paid.get(productId) ?? 0n) + BigInt(paidAmount));
+  }
+  const known = kept(lines);
+  const linesAgree = [...paid].every(
+    ([productId, amount]) =>
+      amount === sum(known.filter((line) => productId === null || line.productId === productId).map((line) => line.paidAmount)),
+  );
+  const back = refunds.filter((refund) => refund.status === 'succeeded');
+  const whole = sum(back.map((refund) => refund.amount));
+  const refundsAgree = report.refunds.every(({ refundId, lineId, amount }) => {
+    if (!standsIn(refundId) || amount === null || BigInt(amount) === whole) return true;
+    if (refundId === WHOLE_ORDER) return false;
+    const ofLine = back.filter((refund) => lineId === null || refund.lineId === lineId);
+    return BigInt(amount) === sum(ofLine.map((refund) => refund.amount)) || ofLine.some((refund) => refund.amount === BigInt(amount));
+  });
+  return linesAgree && refundsAgree;
 }
 
 const kept = (lines: Order['lines']): Order['lines'] => lines.filter((line) => line.quantity > 0);
