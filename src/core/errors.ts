@@ -23,6 +23,7 @@ const STATUS_BY_CODE = {
   payload_too_large: 413,
   unsupported_media_type: 415,
   idempotency_key_reused: 422,
+  all_orders_new: 422,
   already_credited: 422,
   cannot_promote: 422,
   claim_too_late: 422,

@@ -43,19 +43,30 @@ export interface Statement {
   asOf: Date;
 }
 
+/** The headers of an uploaded row that is as the platform's own list has it: its adapter reads it. */
+export const PLATFORM_ROW = { form: 'platform-row' } as const;
+
+/** Of a row whose file does not say when it was last changed: what stands for that in a list is not to be taken for it. */
+export const UNTIMED = { untimed: 'yes' } as const;
+
 /** Reads a delivery into its reports, or throws with what is wrong with it. */
 export function readDelivery(delivery: ClaimedDelivery, origin: Origin | undefined, adapters: ReadonlyMap<string, Adapter>): Statement[] {
   const { source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
   if (sourceId === REST) return [readStatement(delivery, restOf(delivery), 0, { report: parseJson(body), shop: null, names: [] })];
   if (origin === undefined) throw new Error(`there is no source ${sourceId}`);
-  // What is uploaded for a source is in our words, not in its own.
-  if (delivery.origin === 'upload') return [readStatement(delivery, origin, 0, { report: parseJson(body), shop: null, names: [] })];
+  // What is uploaded for a source is in our words, unless it is a row of an export that has all that the platform's own list has.
+  if (delivery.origin === 'upload' && headers['form'] !== PLATFORM_ROW.form) {
+    return [readStatement(delivery, origin, 0, { report: parseJson(body), shop: null, names: [] })];
+  }
   const adapter = adapters.get(origin.kind);
   if (adapter === undefined) throw new Error(`there is no adapter for ${origin.kind}`);
   const mapped = inSentences(`the delivery is not as ${origin.kind} writes one`, () =>
     adapter.map({ body, headers, receivedAt, options: origin.options }),
   );
-  return mapped.map((one, ordinal) => readStatement(delivery, origin, ordinal, one));
+  const isUntimed = headers['untimed'] === UNTIMED.untimed;
+  return mapped.map((one, ordinal) =>
+    readStatement(delivery, origin, ordinal, isUntimed ? { ...one, report: { ...one.report, observed_at: null } } : one),
+  );
 }
 
 function restOf({ merchant_id: merchantId }: ClaimedDelivery): Origin {

@@ -716,7 +716,27 @@ export interface Reconciliation {
   amounts: string | null;
   bad: Generated<Json>;
   bad_rows: Generated<bigint>;
+  /**
+   * Which columns of an uploaded file are which of ours, as pairs: theirs, ours.
+   */
+  column_mapping: Generated<Json>;
+  /**
+   * Its sender knows that no order of the file is known.
+   */
+  confirm_all_new: Generated<boolean>;
+  /**
+   * The file is read and judged, and nothing of it enters.
+   */
+  dry_run: Generated<boolean>;
   error: string | null;
+  /**
+   * Why a file was refused before anything of it entered, as an answer names it.
+   */
+  error_code: string | null;
+  /**
+   * What an uploaded file was recognised as: its form, encoding, export, and the columns that nobody reads.
+   */
+  file: Json | null;
   finished_at: Timestamp | null;
   made_at: Timestamp;
   /**
@@ -737,6 +757,10 @@ export interface Reconciliation {
   read_until: Timestamp | null;
   reader: string | null;
   reconciliation_id: string;
+  /**
+   * How many rows of an uploaded file were read, bad ones among them.
+   */
+  row_count: Generated<bigint>;
   source_id: string;
   /**
    * reading; settling: all was read and is being merged; done; failed: see error.
@@ -746,6 +770,10 @@ export interface Reconciliation {
    * When all of the file was kept; only then is it read.
    */
   uploaded_at: Timestamp | null;
+  /**
+   * What a dry run found: the counts that are else counted from reconciled_order.
+   */
+  would: Json | null;
 }
 
 export interface Relocked {

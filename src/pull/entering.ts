@@ -61,6 +61,17 @@ export async function enterRows(
   );
 }
 
+/** What would be found of the orders of these rows; nothing is stored. */
+export async function judgeRows(
+  trx: Transaction<DB>,
+  adapters: ReadonlyMap<string, Adapter>,
+  rows: Rows,
+): Promise<{ shop: string; orderId: string; found: Found }[]> {
+  const read = rows.bodies.flatMap((body) => statementsOf(deliveryOf(rows, body), rows, adapters));
+  const judged = await judge(trx, read);
+  return judged.map(({ statement, found }) => ({ shop: shopOf(statement), orderId: statement.stated.order_id, found }));
+}
+
 /** Judges reports by their orders as they stand. */
 export async function judge(trx: Transaction<DB>, statements: readonly Statement[]): Promise<{ statement: Statement; found: Found }[]> {
   if (statements.length === 0) return [];

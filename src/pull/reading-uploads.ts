@@ -8,13 +8,14 @@ import { DomainError } from '../core/errors.ts';
 import { isUnavailable } from '../platform/database.ts';
 import type { PullDeps } from './asked-source.ts';
 import { noteRead, noteTrouble } from './reconciliation-store.ts';
-import { keptFile } from './upload-file.ts';
-import { claimUpload, freeUpload, keepReading, type ClaimedUpload } from './upload-store.ts';
+import { openTable, type Table } from './tables/table.ts';
+import { keptBytes, keptFile } from './upload-file.ts';
+import { claimUpload, freeUpload, keepReading, noteRecognised, type ClaimedUpload, type RecognisedFile } from './upload-store.ts';
 import { originOf, takeUpload } from './upload.ts';
 
 const CATCH_UP_MS = 50;
 
-type Deps = Pick<PullDeps, 'db' | 'onDelivered'>;
+type Deps = Pick<PullDeps, 'db' | 'adapters' | 'onDelivered'>;
 
 /** Reads every file that is wholly kept and that nobody else is reading, one after the other. */
 export async function readUploads(deps: Deps, signal: AbortSignal): Promise<void> {
@@ -32,24 +33,44 @@ export async function readUploads(deps: Deps, signal: AbortSignal): Promise<void
 }
 
 async function readUpload(
-  { db, onDelivered }: Deps,
+  { db, adapters, onDelivered }: Deps,
   upload: ClaimedUpload,
   { reader, signal }: { reader: string; signal: AbortSignal },
 ): Promise<void> {
-  const { reconciliationId, sourceId, merchantId, amounts, parts, madeAt: fetchedAt } = upload;
+  const { reconciliationId, sourceId, merchantId, amounts, mapping, dryRun, confirmAllNew, parts, madeAt: fetchedAt } = upload;
   const whenRoom = async (): Promise<void> => {
     while (!(await keepReading(db, reconciliationId, reader))) await sleep(CATCH_UP_MS, undefined, { signal });
     signal.throwIfAborted();
   };
+  let hasEntered = false;
+  const noteDelivered = () => {
+    hasEntered = true;
+    onDelivered();
+  };
   try {
     const source = await originOf(db, sourceId, merchantId);
-    const rows = { db, source, merchantId, reconciliationId, amounts, fetchedAt, onDelivered, whenRoom };
-    await noteRead(db, reconciliationId, await takeUpload(rows, keptFile(db, reconciliationId, parts)));
+    const kept = await keptBytes(db, reconciliationId, parts);
+    const table = await openTable(kept, () => keptFile(db, reconciliationId, parts), mapping);
+    await noteRecognised(db, reconciliationId, recognisedFile(table));
+    const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
+    const rows = { db, adapters: byKind, source, merchantId, reconciliationId, amounts, dryRun, confirmAllNew, fetchedAt, whenRoom };
+    await noteRead(db, reconciliationId, await takeUpload({ ...rows, onDelivered: noteDelivered }, table));
   } catch (error) {
     if (signal.aborted || isUnavailable(error)) throw error;
     // What is wrong with the file itself stays wrong; everything else is tried again once nobody is reading it any more.
     const forGood = error instanceof DomainError || error instanceof CsvError;
-    await noteTrouble(db, reconciliationId, error instanceof Error ? error.message : String(error), { forGood });
+    const code = error instanceof DomainError && !hasEntered ? error.code : null;
+    await noteTrouble(db, reconciliationId, error instanceof Error ? error.message : String(error), { forGood, code });
     if (!forGood) throw error;
   }
+}
+
+function recognisedFile({ form, encoding, delimiter, head }: Table): RecognisedFile {
+  return {
+    form,
+    encoding: encoding === 'ascii' ? 'utf-8' : encoding,
+    delimiter,
+    export: head.export?.name ?? null,
+    ignored_columns: head.ignored,
+  };
 }

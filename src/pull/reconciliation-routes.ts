@@ -4,8 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
-import { DomainError } from '../core/errors.ts';
-import type { Actor } from '../platform/actor.ts';
+import { DomainError, type ErrorCode } from '../core/errors.ts';
 import { recordChange, type Change } from '../platform/audit-log.ts';
 import { readJson, streamScope } from '../platform/bodies.ts';
 import { inTransaction } from '../platform/database.ts';
@@ -18,12 +17,13 @@ import type { DB } from '../platform/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSource } from '../sources/store.ts';
-import { noSource, REST } from '../sources/wire.ts';
-import { findReconciliation, makeReconciliation, noteTrouble } from './reconciliation-store.ts';
+import { noSource } from '../sources/wire.ts';
+import { EXPORTS } from './exports/recognise.ts';
+import { COLUMNS } from './exports/ours.ts';
+import { findReconciliation, makeReconciliation } from './reconciliation-store.ts';
 import { settleReconciliation } from './settling.ts';
-import { BAD_ROWS_MAX, checkFirstLine, COLUMNS, originOf } from './upload.ts';
-import { keepFile } from './upload-file.ts';
-import { noteUploaded } from './upload-store.ts';
+import { FILE_TYPES, fileQuery, takeFile } from './taking-files.ts';
+import { BAD_ROWS_MAX } from './upload.ts';
 
 /** A short reconciliation is answered with what it found. */
 const PATIENCE_MS = 4000;
@@ -35,6 +35,17 @@ export interface ReconciliationDeps {
   /** There is something to ask a source, or a file to read, now. */
   onAsked: () => void;
 }
+
+const recognised = z.object({
+  form: z.enum(['csv', 'xlsx']),
+  encoding: z.string().nullable(),
+  delimiter: z.string().nullable(),
+  export: z
+    .string()
+    .nullable()
+    .meta({ description: `Of these: ${EXPORTS.map((one) => one.name).join(', ')}. Null: in our words.` }),
+  ignored_columns: z.array(z.string()).meta({ description: 'The columns that mean nothing here, as the file names them.' }),
+});
 
 const answer = z
   .object({
@@ -50,9 +61,13 @@ const answer = z
     missing: z.int().meta({ description: 'Those that nobody had told of before.' }),
     different: z.int().meta({ description: 'Those whose money or state was another.' }),
     recovered: z.int().meta({ description: 'Missing or different ones that agree by now.' }),
+    rows: z.int().meta({ description: 'Rows of the file, bad ones among them.' }),
     bad_rows: z.int().meta({ description: 'Rows of the file that were refused.' }),
     errors: z.array(z.object({ line: z.int(), message: z.string() })).meta({ description: `The first ${BAD_ROWS_MAX} of them.` }),
+    dry_run: z.boolean().meta({ description: 'The file was read and judged; nothing of it entered, `recovered` stays 0.' }),
+    file: recognised.nullable().meta({ description: 'What the file was recognised as; null before that, and of a time.' }),
     error: z.string().nullable().meta({ description: 'Why it failed, or why it waits.' }),
+    error_code: z.string().nullable().meta({ description: 'Why a file was refused before anything of it had entered.' }),
     made_at: z.date(),
     finished_at: z.date().nullable(),
   })
@@ -60,35 +75,37 @@ const answer = z
 
 const range = z.strictObject({ source_id: callerId, from: time, to: time });
 
-const upload = z.object({
-  source_id: callerId.optional().meta({ description: 'Of a file: whose orders it tells of; `rest` when absent.' }),
-  merchant_id: callerId.optional().meta({ description: 'Of a file of the source `rest`: whose orders these are.' }),
-  amounts: z.enum(['minor', 'decimal']).default('minor').meta({ description: 'Of a file: minor units, or decimals of the currency.' }),
-});
-
 const path = z.object({ reconciliation_id: z.uuid() });
 const tags = ['sources'];
+
+const DESCRIPTION = `As JSON, {source_id, from, to}: asks the source what changed within that time. As a file (CSV or .xlsx, alone or in a
+  form): an export as it is (of Shopify, WooCommerce, 淘宝联盟, 京东联盟, 多多进宝), or a table whose columns are of these:
+  ${COLUMNS.join(', ')}. Other columns are named and ignored, or mapped by \`columns\`. Empty cells say nothing; a row without line_id tells
+  of its order as a whole. Times without a zone are the merchant's, of the unions China's. Ids that a spreadsheet has shortened are bad rows;
+  that one has lost its leading zeros cannot be seen: keep ids as text. What was not known is taken in. A file is kept as a whole before it
+  is read, so that a long one may be sent and asked for later. Answered with the counts, or with 202 where it takes longer: ask then.`;
 
 /** POST /v1/reconciliations, GET /v1/reconciliations/{id}. */
 export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
   void app.register(async (scope: App) => {
-    streamScope(scope, ['text/csv']);
+    streamScope(scope, FILE_TYPES);
     readJson(scope);
     scope.post('/v1/reconciliations', {
       config: { scopes: ['admin'] },
       schema: {
         tags,
         summary: 'Compare what a source says, or a file of orders, with what is known',
-        description: `As JSON, {source_id, from, to}: asks the source what changed within that time. As text/csv: a file whose first line names its
-          columns, of these: ${COLUMNS.join(', ')}. Empty cells say nothing; a row without line_id tells of its order as a whole. What was not
-          known is taken in. A file is kept as a whole before it is read, so that a long one may be sent and asked for later. Answered with
-          the counts, or with 202 where it takes longer: ask for it then.`,
-        querystring: upload,
+        description: DESCRIPTION,
+        querystring: fileQuery,
         response: { 200: answer, 202: answer, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503) },
       },
       handler: async (request, reply) => {
         if (request.rawBody === null) {
-          await answerStreamOnce(request, reply, deps.db, (stream) => takeFile(deps, request.query, request.actor, stream));
+          const { query, actor } = request;
+          const contentType = request.headers['content-type'] ?? '';
+          await answerStreamOnce(request, reply, deps.db, async (stream) =>
+            answerOf(deps, await takeFile(deps.db, make, { query, actor, contentType, stream })),
+          );
           return reply;
         }
         const asked = readRange(request.body);
@@ -152,33 +169,11 @@ async function make(trx: Transaction<DB>, row: Parameters<typeof makeReconciliat
   await recordChange(trx, { ...by, action: 'reconciliation_made', subjectKind: 'reconciliation', subjectId, before: null, after });
 }
 
-type Asked = z.output<typeof upload>;
-
-/** Keeps a file, and answers with what it has led to so far. Throws `malformed_request` for one that does not begin with its columns. */
-async function takeFile(
-  deps: ReconciliationDeps,
-  { source_id: sourceId = REST, merchant_id: named, amounts }: Asked,
-  actor: Actor,
-  stream: AsyncIterable<Buffer>,
-) {
-  const { db } = deps;
-  // Every other source says itself whose orders it tells of.
-  const merchantId = sourceId === REST ? (named ?? null) : null;
-  const reconciliationId = await inTransaction(db, async ({ trx, now }) => {
-    await originOf(trx, sourceId, merchantId);
-    const id = uuidv7(now.getTime());
-    const row = { reconciliation_id: id, source_id: sourceId, merchant_id: merchantId, origin: 'upload' as const };
-    await make(trx, { ...row, range_from: null, range_to: null, amounts }, { actor, now });
-    return id;
-  });
-  try {
-    await noteUploaded(db, reconciliationId, await keepFile(db, reconciliationId, stream, checkFirstLine));
-  } catch (error) {
-    await noteTrouble(db, reconciliationId, error instanceof DomainError ? error.message : 'The file was cut off.', { forGood: true });
-    throw error;
-  }
+/** What a kept file has led to so far. Throws the reason where it was refused before anything of it had entered. */
+async function answerOf(deps: ReconciliationDeps, reconciliationId: string) {
   deps.onAsked();
   const body = await waitFor(deps, reconciliationId);
+  if (body.error_code !== null) throw new DomainError(body.error_code as ErrorCode, body.error ?? '');
   return { status: body.finished_at === null ? 202 : 200, body };
 }
 
@@ -195,19 +190,9 @@ async function waitFor({ db, adapters }: ReconciliationDeps, reconciliationId: s
 async function shown(db: Kysely<DB>, reconciliationId: string): Promise<z.output<typeof answer>> {
   const found = await findReconciliation(db, reconciliationId);
   if (found === null) throw new DomainError('not_found', `There is no reconciliation ${reconciliationId}.`);
-  const {
-    range_from: from,
-    range_to: to,
-    bad: errors,
-    checked,
-    missing,
-    different,
-    recovered,
-    bad_rows: badRows,
-    origin: _,
-    ...row
-  } = found;
-  const counts = { checked, missing, different, recovered, bad_rows: badRows };
+  const { range_from: from, range_to: to, bad: errors, bad_rows, row_count: rows, origin: _, ...row } = found;
+  const { checked, missing, different, recovered } = row;
+  const counts = { checked, missing, different, recovered, rows, bad_rows };
   const numbers = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, Number(count)])) as Record<
     keyof typeof counts,
     number

@@ -1,10 +1,11 @@
 // Reconciliations in the database: what was asked, what was found of each order, and whether it agrees by now.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
+import type { ErrorCode } from '../core/errors.ts';
 import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
 import type { DB } from '../platform/tables.ts';
 import type { Found } from './finding.ts';
-import type { Amounts } from './upload-store.ts';
+import type { Amounts, RecognisedFile } from './upload-store.ts';
 
 export interface ReconciliationRow {
   reconciliation_id: string;
@@ -16,7 +17,11 @@ export interface ReconciliationRow {
   state: 'reading' | 'settling' | 'done' | 'failed';
   bad_rows: bigint;
   bad: { line: number; message: string }[];
+  row_count: bigint;
+  dry_run: boolean;
+  file: RecognisedFile | null;
   error: string | null;
+  error_code: ErrorCode | null;
   made_at: Date;
   finished_at: Date | null;
 }
@@ -34,6 +39,9 @@ export async function makeReconciliation(
   row: Pick<ReconciliationRow, 'reconciliation_id' | 'source_id' | 'merchant_id' | 'origin' | 'range_from' | 'range_to'> & {
     /** Of an upload. */
     amounts?: Amounts;
+    column_mapping?: string;
+    dry_run?: boolean;
+    confirm_all_new?: boolean;
   },
   now: Date,
 ): Promise<void> {
@@ -45,7 +53,10 @@ export async function makeReconciliation(
 
 export async function findReconciliation(db: Kysely<DB>, reconciliationId: string): Promise<(ReconciliationRow & Counts) | null> {
   const { rows } = await sql<ReconciliationRow & Counts>`
-    select reconciliation_id, source_id, merchant_id, origin, range_from, range_to, state, bad_rows, bad, error, made_at, finished_at, counts.*
+    select reconciliation_id, source_id, merchant_id, origin, range_from, range_to, state, bad_rows, bad, row_count, dry_run, file,
+      error, error_code, made_at, finished_at, recovered,
+      coalesce((would ->> 'checked')::bigint, checked) as checked, coalesce((would ->> 'missing')::bigint, missing) as missing,
+      coalesce((would ->> 'different')::bigint, different) as different
     from reconciliation, lateral (
       select count(*) as checked, count(*) filter (where found = 'missing') as missing,
         count(*) filter (where found = 'different') as different, count(*) filter (where recovered) as recovered
@@ -73,26 +84,29 @@ export async function settlingReconciliations(db: Kysely<DB>): Promise<string[]>
   return rows.map((row) => row.reconciliation_id);
 }
 
-/** Everything was read: what is left is to merge it. */
+/** Everything was read: what is left is to merge it; of a dry run nothing is left. */
 export async function noteRead(
   trx: Kysely<DB>,
   reconciliationId: string,
-  { badRows, bad }: { badRows: number; bad: ReconciliationRow['bad'] },
+  { rows = 0, badRows, bad, would = null }: { rows?: number; badRows: number; bad: ReconciliationRow['bad']; would?: object | null },
 ): Promise<void> {
+  const isDone = would !== null;
   await sql`
-    update reconciliation set state = 'settling', read_at = now(), error = null, bad_rows = ${badRows}, bad = ${JSON.stringify(bad)}::jsonb
+    update reconciliation set state = ${isDone ? 'done' : 'settling'}, read_at = now(), error = null, bad_rows = ${badRows},
+      bad = ${JSON.stringify(bad)}::jsonb, row_count = ${rows}, would = ${isDone ? JSON.stringify(would) : null}::jsonb,
+      finished_at = case when ${isDone} then now() end
     where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(trx);
 }
 
-/** Notes why it cannot be read: for good, or for now. */
+/** Notes why it cannot be read: for good, or for now. With a code it was refused before anything of it had entered. */
 export async function noteTrouble(
   db: Kysely<DB>,
   reconciliationId: string,
   error: string,
-  { forGood }: { forGood: boolean },
+  { forGood, code = null }: { forGood: boolean; code?: ErrorCode | null },
 ): Promise<void> {
   await sql`
-    update reconciliation set error = ${error}, state = case when ${forGood} then 'failed' else state end,
+    update reconciliation set error = ${error}, error_code = ${code}, state = case when ${forGood} then 'failed' else state end,
       finished_at = case when ${forGood} then now() end
     where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
 }

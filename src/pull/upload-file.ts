@@ -2,6 +2,7 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { DB } from '../platform/tables.ts';
+import type { KeptBytes } from './tables/kept-bytes.ts';
 
 const PART_BYTES = 1024 * 1024;
 const PARTS_PER_STATEMENT = 64;
@@ -41,15 +42,30 @@ async function* partsOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 
 /** A kept file from its beginning. Throws when a part is gone, because somebody else has read the file to its end meanwhile. */
 export async function* keptFile(db: Kysely<DB>, reconciliationId: string, parts: number): AsyncGenerator<Buffer> {
-  for (let partNo = 0; partNo < parts; partNo++) {
-    const { bytes } = await db
-      .selectFrom('upload_part')
-      .select('bytes')
-      .where('reconciliation_id', '=', reconciliationId)
-      .where('part_no', '=', partNo)
-      .executeTakeFirstOrThrow();
-    yield bytes;
-  }
+  for (let partNo = 0; partNo < parts; partNo++) yield await keptPart(db, reconciliationId, partNo);
+}
+
+/** Where the parts of a kept file are, for reading it from any place. Throws when one is gone. */
+export async function keptBytes(db: Kysely<DB>, reconciliationId: string, parts: number): Promise<KeptBytes> {
+  const rows = await db
+    .selectFrom('upload_part')
+    .select(['part_no', sql<number>`octet_length(bytes)`.as('length')])
+    .where('reconciliation_id', '=', reconciliationId)
+    .where('part_no', '<', parts)
+    .orderBy('part_no')
+    .execute();
+  if (rows.length < parts) throw new Error('parts of this file are gone');
+  return { lengths: rows.map((row) => row.length), part: (partNo) => keptPart(db, reconciliationId, partNo) };
+}
+
+async function keptPart(db: Kysely<DB>, reconciliationId: string, partNo: number): Promise<Buffer> {
+  const { bytes } = await db
+    .selectFrom('upload_part')
+    .select('bytes')
+    .where('reconciliation_id', '=', reconciliationId)
+    .where('part_no', '=', partNo)
+    .executeTakeFirstOrThrow();
+  return bytes;
 }
 
 /** Drops files that are read, or that have failed: few parts a statement, because a file may have a thousand. */

@@ -2,6 +2,7 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { DB } from '../platform/tables.ts';
+import type { Mapping } from './exports/recognise.ts';
 
 /** How amounts stand in a file: as whole minor units, or as decimals of the currency. */
 export type Amounts = 'minor' | 'decimal';
@@ -21,6 +22,9 @@ export interface ClaimedUpload {
   sourceId: string;
   merchantId: string | null;
   amounts: Amounts;
+  mapping: Mapping;
+  dryRun: boolean;
+  confirmAllNew: boolean;
   parts: number;
   madeAt: Date;
 }
@@ -30,6 +34,9 @@ interface ClaimedRow {
   source_id: string;
   merchant_id: string | null;
   amounts: Amounts;
+  column_mapping: Mapping;
+  dry_run: boolean;
+  confirm_all_new: boolean;
   parts: number;
   made_at: Date;
 }
@@ -41,11 +48,36 @@ export async function claimUpload(db: Kysely<DB>, reader: string): Promise<Claim
       select reconciliation_id from reconciliation
       where state = 'reading' and origin = 'upload' and uploaded_at is not null and (read_until is null or read_until < now())
       order by made_at limit 1 for update skip locked
-    )) returning reconciliation_id, source_id, merchant_id, amounts, parts, made_at`.execute(db);
+    )) returning reconciliation_id, source_id, merchant_id, amounts, column_mapping, dry_run, confirm_all_new, parts, made_at`.execute(db);
   const [row] = rows;
   if (row === undefined) return null;
-  const { reconciliation_id: reconciliationId, source_id: sourceId, merchant_id: merchantId, amounts, parts, made_at: madeAt } = row;
-  return { reconciliationId, sourceId, merchantId, amounts, parts, madeAt };
+  return {
+    reconciliationId: row.reconciliation_id,
+    sourceId: row.source_id,
+    merchantId: row.merchant_id,
+    amounts: row.amounts,
+    mapping: row.column_mapping,
+    dryRun: row.dry_run,
+    confirmAllNew: row.confirm_all_new,
+    parts: row.parts,
+    madeAt: row.made_at,
+  };
+}
+
+/** What a file was recognised as, as it is answered. */
+export interface RecognisedFile {
+  form: 'csv' | 'xlsx';
+  encoding: string | null;
+  delimiter: string | null;
+  export: string | null;
+  ignored_columns: string[];
+}
+
+/** Notes what a file was recognised as, before its rows are read. */
+export async function noteRecognised(db: Kysely<DB>, reconciliationId: string, file: RecognisedFile): Promise<void> {
+  await sql`
+    update reconciliation set file = ${JSON.stringify(file)}::jsonb
+    where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
 }
 
 /** So many reports and orders may wait for the worker before a file goes on: what is told meanwhile waits no longer than these take. */

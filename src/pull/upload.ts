@@ -1,39 +1,25 @@
-// An uploaded file of orders (CSV, RFC 4180), read row by row: every good row becomes a report, every bad one is told.
-import { pipeline, Readable } from 'node:stream';
+// An uploaded file of orders, as people export and keep them: every good row becomes a report, every bad one is told.
+import { sql, type Kysely } from 'kysely';
 
-import { CsvError, parse } from 'csv-parse';
-import { parse as parseWhole } from 'csv-parse/sync';
-import type { Kysely } from 'kysely';
-
-import { minorDigits, parseDecimal } from '../core/money.ts';
-import { WHOLE_ORDER } from '../core/order.ts';
-import { canonicalReport } from '../core/report.ts';
 import { DomainError } from '../core/errors.ts';
 import type { Origin } from '../inbox/read.ts';
 import { inTransaction } from '../platform/database.ts';
-import { faultsOf } from '../platform/problem.ts';
+import { groupedBy } from '../platform/grouped-by.ts';
 import type { DB } from '../platform/tables.ts';
+import type { Adapter } from '../sources/source.ts';
 import { findSource } from '../sources/store.ts';
 import { noSource, REST } from '../sources/wire.ts';
-import { enterRows } from './entering.ts';
+import { enterRows, judgeRows, type Rows } from './entering.ts';
+import type { Found } from './finding.ts';
+import { readRows, type Reading, type ReadRow } from './reading-rows.ts';
+import { SeenKeys } from './seen-keys.ts';
+import type { Table } from './tables/table.ts';
 import type { Amounts } from './upload-store.ts';
 
 const ROWS_PER_COMMIT = 500;
-const ENDING: ReadonlySet<string> = new Set(['CSV_MAX_RECORD_SIZE', 'CSV_QUOTE_NOT_CLOSED']);
-const ROW_CHARACTERS_MAX = 64 * 1024;
 /** So many bad rows are told one by one; all are counted. */
 export const BAD_ROWS_MAX = 1000;
-
-/** What a row may say, by the names of the first line. Only the id of the order must be there. */
-export const COLUMNS =
-  `order_id status currency paid_amount refunded_amount observed_at created_at paid_at completed_at settled_at void_reason
-  line_id product_id quantity platform_commission refund_id click_token link_code coupon_code promoter_id talent_id merchant_id`.split(
-    /\s+/,
-  );
-
-const AMOUNTS = ['paid_amount', 'refunded_amount', 'platform_commission'] as const;
-
-type Row = Record<string, string>;
+const CHINA = '+08:00';
 
 export interface BadRow {
   line: number;
@@ -42,16 +28,28 @@ export interface BadRow {
 
 export interface Upload {
   db: Kysely<DB>;
+  adapters: ReadonlyMap<string, Adapter>;
   source: Origin;
   /** Whose orders an upload of the source rest tells of. */
   merchantId: string | null;
   reconciliationId: string;
   amounts: Amounts;
+  /** Reads and judges, and lets nothing enter. */
+  dryRun: boolean;
+  confirmAllNew: boolean;
   /** When the file was sent, by the clock of the database. */
   fetchedAt: Date;
   onDelivered: () => void;
   /** Waited for after every so many rows, good or bad. It may end the reading by throwing. */
   whenRoom: () => Promise<void>;
+}
+
+export interface Taken {
+  rows: number;
+  badRows: number;
+  bad: BadRow[];
+  /** What a dry run found. */
+  would: { checked: number; missing: number; different: number } | null;
 }
 
 /**
@@ -70,149 +68,166 @@ export async function originOf(db: Kysely<DB>, sourceId: string, merchantId: str
   return { sourceId, kind: REST, merchantId, options: {} };
 }
 
-/** Throws `malformed_request` when the file that begins with these bytes does not begin with a line that names columns. */
-export function checkFirstLine(bytes: Buffer): void {
-  try {
-    const [names = []] = parseWhole(bytes, { bom: true, to: 1, skip_empty_lines: true });
-    checkedColumns(names);
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new DomainError('malformed_request', `The first line of the file is no CSV: ${error.message}`);
-  }
+/** Throws `unprocessable` for an export of one platform at a source of another: its ids would be taken for the other's. */
+export function checkPlatform({ head }: Pick<Table, 'head'>, { sourceId, kind }: Origin): void {
+  const known = head.export;
+  if (known === null || known.kind === kind || (known.form === 'ours' && kind === REST)) return;
+  throw new DomainError(
+    'unprocessable',
+    `The file is ${known.title}, and ${sourceId} is a source of the kind ${kind}: upload it to one of the kind ${known.kind}, ` +
+      `or say with columns=theirs:order_id that its ids are yours.`,
+  );
 }
 
 /**
  * Takes the whole file, no faster than the worker merges and awards it: what is told meanwhile by others must not wait behind it. Throws
- * `malformed_request` when its first line is no list of these columns, and a CsvError when it is no CSV.
+ * `unprocessable` and `all_orders_new` before anything has entered, and what the table throws.
  */
-export async function takeUpload(upload: Upload, stream: AsyncIterable<Buffer>): Promise<{ badRows: number; bad: BadRow[] }> {
-  const { db, source, merchantId, reconciliationId, fetchedAt } = upload;
-  const told = { badRows: 0, bad: [] as BadRow[] };
-  const refuse = (line: number, message: string): void => {
-    told.badRows++;
-    if (told.bad.length < BAD_ROWS_MAX) told.bad.push({ line, message });
+export async function takeUpload(upload: Upload, table: Table): Promise<Taken> {
+  checkPlatform(table, upload.source);
+  const reading = await readingOf(upload, table);
+  if (!upload.dryRun && !upload.confirmAllNew) await checkSomeKnown(upload, table, reading);
+  const taken: Taken = { rows: 0, badRows: 0, bad: [], would: null };
+  const refuse = (line: number, message: string, rows: number): void => {
+    taken.badRows += rows;
+    if (taken.bad.length < BAD_ROWS_MAX) taken.bad.push({ line, message });
   };
-  const store = async (bodies: Buffer[]): Promise<void> => {
-    const rows = { origin: 'upload' as const, source, merchantId, bodies, headers: {}, fetchedAt };
-    await inTransaction(db, ({ trx }) => enterRows(trx, new Map(), rows, reconciliationId));
-    upload.onDelivered();
+  const judged = new SeenKeys();
+  const enter = async (read: readonly ReadRow[]): Promise<void> => {
+    const believed = await withoutDoubtful(upload, read, refuse);
+    if (upload.dryRun) await judgeAll(upload, believed, judged);
+    else await store(upload, believed);
   };
-  const reader = parse({
-    bom: true,
-    columns: checkedColumns,
-    info: true,
-    max_record_size: ROW_CHARACTERS_MAX,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    on_skip: (error) => {
-      // Behind it no row can be told from the next any more: the file would end here without a word.
-      if (error !== undefined && ENDING.has(error.code)) throw error;
-      refuse(lineOf(error), error?.message ?? 'The row cannot be read.');
-      return undefined;
-    },
-  });
-  // When the stream breaks, the reader ends with its error, and so does the loop below.
-  pipeline(Readable.from(stream), reader, () => undefined);
-  const bodies: Buffer[] = [];
-  let rowsRead = 0;
-  for await (const { record, info } of reader as AsyncIterable<{ record: Row; info: { lines: number } }>) {
-    const read = bodyOf(record, upload);
-    if ('fault' in read) refuse(info.lines, read.fault);
-    else bodies.push(read.body);
-    if (++rowsRead % ROWS_PER_COMMIT > 0) continue;
+  const waiting: ReadRow[] = [];
+  for await (const row of readRows(table, reading)) {
+    const before = taken.rows;
+    taken.rows += row.rows;
+    if ('fault' in row) refuse(row.line, row.fault, row.rows);
+    else waiting.push(row);
+    if (Math.floor(before / ROWS_PER_COMMIT) === Math.floor(taken.rows / ROWS_PER_COMMIT)) continue;
     await upload.whenRoom();
-    if (bodies.length > 0) await store(bodies.splice(0));
+    if (waiting.length > 0) await enter(waiting.splice(0));
   }
-  if (bodies.length > 0) await store(bodies);
-  told.bad.sort((a, b) => a.line - b.line);
-  return told;
+  if (waiting.length > 0) await enter(waiting);
+  taken.bad.sort((a, b) => a.line - b.line);
+  return upload.dryRun ? { ...taken, would: wouldBe(judged) } : taken;
 }
 
-function checkedColumns(names: string[]): string[] {
-  const columns = names.map((name) => name.trim().toLowerCase());
-  const unknown = columns.filter((name) => !COLUMNS.includes(name));
-  if (unknown.length > 0)
-    throw new DomainError(
-      'malformed_request',
-      `The file has columns that mean nothing here: ${unknown.map((name) => JSON.stringify(name)).join(', ')}.`,
+/** What a file does not say of itself: its merchant does. */
+async function readingOf({ db, adapters, source, merchantId, amounts, fetchedAt }: Upload, { head, delimiter }: Table): Promise<Reading> {
+  const { rows } = await sql<{ currency: string; time_zone: string | null }>`
+    select currency, to_jsonb(stated) ->> 'time_zone' as time_zone from merchant_version as stated
+    where merchant_id = ${merchantId ?? source.merchantId} and effective_from <= ${fetchedAt}
+    order by effective_from desc, version desc limit 1`.execute(db);
+  const [merchant] = rows;
+  const surroundings = {
+    zone: head.export?.zone ?? merchant?.time_zone ?? CHINA,
+    currency: merchant?.currency ?? null,
+    comma: delimiter === ';',
+    options: source.options,
+  };
+  return { source, adapter: adapters.get(source.kind), merchantId, amounts, surroundings, fetchedAt };
+}
+
+/**
+ * A file of which nobody knows an order, at a source whose orders are known, has most likely another column of ids than the source: all
+ * its orders would be there twice. The rows are read for this until one is known.
+ */
+async function checkSomeKnown(upload: Upload, table: Table, reading: Reading): Promise<void> {
+  const { db, source } = upload;
+  if (source.sourceId === REST || !(await tellsOrders(db, source.sourceId))) return;
+  let [orders, waiting] = [0, [] as string[]];
+  const isKnown = async (ids: string[]) => (await knownOrders(upload, ids)).size > 0;
+  for await (const row of readRows(table, reading)) {
+    if ('fault' in row) continue;
+    orders++;
+    waiting.push(row.orderId);
+    if (waiting.length < ROWS_PER_COMMIT) continue;
+    if (await isKnown(waiting)) return;
+    waiting = [];
+  }
+  if (orders === 0 || (await isKnown(waiting))) return;
+  throw new DomainError(
+    'all_orders_new',
+    `None of the ${orders} orders of the file is known, and the source ${source.sourceId} tells of its orders by itself: is another column ` +
+      `the id by which it names them? If they are new indeed, send the file with confirm_all_new=true.`,
+  );
+}
+
+async function tellsOrders(db: Kysely<DB>, sourceId: string): Promise<boolean> {
+  return (await db.selectFrom('orders').select('order_id').where('source_id', '=', sourceId).limit(1).executeTakeFirst()) !== undefined;
+}
+
+async function knownOrders({ db, source, merchantId }: Upload, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set();
+  const { rows } = await sql<{ order_id: string }>`
+    select distinct order_id from unnest(${[...new Set(ids)]}::text[]) as told (order_id) join orders using (order_id)
+    where orders.source_id = ${source.sourceId} and (${merchantId}::text is null or orders.merchant_id = ${merchantId})`.execute(db);
+  return new Set(rows.map((row) => row.order_id));
+}
+
+/** An id that a spreadsheet may have rounded is believed of an order that is known: it never makes a new one. */
+async function withoutDoubtful(
+  upload: Upload,
+  read: readonly ReadRow[],
+  refuse: (line: number, message: string, rows: number) => void,
+): Promise<readonly ReadRow[]> {
+  const doubtful = read.filter((row) => row.isDoubtful);
+  if (doubtful.length === 0) return read;
+  const known = await knownOrders(
+    upload,
+    doubtful.map((row) => row.orderId),
+  );
+  return read.filter((row) => {
+    if (!row.isDoubtful || known.has(row.orderId)) return true;
+    refuse(
+      row.line,
+      `order_id: ${row.orderId} ends in zeros as a number that a spreadsheet has rounded, and no such order is known`,
+      row.rows,
     );
-  if (!columns.includes('order_id'))
-    throw new DomainError('malformed_request', 'The first line of the file must name the column order_id.');
-  if (new Set(columns).size < columns.length)
-    throw new DomainError('malformed_request', 'The first line of the file names a column twice.');
-  return columns;
+    return false;
+  });
 }
 
-const lineOf = (error: CsvError | undefined): number => (typeof error?.['lines'] === 'number' ? error['lines'] : 0);
-
-/** The canonical report of a row as JSON, or what is wrong with it. Empty cells say nothing. */
-function bodyOf(row: Row, { source, merchantId, amounts }: Upload): { body: Buffer } | { fault: string } {
-  const cell = Object.fromEntries(Object.entries(row).flatMap(([name, text]) => (text.trim() === '' ? [] : [[name, text.trim()]])));
-  const money: Record<string, number> = {};
-  for (const name of AMOUNTS) {
-    const text = cell[name];
-    if (text === undefined) continue;
-    const amount = amountOf(text, cell['currency'], amounts);
-    if (amount === null)
-      return { fault: `${name}: ${JSON.stringify(text)} is no amount ${amounts === 'minor' ? 'in minor units' : 'of its currency'}` };
-    money[name] = amount;
-  }
-  if (cell['quantity'] !== undefined && !/^\d{1,9}$/.test(cell['quantity'])) return { fault: 'quantity: must be a whole number' };
-  const report = reportOf(cell, money, merchantId);
-  const parsed = canonicalReport.safeParse({ ...report, merchant_id: report.merchant_id ?? source.merchantId ?? undefined });
-  if (parsed.success) return { body: Buffer.from(JSON.stringify(report)) };
-  const [first] = faultsOf(parsed.error);
-  return { fault: `${first!.path}: ${first!.message}` };
+/** Rows are kept with what is said of how to read them: those of one kind go together. */
+function groupsOf({ source, merchantId, fetchedAt }: Upload, read: readonly ReadRow[]): Rows[] {
+  const groups = groupedBy(read, (row) => JSON.stringify(row.headers));
+  return [...groups.values()].map((rows) => ({
+    origin: 'upload',
+    source,
+    merchantId,
+    bodies: rows.map((row) => row.body),
+    headers: rows[0]!.headers,
+    fetchedAt,
+  }));
 }
 
-function amountOf(text: string, currency: string | undefined, amounts: Amounts): number | null {
-  if (amounts === 'minor') return /^\d{1,15}$/.test(text) ? Number(text) : null;
-  if (currency === undefined) return null;
-  const amount = digitsOf(currency) === null ? null : parseDecimal(text, digitsOf(currency)!);
-  return amount === null || amount < 0n || amount > BigInt(Number.MAX_SAFE_INTEGER) ? null : Number(amount);
+async function store(upload: Upload, read: readonly ReadRow[]): Promise<void> {
+  const { db, adapters, reconciliationId, onDelivered } = upload;
+  await inTransaction(db, async ({ trx }) => {
+    for (const rows of groupsOf(upload, read)) await enterRows(trx, adapters, rows, reconciliationId);
+  });
+  onDelivered();
 }
 
-function digitsOf(currency: string): number | null {
-  try {
-    return minorDigits(currency);
-  } catch (error) {
-    if (error instanceof DomainError) return null;
-    throw error;
+const FOUND: readonly Found[] = ['known', 'missing', 'different'];
+
+/** Counts each order once, as a reconciliation does: by what was found of it first, or by a later row that differs. */
+async function judgeAll(upload: Upload, read: readonly ReadRow[], judged: SeenKeys): Promise<void> {
+  const found = await inTransaction(upload.db, async ({ trx }) => {
+    const all: Awaited<ReturnType<typeof judgeRows>> = [];
+    for (const rows of groupsOf(upload, read)) all.push(...(await judgeRows(trx, upload.adapters, rows)));
+    return all;
+  });
+  for (const { shop, orderId, found: what } of found) {
+    const key = JSON.stringify([shop, orderId]);
+    const before = judged.get(key);
+    if (before === null || (FOUND[before] === 'known' && what === 'different')) judged.set(key, FOUND.indexOf(what));
   }
 }
 
-/** A row that names no line tells of the order as a whole, and one that names no refund of all that was refunded. */
-function reportOf(cell: Row, money: Record<string, number>, merchantId: string | null) {
-  const lineId = cell['line_id'] ?? WHOLE_ORDER;
-  const line = {
-    line_id: lineId,
-    product_id: cell['product_id'],
-    quantity: cell['quantity'] === undefined ? undefined : Number(cell['quantity']),
-    paid_amount: money['paid_amount'],
-    platform_commission: money['platform_commission'],
-  };
-  const refundId = cell['refund_id'] ?? (cell['line_id'] === undefined ? WHOLE_ORDER : `upload-${lineId}`);
-  const hasLine = Object.values(line).filter((value) => value !== undefined).length > 1;
-  return {
-    merchant_id: merchantId ?? cell['merchant_id'],
-    order_id: cell['order_id'],
-    status: cell['status'],
-    void: cell['void_reason'] === undefined ? undefined : { reason: cell['void_reason'] },
-    currency: cell['currency'],
-    observed_at: cell['observed_at'],
-    created_at: cell['created_at'],
-    paid_at: cell['paid_at'],
-    completed_at: cell['completed_at'],
-    settled_at: cell['settled_at'],
-    click_token: cell['click_token'],
-    link_code: cell['link_code'],
-    coupon_codes: cell['coupon_code'] === undefined ? undefined : [cell['coupon_code']],
-    promoter_id: cell['promoter_id'],
-    talent_id: cell['talent_id'],
-    lines: hasLine ? [line] : undefined,
-    refunds:
-      money['refunded_amount'] === undefined || money['refunded_amount'] === 0
-        ? undefined
-        : [{ refund_id: refundId, line_id: cell['line_id'], amount: money['refunded_amount'] }],
-  };
+function wouldBe(judged: SeenKeys): Taken['would'] {
+  const counts = judged.counts();
+  const [known = 0, missing = 0, different = 0] = FOUND.map((_, number) => counts.get(number));
+  return { checked: known + missing + different, missing, different };
 }

@@ -49,7 +49,8 @@ async function keep(text: string): Promise<string> {
   return reconciliationId;
 }
 
-const read = (onDelivered = () => undefined as void, signal = forever) => readUploads({ db: puller.database.db, onDelivered }, signal);
+const read = (onDelivered = () => undefined as void, signal = forever) =>
+  readUploads({ db: puller.database.db, adapters: ADAPTERS, onDelivered }, signal);
 const told = (reconciliationId: string) => findReconciliation(puller.database.db, reconciliationId);
 
 async function count(table: 'upload_part' | 'delivery', where = sql`true`): Promise<number> {

@@ -1,77 +1,32 @@
 // Reconciliations over HTTP: what a source or a file says against what is known.
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { listChanges } from '../../src/platform/audit-log.ts';
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
-import { makeKey } from '../../src/platform/keys-store.ts';
-import { reconciliationRoutes } from '../../src/pull/reconciliation-routes.ts';
-import { startAsking } from '../../src/pull/start.ts';
-import type { Repeating } from '../../src/platform/repeat.ts';
-import { ADAPTERS } from '../../src/sources/adapters.ts';
-import { testLog } from '../harness.ts';
 import { subject } from '../sources/subjects/woocommerce.ts';
-import { openPuller, SOURCE, type Puller } from './puller.ts';
+import { openDesk, type Desk } from './desk.ts';
+import { SOURCE, type Puller } from './puller.ts';
 
 const AT = new Date('2026-06-01T10:00:00Z');
-const LOOK_EVERY_MS = 100;
 const FIRST = { limit: 100, before: null };
 const RANGE = { source_id: SOURCE, from: '2026-06-01T00:00:00Z', to: '2026-06-02T00:00:00Z' };
 
+let desk: Desk;
 let puller: Puller;
-let app: App;
-let asking: Repeating;
-let key: string;
 
 beforeAll(async () => {
-  puller = await openPuller(subject, null);
-  const { db } = puller.database;
-  app = buildHttp({ logger: testLog });
-  requireKeys(
-    app,
-    knownKeys(db, (error) => testLog.error(error)),
-  );
-  // What is delivered is processed at once, as the worker does.
-  const onDelivered = (): void => void puller.work();
-  asking = startAsking({ ...puller.deps, onDelivered, log: testLog });
-  reconciliationRoutes(app, { db, adapters: ADAPTERS, onAsked: () => asking.wake() });
-  ({ key } = await inTransaction(db, ({ trx, now }) =>
-    makeKey(trx, { scope: 'admin', label: 'test', merchantId: null, promoterId: null }, null, now),
-  ));
-  await app.ready();
+  desk = await openDesk(subject);
+  ({ puller } = desk);
 });
-
-afterAll(async () => {
-  await asking.close();
-  await app.close();
-  await puller.close();
-});
-
+afterAll(() => desk.close());
 beforeEach(() => puller.wait());
 
-async function post(payload: string | object, { query = '', type = 'application/json' } = {}) {
-  const headers = { authorization: `Bearer ${key}`, 'content-type': type };
-  const made = await app.inject({ method: 'POST', url: `/v1/reconciliations${query}`, headers, payload });
-  const first = made.json<Record<string, unknown>>();
-  if (first['finished_at'] !== null || made.statusCode >= 400) return { status: made.statusCode, body: first };
-  await puller.work();
-  const url = `/v1/reconciliations/${String(first['reconciliation_id'])}`;
-  for (let tries = 0; tries < 100; tries++) {
-    const body = (await app.inject({ method: 'GET', url, headers: { authorization: headers.authorization } })).json<
-      Record<string, unknown>
-    >();
-    if (body['finished_at'] !== null) return { status: made.statusCode, body };
-    await puller.work();
-    await sleep(LOOK_EVERY_MS);
-  }
-  throw new Error(`the reconciliation ${url} does not end`);
-}
+const post: Desk['post'] = (payload, how) => desk.post(payload, how);
 
-const upload = (csv: string, query = `?source_id=${SOURCE}`) => post(csv, { query, type: 'text/csv' });
+/** That none of its orders is known is right here. */
+const NEW = `?source_id=${SOURCE}&confirm_all_new=true`;
+
+const upload = (csv: string, query = NEW) => post(csv, { query, type: 'text/csv' });
 
 test('what a source says and nobody knew is missing, is taken in, and is recovered; the second time all agrees', async () => {
   for (const id of ['1', '2', '3']) puller.double.put(id, AT);
@@ -127,7 +82,7 @@ test('a file goes back to what it said before, and so do the orders', async () =
 
 test('decimals are of the currency, quotes and line breaks are those of RFC 4180', async () => {
   const csv = 'order_id,currency,paid_amount,void_reason\r\n"99",CNY,12.50,"said ""no"",\r\ntwice"\r\n';
-  expect((await upload(csv, `?source_id=${SOURCE}&amounts=decimal`)).body).toMatchObject({ missing: 1, recovered: 1, bad_rows: 0 });
+  expect((await upload(csv, `${NEW}&amounts=decimal`)).body).toMatchObject({ missing: 1, recovered: 1, bad_rows: 0 });
 });
 
 test('the source rest takes files, too, for one merchant', async () => {

@@ -1,4 +1,6 @@
 // Settling a reconciliation: a part of its orders at a time, so that nobody waits for a million of them.
+import { Readable } from 'node:stream';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { inTransaction } from '../../src/platform/database.ts';
@@ -6,6 +8,7 @@ import { uuidv7 } from '../../src/platform/uuid.ts';
 import { findReconciliation, makeReconciliation, noteRead } from '../../src/pull/reconciliation-store.ts';
 import { settleReconciliation } from '../../src/pull/settling.ts';
 import { endCutUploads } from '../../src/pull/upload-store.ts';
+import { openTable, type Table } from '../../src/pull/tables/table.ts';
 import { takeUpload } from '../../src/pull/upload.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { subject } from '../sources/subjects/woocommerce.ts';
@@ -24,9 +27,10 @@ afterAll(() => puller.close());
 
 const quietly = { onDelivered: () => undefined, whenRoom: () => Promise.resolve() };
 
-async function* fileOf(orders: number): AsyncGenerator<Buffer> {
-  yield Buffer.from('order_id,status,currency,paid_amount\n');
-  for (let n = 0; n < orders; n++) yield Buffer.from(`${n},paid,CNY,100\n`);
+function fileOf(orders: number): Promise<Table> {
+  const rows = Array.from({ length: orders }, (_, n) => `${n},paid,CNY,100\n`);
+  const bytes = Buffer.from(['order_id,status,currency,paid_amount\n', ...rows].join(''));
+  return openTable({ lengths: [bytes.length], part: () => Promise.resolve(bytes) }, () => Readable.from([bytes]), []);
 }
 
 test('a look without time left settles a part and ends nothing; the next look settles the rest and ends it', async () => {
@@ -35,8 +39,9 @@ test('a look without time left settles a part and ends nothing; the next look se
   const asked = { source_id: 'rest', merchant_id: 'm1', origin: 'upload' as const, range_from: null, range_to: null };
   await inTransaction(db, ({ trx, now }) => makeReconciliation(trx, { reconciliation_id: reconciliationId, ...asked }, now));
   const source = { sourceId: 'rest', kind: 'rest', merchantId: 'm1', options: {} };
-  const upload = { db, source, merchantId: 'm1', reconciliationId, amounts: 'minor' as const, fetchedAt: AT, ...quietly };
-  await noteRead(db, reconciliationId, await takeUpload(upload, fileOf(ORDERS)));
+  const how = { amounts: 'minor' as const, dryRun: false, confirmAllNew: false };
+  const upload = { db, adapters: new Map(), source, merchantId: 'm1', reconciliationId, ...how, fetchedAt: AT, ...quietly };
+  await noteRead(db, reconciliationId, await takeUpload(upload, await fileOf(ORDERS)));
   await puller.work();
 
   await settleReconciliation(db, ADAPTERS, reconciliationId, () => false);
