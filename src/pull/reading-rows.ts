@@ -15,6 +15,9 @@ import type { TableRow } from './tables/row.ts';
 import type { Table } from './tables/table.ts';
 import type { Amounts } from './upload-store.ts';
 
+/** An order of more rows is refused. */
+const ORDER_ROWS_MAX = 2000;
+
 /** What is read of a file beside the file. */
 export interface Reading {
   source: Origin;
@@ -65,6 +68,8 @@ class OrderReader {
   private readonly reading: Reading;
   private readonly seen = new SeenKeys();
   private pending: [Fields, ...Fields[]] | null = null;
+  /** Of the order at hand, also those beyond what is kept of it. */
+  private rows = 0;
   private readonly places: ReadonlyMap<string, number>;
   private readonly width: number | null;
 
@@ -85,19 +90,21 @@ class OrderReader {
       return;
     }
     if (this.pending !== null && this.goesOn(fields, this.pending[0])) {
-      this.pending.push(fields);
+      this.rows++;
+      if (this.rows <= ORDER_ROWS_MAX) this.pending.push(fields);
       return;
     }
     yield* this.end();
-    this.pending = [fields];
+    [this.pending, this.rows] = [[fields], 1];
   }
 
   *end(): Generator<ReadRow | UnreadRow> {
     const { pending } = this;
     this.pending = null;
     if (pending === null) return;
-    const place = { line: pending[0].line, rows: pending.length };
+    const place = { line: pending[0].line, rows: this.rows };
     try {
+      if (this.rows > ORDER_ROWS_MAX) throw new RowFault(`the order has more than ${ORDER_ROWS_MAX} rows`);
       yield { ...place, ...this.read(pending) };
     } catch (error) {
       if (!(error instanceof RowFault)) throw error;

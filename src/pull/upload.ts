@@ -145,6 +145,7 @@ async function checkSomeKnown(upload: Upload, table: Table, reading: Reading): P
     if (waiting.length < ROWS_PER_COMMIT) continue;
     if (await isKnown(waiting)) return;
     waiting = [];
+    await upload.whenRoom();
   }
   if (orders === 0 || (await isKnown(waiting))) return;
   throw new DomainError(

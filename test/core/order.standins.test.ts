@@ -1,15 +1,17 @@
 // What a report without ids of lines and refunds tells counts until those are told.
 import { expect, test } from 'vitest';
-import { lift, merge, NOTHING_TOLD } from '../../src/core/merge.ts';
-import type { MergedOrder } from '../../src/core/merge.ts';
+import { lift, merge } from '../../src/core/merge.ts';
+import { NOTHING_TOLD } from '../../src/core/merged.ts';
+import type { MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
-import { canonicalReport, readReport } from '../../src/core/report.ts';
+import { canonicalReport } from '../../src/core/report.ts';
+import { readAs } from './reading.ts';
 
 const AT = '2026-06-01T10:00:00Z';
 
 function told(fields: object): MergedOrder {
   const parsed = canonicalReport.parse({ merchant_id: 'm1', order_id: '1', observed_at: AT, ...fields });
-  return lift(readReport(parsed, { receivedAt: new Date(AT), identities: [] }), 'c0ffee', 'all');
+  return lift(readAs(parsed, { receivedAt: new Date(AT), identities: [] }), 'c0ffee', 'all');
 }
 
 const orderOf = (...states: MergedOrder[]) => viewOrder(states.reduce(merge, NOTHING_TOLD));

@@ -35,7 +35,7 @@ export interface Head {
 /** `theirs:ours,…`, as a query states it. Throws `malformed_request`. */
 export function readMapping(stated: string): Mapping {
   const pairs = stated.split(',').filter((one) => one.trim() !== '');
-  return pairs.map((pair) => {
+  const mapping = pairs.map((pair) => {
     // Theirs may have a colon of its own.
     const at = pair.lastIndexOf(':');
     const [theirs, ours] = [
@@ -49,6 +49,9 @@ export function readMapping(stated: string): Mapping {
     if (!COLUMNS.includes(ours)) throw malformed(`${JSON.stringify(ours)} is none of our columns: ${COLUMNS.join(', ')}.`);
     return [theirs, ours] as const;
   });
+  const double = mapping.find(([, ours], place) => mapping.findIndex((other) => other[1] === ours) < place);
+  if (double !== undefined) throw malformed(`Two columns are mapped to ${double[1]}.`);
+  return mapping;
 }
 
 const malformed = (message: string): DomainError =>

@@ -30,7 +30,6 @@ const COLUMNS = {
   refunded: ['refunded amount'],
 } as const;
 
-const ROWS_MAX = 2000;
 const FINANCIAL_STATUS: Readonly<Record<string, 'created' | 'paid' | 'void'>> = {
   pending: 'created',
   authorized: 'created',
@@ -63,7 +62,6 @@ export const shopifyOrders: Export = {
  * told is never counted a second time.
  */
 function read([first, ...rest]: readonly [Fields, ...Fields[]], { options: stated }: Surroundings): ReadOrder {
-  if (rest.length >= ROWS_MAX) throw new RowFault(`name: the order has more than ${ROWS_MAX} rows`);
   if (first.text('financial_status') === '' && first.text('total') === '') {
     throw new RowFault('name: this row goes on with an order whose first row is not before it');
   }

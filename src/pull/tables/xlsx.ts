@@ -118,7 +118,8 @@ class SheetReader {
   open(tag: SaxesTagPlain): void {
     const name = localName(tag);
     if (name === 'row') {
-      this.line = Number(tag.attributes['r'] ?? this.line + 1);
+      const stated = Number(tag.attributes['r']);
+      this.line = Number.isSafeInteger(stated) ? stated : this.line + 1;
       [this.cells, this.numbers, this.characters, this.fault] = [[], new Set(), 0, null];
     } else if (name === 'c') {
       const column = columnOf(tag.attributes['r']) ?? this.cells.length;

@@ -37,7 +37,15 @@ export async function readFile(bytes: Buffer, { kind, options = {}, mapping = []
       bad.push({ line: row.line, fault: row.fault });
       continue;
     }
-    const delivery = { delivery_id: 'd', source_id: 's1', merchant_id: null, origin: 'upload' as const, received_at: AT };
+    const delivery = {
+      delivery_id: 'd',
+      source_id: 's1',
+      merchant_id: null,
+      origin: 'upload' as const,
+      received_at: AT,
+      clock_skew_seconds: null,
+      untimed_at: null,
+    };
     const [statement] = readDelivery({ ...delivery, body: row.body, headers: row.headers }, source, adapters);
     reports.push({ ...statement!.stated, names: statement!.names, shop: statement!.shop });
   }
