@@ -26,11 +26,12 @@ import { shopify } from '../../src/sources/shopify.ts';
 import { sourceCache } from '../../src/sources/source-cache.ts';
 import { hmacSha256 } from '../../src/sources/source.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
+import { taobao } from '../../src/sources/taobao.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
 import { BOUNDS } from '../core/reading.ts';
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-export const ADAPTERS = [standardWebhooks, shopify];
+export const ADAPTERS = [standardWebhooks, shopify, taobao];
 /** How many pushes of one address are refused within a minute before it is told that there were too many. */
 export const REFUSED_MAX = 300;
 

@@ -15,13 +15,16 @@ const HANGUL_LEAST = 20;
 
 /** `ascii`: no byte so far says which it is. Throws `malformed_request` for everything that is not read here. */
 export function recogniseEncoding(whole: Buffer): Encoding | 'ascii' {
-  const bytes = whole.subarray(0, LOOKED_AT_BYTES);
-  const marked = byMark(bytes) ?? byZeros(bytes);
+  const head = whole.subarray(0, LOOKED_AT_BYTES);
+  const marked = byMark(head) ?? byZeros(head);
   if (marked !== null) return marked;
-  if (bytes.includes(0)) throw refused('no text (it has zero bytes)');
+  if (head.includes(0)) throw refused('no text (it has zero bytes)');
+  const first = whole.findIndex((byte) => byte >= 0x80);
+  if (first < 0) return 'ascii';
+  const bytes = whole.subarray(first, first + LOOKED_AT_BYTES);
   const { sound, broken } = countUtf8(bytes);
-  if (sound === 0 && broken === 0) return 'ascii';
-  if (broken === 0 || sound >= broken * SOUND_PER_BROKEN) return 'utf-8';
+  // A character that the end cuts off is neither.
+  if (broken === 0 || sound >= broken * SOUND_PER_BROKEN) return sound === 0 ? 'ascii' : 'utf-8';
   if (isChinese(bytes)) return 'gb18030';
   throw refused(lookOf(bytes));
 }

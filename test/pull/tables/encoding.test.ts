@@ -58,4 +58,6 @@ test.each([GBK, utf16(CHINESE, true, false), utf16(CHINESE, true, true)])(
 
 test('a file that is ASCII for long is recognised where it is no more', async () => {
   expect(await textOf([Buffer.from('order_id,promoter_id\n'), GBK], 'ascii')).toContain('已付款');
+  const late = Buffer.concat([Buffer.from('a,b\n'.repeat(200_000)), GBK]);
+  expect(await textOf([late], recogniseEncoding(late))).toContain('已付款');
 });
