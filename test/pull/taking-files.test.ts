@@ -67,6 +67,7 @@ test('columns are mapped by their names, below titles and blanks, in any encodin
   const lost = await csv('order_id\n1', `${REST}&columns=${encodeURIComponent('Nothing:status')}`);
   expect(lost).toMatchObject({ status: 400, body: { errors: [{ path: 'columns' }] } });
   expect((await csv('order_id\n1', `${REST}&columns=a:b`)).status).toBe(400);
+  expect((await csv('order_id,a,b\n1,2,3', `${REST}&columns=a:status,b:status`)).status).toBe(400);
 });
 
 test('a form brings its file, and one without a file, with two, or with fields is refused', async () => {

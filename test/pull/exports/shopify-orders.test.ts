@@ -129,3 +129,15 @@ test('a mapped column adds to what the export says', async () => {
   const { reports } = await readFile(csvOf(COLUMNS, { ...FIRST, Tags: 'bob' }), { kind: 'shopify', mapping: [['Tags', 'promoter_id']] });
   expect(reports[0]).toMatchObject({ order_id: '5550000000001', promoter_id: 'bob', lines: [{ paid_amount: 4700 }] });
 });
+
+test('an order of more rows than anybody keeps is one bad row, and none of them is held', async () => {
+  const rows = Array.from({ length: 2500 }, () => SECOND);
+  const { reports, bad } = await readFile(
+    csvOf(['Name', 'Financial Status', 'Subtotal', 'Total', 'Lineitem quantity', 'Id'], FIRST, ...rows),
+    {
+      kind: 'shopify',
+    },
+  );
+  expect(reports).toEqual([]);
+  expect(bad).toEqual([{ line: 2, fault: 'the order has more than 2000 rows' }]);
+});
