@@ -504,7 +504,7 @@ export interface Orders {
   currency: string | null;
   currency_conflict: boolean;
   /**
-   * How its reports were read when it was made: 1 before lines had evidence, holds and whole reports of their own. The audit reads only the reports of today's format again.
+   * How its reports were read when it was made: 1 before lines had evidence and holds of their own. The audit reads those of today's again.
    */
   format: Generated<number>;
   /**
