@@ -24,6 +24,7 @@ export function wordsOf(name: string): GuardTold {
 
 /** As they are answered and told outside. */
 export function showWords({ en, zh }: GuardTold) {
-  const shown = ({ says, broken, whatToDo }: GuardWords) => ({ says, broken, what_to_do: whatToDo });
   return { en: shown(en), zh: shown(zh) };
 }
+
+const shown = ({ says, broken, whatToDo }: GuardWords) => ({ says, broken, what_to_do: whatToDo });

@@ -4,8 +4,7 @@ import type { GuardWords } from './guard-words.ts';
 
 /** What only we can mend. */
 const FAULT =
-  'Run `node src/start.mjs audit`, which names every order whose books differ, pay out nothing of them, and report both: ' +
-  'it is a fault of the program.';
+  'Run `node src/start.mjs audit`, which names every order whose books differ, pay out nothing of them, and report both: it is a fault of the program.';
 
 export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
   // The laws.
@@ -13,8 +12,7 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'Every report that we acknowledged is processed, parked or failed within a minute of being due.',
     broken: 'A report that we acknowledged has waited for more than a minute since it was due.',
     whatToDo:
-      'See that a worker runs and that the database answers it; GET /v1/deliveries?state=received shows what waits, ' +
-      'and the worker’s log why.',
+      'See that a worker runs and that the database answers it; GET /v1/deliveries?state=received shows what waits, and the worker’s log why.',
   },
   effects_once: {
     says: 'Every processed report has had its whole effect on orders, and had it once.',
@@ -44,15 +42,12 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
   paid_orders_decided: {
     says: 'Every line of a paid order has a decision.',
     broken: 'A line of a paid order has no decision.',
-    whatToDo:
-      'See that a worker runs; an order that stays without one fails to be awarded, which the alarm retried_awards ' +
-      `shows with its error. ${FAULT}`,
+    whatToDo: `See that a worker runs; an order that stays without one fails to be awarded, which the alarm retried_awards shows with its error. ${FAULT}`,
   },
   awards_in_time: {
     says: 'No order waits longer than a minute for its commission, and no ended hold longer than five for its release.',
     broken: 'An order waits longer than a minute for its commission, or an ended hold longer than five for its release.',
-    whatToDo:
-      'See that a worker runs and keeps up (fenyong_due_work_age_seconds in /metrics); start further workers where it ' + 'does not.',
+    whatToDo: 'See that a worker runs and keeps up (fenyong_due_work_age_seconds in /metrics); start further workers where it does not.',
   },
   amounts_recomputed: {
     says: 'What was paid for and refunded on each line, and the base of its commission, are what the reports add up to.',
@@ -65,9 +60,7 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     whatToDo: FAULT,
   },
   shares_within_pool: {
-    says:
-      'The shares of a line are positive and not more than its pool, the pool is not more than its base, and only ' +
-      'attributed lines have any.',
+    says: 'The shares of a line are positive and not more than its pool, the pool is not more than its base, and only attributed lines have any.',
     broken: 'A line pays more than its pool, has a pool above its base, or pays without being attributed.',
     whatToDo: FAULT,
   },
@@ -87,7 +80,7 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     whatToDo: FAULT,
   },
   credits_due: {
-    says: 'Whoever is credited by a link or click has it from this very merchant, by a person and not a bot, and inside ' + 'its window.',
+    says: 'Whoever is credited by a link or click has it from this very merchant, by a person and not a bot, and inside its window.',
     broken: 'Somebody is credited by a link or click of another merchant, of a bot, or outside of its window.',
     whatToDo: FAULT,
   },
@@ -100,16 +93,12 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'Nobody is, through whatever others, invited by themselves.',
     broken: 'Somebody is, through others, invited by themselves.',
     whatToDo:
-      'State one of the promoters of the sample anew without that inviter: PUT /v1/promoters/{promoter_id}. Chains ' +
-      'that were frozen before stay as they are.',
+      'State one of the promoters of the sample anew without that inviter: PUT /v1/promoters/{promoter_id}. Chains that were frozen before stay as they are.',
   },
   chains_sound: {
-    says:
-      'A referral chain holds nobody twice nor its own winner, goes no further above the seller than is allowed, and ' +
-      'pays who stands in it.',
+    says: 'A referral chain holds nobody twice nor its own winner, goes no further above the seller than is allowed, and pays who stands in it.',
     broken:
-      'A referral chain holds somebody twice, goes further above the seller than is allowed, or pays somebody who does ' +
-      'not stand in it.',
+      'A referral chain holds somebody twice, goes further above the seller than is allowed, or pays somebody who does not stand in it.',
     whatToDo: `Where REFERRAL_LEVELS_MAX was lowered, raise it again to what older orders were paid by. ${FAULT}`,
   },
   shares_booked: {
@@ -123,8 +112,7 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     whatToDo: FAULT,
   },
   slots_covered: {
-    says:
-      'No more is taken back or released of a share than was earned of it before: after every revision something or ' + 'nothing is left.',
+    says: 'No more is taken back or released of a share than was earned of it before: after every revision something or nothing is left.',
     broken: 'More was taken back or released of a share than was earned of it.',
     whatToDo: FAULT,
   },
@@ -134,8 +122,7 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     whatToDo: FAULT,
   },
   transfers_move_rightly: {
-    says:
-      'Money moves only as its kind allows: earned from the merchant, released from pending to available, never ' + 'between two people.',
+    says: 'Money moves only as its kind allows: earned from the merchant, released from pending to available, never between two people.',
     broken: 'Money has moved in a way that its kind does not allow.',
     whatToDo: FAULT,
   },
@@ -148,8 +135,7 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'The balance that is kept of every account is the sum of its transfers.',
     broken: 'A balance that is kept is not the sum of its transfers. The transfers are the books, and are not affected.',
     whatToDo:
-      'Run `node src/start.mjs rebuild-balances`: it adds up all balances again from the transfers, beside a running ' +
-      'service. Then ask this guard anew.',
+      'Run `node src/start.mjs rebuild-balances`: it adds up all balances again from the transfers, beside a running service. Then ask this guard anew.',
   },
   book_sums_to_zero: {
     says: 'In every currency what all accounts have gained and lost is nothing in all: no money is made and none vanishes.',
@@ -159,9 +145,7 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
   hash_chain_intact: {
     says: 'The links of the hash chain over the books hold on to each other, none missing and none changed.',
     broken: 'A link of the hash chain over the books is missing or was changed.',
-    whatToDo:
-      'Compare with the last hash that you keep elsewhere (`node src/start.mjs audit` prints it), and find out who ' +
-      `may write to the database past the service. ${FAULT}`,
+    whatToDo: `Compare with the last hash that you keep elsewhere (\`node src/start.mjs audit\` prints it), and find out who may write to the database past the service. ${FAULT}`,
   },
   merchants_agree: {
     says: 'Source, reports, buyer, award, rules, transfers and accounts of an order are all of its own merchant.',
@@ -169,19 +153,15 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     whatToDo: FAULT,
   },
   links_descend: {
-    says:
-      'A link that was shared again is of the same merchant as the first one, and keeps in its chain everybody above ' +
-      'it, nobody twice.',
-    broken:
-      'A link that was shared again is not of the merchant of the first one, or its chain lacks somebody or holds ' + 'somebody twice.',
+    says: 'A link that was shared again is of the same merchant as the first one, and keeps in its chain everybody above it, nobody twice.',
+    broken: 'A link that was shared again is not of the merchant of the first one, or its chain lacks somebody or holds somebody twice.',
     whatToDo: FAULT,
   },
   idempotency_keys_finished: {
     says: 'Every request that is to be done once is done or gone: none is stuck, and none is done without its answer.',
     broken: 'A request that is to be done once is stuck, or is done without its answer.',
     whatToDo:
-      'Look whether the request had its effect, let its sender ask again under another key where it had not, and ' +
-      'report it: it is a fault of the program.',
+      'Look whether the request had its effect, let its sender ask again under another key where it had not, and report it: it is a fault of the program.',
   },
   changes_audited: {
     says: 'Every change of a merchant, product, promoter, rule, source, mapping or key is in the audit log.',
@@ -192,8 +172,7 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'The database itself still refuses to change or delete what is written once: books, decisions, rules, reports.',
     broken: 'The database would let the service change or delete what is written once.',
     whatToDo:
-      'Somebody has disabled a trigger or granted a right by hand: enable the trigger (`alter table … enable trigger ' +
-      '…`) and revoke the right from fenyong_app, as the sample says.',
+      'Somebody has disabled a trigger or granted a right by hand: enable the trigger (`alter table … enable trigger …`) and revoke the right from fenyong_app, as the sample says.',
   },
   commits_durable: {
     says: 'The database says that something is stored only once it would survive a crash.',
@@ -205,23 +184,19 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'No report was given up on.',
     broken: 'Reports were given up on: their orders lack what these say.',
     whatToDo:
-      'GET /v1/deliveries?state=failed shows each with its error. Mend the cause, then POST ' +
-      '/v1/deliveries/{id}/replays, or all of them by filter.',
+      'GET /v1/deliveries?state=failed shows each with its error. Mend the cause, then POST /v1/deliveries/{id}/replays, or all of them by filter.',
   },
   parked_reports: {
     says: 'No report waits for something that we do not know yet, such as the mapping of a shop.',
     broken: 'Reports wait for something, such as the mapping of a shop that we do not know yet.',
     whatToDo:
-      'The sample says what each waits for: make the merchant, or PUT /v1/sources/{source_id}/mappings/{type}/{value}. ' +
-      'They go on by themselves. An order that is too large needs a higher ORDER_LINES_MAX or ORDER_REFUNDS_MAX and a ' +
-      'replay, an unknown code of a platform a later version.',
+      'The sample says what each waits for: make the merchant, or PUT /v1/sources/{source_id}/mappings/{type}/{value}. They go on by themselves. An order that is too large needs a higher ORDER_LINES_MAX or ORDER_REFUNDS_MAX and a replay, an unknown code of a platform a later version.',
   },
   retried_reports: {
     says: 'No report has to be tried again and again.',
     broken: 'Reports fail and are tried again and again.',
     whatToDo:
-      'The sample shows the error of each. Where the database is slow or full, mend that; else the report is given up ' +
-      'in the end, and can be replayed.',
+      'The sample shows the error of each. Where the database is slow or full, mend that; else the report is given up in the end, and can be replayed.',
   },
   retried_awards: {
     says: 'No order fails to be awarded.',
@@ -232,8 +207,7 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'No sender has signed two different reports with one and the same id within a week.',
     broken: 'A sender has signed two different reports with one id within a week.',
     whatToDo:
-      'Both were kept and merged. Ask the sender which is right: an id that is used again means a fault there, or that ' +
-      'somebody knows the secret; then rotate it.',
+      'Both were kept and merged. Ask the sender which is right: an id that is used again means a fault there, or that somebody knows the secret; then rotate it.',
   },
   sender_clocks: {
     says: 'No sender tells of what has not happened yet: its clock is not more than five minutes ahead of ours.',
@@ -249,57 +223,49 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'No order system has fallen silent for longer than is its habit at this hour of the week.',
     broken: 'An order system has been silent for longer than is its habit at this hour of the week.',
     whatToDo:
-      'Look there whether orders come in, whether its webhook still points here and its subscription is alive; then ' +
-      'POST /v1/reconciliations for the time of silence.',
+      'Look there whether orders come in, whether its webhook still points here and its subscription is alive; then POST /v1/reconciliations for the time of silence.',
   },
   missing_webhooks: {
     says: 'Every order that a storefront told of was reported by its own source within twice its usual delay.',
     broken: 'Storefronts told of orders of which their own source has not reported within twice its usual delay.',
     whatToDo:
-      'Look at the webhooks of that source, then POST /v1/reconciliations for that time. An order that a storefront ' +
-      'only began was never paid, and needs nothing.',
+      'Look at the webhooks of that source, then POST /v1/reconciliations for that time. An order that a storefront only began was never paid, and needs nothing.',
   },
   untold_orders: {
     says: 'Storefronts that tell us who bought go on telling: no order of their source comes without their word.',
     broken: 'A storefront that used to tell us who bought has stopped: orders come without its word.',
     whatToDo:
-      'Look whether the shop’s page still sends its clicks and orders (its script, its key, its last release): without ' +
-      'it orders go to nobody.',
+      'Look whether the shop’s page still sends its clicks and orders (its script, its key, its last release): without it orders go to nobody.',
   },
   subscriptions_alive: {
-    says: 'No order system that used to push has orders of which we learn by other ways only: its subscription may have ' + 'been ended.',
-    broken: 'An order system that used to push has orders of which we learn by other ways only: its subscription may have ' + 'been ended.',
+    says: 'No order system that used to push has orders of which we learn by other ways only: its subscription may have been ended.',
+    broken: 'An order system that used to push has orders of which we learn by other ways only: its subscription may have been ended.',
     whatToDo:
-      'Subscribe there again; platforms end a subscription after some failures without a word. POST ' +
-      '/v1/reconciliations fetches what is missing.',
+      'Subscribe there again; platforms end a subscription after some failures without a word. POST /v1/reconciliations fetches what is missing.',
   },
   unattributed_jump: {
     says: 'The part of the orders of a source that nobody earns has not doubled of late: links, tokens and mappings still arrive.',
     broken: 'The part of a source’s orders that nobody earns has doubled of late: links, tokens or mappings no longer arrive.',
     whatToDo:
-      'Look whether the shop still passes on fy_click, whether new positions or promoters lack a mapping, and whether ' +
-      'a policy was changed. Orders are awarded again by themselves once the evidence is there.',
+      'Look whether the shop still passes on fy_click, whether new positions or promoters lack a mapping, and whether a policy was changed. Orders are awarded again by themselves once the evidence is there.',
   },
   unknown_products: {
     says: 'Every product that was bought is one we know.',
     broken: 'Products were bought that we do not know.',
     whatToDo:
-      'PUT /v1/merchants/{merchant_id}/products/{product_id}, or load them in bulk. Until then they earn by the ' +
-      'category of their line.',
+      'PUT /v1/merchants/{merchant_id}/products/{product_id}, or load them in bulk. Until then they earn by the category of their line.',
   },
   unknown_codes: {
     says: 'Every link, coupon, token and promoter that orders of the last week name is one we know.',
     broken: 'Orders of the last week name links, coupons, tokens or promoters that we do not know.',
     whatToDo:
-      'The sample says which and why: state the coupon or the promoter, or find who writes such codes. The orders are ' +
-      'awarded again by themselves.',
+      'The sample says which and why: state the coupon or the promoter, or find who writes such codes. The orders are awarded again by themselves.',
   },
   over_refunds: {
     says: 'No more was refunded for an order than was paid for it.',
     broken: 'More was refunded for an order than was paid for it.',
     whatToDo:
-      'Compare the order with its shop: a refund that was told twice under two ids, or an amount with freight, is the ' +
-      'usual reason. Commission is never below nothing by it.',
+      'Compare the order with its shop: a refund that was told twice under two ids, or an amount with freight, is the usual reason. Commission is never below nothing by it.',
   },
   currency_conflicts: {
     says: 'The reports of an order agree on its currency.',
@@ -330,15 +296,13 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'No click waits on the disk of this process for the database to come back.',
     broken: 'Clicks wait on the disk of this process for the database, or a file of them is damaged.',
     whatToDo:
-      'They are written by themselves once the database is back. A file that ends with .damaged in DATA_DIR/spool ' +
-      'holds a line that cannot be read: look at it, and remove it then.',
+      'They are written by themselves once the database is back. A file that ends with .damaged in DATA_DIR/spool holds a line that cannot be read: look at it, and remove it then.',
   },
   stalled_feeds: {
     says: 'Every list by which an order system is asked is read as often as its source says, and gets further.',
     broken: 'A list by which an order system is asked has not been read for too long, or gets no further.',
     whatToDo:
-      'GET /v1/sources/{id} shows for each list when it was asked and read, to which time, and its error. ' +
-      'Orders of meanwhile are fetched by themselves once it is read again.',
+      'GET /v1/sources/{id} shows for each list when it was asked and read, to which time, and its error. Orders of meanwhile are fetched by themselves once it is read again.',
   },
   refused_keys: {
     says: 'Every order system accepts the keys and rights with which we ask it.',

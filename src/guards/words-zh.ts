@@ -182,8 +182,7 @@ export const GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     says: '没有报文在等待我们尚不知道的内容，例如店铺的映射。',
     broken: '有报文在等待我们尚不知道的内容，例如店铺的映射。',
     whatToDo:
-      '样本说明各在等什么：登记商家，或 PUT /v1/sources/{source_id}/mappings/{type}/{value}，之后会自动继续。订单过大时调高 ORDER_LINES_MAX 或 ' +
-      'ORDER_REFUNDS_MAX 后重放；未知的平台代码需要更新版本。',
+      '样本说明各在等什么：登记商家，或 PUT /v1/sources/{source_id}/mappings/{type}/{value}，之后会自动继续。订单过大时调高 ORDER_LINES_MAX 或 ORDER_REFUNDS_MAX 后重放；未知的平台代码需要更新版本。',
   },
   retried_reports: {
     says: '没有需要一再重试的报文。',

@@ -233,7 +233,6 @@ describe('what only grows', () => {
 
 describe('evidence of another source', () => {
   test('it never touches money, status, times or who is paid by the word of the source', () => {
-    const bare = ({ evidence: own, ...line }: MergedOrder['lines'][number]) => ({ ...line, words: own && wordsOf(own) });
     fc.assert(
       fc.property(state, report, hash, (order, report, hash) => {
         const both = merge(order, lift(report, hash, 'evidence'));
@@ -259,16 +258,19 @@ describe('evidence of another source', () => {
         const [word, full] = [lift(report, hash, 'evidence'), lift(report, hash, 'all')];
         const { identities, clickTokens, linkCodes, couponCodes } = full;
         expect({ ...word, lines: [] }).toEqual({ ...NOTHING_TOLD, identities, clickTokens, linkCodes, couponCodes });
-        const pieces = ({ lines }: MergedOrder) =>
-          lines.flatMap(({ lineId, evidence: own }) =>
-            own === null ? [] : [...own.clickTokens, ...own.linkCodes, ...own.couponCodes].map(([value]) => `${lineId} ${value}`),
-          );
         expect(pieces(word)).toEqual(pieces(full));
         expect(word.lines.every((one) => one.toldAt === null)).toBe(true);
       }),
     );
   });
 });
+
+const bare = ({ evidence: own, ...line }: MergedOrder['lines'][number]) => ({ ...line, words: own && wordsOf(own) });
+
+const pieces = ({ lines }: MergedOrder) =>
+  lines.flatMap(({ lineId, evidence: own }) =>
+    own === null ? [] : [...own.clickTokens, ...own.linkCodes, ...own.couponCodes].map(([value]) => `${lineId} ${value}`),
+  );
 
 const wordsOf = ({ promoterIds, namedLinkCodes, talentId }: Pick<MergedOrder, 'promoterIds' | 'namedLinkCodes' | 'talentId'>) => {
   return { promoterIds, namedLinkCodes, talentId };

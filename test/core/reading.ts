@@ -6,13 +6,14 @@ export const BOUNDS = { linesMax: 500, refundsMax: 1000 };
 
 /** Whom a report names, where every name is one of ours. */
 export function namedBy(parsed: CanonicalReport): Map<string | null, NamedEvidence> {
-  const of = ({ promoter_id: promoterId, talent_id: talentId }: { promoter_id?: string | null; talent_id?: string | null }) => {
-    return { promoterIds: promoterId == null ? [] : [promoterId], linkCodes: [], talentId: talentId ?? null };
-  };
   return new Map<string | null, NamedEvidence>([
-    [null, of(parsed)],
-    ...(parsed.lines ?? []).map((line): [string, NamedEvidence] => [line.line_id, of(line)]),
+    [null, namesOf(parsed)],
+    ...(parsed.lines ?? []).map((line): [string, NamedEvidence] => [line.line_id, namesOf(line)]),
   ]);
+}
+
+function namesOf({ promoter_id: promoterId, talent_id: talentId }: { promoter_id?: string | null; talent_id?: string | null }) {
+  return { promoterIds: promoterId == null ? [] : [promoterId], linkCodes: [], talentId: talentId ?? null };
 }
 
 /** Reads a report that arrived at `receivedAt`, by a clock that is believed. */
