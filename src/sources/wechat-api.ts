@@ -1,18 +1,16 @@
-// How 微信小店 is asked: its access token, the lists of what changed, and one thing by its id. Lists give ids only, so pages are small.
+// How 微信小店 is asked: with an access token, and what its error codes mean. A shop, an institution (联盟带货机构) and a talent (带货助手) have
+// calls of their own; those of another role answer 48001.
 import { z } from 'zod';
 
 import { stringifyJson } from '../platform/json.ts';
 import { askWithToken, TokenEnded } from './access-token.ts';
 import { askJson, AskingFailed, secretOf, type Asking, type NoAnswer, type Token } from './asking.ts';
-import { fetchEach } from './details.ts';
-import type { Page, Question } from './source.ts';
-import { unionId } from './union.ts';
 
-const PAGE_SIZE = 20;
 /** A token is renewed so long before it ends. */
 const TOKEN_MARGIN_SECONDS = 300;
 const TOKEN_ENDED = new Set([40001, 40014, 42001]);
-const SYSTEM_ERROR = -1;
+/** WeChat's own failure, and too many people at once. */
+const BUSY = new Set([-1, 9700223, 10021044]);
 const PER_DAY = 45009;
 const PER_MINUTE = 45011;
 const MINUTE_MS = 60_000;
@@ -22,94 +20,10 @@ const MINUTE_MS = 60_000;
  */
 const REFUSED = new Set([40013, 40125, 40164, 45035, 48001, 48004, 50001, 50002, 61004]);
 
-const more = { next_key: z.string().nullish(), has_more: z.boolean().nullish() };
-
-const orderIds = z.object({ order_id_list: z.array(unionId).nullish(), ...more });
-
-/** `channels/ec/order/list/get` by update time, seven days at most. */
-export async function listOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
-  const question = { update_time_range: rangeOf(from, until), page_size: PAGE_SIZE, next_key: cursor ?? '' };
-  const { order_id_list: ids, ...rest } = orderIds.parse(await askList('/channels/ec/order/list/get', question, asking, 'order_id_list'));
-  return pageOf(
-    (ids ?? []).map((id) => `order/${id}`),
-    rest,
-    asking,
-  );
-}
-
-const afterSaleIds = z.object({ after_sale_order_id_list: z.array(unionId).nullish(), ...more });
-
-/** `channels/ec/aftersale/getaftersalelist` by update time, a day at most. */
-export async function listAfterSales({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
-  const { start_time, end_time } = rangeOf(from, until);
-  const question = { begin_update_time: start_time, end_update_time: end_time, next_key: cursor ?? '' };
-  const { after_sale_order_id_list: ids, ...rest } = afterSaleIds.parse(
-    await askList('/channels/ec/aftersale/getaftersalelist', question, asking, 'after_sale_order_id_list'),
-  );
-  return pageOf(
-    (ids ?? []).map((id) => `after-sale/${id}`),
-    rest,
-    asking,
-  );
-}
-
-const commissionIds = z.object({ list: z.array(z.object({ order_id: unionId, sku_id: unionId })).nullish(), ...more });
-
-/** `channels/ec/league/headsupplier/order/list/get` by update time, thirty a page at most. */
-export async function listCommissionOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
-  const question = { update_time_range: rangeOf(from, until), page_size: PAGE_SIZE, next_key: cursor ?? '' };
-  const { list, ...rest } = commissionIds.parse(await askList('/channels/ec/league/headsupplier/order/list/get', question, asking, 'list'));
-  return pageOf(
-    (list ?? []).map(({ order_id, sku_id }) => `commission/${order_id}/${sku_id}`),
-    rest,
-    asking,
-  );
-}
-
-/** An empty list may be left out; but what says neither it nor that all is well is no answer, and nothing must be missed for it. */
-async function askList(path: string, question: object, asking: Asking, name: string): Promise<Record<string, unknown>> {
-  const answer = await ask(path, question, asking);
-  if (answer[name] !== undefined || answer['errcode'] !== undefined) return answer;
-  throw new AskingFailed('temporary', `WeChat answered ${path} without its ${name}`);
-}
-
-function rangeOf(from: Date, until: Date) {
-  return { start_time: Math.floor(from.getTime() / 1000), end_time: Math.ceil(until.getTime() / 1000) };
-}
-
-async function pageOf(
-  keys: string[],
-  { next_key: next, has_more: hasMore }: { next_key?: string | null | undefined; has_more?: boolean | null | undefined },
-  asking: Asking,
-): Promise<Page> {
-  const told = await fetchEach(
-    keys,
-    (key) => key,
-    (key) => fetchWanted(key, asking),
-  );
-  return { ...told, next: hasMore === true && next ? next : null };
-}
-
-/** One order, after-sale or commission order, by a key like `order/<id>`. */
-export async function fetchWanted(key: string, asking: Asking): Promise<Buffer[]> {
-  const [kind, id = '', skuId = ''] = key.split('/');
-  if (kind === 'order') return [await fetchOne('/channels/ec/order/get', { order_id: id }, 'order', asking)];
-  if (kind === 'after-sale')
-    return [await fetchOne('/channels/ec/aftersale/getaftersaleorder', { after_sale_order_id: id }, 'after_sale_order', asking)];
-  return [await fetchOne('/channels/ec/league/headsupplier/order/get', { order_id: id, sku_id: skuId }, 'commssion_order', asking)];
-}
-
-/** The answer without its code and message, so that the same thing is the same bytes. */
-async function fetchOne(path: string, question: object, name: string, asking: Asking): Promise<Buffer> {
-  const answer = await ask(path, question, asking);
-  if (answer[name] === undefined) throw new AskingFailed('temporary', `WeChat answered ${path} without its ${name}`);
-  return Buffer.from(stringifyJson({ [name]: answer[name] }));
-}
-
-/** Asks with the access token. `judge` says what an error code means. */
-export async function ask(path: string, question: object, asking: Asking, judge = kindOf): Promise<Record<string, unknown>> {
+/** Asks with the access token, and answers what was answered but for an error code, which is thrown as `AskingFailed`. */
+export async function ask(path: string, question: object, asking: Asking): Promise<Record<string, unknown>> {
   const obtain = () => obtainToken(asking);
-  return askWithToken(asking, obtain, (token) => post(`${path}?access_token=${encodeURIComponent(token)}`, question, asking, judge));
+  return askWithToken(asking, obtain, (token) => post(`${path}?access_token=${encodeURIComponent(token)}`, question, asking));
 }
 
 const tokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.int() });
@@ -132,7 +46,7 @@ const code = z.union([
 ]);
 const envelope = z.looseObject({ errcode: code.optional(), errmsg: z.string().default('') });
 
-async function post(pathAndQuery: string, question: object, asking: Asking, judge = kindOf): Promise<Record<string, unknown>> {
+async function post(pathAndQuery: string, question: object, asking: Asking): Promise<Record<string, unknown>> {
   const { value } = await askJson(asking.fetch, asking.baseUrl + pathAndQuery, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -143,16 +57,25 @@ async function post(pathAndQuery: string, question: object, asking: Asking, judg
   if (errcode === 0) return answer;
   const told = `WeChat answered ${pathAndQuery.split('?', 1)[0]} with ${errcode} ${errmsg}`;
   if (TOKEN_ENDED.has(errcode)) throw new TokenEnded('refused', told);
-  throw new AskingFailed(judge(errcode), told, { retryAfterMs: errcode === PER_MINUTE ? MINUTE_MS : null });
+  throw new RefusedByCode(kindOf(errcode), told, { retryAfterMs: errcode === PER_MINUTE ? MINUTE_MS : null });
 }
 
+/** A code that is nothing of these is about the one thing that was asked for: nothing else has to wait for it. */
 function kindOf(errcode: number): NoAnswer {
   if (errcode === PER_DAY || errcode === PER_MINUTE) return 'rate_limited';
-  return REFUSED.has(errcode) ? 'refused' : 'temporary';
+  if (BUSY.has(errcode)) return 'temporary';
+  return REFUSED.has(errcode) ? 'refused' : 'item_refused';
 }
 
-/** What WeChat says of a 推客, a product or a shop is not mended by asking again; only what it says of itself is. */
-export function kindOfLink(errcode: number): NoAnswer {
-  const kind = kindOf(errcode);
-  return kind === 'temporary' && errcode !== SYSTEM_ERROR ? 'refused' : kind;
+/** WeChat itself has answered, with an error code, and nothing that stands before WeChat. */
+export class RefusedByCode extends AskingFailed {}
+
+/** What was answered, or null where WeChat refuses the question by a code; every other failure is thrown on. */
+export async function unlessRefused<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof RefusedByCode && (error.kind === 'refused' || error.kind === 'item_refused')) return null;
+    throw error;
+  }
 }

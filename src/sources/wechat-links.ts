@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { AskingFailed, type Asking } from './asking.ts';
 import type { LockDays, Promotion, Wish } from './source.ts';
-import { ask, kindOfLink } from './wechat-api.ts';
+import { ask } from './wechat-api.ts';
 import { SHARER_APPID } from './wechat-commission.ts';
 
 const PRODUCT_ID = /^\d{1,20}$/;
@@ -65,7 +65,7 @@ function askAsInstitution(path: string, question: object, asking: Asking): Promi
   if (!ofInstitution.safeParse(asking.options).success) {
     throw refusal('has 推客 for institutions only, and this source is of a shop: see options.orders');
   }
-  return ask(path, question, asking, kindOfLink);
+  return ask(path, question, asking);
 }
 
 function refusal(words: string): AskingFailed {

@@ -1,14 +1,13 @@
-// 微信小店: pushes in secure mode that name orders only, which are then fetched; or an institution's feed of commission orders.
-import { XMLParser } from 'fast-xml-parser';
+// 微信小店: pushes in secure mode that name orders only, which are then fetched; or the commission orders of an institution or a talent.
 import { z } from 'zod';
 
-import { parseJson } from '../platform/json.ts';
 import { oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from './source.ts';
 import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
-import { unionId } from './union.ts';
-import { fetchWanted, listAfterSales, listCommissionOrders, listOrders } from './wechat-api.ts';
-import { wechatDecrypt, wechatKey, wechatSign } from './wechat-crypt.ts';
 import { commissionOrder, COMMISSIONS, mapCommissionOrder } from './wechat-commission.ts';
+import { wechatDecrypt, wechatKey, wechatSign } from './wechat-crypt.ts';
+import { fetchWanted } from './wechat-details.ts';
+import { envelopeOf, eventOf, namedBy, ordersOfGift, readMessage } from './wechat-events.ts';
+import { listAfterSales, listCommissionOrders, listOrders } from './wechat-feeds.ts';
 import { fetchLockDays, shareProduct } from './wechat-links.ts';
 import { afterSale, isStillParsed, mapAfterSale, mapOrder, shopOrder } from './wechat-orders.ts';
 
@@ -17,19 +16,27 @@ const DAY_MS = 24 * 3_600_000;
 const SECOND_MS = 1000;
 /** Who shared is found out after the order is there; it is asked for again so much later. */
 const ASK_AGAIN_MS = 5 * 60_000;
+/** SHA-1 in hexadecimal digits. */
+const SIGNATURE = /^[0-9a-f]{40}$/i;
 
 const secret = z.string().min(1).max(256);
+
+/** Who has the account: each is answered by calls of its own only. */
+const ROLES = ['shop', 'institution'] as const;
 
 const options = z.strictObject({
   pull: pullOptions,
   orders: z
-    .enum(['shop', 'institution'])
+    .enum(ROLES)
     .default('shop')
     .meta({ description: 'Whose orders: those of the shop itself, or the commission orders of an institution.' }),
   commission: z.enum(COMMISSIONS).default('service').meta({ description: 'Of a commission order: which part is the institution’s.' }),
 });
 
-const ofShop = (stated: Record<string, unknown>) => options.parse(stated).orders === 'shop';
+const of =
+  (role: (typeof ROLES)[number]) =>
+  (stated: Record<string, unknown>): boolean =>
+    options.parse(stated).orders === role;
 
 export const wechatShop: Adapter = {
   kind: 'wechat-shop',
@@ -49,13 +56,13 @@ export const wechatShop: Adapter = {
   wanted,
   baseUrl: () => 'https://api.weixin.qq.com',
   feeds: [
-    { name: 'orders', windowMs: () => 7 * DAY_MS - SECOND_MS, backMs: null, overlapMs: DAY_MS, appliesTo: ofShop, list: listOrders },
+    { name: 'orders', windowMs: () => 7 * DAY_MS - SECOND_MS, backMs: null, overlapMs: DAY_MS, appliesTo: of('shop'), list: listOrders },
     {
       name: 'after-sales',
       windowMs: () => DAY_MS - SECOND_MS,
       backMs: null,
       overlapMs: DAY_MS / 4,
-      appliesTo: ofShop,
+      appliesTo: of('shop'),
       list: listAfterSales,
     },
     {
@@ -63,7 +70,7 @@ export const wechatShop: Adapter = {
       windowMs: () => 7 * DAY_MS - SECOND_MS,
       backMs: null,
       overlapMs: DAY_MS,
-      appliesTo: (stated) => !ofShop(stated),
+      appliesTo: of('institution'),
       list: listCommissionOrders,
     },
   ],
@@ -87,71 +94,31 @@ function verify({ method, query, body, secrets }: Push): Verified {
     return { ok: true, answer: { status: 200, contentType: 'text/plain; charset=utf-8', body: echo } };
   }
   const signature = oneOf(query, 'msg_signature');
-  const encrypted = encryptedOf(body);
+  const encrypted = envelopeOf(body);
   if (signature === undefined || encrypted === null) return { ok: false, reason: 'missing_signature' };
+  if (!SIGNATURE.test(signature)) return { ok: false, reason: 'wrong_signature' };
   const isSigned = tokens.some((token) => sameText(signature, wechatSign(token, timestamp, nonce, encrypted)));
   if (!isSigned) return { ok: false, reason: 'wrong_signature' };
   const content = keys.map((key) => wechatDecrypt(encrypted, key, appId)).find((one) => one !== null);
   return content === undefined ? { ok: false, reason: 'wrong_signature' } : { ok: true, signedId: null, keep: {}, content };
 }
 
-// Numbers stay text, so that no digit of an id is lost; entities are not expanded beyond the five of XML.
-const xml = new XMLParser({ parseTagValue: false, ignoreAttributes: true, trimValues: true });
-
-/** A message in JSON or in XML, whichever the shop was told to send. */
-function readMessage(bytes: Buffer): unknown {
-  const text = bytes.toString('utf8').trimStart();
-  if (!text.startsWith('<')) return parseJson(bytes);
-  const parsed = xml.parse(text) as Record<string, unknown>;
-  return parsed['xml'];
-}
-
-const envelope = z.looseObject({ Encrypt: z.string().min(1) });
-
-function encryptedOf(body: Buffer): string | null {
-  try {
-    return envelope.parse(readMessage(body)).Encrypt;
-  } catch {
-    // Whatever else it is, it is nothing that was encrypted for us.
-    return null;
-  }
-}
-
-const message = z.looseObject({ Event: z.string() });
-const orderNamed = z.looseObject({ order_id: unionId });
-const afterSaleNamed = z.looseObject({ after_sale_order_id: unionId });
-const commissionNamed = z.looseObject({ order_id: unionId, sku_id: unionId });
-
-/** Events name an order, an after-sale or a commission order; an order whose sharer is still being looked for is asked for again. */
+/** Events name what is to be fetched; an order that was fetched may want itself again, and its after-sales. */
 function wanted({ body }: Kept): Wanted[] {
-  const value = z.looseObject({}).parse(readMessage(body));
-  if (value['order'] !== undefined) {
-    const order = shopOrder.parse(value['order']);
+  const message = readMessage(body);
+  if (message['order'] !== undefined) {
+    const order = shopOrder.parse(message['order']);
     return isStillParsed(order) ? [{ key: `order/${order.order_id}`, afterMs: ASK_AGAIN_MS }] : [];
   }
-  const event = message.safeParse(value);
-  return event.success ? namedBy(event.data) : [];
-}
-
-function namedBy({ Event: event, ...rest }: z.output<typeof message>): Wanted[] {
-  if (event === 'channels_ec_aftersale_update') {
-    const { after_sale_order_id: id } = afterSaleNamed.parse(rest['finder_shop_aftersale_status_update']);
-    return [{ key: `after-sale/${id}` }];
-  }
-  if (event === 'head_supplier_commission_order_update' || event === 'talent_commission_order_update') {
-    const { order_id, sku_id } = commissionNamed.parse(rest['order_info']);
-    return [{ key: `commission/${order_id}/${sku_id}` }];
-  }
-  const named = orderNamed.safeParse(rest['order_info']);
-  return event.startsWith('channels_ec_order_') && named.success ? [{ key: `order/${named.data.order_id}` }] : [];
+  const event = eventOf(message);
+  return event === null ? ordersOfGift(message) : namedBy(event);
 }
 
 /** What was fetched tells of an order; an event tells nothing that the order does not. */
 function map({ body, options: stated }: Kept): Mapped[] {
-  const value = z.looseObject({}).parse(readMessage(body));
-  if (value['order'] !== undefined) return [mapOrder(shopOrder.parse(value['order']))];
-  if (value['after_sale_order'] !== undefined) return [mapAfterSale(afterSale.parse(value['after_sale_order']))];
-  // The platform spells it so.
-  const row = value['commssion_order'];
+  const message = readMessage(body);
+  if (message['order'] !== undefined) return [mapOrder(shopOrder.parse(message['order']))];
+  if (message['after_sale_order'] !== undefined) return [mapAfterSale(afterSale.parse(message['after_sale_order']))];
+  const row = message['commssion_order'];
   return row === undefined ? [] : [mapCommissionOrder(commissionOrder.parse(row), options.parse(stated).commission)];
 }
