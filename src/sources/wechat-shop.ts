@@ -3,19 +3,18 @@ import { z } from 'zod';
 
 import { oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from './source.ts';
 import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
+import { afterSale, complaint, giftAfterSale, mapAfterSale, mapComplaint, mapGiftAfterSale } from './wechat-after-sales.ts';
 import { commissionOrder, COMMISSIONS, mapCommissionOrder } from './wechat-commission.ts';
 import { wechatDecrypt, wechatKey, wechatSign } from './wechat-crypt.ts';
 import { fetchWanted } from './wechat-details.ts';
 import { envelopeOf, eventOf, namedBy, ordersOfGift, readMessage } from './wechat-events.ts';
-import { listAfterSales, listCommissionOrders, listOrders } from './wechat-feeds.ts';
+import { listAfterSales, listCommissionOrders, listGiftAfterSales, listOrders } from './wechat-feeds.ts';
 import { fetchLockDays, shareProduct } from './wechat-links.ts';
-import { afterSale, isStillParsed, mapAfterSale, mapOrder, shopOrder } from './wechat-orders.ts';
+import { mapOrder, shopOrder, wantedByOrder } from './wechat-orders.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** A question is asked in whole seconds, the first one and the last one included, and may not span a second more than WeChat says. */
 const SECOND_MS = 1000;
-/** Who shared is found out after the order is there; it is asked for again so much later. */
-const ASK_AGAIN_MS = 5 * 60_000;
 /** SHA-1 in hexadecimal digits. */
 const SIGNATURE = /^[0-9a-f]{40}$/i;
 
@@ -66,6 +65,15 @@ export const wechatShop: Adapter = {
       list: listAfterSales,
     },
     {
+      name: 'gift-after-sales',
+      windowMs: () => DAY_MS - SECOND_MS,
+      backMs: null,
+      // They are listed by when they were made, and are paid back within hours.
+      overlapMs: DAY_MS,
+      appliesTo: of('shop'),
+      list: listGiftAfterSales,
+    },
+    {
       name: 'commission-orders',
       windowMs: () => 7 * DAY_MS - SECOND_MS,
       backMs: null,
@@ -104,21 +112,25 @@ function verify({ method, query, body, secrets }: Push): Verified {
 }
 
 /** Events name what is to be fetched; an order that was fetched may want itself again, and its after-sales. */
-function wanted({ body }: Kept): Wanted[] {
+function wanted({ body, receivedAt }: Kept): Wanted[] {
   const message = readMessage(body);
-  if (message['order'] !== undefined) {
-    const order = shopOrder.parse(message['order']);
-    return isStillParsed(order) ? [{ key: `order/${order.order_id}`, afterMs: ASK_AGAIN_MS }] : [];
-  }
+  if (message['order'] !== undefined) return wantedByOrder(shopOrder.parse(message['order']), receivedAt);
   const event = eventOf(message);
   return event === null ? ordersOfGift(message) : namedBy(event);
 }
 
-/** What was fetched tells of an order; an event tells nothing that the order does not. */
+/** What was fetched tells of an order; of the events only that of a dispute says what nothing else does. */
 function map({ body, options: stated }: Kept): Mapped[] {
   const message = readMessage(body);
   if (message['order'] !== undefined) return [mapOrder(shopOrder.parse(message['order']))];
-  if (message['after_sale_order'] !== undefined) return [mapAfterSale(afterSale.parse(message['after_sale_order']))];
+  const after = message['after_sale_order'];
+  if (after !== undefined) return isOfGift(after) ? mapGiftAfterSale(giftAfterSale.parse(after)) : [mapAfterSale(afterSale.parse(after))];
   const row = message['commssion_order'];
-  return row === undefined ? [] : [mapCommissionOrder(commissionOrder.parse(row), options.parse(stated).commission)];
+  if (row !== undefined) return [mapCommissionOrder(commissionOrder.parse(row), options.parse(stated).commission)];
+  const event = eventOf(message);
+  if (event?.Event !== 'channels_ec_complaint_update') return [];
+  return [mapComplaint(complaint.parse(event['finder_shop_complaint']), event.CreateTime)];
 }
+
+/** The after-sale of a gift lists what came back of each of its orders. */
+const isOfGift = (after: unknown): boolean => typeof after === 'object' && after !== null && 'order_info_list' in after;

@@ -5,7 +5,7 @@ import type { Secrets } from '../../../src/sources/source.ts';
 import { wechatShop } from '../../../src/sources/wechat-shop.ts';
 import type { PlainRow } from '../doubles/server.ts';
 import { SHOP_APPID, wechatDouble } from '../doubles/wechat.ts';
-import type { Sent, Subject } from '../subject.ts';
+import type { Double, Sent, Subject } from '../subject.ts';
 
 const SECRETS = {
   app_id: 'wxb11529c136998cb6',
@@ -14,7 +14,8 @@ const SECRETS = {
   encoding_aes_key: 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
 };
 const OTHER = { ...SECRETS, token: 'another', encoding_aes_key: 'jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C' };
-const PAID_AT = 1_780_308_000;
+/** 2026-06-01T10:00:00Z, in seconds. */
+export const PAID_AT = 1_780_308_000;
 
 /** Encrypts as WeChat does, with a random part that is always the same. */
 export function encrypt(content: Buffer, encodingAesKey: string, appId: string): string {
@@ -38,39 +39,65 @@ function send(body: Buffer, secrets: Secrets, at: Date): Sent {
   return { query, body: Buffer.from(JSON.stringify({ ToUserName: 'gh_1', Encrypt: encrypted })) };
 }
 
-function text(orderId: string, { product, ...told }: { product?: object; [name: string]: unknown }): string {
-  const products = [{ product_id: 'p1', sku_id: 1526589, sku_cnt: 1, real_price: 9999, ...product }];
-  const detail = {
-    product_infos: products,
-    pay_info: { pay_time: PAID_AT },
-    sharer_info: { sharer_openid: 'sharer-1', share_scene: 7, handling_progress: 1 },
-    ext_info: { confirm_receipt_time: 0 },
+/** An order as `channels/ec/order/get` tells it, with what its tests state of it. */
+export function orderText(orderId: string, { product, detail, ...told }: Told = {}): string {
+  const products = [
+    { product_id: 'p1', sku_id: '1526589', sku_cnt: 1, sale_price: 9999, market_price: 12_000, real_price: 9999, ...product },
+  ];
+  const base = {
+    order_id: orderId,
+    status: 20,
+    openid: 'o1',
+    unionid: 'u1',
+    create_time: PAID_AT,
+    update_time: PAID_AT,
+    order_detail: {
+      product_infos: products,
+      pay_info: { prepay_id: 'wx0110', transaction_id: '4200001', prepay_time: PAID_AT, pay_time: PAID_AT, payment_method: 1 },
+      price_info: { product_price: 9999, order_price: 10_999, freight: 1000, is_discounted: false },
+      sharer_info: { sharer_openid: 'sharer-1', sharer_unionid: '', sharer_type: 0, share_scene: 7, handling_progress: 1 },
+      ext_info: { customer_notes: '', merchant_notes: '', confirm_receipt_time: 0, order_scene: 4 },
+      ...detail,
+    },
   };
-  const base = { status: 20, openid: 'o1', unionid: 'u1', create_time: PAID_AT, update_time: PAID_AT, order_detail: detail };
-  return JSON.stringify({ ...base, ...told }).replace('{', `{"order_id":${orderId},`);
+  return JSON.stringify({ ...base, ...told });
 }
 
-const order = (orderId: string, hours: number, told: object): Buffer =>
-  Buffer.from(`{"order":${text(orderId, { update_time: PAID_AT + hours * 3600, ...told })}}`);
+/** What a test states of an order, of its one product, and of its details. */
+export interface Told {
+  product?: object;
+  detail?: object;
+  [name: string]: unknown;
+}
+
+const order = (orderId: string, hours: number, told: Told): Buffer =>
+  Buffer.from(`{"order":${orderText(orderId, { update_time: PAID_AT + hours * 3600, ...told })}}`);
 
 function afterSale(orderId: string, amount: number): Buffer {
   const told = {
-    after_sale_order_id: 2000000000001,
+    after_sale_order_id: '2000000000001',
     status: 'MERCHANT_REFUND_SUCCESS',
+    openid: 'o1',
+    order_id: orderId,
+    product_info: { product_id: 'p1', sku_id: '1526589', count: 1 },
+    refund_info: { amount, refund_reason: 1 },
+    create_time: PAID_AT + 3600,
     update_time: PAID_AT + 7200,
-    product_info: { sku_id: '1526589' },
-    refund_info: { amount },
+    reason: 'NO_LONGER_WANT',
+    type: 'REFUND',
   };
-  return Buffer.from(`{"after_sale_order":${JSON.stringify(told).replace('{', `{"order_id":${orderId},`)}}`);
+  return Buffer.from(JSON.stringify({ after_sale_order: told }));
 }
 
+/** A commission order as `channels/ec/league/headsupplier/order/get` tells it. */
 function commissionOrder({ orderId, at }: PlainRow, skuId: string, sharer: string): string {
+  const now = Math.floor(at.getTime() / 1000);
   const detail = {
     shop_info: { appid: SHOP_APPID, shop_name: 'demo' },
-    product_info: { product_id: '10000000139', actual_payment: 1000, title: 'demo', product_cnt: 1 },
-    order_info: { order_status: 20, pay_time: Math.floor(at.getTime() / 1000) },
+    product_info: { product_id: '10000000139', thumb_img: '', title: 'demo', actual_payment: 1000, product_cnt: 1 },
+    order_info: { order_status: 20, pay_time: now, create_time: now, update_time: now },
     commission_info: {
-      sharer_info: { sharer_appid: sharer, opensharerid: 's1', nickname: 'n', ratio: 500_000, amount: 50 },
+      sharer_info: { sharer_appid: sharer, opensharerid: 's1', nickname: 'n', head_img_url: '', ratio: 500_000, amount: 50 },
       service_ratio: 300_000,
       service_amount: 30,
       profit_sharding_suc_time: 0,
@@ -78,12 +105,28 @@ function commissionOrder({ orderId, at }: PlainRow, skuId: string, sharer: strin
     },
     buyer_info: { open_id: 'o', union_id: 'u' },
   };
+  return JSON.stringify({ order_id: orderId, sku_id: skuId, create_time: now, update_time: now, status: 20, order_detail: detail });
+}
+
+/** A commission order as `channels/ec/talent/get_order_detail` tells it, without its code. */
+function talentOrder({ orderId, at }: PlainRow, skuId: string): string {
+  const now = Math.floor(at.getTime() / 1000);
+  const times = { order_pay_time: now, order_create_time: now, order_update_time: now };
+  const buyer_info = { open_id: 'o', union_id: 'u' };
+  const amounts = { actual_payment: '9999', settle_payment: '9999' };
   return JSON.stringify({
-    order_id: orderId,
-    sku_id: skuId,
-    update_time: Math.floor(at.getTime() / 1000),
-    status: 20,
-    order_detail: detail,
+    base_info: {
+      order_id: orderId,
+      spu_id: '10000000139',
+      sku_id: skuId,
+      special_id: '',
+      order_status: 20,
+      ...amounts,
+      ...times,
+      buyer_info,
+    },
+    commission_info: { state: 20, ratio: '100000', expect_settle_time: now + 864_000, expect_settlement: '9.99', actual_settle_time: 0 },
+    channel_info: { channel_type: 2, channel_id: 'channel-1', channel_name: '某视频号' },
   });
 }
 
@@ -95,6 +138,7 @@ export const subject: Subject = {
     otherSecrets: OTHER,
     rotating: { ...SECRETS, token: [OTHER.token, SECRETS.token], encoding_aes_key: [OTHER.encoding_aes_key, SECRETS.encoding_aes_key] },
     staleMs: null,
+    bytesMax: 64 * 1024,
   },
   story: (orderId) => ({
     paid: order(orderId, 0, {}),
@@ -108,11 +152,21 @@ export const subject: Subject = {
   questionsPerPage: 21,
   paidAmount: 9999,
   partAmount: 3000,
-  open: () =>
-    wechatDouble({
-      appId: SECRETS.app_id,
-      appSecret: SECRETS.app_secret,
-      order: ({ orderId, at, version }) => text(orderId, { update_time: Math.floor(at.getTime() / 1000), note: `version ${version}` }),
-      commission: commissionOrder,
-    }),
+  open: () => openWechat(),
 };
+
+/** The double of the platform, with what a test adds to it. */
+export function openWechat(more: Partial<Parameters<typeof wechatDouble>[0]> = {}): Promise<Double> {
+  return wechatDouble({
+    appId: SECRETS.app_id,
+    appSecret: SECRETS.app_secret,
+    order: ({ orderId, at, version }) =>
+      orderText(orderId, {
+        update_time: Math.floor(at.getTime() / 1000),
+        detail: { ext_info: { customer_notes: `version ${version}`, confirm_receipt_time: 0 } },
+      }),
+    commission: commissionOrder,
+    talent: talentOrder,
+    ...more,
+  });
+}
