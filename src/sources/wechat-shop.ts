@@ -4,13 +4,14 @@ import { z } from 'zod';
 import { oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from './source.ts';
 import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from './source.ts';
 import { afterSale, complaint, giftAfterSale, mapAfterSale, mapComplaint, mapGiftAfterSale } from './wechat-after-sales.ts';
-import { commissionOrder, COMMISSIONS, mapCommissionOrder } from './wechat-commission.ts';
+import { commissionOrder, COMMISSIONS, mapCommissionOrder, SHARER_PAID_BY, sharerBinding } from './wechat-commission.ts';
 import { wechatDecrypt, wechatKey, wechatSign } from './wechat-crypt.ts';
 import { fetchWanted } from './wechat-details.ts';
 import { envelopeOf, eventOf, namedBy, ordersOfGift, readMessage } from './wechat-events.ts';
-import { listAfterSales, listCommissionOrders, listGiftAfterSales, listOrders } from './wechat-feeds.ts';
+import { listAfterSales, listCommissionOrders, listGiftAfterSales, listOrders, listTalentOrders } from './wechat-feeds.ts';
 import { fetchLockDays, shareProduct } from './wechat-links.ts';
 import { mapOrder, shopOrder, wantedByOrder } from './wechat-orders.ts';
+import { mapTalentOrder, talentOrder } from './wechat-talent.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** A question is asked in whole seconds, the first one and the last one included, and may not span a second more than WeChat says. */
@@ -21,15 +22,19 @@ const SIGNATURE = /^[0-9a-f]{40}$/i;
 const secret = z.string().min(1).max(256);
 
 /** Who has the account: each is answered by calls of its own only. */
-const ROLES = ['shop', 'institution'] as const;
+const ROLES = ['shop', 'institution', 'talent'] as const;
 
 const options = z.strictObject({
   pull: pullOptions,
   orders: z
     .enum(ROLES)
     .default('shop')
-    .meta({ description: 'Whose orders: those of the shop itself, or the commission orders of an institution.' }),
+    .meta({ description: 'Whose orders: those of the shop itself, or the commission orders of an institution or of a talent.' }),
   commission: z.enum(COMMISSIONS).default('service').meta({ description: 'Of a commission order: which part is the institution’s.' }),
+  sharer_paid_by: z
+    .enum(SHARER_PAID_BY)
+    .default('as_bound')
+    .meta({ description: 'Who pays the 推客 of a commission order; nothing is earned here on a line whose 推客 WeChat pays.' }),
 });
 
 const of =
@@ -81,6 +86,14 @@ export const wechatShop: Adapter = {
       appliesTo: of('institution'),
       list: listCommissionOrders,
     },
+    {
+      name: 'talent-orders',
+      windowMs: () => 7 * DAY_MS - 3 * SECOND_MS,
+      backMs: null,
+      overlapMs: DAY_MS,
+      appliesTo: of('talent'),
+      list: listTalentOrders,
+    },
   ],
   detail: fetchWanted,
   promote: shareProduct,
@@ -125,8 +138,11 @@ function map({ body, options: stated }: Kept): Mapped[] {
   if (message['order'] !== undefined) return [mapOrder(shopOrder.parse(message['order']))];
   const after = message['after_sale_order'];
   if (after !== undefined) return isOfGift(after) ? mapGiftAfterSale(giftAfterSale.parse(after)) : [mapAfterSale(afterSale.parse(after))];
-  const row = message['commssion_order'];
-  if (row !== undefined) return [mapCommissionOrder(commissionOrder.parse(row), options.parse(stated).commission)];
+  if (message['commssion_order'] !== undefined) {
+    const binding = sharerBinding.parse(message['sharer_binding']);
+    return [mapCommissionOrder(commissionOrder.parse(message['commssion_order']), binding, options.parse(stated))];
+  }
+  if (message['base_info'] !== undefined) return [mapTalentOrder(talentOrder.parse(message))];
   const event = eventOf(message);
   if (event?.Event !== 'channels_ec_complaint_update') return [];
   return [mapComplaint(complaint.parse(event['finder_shop_complaint']), event.CreateTime)];
