@@ -42,7 +42,7 @@ export function openWeixin(): Weixin {
       const asked = QUESTIONS[path];
       if (asked === undefined) return { errcode: 40066, errmsg: 'invalid url' };
       const found = books.get(`${asked.name} ${String(question[asked.id])}`);
-      if (found === undefined) return { errcode: 100001, errmsg: 'not found' };
+      if (found === undefined) return { errcode: 100_002, errmsg: 'order not exist' };
       return { errcode: 0, errmsg: 'ok', [asked.name]: found };
     },
     sell: (sourceId) => {
@@ -61,31 +61,39 @@ const RETURN = '2000000000041001';
 
 /** Paid, and shared by the one whom the shop knows as `o-sharer-alice`. */
 function teapot(now: number) {
-  const part = { product_id: '10000000139', sku_id: '1526589', sku_cnt: 1, real_price: 15_800 };
-  return { ...orderOf(TEAPOT, now), status: 20, order_detail: { ...detailOf('o-sharer-alice', now), product_infos: [part] } };
+  const detail = detailOf(now, { sharer: 'o-sharer-alice', productId: '10000000139', skuId: '1526589', price: 15_800 });
+  return { ...orderOf(TEAPOT, now), status: 20, order_detail: detail };
 }
 
 /** Received, and shared by the one whom the shop knows as `o-sharer-bob`. */
 function vase(now: number) {
-  const part = { product_id: '10000000147', sku_id: '1526720', sku_cnt: 1, real_price: 23_900 };
-  const received = { ext_info: { confirm_receipt_time: now }, settle_info: { settle_time: now } };
-  const detail = { ...detailOf('o-sharer-bob', now), ...received, product_infos: [part] };
-  return { ...orderOf(VASE, now), status: 100, order_detail: detail };
+  const detail = detailOf(now, { sharer: 'o-sharer-bob', productId: '10000000147', skuId: '1526720', price: 23_900 });
+  const received = { ext_info: { confirm_receipt_time: now, order_scene: 4 }, settle_info: { settle_time: now } };
+  return { ...orderOf(VASE, now), status: 100, order_detail: { ...detail, ...received } };
 }
 
 function orderOf(orderId: string, now: number) {
-  return { order_id: orderId, openid: `o-${orderId.slice(-4)}`, create_time: now, update_time: now };
+  return { order_id: orderId, openid: `o-${orderId.slice(-4)}`, unionid: '', create_time: now, update_time: now, is_present: false };
 }
 
-function detailOf(sharer: string, now: number) {
-  return { pay_info: { pay_time: now }, sharer_info: { sharer_openid: sharer, share_scene: 7, handling_progress: 1 } };
+/** One of a product, whose price is in fen, sent without freight. */
+function detailOf(now: number, { sharer, productId, skuId, price }: { sharer: string; productId: string; skuId: string; price: number }) {
+  const prices = { sale_price: price, market_price: price, real_price: price, estimate_price: price };
+  const shared = { sharer_openid: sharer, sharer_type: 0, share_scene: 7 };
+  return {
+    product_infos: [{ product_id: productId, sku_id: skuId, sku_cnt: 1, ...prices, is_free_gift: 0 }],
+    pay_info: { prepay_time: now, pay_time: now, payment_method: 1 },
+    price_info: { product_price: price, order_price: price, freight: 0 },
+    sharer_info: { ...shared, handling_progress: 1 },
+    sku_sharer_infos: [{ ...shared, sku_id: skuId }],
+  };
 }
 
 /** 40 yuan of the vase were given back. */
 function returnedVase(now: number) {
-  const money = { refund_info: { amount: 4_000 }, product_info: { sku_id: '1526720' } };
-  const times = { create_time: now, update_time: now };
-  return { after_sale_order_id: RETURN, order_id: VASE, status: 'MERCHANT_REFUND_SUCCESS', ...times, ...money };
+  const money = { refund_info: { amount: 4_000 }, product_info: { product_id: '10000000147', sku_id: '1526720', count: 1 } };
+  const times = { create_time: now, update_time: now, complete_time: now };
+  return { after_sale_order_id: RETURN, order_id: VASE, type: 'REFUND', status: 'MERCHANT_REFUND_SUCCESS', ...times, ...money };
 }
 
 /** WeChat writes ids bare, with more digits than a double holds. */

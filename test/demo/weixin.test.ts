@@ -31,6 +31,6 @@ test('a wrong secret gets no token, and a wrong token, an unknown order and an u
   expect(weixin.answer('/cgi-bin/stable_token', null, { appid, secret: 'guessed' })).toMatchObject({ errcode: 40125 });
   expect(weixin.answer(ORDER, 'guessed', { order_id: '3705115058471208928' })).toMatchObject({ errcode: 40001 });
   expect(weixin.answer(ORDER, null, { order_id: '3705115058471208928' })).toMatchObject({ errcode: 40001 });
-  expect(weixin.answer(ORDER, tokenOf(weixin), { order_id: '1' })).toMatchObject({ errcode: 100001 });
+  expect(weixin.answer(ORDER, tokenOf(weixin), { order_id: '1' })).toMatchObject({ errcode: 100002 });
   expect(weixin.answer('/channels/ec/order/close', tokenOf(weixin), {})).toMatchObject({ errcode: 40066 });
 });
