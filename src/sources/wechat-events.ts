@@ -8,7 +8,7 @@ import type { Wanted } from './source.ts';
 import { time, wechatId } from './wechat-fields.ts';
 
 /** An event names things by their ids, so that a message is small; whatever is larger is not read. */
-const ENVELOPE_BYTES_MAX = 64 * 1024;
+export const ENVELOPE_BYTES_MAX = 32 * 1024;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 /** The id of a gift's sheet (礼物单) begins so, and an order's does not for decades. */
 const GIFT_SHEET = /^42\d{10,}$/;

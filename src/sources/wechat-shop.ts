@@ -7,7 +7,7 @@ import { afterSale, complaint, giftAfterSale, mapAfterSale, mapComplaint, mapGif
 import { commissionOrder, COMMISSIONS, mapCommissionOrder, SHARER_PAID_BY, sharerBinding } from './wechat-commission.ts';
 import { wechatDecrypt, wechatKey, wechatSign } from './wechat-crypt.ts';
 import { fetchWanted } from './wechat-details.ts';
-import { envelopeOf, eventOf, namedBy, ordersOfGift, readMessage } from './wechat-events.ts';
+import { ENVELOPE_BYTES_MAX, envelopeOf, eventOf, namedBy, ordersOfGift, readMessage } from './wechat-events.ts';
 import { listAfterSales, listCommissionOrders, listGiftAfterSales, listOrders, listTalentOrders } from './wechat-feeds.ts';
 import { fetchLockDays, shareProduct } from './wechat-links.ts';
 import { mapOrder, shopOrder, wantedByOrder } from './wechat-orders.ts';
@@ -44,7 +44,7 @@ const of =
 
 export const wechatShop: Adapter = {
   kind: 'wechat-shop',
-  pushBytesMax: 32 * 1024,
+  pushBytesMax: ENVELOPE_BYTES_MAX,
   secrets: z.strictObject({
     app_id: secret,
     app_secret: secret,

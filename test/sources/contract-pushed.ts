@@ -63,7 +63,7 @@ export function pushedContractOf(subject: Subject, signer: Signer, serviceOf: ()
   effectsOf(subject, door);
 }
 
-function answersOf({ adapter: { answer }, story }: Subject, { send, otherSecrets, bytesMax }: Signer, door: Door): void {
+function answersOf({ adapter: { answer, pushBytesMax }, story }: Subject, { send, otherSecrets }: Signer, door: Door): void {
   const { signed, work, push, deliveries, orderOf } = door;
 
   test('a push is answered to the letter; replayed later, or twenty at once, it is the same delivery', async () => {
@@ -100,7 +100,7 @@ function answersOf({ adapter: { answer }, story }: Subject, { send, otherSecrets
       expect([refused.status, JSON.parse(refused.text)]).toEqual([413, expect.objectContaining({ code: 'payload_too_large' })]);
     }
     expect((await deliveries()).length).toBe(before);
-    expect((await push(padded((bytesMax ?? BODY_BYTES_MAX) / 2))).status).toBe(answer.status);
+    expect((await push(padded((pushBytesMax ?? BODY_BYTES_MAX) / 2))).status).toBe(answer.status);
     await work();
     expect(await orderOf('3705115058471208923')).toMatchObject({ status: 'paid' });
   });

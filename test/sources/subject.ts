@@ -16,8 +16,6 @@ export interface Signer {
   rotating: Secrets | null;
   /** Older pushes are refused; null: the platform signs no time. */
   staleMs: number | null;
-  /** Larger pushes are not read, since the platform sends none; absent: as large as any body may be. */
-  bytesMax?: number;
 }
 
 /**

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { envelopeOf } from '../../src/sources/wechat-events.ts';
+import { ENVELOPE_BYTES_MAX, envelopeOf } from '../../src/sources/wechat-events.ts';
 import { wechatShop } from '../../src/sources/wechat-shop.ts';
 import { encrypt, subject } from './subjects/wechat-shop.ts';
 import { kept, mapAll, mapOne } from './wechat.ts';
@@ -97,12 +97,12 @@ test('what has no envelope, or a broken one, has none', () => {
 });
 
 test('a larger message than any event is, is not read', () => {
-  const body = `{"Encrypt":"${sealed}","note":"${'x'.repeat(64 * 1024)}"}`;
+  const body = `{"Encrypt":"${sealed}","note":"${'x'.repeat(ENVELOPE_BYTES_MAX)}"}`;
   expect(envelopeOf(Buffer.from(body))).toBeNull();
 });
 
 test('an unsigned push costs nothing, whatever is nested in it: nobody parses what nobody has signed', () => {
-  const size = 64 * 1024;
+  const size = ENVELOPE_BYTES_MAX;
   const bodies = [
     '<a>'.repeat(size / 3),
     `<xml>${'<a b="c">x</a>'.repeat(size / 16)}<Encrypt>${sealed}</Encrypt></xml>`,

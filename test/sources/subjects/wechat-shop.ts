@@ -138,7 +138,6 @@ export const subject: Subject = {
     otherSecrets: OTHER,
     rotating: { ...SECRETS, token: [OTHER.token, SECRETS.token], encoding_aes_key: [OTHER.encoding_aes_key, SECRETS.encoding_aes_key] },
     staleMs: null,
-    bytesMax: 64 * 1024,
   },
   story: (orderId) => ({
     paid: order(orderId, 0, {}),
