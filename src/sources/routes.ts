@@ -14,7 +14,7 @@ import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
 import { faultsOf, problems } from '../platform/problem.ts';
 import type { DB } from '../platform/tables.ts';
 import { askingView, viewAsking } from './asking-view.ts';
-import { oneOrMoreSecrets, type Secrets } from './source.ts';
+import { oneOrMoreSecrets, type Adapter, type Secrets } from './source.ts';
 import { findSource, hasDeliveries, listSources, lockSource, saveSource, type SourceRow } from './store.ts';
 import { noSource, REST, sourcePath, type SourcesDeps } from './wire.ts';
 
@@ -35,10 +35,8 @@ const sourceDetail = source.extend(askingView).meta({ id: 'SourceDetail' });
 const tags = ['sources'];
 const place = z.tuple([callerId]);
 
-/** PUT and GET under /v1/sources. */
-export function sourcesRoutes(app: App, deps: SourcesDeps): void {
-  const { db, adapters, cache } = deps;
-  const statement = z.strictObject({
+const statementOf = (adapters: readonly Adapter[]) =>
+  z.strictObject({
     kind: z.enum(adapters.map((adapter) => adapter.kind)),
     merchant_id: callerId.nullish(),
     secrets: z
@@ -48,13 +46,16 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
     options: z.record(z.string(), z.unknown()).optional(),
   });
 
+/** PUT and GET under /v1/sources. */
+export function sourcesRoutes(app: App, deps: SourcesDeps): void {
+  const { db, adapters, cache } = deps;
   app.put('/v1/sources/:source_id', {
     config: { scopes: ['admin'] },
     schema: {
       tags,
       summary: 'Make a source or state it anew',
       params: sourcePath,
-      body: statement,
+      body: statementOf(adapters),
       response: { 200: source, 201: source, ...problems(400, 401, 403, 409, 422) },
     },
     handler: async (request, reply) => {

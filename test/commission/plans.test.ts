@@ -64,17 +64,16 @@ const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nod
 /** What the work asks of the database, each text once with the values of its last time. */
 async function asked(work: () => Promise<void>): Promise<Map<string, unknown[]>> {
   const texts = new Map<string, unknown[]>();
-  // oxlint-disable-next-line typescript/unbound-method -- it is bound again where it is called
-  const { query } = Client.prototype;
+  const query = Object.getOwnPropertyDescriptor(Client.prototype, 'query')!.value as (...args: unknown[]) => unknown;
   Client.prototype.query = function recorded(this: Client, ...args: unknown[]) {
     const { text, values } = typeof args[0] === 'string' ? { text: args[0], values: args[1] } : (args[0] as QueryConfig);
     if (/^\s*(select|insert|update|delete|with)\b/i.test(text ?? '')) texts.set(text, Array.isArray(values) ? values : []);
-    return Reflect.apply(query, this, args) as unknown;
-  } as typeof query;
+    return query.apply(this, args);
+  } as typeof Client.prototype.query;
   try {
     await work();
   } finally {
-    Client.prototype.query = query;
+    Client.prototype.query = query as typeof Client.prototype.query;
   }
   return texts;
 }

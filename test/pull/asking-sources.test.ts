@@ -28,7 +28,7 @@ afterEach(() => puller.close());
 async function askFor(answers: number): Promise<number> {
   let left = answers;
   await puller.ask((url, init) => (left-- > 0 ? fetch(url, init) : Promise.reject(new Error('the connection broke'))));
-  const { rows } = await sql<{ attempts: number }>`select attempts from pull_feed where source_id = ${SOURCE}`.execute(
+  const { rows } = await sql<{ attempts: number }>`select attempts from pull_feed where source_id = ${SOURCE} and feed = 'orders'`.execute(
     puller.database.owner,
   );
   await puller.wait();

@@ -52,6 +52,7 @@ export async function openPuller(subject: Subject, pull: object | null = {}): Pr
     wait: async () => {
       await sql`update pull set rests_until = null, due_at = null, held_until = null, holder = null`.execute(owner);
       await sql`update pull_feed set due_at = now() where due_at is not null`.execute(owner);
+      await sql`update pull_wanted set due_at = now()`.execute(owner);
     },
     work: async () => {
       while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey, bounds: BOUNDS })) > 0);
