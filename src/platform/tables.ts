@@ -481,6 +481,10 @@ export interface MerchantVersion {
    */
   policy: Json;
   recorded_at: Timestamp;
+  /**
+   * A name of the IANA database: what a file without a zone means, and where its days begin.
+   */
+  time_zone: Generated<string>;
   version: number;
 }
 

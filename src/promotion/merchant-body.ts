@@ -15,6 +15,21 @@ const currency = z
   .refine(isCurrency, { error: 'must be an upper-case ISO 4217 code' })
   .meta({ description: 'ISO 4217.', example: 'CNY' });
 
+const timeZone = z
+  .string()
+  .max(64)
+  .refine(isTimeZone, { error: 'must be a time zone of the IANA database' })
+  .meta({ description: 'Where the days of the merchant begin, and what a time in its files means that names no zone.' });
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '' && /^[A-Z]/.test(name);
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
 const landingHost = z
   .string()
   .max(260)
@@ -29,6 +44,7 @@ const landingHost = z
 export const merchantBody = z.strictObject({
   name: words(200),
   currency,
+  time_zone: timeZone.default('Asia/Shanghai'),
   landing_hosts: z
     .array(landingHost)
     .max(HOSTS_MAX)
@@ -44,6 +60,7 @@ export const merchantAnswer = z
     merchant_id: callerId,
     name: z.string(),
     currency: z.string(),
+    time_zone: z.string(),
     landing_hosts: z.array(z.string()),
     hold_days: z.int(),
     attribution: policySchema,
@@ -52,13 +69,14 @@ export const merchantAnswer = z
   })
   .meta({ id: 'Merchant' });
 
-export function merchantTerms({ name, currency, landing_hosts, hold_days, attribution }: z.output<typeof merchantBody>): MerchantTerms {
-  return { name, currency, landing_hosts: [...new Set(landing_hosts)], hold_days, policy: attribution ?? defaultPolicy };
+export function merchantTerms(body: z.output<typeof merchantBody>): MerchantTerms {
+  const { name, currency, time_zone, landing_hosts, hold_days, attribution } = body;
+  return { name, currency, time_zone, landing_hosts: [...new Set(landing_hosts)], hold_days, policy: attribution ?? defaultPolicy };
 }
 
 export function showMerchant(row: MerchantRow): z.output<typeof merchantAnswer> {
-  const { merchant_id, name, currency, landing_hosts, hold_days, policy, version, effective_from } = row;
-  return { merchant_id, name, currency, landing_hosts, hold_days, attribution: policy, version, effective_from };
+  const { merchant_id, name, currency, time_zone, landing_hosts, hold_days, policy, version, effective_from } = row;
+  return { merchant_id, name, currency, time_zone, landing_hosts, hold_days, attribution: policy, version, effective_from };
 }
 
 export const productBody = z.strictObject({

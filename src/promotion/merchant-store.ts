@@ -13,6 +13,7 @@ import { effectiveFromOf, inForce, listInForce, placeStatement, saysTheSame, typ
 export interface MerchantTerms {
   name: string;
   currency: string;
+  time_zone: string;
   landing_hosts: string[];
   hold_days: number;
   policy: Policy;

@@ -115,8 +115,8 @@ export async function takeUpload(upload: Upload, table: Table): Promise<Taken> {
 
 /** What a file does not say of itself: its merchant does. */
 async function readingOf({ db, adapters, source, merchantId, amounts, fetchedAt }: Upload, { head, delimiter }: Table): Promise<Reading> {
-  const { rows } = await sql<{ currency: string; time_zone: string | null }>`
-    select currency, to_jsonb(stated) ->> 'time_zone' as time_zone from merchant_version as stated
+  const { rows } = await sql<{ currency: string; time_zone: string }>`
+    select currency, time_zone from merchant_version
     where merchant_id = ${merchantId ?? source.merchantId} and effective_from <= ${fetchedAt}
     order by effective_from desc, version desc limit 1`.execute(db);
   const [merchant] = rows;

@@ -20,6 +20,7 @@ test('the first statement makes a merchant with every default written out, and c
   expect(made.body).toEqual({
     merchant_id: 'first',
     name: 'Baby Care',
+    time_zone: 'Asia/Shanghai',
     currency: 'CNY',
     landing_hosts: ['shop.example.com', 'localhost:3000'],
     hold_days: 7,
@@ -196,4 +197,12 @@ test('every change is in the audit log, with what was before', async () => {
     { action: 'merchant_stated', before: null, after: { name: 'Baby Care', version: 1 } },
     { action: 'merchant_stated', before: { name: 'Baby Care', version: 1 }, after: { name: 'New', version: 2 } },
   ]);
+});
+
+test('a merchant says in which time zone it counts its days, by a name that is known', async () => {
+  const told = async (time_zone: string) =>
+    (await shop.call('PUT', '/v1/merchants/zoned', { name: 'Zoned', currency: 'EUR', time_zone })).status;
+  expect(await told('Europe/Berlin')).toBe(201);
+  expect((await shop.call('GET', '/v1/merchants/zoned')).body).toMatchObject({ time_zone: 'Europe/Berlin' });
+  for (const strange of ['Mars/Olympus', '+08:00', 'europe', '', '../etc']) expect(await told(strange), strange).toBe(400);
 });
