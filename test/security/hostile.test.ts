@@ -120,20 +120,24 @@ describe.each(Object.entries(ROUTES))('%s', (name, { url: template, body }) => {
     expect(await faultsOf(urls.map((address) => ({ method, url: address, ...payload })))).toEqual([]);
   });
 
-  test.runIf(typeof body === 'object')('with strange values in its body', async () => {
-    const url = market.fill(template);
-    const whole = JSON.parse(market.fill(JSON.stringify(body))) as object;
-    const named = namesOf(operation.requestBody?.content['application/json']?.schema);
-    const payloads = [...bodiesWith(whole, Array.isArray(whole) ? [] : named), ...IN_BODY];
-    expect(await faultsOf(payloads.map((payload) => ({ method, url, payload })))).toEqual([]);
-  });
+  if (typeof body === 'object') {
+    test('with strange values in its body', async () => {
+      const url = market.fill(template);
+      const whole = JSON.parse(market.fill(JSON.stringify(body))) as object;
+      const named = namesOf(operation.requestBody?.content['application/json']?.schema);
+      const payloads = [...bodiesWith(whole, Array.isArray(whole) ? [] : named), ...IN_BODY];
+      expect(await faultsOf(payloads.map((payload) => ({ method, url, payload })))).toEqual([]);
+    });
+  }
 
-  test.runIf(sent?.startsWith('{'))('with strange values in its lines', async () => {
-    const url = market.fill(template);
-    const lines = bodiesWith(JSON.parse(market.fill(sent!)), []);
-    const payload = `${lines.join('\n')}\n`;
-    expect(await faultsOf([{ method, url, payload, type: 'application/x-ndjson' }])).toEqual([]);
-  });
+  if (sent?.startsWith('{')) {
+    test('with strange values in its lines', async () => {
+      const url = market.fill(template);
+      const lines = bodiesWith(JSON.parse(market.fill(sent!)), []);
+      const payload = `${lines.join('\n')}\n`;
+      expect(await faultsOf([{ method, url, payload, type: 'application/x-ndjson' }])).toEqual([]);
+    });
+  }
 });
 
 test('files of orders with strange cells', async () => {
