@@ -1,5 +1,6 @@
 // Who may call which route: every route under /v1 declares the scopes it grants, and what it does not grant is refused.
 
+import type { FastifyRequest } from 'fastify';
 import type { Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
 
@@ -16,6 +17,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may use the route. `admin` always may, and `auditor` may GET. No key is asked for where this is absent. */
     scopes?: readonly Scope[];
+    /** Whoever asks on this very machine needs no key. */
+    openToMachine?: boolean;
   }
   interface FastifyRequest {
     /** Who calls. There on every route that declares scopes. */
@@ -83,6 +86,16 @@ export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): Kn
   };
 }
 
+const LOOPBACK = /^(?:::1|(?:::ffff:)?127\.\d+\.\d+\.\d+)$/;
+/** What a proxy adds that asks for somebody else. */
+const FORWARDED = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
+
+/** Asked on this machine, for nobody behind a proxy, and without a key that would be judged. */
+function isOfMachine({ socket, headers }: FastifyRequest): boolean {
+  const isForwarded = FORWARDED.some((name) => headers[name] !== undefined);
+  return LOOPBACK.test(socket.remoteAddress ?? '') && !isForwarded && headers.authorization === undefined;
+}
+
 /**
  * Asks for a key on every route that declares scopes, and refuses at start a route under /v1 that declares none. An address that was
  * refused too often is told so instead of being refused once more. A key that exists is let in from wherever it comes: many callers may
@@ -95,8 +108,8 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
     else if (route.url.startsWith('/v1/')) throw new Error(`${String(route.method)} ${route.url} does not declare its scopes`);
   });
   app.addHook('onRequest', (request, _reply, done) => {
-    const { scopes } = request.routeOptions.config;
-    if (scopes === undefined) {
+    const { scopes, openToMachine = false } = request.routeOptions.config;
+    if (scopes === undefined || (openToMachine && isOfMachine(request))) {
       done();
       return;
     }

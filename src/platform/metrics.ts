@@ -39,10 +39,10 @@ export function timeRequests(app: App, registry: Registry): void {
   });
 }
 
-/** Serves GET /metrics to admins and auditors; keys must be asked for already. */
+/** Serves GET /metrics to admins and auditors, and on this machine to anybody; keys must be asked for already. */
 export function serveMetrics(app: App, registry: Registry): void {
   const text = textOf(registry);
-  app.get('/metrics', { config: { scopes: [] }, schema: { hide: true } }, async (_request, reply) =>
+  app.get('/metrics', { config: { scopes: [], openToMachine: true }, schema: { hide: true } }, async (_request, reply) =>
     reply.type(registry.contentType).send(await text()),
   );
 }

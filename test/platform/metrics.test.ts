@@ -57,8 +57,11 @@ describe('GET /metrics', () => {
 
   const ask = (key?: string) => app.inject({ url: '/metrics', headers: key === undefined ? {} : { authorization: `Bearer ${key}` } });
 
-  test('is for admins and auditors', async () => {
-    expect((await ask()).statusCode).toBe(401);
+  test('is for admins and auditors, and without a key only for who asks on this machine, behind no proxy', async () => {
+    const from = async (remoteAddress: string, headers = {}) => (await app.inject({ url: '/metrics', remoteAddress, headers })).statusCode;
+    expect([await from('127.0.0.1'), await from('::1'), await from('::ffff:127.0.0.1')]).toEqual([200, 200, 200]);
+    expect([await from('10.0.0.7'), await from('192.0.2.1')]).toEqual([401, 401]);
+    for (const name of ['x-forwarded-for', 'forwarded', 'via']) expect(await from('127.0.0.1', { [name]: '192.0.2.1' }), name).toBe(401);
     for (const scope of ['storefront', 'promoter']) expect((await ask(keys[scope])).statusCode).toBe(403);
     for (const scope of ['admin', 'auditor']) {
       const { statusCode, headers, body } = await ask(keys[scope]);
