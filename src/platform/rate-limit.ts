@@ -54,9 +54,10 @@ export async function limitRates(app: App, counts: RateCounts, { perKey, perAddr
   });
 }
 
-/** Who calls is known by then: the hook that asks for the key runs before those of the route. */
+/** Who calls is known by then: the hook that asks for the key runs before those of the route. Where it may be nobody, the address counts. */
 function hasKey(request: FastifyRequest): boolean {
-  return request.routeOptions.config.scopes !== undefined;
+  const { scopes, openToMachine = false } = request.routeOptions.config;
+  return scopes !== undefined && !openToMachine;
 }
 
 /** An IPv6 network of 64 bits is one caller. Who has hung up has no address any more, and reads no answer either. */

@@ -43,6 +43,7 @@ beforeEach(async () => {
   app.get('/page', async () => ({}));
   app.get('/v1/a', { config: { scopes: [] } }, async () => ({}));
   app.post('/v1/b', { config: { scopes: [] } }, async () => ({}));
+  app.get('/measures', { config: { scopes: [], openToMachine: true } }, async () => ({}));
 });
 
 afterEach(async () => {
@@ -93,4 +94,8 @@ test('an address whose keys are wrong is soon told so, and a key that is good is
   // A key that this process has never seen, as all are after a start, behind a proxy that all callers come by.
   expect(await statuses(2, '/v1/a', { key: keys[2]! })).toEqual([200, 200]);
   expect(await statuses(1, '/v1/a', { key: 'fy_guess', from: '192.0.2.2' })).toEqual([401]);
+});
+
+test('what may be asked without a key on this machine is counted by address', async () => {
+  expect((await app.inject({ url: '/measures' })).statusCode).toBe(200);
 });
