@@ -57,8 +57,9 @@ describe('GET /metrics', () => {
 
   const ask = (key?: string) => app.inject({ url: '/metrics', headers: key === undefined ? {} : { authorization: `Bearer ${key}` } });
 
+  const from = async (remoteAddress: string, headers = {}) => (await app.inject({ url: '/metrics', remoteAddress, headers })).statusCode;
+
   test('is for admins and auditors, and without a key only for who asks on this machine, behind no proxy', async () => {
-    const from = async (remoteAddress: string, headers = {}) => (await app.inject({ url: '/metrics', remoteAddress, headers })).statusCode;
     expect([await from('127.0.0.1'), await from('::1'), await from('::ffff:127.0.0.1')]).toEqual([200, 200, 200]);
     expect([await from('10.0.0.7'), await from('192.0.2.1')]).toEqual([401, 401]);
     for (const name of ['x-forwarded-for', 'forwarded', 'via']) expect(await from('127.0.0.1', { [name]: '192.0.2.1' }), name).toBe(401);
