@@ -60,6 +60,7 @@ export async function takeTurn(turn: Omit<Turn, 'goesOn' | 'write'>, worksOf: (t
           return work(given);
         }),
       );
+      // The next one is written after it whatever became of it; its error goes to who waits for it.
       written = mine.catch(() => undefined);
       return mine;
     },

@@ -2,17 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { lift, merge } from '../../src/core/merge.ts';
 import { NOTHING_TOLD, type MergedOrder } from '../../src/core/merged.ts';
-import type { Report, ReportEvidence } from '../../src/core/report.ts';
-
-const NO_EVIDENCE: ReportEvidence = {
-  clickToken: null,
-  linkCode: null,
-  couponCodes: [],
-  promoterIds: [],
-  namedLinkCodes: [],
-  talentId: null,
-  scene: null,
-};
+import type { Report } from '../../src/core/report.ts';
+import { NO_EVIDENCE } from './reading.ts';
 
 const fold = (states: readonly MergedOrder[]) => states.reduce(merge, NOTHING_TOLD);
 const same = (a: MergedOrder, b: MergedOrder) => expect(JSON.stringify(a)).toBe(JSON.stringify(b));

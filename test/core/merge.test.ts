@@ -7,6 +7,7 @@ import type { MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
 import { DISPUTE_STATES, ORDER_STATUSES, PARENT_KINDS, REFUND_STATUSES, WHOLE_LISTS } from '../../src/core/report.ts';
 import type { Report, ReportDispute, ReportEvidence, ReportLine, ReportRefund } from '../../src/core/report.ts';
+import { NO_EVIDENCE } from './reading.ts';
 
 const oneOf = <Value>(...values: Value[]) => fc.constantFrom<Value | null>(null, ...values);
 const time = oneOf(1000, 2000, 3000);
@@ -24,16 +25,6 @@ const evidence: fc.Arbitrary<ReportEvidence> = fc.record({
   talentId: text,
   scene: text,
 });
-const NO_EVIDENCE: ReportEvidence = {
-  clickToken: null,
-  linkCode: null,
-  couponCodes: [],
-  promoterIds: [],
-  namedLinkCodes: [],
-  talentId: null,
-  scene: null,
-};
-
 const line: fc.Arbitrary<ReportLine> = fc.record({
   lineId: key,
   productId: text,

@@ -1,8 +1,26 @@
 // Reports as the core reads them, made from what a sender writes: whom they name is meant as it stands.
-import { readReport, type CanonicalReport, type NamedEvidence, type Reading, type Report } from '../../src/core/report.ts';
+import {
+  readReport,
+  type CanonicalReport,
+  type NamedEvidence,
+  type Reading,
+  type Report,
+  type ReportEvidence,
+} from '../../src/core/report.ts';
 
 /** How large orders may be, unless an operator says otherwise. */
 export const BOUNDS = { linesMax: 500, refundsMax: 1000 };
+
+/** What a report brings that names nobody. */
+export const NO_EVIDENCE: ReportEvidence = {
+  clickToken: null,
+  linkCode: null,
+  couponCodes: [],
+  promoterIds: [],
+  namedLinkCodes: [],
+  talentId: null,
+  scene: null,
+};
 
 /** Whom a report names, where every name is one of ours. */
 export function namedBy(parsed: CanonicalReport): Map<string | null, NamedEvidence> {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { canonicalReport } from '../../src/core/report.ts';
-import { buyerOf, readAs } from './reading.ts';
+import { buyerOf, NO_EVIDENCE, readAs } from './reading.ts';
 
 const receivedAt = new Date('2026-06-01T10:06:00.000Z');
 
@@ -32,16 +32,6 @@ const full = {
 };
 
 const MORE = ['hold_until', 'test', 'sample', 'whole', 'disputes'];
-const NOTHING = {
-  clickToken: null,
-  linkCode: null,
-  couponCodes: [],
-  promoterIds: [],
-  namedLinkCodes: [],
-  talentId: null,
-  scene: null,
-};
-
 const ids = { merchant_id: 'm1', order_id: '1' };
 
 const line = (fields: object) => ({ lines: [{ line_id: '1' }, { line_id: '2', ...fields }] });
@@ -77,7 +67,7 @@ describe('what a report may say', () => {
       sample: null,
       whole: [],
       identities: ['hash-of-o1'],
-      evidence: NOTHING,
+      evidence: NO_EVIDENCE,
       parent: null,
       lines: [
         {
@@ -91,7 +81,7 @@ describe('what a report may say', () => {
           settledAt: null,
           holdUntil: null,
           notCommissionable: null,
-          evidence: NOTHING,
+          evidence: NO_EVIDENCE,
         },
       ],
       refunds: [{ refundId: 'r1', lineId: '1', amount: 3000, status: 'succeeded', reason: null, refundedAt: Date.UTC(2026, 5, 3) }],
@@ -127,7 +117,7 @@ describe('what a report may say', () => {
       scene: '',
       lines: [{ line_id: '1', category: '' }],
     });
-    expect(report).toMatchObject({ evidence: { ...NOTHING, couponCodes: ['A'] }, lines: [{ category: null }] });
+    expect(report).toMatchObject({ evidence: { ...NO_EVIDENCE, couponCodes: ['A'] }, lines: [{ category: null }] });
     const parsed = canonicalReport.parse({ ...ids, buyer: { openid: 'o1', phone: '', email: null, customer_id: 42 } });
     expect(buyerOf(parsed)).toEqual({ openid: 'o1', customer_id: '42' });
   });

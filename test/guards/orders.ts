@@ -8,11 +8,12 @@ import { lift, merge } from '../../src/core/merge.ts';
 import { NOTHING_TOLD, type MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
 import { differences, type Booked, type Target } from '../../src/core/posting.ts';
-import type { Report, ReportEvidence, ReportLine, ReportRefund } from '../../src/core/report.ts';
+import type { Report, ReportLine, ReportRefund } from '../../src/core/report.ts';
 import { accountCache, bookedSlots, bookTransfers } from '../../src/ledger/store.ts';
 import type { DB } from '../../src/platform/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { ago, BUYER, CLICK } from './world.ts';
+import { NO_EVIDENCE } from '../core/reading.ts';
 
 export interface Share {
   role: 'promoter' | 'upline' | 'agency' | 'platform';
@@ -83,15 +84,6 @@ export const attributed = {
   pinned: JSON.stringify(pinned),
 } as const;
 
-const NO_EVIDENCE: ReportEvidence = {
-  clickToken: null,
-  linkCode: null,
-  couponCodes: [],
-  promoterIds: [],
-  namedLinkCodes: [],
-  talentId: null,
-  scene: null,
-};
 const PLAIN_LINE = {
   productId: 'p1',
   category: null,
