@@ -12,6 +12,7 @@ import { mergeIntoOrders, relativesOf, type OrderReport } from '../orders/merge-
 import { orderName } from '../orders/store.ts';
 import { announce } from '../outbound/announce.ts';
 import { inTransaction } from '../platform/database.ts';
+import { groupedBy } from '../platform/grouped-by.ts';
 import { inSlices } from '../platform/slices.ts';
 import type { DB } from '../platform/tables.ts';
 import { insertTouches } from '../promotion/click-store.ts';
@@ -22,7 +23,8 @@ import { findSources } from '../sources/store.ts';
 import { processApart, settleFailed, type FailedDelivery } from './failing.ts';
 import { orderEvents } from './order-events.ts';
 import { letRoomIn, noteTooLarge, noteWaiting, roomOf } from './parking.ts';
-import { readDelivery, type Statement } from './read.ts';
+import { readDelivery, type Origin, type Statement } from './read.ts';
+import { redactJustRead, type JustRead } from './redacting.ts';
 import { resolveStatements, type Resolution } from './resolve.ts';
 import { claimDue, finishDeliveries, readClaimed, type Claimed, type ClaimedDelivery, type Outcome } from './store.ts';
 import { settleTimes, type TimedReport } from './times.ts';
@@ -104,6 +106,10 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
   }
   const outcomes = read.map((one) => outcomeOf(one, byStatement));
   await finishDeliveries(trx, outcomes, now);
+  await redactJustRead(trx, justRead(read, { effects: merged, keys, outcomes, resolutions: byStatement }), {
+    adapters: new Map(deps.adapters.map((adapter) => [adapter.kind, adapter])),
+    identityKey: deps.identityKey,
+  });
   await letRoomIn(
     trx,
     merged.filter(({ isWhole }) => isWhole).map(({ report }) => report),
@@ -127,6 +133,7 @@ function timedReports(statements: readonly Statement[], resolutions: readonly Re
 /** A delivery with what it says, or with why it cannot be read. */
 interface ReadDelivery {
   delivery: ClaimedDelivery;
+  origin: Origin | undefined;
   statements: Statement[];
   wanted: WantedOf[];
   error: string | null;
@@ -145,10 +152,10 @@ async function readAll(
     try {
       // First, because what it names is fetched even where the rest of it cannot be read.
       wanted = wantedBy(byKind.get(source?.kind ?? ''), delivery, source?.options);
-      return { delivery, statements: readDelivery(delivery, source, byKind), wanted, error: null };
+      return { delivery, origin: source, statements: readDelivery(delivery, source, byKind), wanted, error: null };
     } catch (error) {
       // Reading is pure: it fails in the same way until the code or the source is another, and then the delivery is replayed.
-      return { delivery, statements: [], wanted, error: error instanceof Error ? error.message : String(error) };
+      return { delivery, origin: source, statements: [], wanted, error: error instanceof Error ? error.message : String(error) };
     }
   });
 }
@@ -197,6 +204,38 @@ function liftStatement(
   const observedMax = new Date(receivedAt.getTime() + (skew ?? 0) * 1000);
   const reading = { receivedAt, observedMax, untimedAt: stated.whole == null ? untimedAt : null, identities, named };
   return lift(readReport({ ...stated, merchant_id: merchantId }, reading), contentHash, says);
+}
+
+/** Deliveries with the orders that they were merged into, for what is redacted in both. */
+function justRead(
+  read: readonly ReadDelivery[],
+  {
+    effects,
+    keys,
+    outcomes,
+    resolutions,
+  }: {
+    effects: readonly Effect[];
+    keys: ReadonlyMap<string, bigint>;
+    outcomes: readonly Outcome[];
+    resolutions: ReadonlyMap<Statement, Resolution>;
+  },
+): JustRead[] {
+  const byDelivery = groupedBy(effects, ({ statement }) => statement.delivery);
+  return read.map(({ delivery, origin, statements }, index) => {
+    const merchantOf = (ordinal: number): string | null => {
+      const resolution = resolutions.get(statements[ordinal]!);
+      return resolution?.status === 'resolved' ? resolution.merchantId : null;
+    };
+    return {
+      delivery,
+      origin,
+      error: outcomes[index]!.error,
+      merchantOf,
+      orderKeys: (byDelivery.get(delivery) ?? []).map(({ report }) => keys.get(orderName(report))!),
+      merchantId: delivery.merchant_id ?? origin?.merchantId ?? null,
+    };
+  });
 }
 
 /** A delivery is processed when all its reports are; one that fails or waits does not keep the others from their orders. */

@@ -92,7 +92,7 @@ function readStatement(
     sourceId: named,
     says: isRest && named !== REST ? 'evidence' : 'all',
     stated,
-    contentHash: createHash('sha256').update(stableJson(stated)).digest('hex'),
+    contentHash: delivery.content_hashes?.[ordinal] ?? createHash('sha256').update(stableJson(stated)).digest('hex'),
     shop,
     names,
     unknownCode,

@@ -106,6 +106,8 @@ export interface ClaimedDelivery {
   clock_skew_seconds: number | null;
   /** What a report without a time of its own counts as; null: as `received_at`. */
   untimed_at: Date | null;
+  /** Of the reports as they came, where words of an erased buyer were replaced in the body since; else null. */
+  content_hashes: string[] | null;
 }
 
 /** Ids of due deliveries: those that come for the first time, and those that have failed before. */
@@ -138,7 +140,7 @@ export async function readClaimed(trx: Transaction<DB>, deliveryIds: readonly st
 }
 
 /** What is processed of a delivery, as columns. */
-export const CLAIMED = sql`delivery_id, source_id, merchant_id, origin, body, headers, clock_skew_seconds, untimed_at,
+export const CLAIMED = sql`delivery_id, source_id, merchant_id, origin, body, headers, clock_skew_seconds, untimed_at, content_hashes,
   coalesce((headers ->> 'fetched-at')::timestamptz, received_at) as received_at`;
 
 /** How the times of a delivery are read from now on. */

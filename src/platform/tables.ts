@@ -86,6 +86,7 @@ export interface AuditLog {
    * The transaction that wrote it: who reads by watermark stays below the oldest running one.
    */
   recorded_xid: Generated<bigint>;
+  redacted_at: Timestamp | null;
   subject_id: string;
   subject_kind: string;
 }
@@ -174,6 +175,7 @@ export interface Claim {
   order_key: bigint | null;
   promoter_id: string;
   reason: string | null;
+  redacted_at: Timestamp | null;
   revision_after: number | null;
   /**
    * The award that stood before the claim was settled or approved; its decisions are kept for good.
@@ -256,12 +258,22 @@ export interface Decision {
 
 export interface Delivery {
   attempts: Generated<number>;
+  /**
+   * The bytes as they came, but for the words of buyers who were erased.
+   */
   body: Buffer;
+  /**
+   * Of the bytes as they came, whatever was replaced in them since: by it doubles are known.
+   */
   body_hash: Buffer;
   /**
    * How far ahead of its receipt it might be, once it was found to be ahead; what is further ahead is read as the receipt.
    */
   clock_skew_seconds: number | null;
+  /**
+   * Of its reports as they came, in their order: they decide between reports of one time.
+   */
+  content_hashes: string[] | null;
   delivery_id: string;
   error: string | null;
   finished_at: Timestamp | null;
@@ -278,6 +290,7 @@ export interface Delivery {
   origin: string;
   reason: string | null;
   received_at: Timestamp;
+  redacted_at: Timestamp | null;
   /**
    * How many canonical reports it became; a ping becomes none.
    */
@@ -315,6 +328,33 @@ export interface Entry {
   role: string | null;
   side: number | null;
   transfer_id: bigint | null;
+}
+
+export interface ErasedIdentity {
+  erasure_id: string;
+  identity: string;
+  merchant_id: string;
+  type: string;
+}
+
+export interface Erasure {
+  answers: Generated<number>;
+  claims: Generated<number>;
+  deliveries: Generated<number>;
+  erasure_id: string;
+  finished_at: Timestamp | null;
+  log_entries: Generated<number>;
+  made_at: Timestamp;
+  /**
+   * Null where the log of erasures has brought it back into a database that was restored.
+   */
+  made_by: string | null;
+  merchant_id: string;
+  messages: Generated<number>;
+  /**
+   * Orders of the buyer. The other counts say in how many rows of each kind its words were replaced.
+   */
+  orders: Generated<number>;
 }
 
 export interface GuardResult {
@@ -997,6 +1037,8 @@ export interface DB {
   decision: Decision;
   delivery: Delivery;
   entry: Entry;
+  erased_identity: ErasedIdentity;
+  erasure: Erasure;
   guard_result: GuardResult;
   habit_fold: HabitFold;
   idempotency_key: IdempotencyKey;

@@ -13,6 +13,11 @@ const NOBODY = new Set(['', '0', '-', 'n/a', 'null', 'undefined', 'none', 'unkno
 
 const PHONE = /^[\d\s+().-]*\d[\d\s+().-]*$/;
 
+/** What stands in the place of a value of a buyer who was erased, and is read as the very identity of that value. */
+const ERASED = /^erased:([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
+
+export const erasedWord = (identity: string): string => `erased:${identity}`;
+
 /**
  * The first 16 bytes of HMAC-SHA256(key, merchant \0 type \0 value), as the text of a uuid; none of the three may hold a zero byte.
  * The value counts exactly as given: `identitiesOf` is where spellings are made one.
@@ -27,12 +32,16 @@ export function identityHash(key: KeyObject, merchantId: string, type: string, v
  * out ("", "0", "null", a masked "138****0000"): taken seriously, they would make one buyer of everybody who has none.
  */
 export function identitiesOf(key: KeyObject, merchantId: string, buyer: Buyer): string[] {
-  const identities = new Set<string>();
-  for (const [type, given] of Object.entries(buyer)) {
-    const value = identityValue(type, given ?? '');
-    if (value !== null) identities.add(identityHash(key, merchantId, type, value));
-  }
-  return [...identities];
+  const identities = Object.entries(buyer).map(([type, given]) => identityOf(key, merchantId, type, given ?? ''));
+  return [...new Set(identities.filter((identity) => identity !== null))];
+}
+
+/** The identity that a value stands for; null where it stands for nobody. */
+export function identityOf(key: KeyObject, merchantId: string, type: string, given: string): string | null {
+  const erased = ERASED.exec(given)?.[1];
+  if (erased !== undefined) return erased;
+  const value = identityValue(type, given);
+  return value === null ? null : identityHash(key, merchantId, type, value);
 }
 
 /** The spelling of a value that is hashed, or null when it stands for nobody. */

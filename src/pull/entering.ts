@@ -121,6 +121,7 @@ function statementsOf(delivery: NewDelivery, { source, fetchedAt }: Rows, adapte
     received_at: fetchedAt,
     clock_skew_seconds: null,
     untimed_at: null,
+    content_hashes: null,
   };
   try {
     return readDelivery(claimed, source, adapters);

@@ -84,7 +84,7 @@ async function storeFetched({ deps, hold, asked, write }: Turn, wanted: DueWante
  * everybody looks for what fails.
  */
 function stillWanted({ adapter, source }: Turn['asked'], body: Buffer, headers: Record<string, string>, at: Date) {
-  const times = { received_at: at, clock_skew_seconds: null, untimed_at: null };
+  const times = { received_at: at, clock_skew_seconds: null, untimed_at: null, content_hashes: null };
   const told = {
     delivery_id: '',
     source_id: source.sourceId,

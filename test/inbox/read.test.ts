@@ -23,7 +23,7 @@ describe.each(SUBJECTS.map((subject) => [subject.adapter.kind, subject] as const
   '%s',
   (kind, { adapter, story, options, headers = {} }) => {
     const origin = { sourceId: 's1', kind, merchantId: 'm1', options: adapter.options.parse(options ?? {}) };
-    const times = { received_at: NOW, clock_skew_seconds: null, untimed_at: null };
+    const times = { received_at: NOW, clock_skew_seconds: null, untimed_at: null, content_hashes: null };
 
     test('what is wrong with a delivery is said in words, never as the dump of a schema', () => {
       const value = parseJson(story('3705115058471208928').paid) as Record<string, unknown>;

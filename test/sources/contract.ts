@@ -1,6 +1,4 @@
 // One suite over all order systems, as far as adapters are pure: what they push, signed as they sign, and what becomes of it.
-import { readdirSync, readFileSync, existsSync } from 'node:fs';
-
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -10,6 +8,7 @@ import { viewOrder } from '../../src/core/order.ts';
 import { canonicalReport } from '../../src/core/report.ts';
 import { stableJson } from '../../src/inbox/read.ts';
 import type { Kept, Mapped, Push, Secrets, Verified } from '../../src/sources/source.ts';
+import { fixturesOf, type Named } from './fixtures.ts';
 import type { Sent, Signer, Story, Subject } from './subject.ts';
 import { readAs } from '../core/reading.ts';
 
@@ -202,11 +201,6 @@ function knownOf(map: () => Mapped[]): Mapped[] {
   }
 }
 
-interface Named {
-  name: string;
-  body: Buffer;
-}
-
 /** The parts of a story that tell of the order, in their order, without the code that nobody knows. */
 function told(story: Story): [string, Buffer][] {
   return Object.entries(story).filter((entry): entry is [string, Buffer] => entry[1] !== null && entry[0] !== 'unknownCode');
@@ -226,27 +220,4 @@ function contentOf(verified: Verified, sent: Sent): Buffer {
 
 function pushed({ headers = {}, query = {}, body }: Sent, secrets: Secrets, now = NOW): Push {
   return { method: 'POST', query, headers, body, secrets, now };
-}
-
-interface Fixture extends Named {
-  mapped: unknown;
-  headers: Record<string, string>;
-  options: unknown;
-}
-
-function fixturesOf(kind: string): Fixture[] {
-  const folder = new URL(`fixtures/${kind}/`, import.meta.url);
-  if (!existsSync(folder)) return [];
-  const read = (file: string): unknown => {
-    const place = new URL(file, folder);
-    return existsSync(place) ? JSON.parse(readFileSync(place, 'utf8')) : null;
-  };
-  const names = readdirSync(folder).flatMap((file) => /^(.+)\.body\.json$/.exec(file)?.[1] ?? []);
-  return names.map((name) => ({
-    name,
-    body: readFileSync(new URL(`${name}.body.json`, folder)),
-    mapped: read(`${name}.mapped.json`),
-    headers: (read(`${name}.headers.json`) ?? {}) as Record<string, string>,
-    options: read(`${name}.options.json`),
-  }));
 }

@@ -45,6 +45,7 @@ export async function readFile(bytes: Buffer, { kind, options = {}, mapping = []
       received_at: AT,
       clock_skew_seconds: null,
       untimed_at: null,
+      content_hashes: null,
     };
     const [statement] = readDelivery({ ...delivery, body: row.body, headers: row.headers }, source, adapters);
     reports.push({ ...statement!.stated, names: statement!.names, shop: statement!.shop });
