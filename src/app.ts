@@ -10,6 +10,7 @@ import { emptyShelf } from './commission/rule-shelf.ts';
 import { consoleRoutes } from './console/routes.ts';
 import { pullDeps, type Ground } from './ground.ts';
 import type { Guard } from './guards/guard.ts';
+import { erasureRoutes } from './erasures/erasure-routes.ts';
 import { guardRoutes } from './guards/routes.ts';
 import { healthRoutes } from './health.ts';
 import { deliveryRoutes } from './inbox/delivery-routes.ts';
@@ -64,6 +65,7 @@ const TAGS = [
   { name: 'links', description: 'Shares, clicks, buyers.' },
   { name: 'sources', description: 'Connections to order systems.' },
   { name: 'orders', description: 'Reports of orders, and what orders earn.' },
+  { name: 'erasures', description: 'Buyers who are forgotten.' },
   { name: 'claims', description: 'Promoters who say: this order was mine.' },
   { name: 'rules', description: 'How much is earned, and how it is split.' },
   { name: 'ledger', description: 'The books.' },
@@ -123,6 +125,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     ledgerRoutes(rest, { db });
+    erasureRoutes(rest, { db, identityKey: ground.identityKey, onAsked: () => queue.nudge('erasures') });
     lockDaysRoutes(rest, pullDeps(ground, deps.adapters, door.onDelivered));
     reconciliationRoutes(rest, { db, adapters: deps.adapters, onAsked: () => queue.nudge('pull') });
     guardRoutes(rest, { db, guards });

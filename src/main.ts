@@ -4,6 +4,8 @@ import type { Registry } from '@prometheus-io/client';
 import type { Logger } from 'pino';
 import { buildApp, onEvidence } from './app.ts';
 import { DomainError } from './core/errors.ts';
+import { eraseAll } from './erasures/erasing.ts';
+import { reconcileLog } from './erasures/erasure-log.ts';
 import { openGround, openStore, type Ground } from './ground.ts';
 import { allGuards } from './guards/catalogue.ts';
 import { guardMetrics } from './guards/run.ts';
@@ -199,6 +201,7 @@ async function open(ground: Ground, roles: Roles, opened: (() => Promise<void>)[
   const { made } = await ensureAdminKey(db, { adminKey: config.adminKey });
   if (made !== null) print(`\nThe first admin key, shown this once: ${made}\n`);
 
+  await forgetAgain(ground);
   const registry: Registry = buildRegistry();
   if (config.metricsPort !== null) {
     const metrics = await openMetricsPort(registry, { host: config.host, port: config.metricsPort });
@@ -232,6 +235,14 @@ async function open(ground: Ground, roles: Roles, opened: (() => Promise<void>)[
   } else {
     log.info('the worker works');
   }
+}
+
+/** A database that was restored does not know whom it had to forget meanwhile: it learns that before anybody sees what is in it. */
+async function forgetAgain({ config, db, log, identityKey }: Ground): Promise<void> {
+  const forgotten = await reconcileLog(db, config.dataDir);
+  if (forgotten === 0) return;
+  log.warn({ erasures: forgotten }, 'the database came from a backup: buyers who were erased since are erased again');
+  await eraseAll({ db, adapters: ADAPTERS, identityKey, dataDir: config.dataDir });
 }
 
 /** Makes a key and prints it, once. */

@@ -3,6 +3,7 @@ import { tellClaim } from './claims/claim-events.ts';
 import { takeUpClaims } from './claims/take-up.ts';
 import { awardBacklog, type AwardDeps } from './commission/award.ts';
 import { emptyShelf } from './commission/rule-shelf.ts';
+import { eraseAll } from './erasures/erasing.ts';
 import { runGuards, type GuardMetrics } from './guards/run.ts';
 import { sweep } from './guards/sweep.ts';
 import type { Guard } from './guards/guard.ts';
@@ -31,6 +32,7 @@ const MESSAGES_INTERVAL_MS = 1000;
 const FOLD_INTERVAL_MS = 1000;
 const CHAIN_INTERVAL_MS = 60_000;
 const TRACKING_INTERVAL_MS = 5000;
+const ERASING_INTERVAL_MS = 5000;
 const PARTITION_INTERVAL_MS = 6 * 3_600_000;
 
 export interface WorkerDeps {
@@ -93,12 +95,19 @@ export function startWorker({ ground, queue, adapters, guards, metrics, messageM
   const pull = pullDeps(ground, adapters, main.wake);
   const asking = startAsking({ ...pull, log });
   const tracking = repeat({ everyMs: TRACKING_INTERVAL_MS, work: () => retryTrackedLinks(pull), onError: complain('tracked links') });
-  const woken: Record<string, Repeating> = { messages: outbound, pull: asking };
+  const ending = new AbortController();
+  const erasing = repeat({
+    everyMs: ERASING_INTERVAL_MS,
+    work: () => eraseAll({ db, adapters, identityKey: ground.identityKey, dataDir: config.dataDir }, ending.signal),
+    onError: (error) => ending.signal.aborted || complain('erasures')(error),
+  });
+  const woken: Record<string, Repeating> = { messages: outbound, pull: asking, erasures: erasing };
   queue.onNudge(async (kind) => (woken[kind] ?? main).wake());
   return {
     wake: main.wake,
     close: async () => {
-      await Promise.all([main, sweeping, outbound, asking, tracking, ...others].map((one) => one.close()));
+      ending.abort();
+      await Promise.all([main, sweeping, outbound, asking, tracking, erasing, ...others].map((one) => one.close()));
       await messenger.close();
     },
   };

@@ -57,4 +57,19 @@ const reportsAhead = alarm(
   where is_ahead and received_at > now() - interval '7 days' order by received_at desc`,
 );
 
-export const ALARMS_OF_REPORTS = [deadLetters, parkedReports, retriedReports, retriedAwards, changedBodies, senderClocks, reportsAhead];
+const waitingErasures = alarm(
+  'present',
+  'waiting_erasures',
+  `select erasure_id, merchant_id, made_at from erasure where finished_at is null and made_at < now() - interval '1 day' order by made_at`,
+);
+
+export const ALARMS_OF_REPORTS = [
+  deadLetters,
+  parkedReports,
+  retriedReports,
+  retriedAwards,
+  changedBodies,
+  senderClocks,
+  reportsAhead,
+  waitingErasures,
+];

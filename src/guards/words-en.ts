@@ -219,6 +219,12 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     broken: 'Reports claim to be later than their receipt by more than their merchant lets clocks differ.',
     whatToDo: 'They were read as told when they came. Let their sender set its clock by NTP; where its clock is right, set ours.',
   },
+  waiting_erasures: {
+    says: 'Every buyer who is to be forgotten is forgotten within a day.',
+    broken: 'A buyer who is to be forgotten is not forgotten after a day.',
+    whatToDo:
+      'See that a worker runs, and its log for errors of the task erasures. A file that was uploaded before and is not read yet keeps an erasure from ending: GET /v1/reconciliations/{id} says why it waits.',
+  },
   silent_sources: {
     says: 'No order system has fallen silent for longer than is its habit at this hour of the week.',
     broken: 'An order system has been silent for longer than is its habit at this hour of the week.',

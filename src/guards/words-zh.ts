@@ -209,6 +209,12 @@ export const GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     broken: '有报文自称的时间晚于其收到时间，且超出商家允许的时钟误差。',
     whatToDo: '这些报文已按收到的时间读取。请发送方用 NTP 校准时钟；若其时钟无误，请校准本机。',
   },
+  waiting_erasures: {
+    says: '要求删除的买家信息都在一天内删除完毕。',
+    broken: '有买家信息要求删除已超过一天，仍未删除完毕。',
+    whatToDo:
+      '请确认有 worker 在运行，并查看其日志中任务 erasures 的错误。此前上传而尚未读完的文件会使删除无法结束：GET /v1/reconciliations/{id} 说明其等待的原因。',
+  },
   silent_sources: {
     says: '没有订单系统沉默得比其在每周此时的习惯更久。',
     broken: '有订单系统沉默得比其在每周此时的习惯更久。',

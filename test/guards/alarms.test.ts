@@ -93,6 +93,13 @@ const SIGNS: Sign[] = [
         where delivery_id = (select min(delivery_id::text)::uuid from delivery)`.execute(trx),
   },
   {
+    alarm: 'waiting_erasures',
+    sign: 'a buyer who should have been forgotten yesterday',
+    do: (trx) =>
+      sql`insert into erasure (erasure_id, merchant_id, made_at) select gen_random_uuid(), min(merchant_id), now() - interval '25 hours'
+        from merchant`.execute(trx),
+  },
+  {
     alarm: 'unknown_products',
     sign: 'a line of a product that nobody stated',
     violations: 2,

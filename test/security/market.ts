@@ -95,6 +95,8 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   const file = { headers: { 'content-type': 'text/csv' } };
   const compared = await ask('POST', '/v1/reconciliations?merchant_id=m1', 'order_id,status\nO-1,paid', file);
   ids.reconciliation_id = compared.body.reconciliation_id;
+  const erased = await ask('POST', '/v1/erasures', { merchant_id: 'm1', buyer: { openid: 'o-of-nobody' } });
+  ids.erasure_id = erased.body.erasure_id;
   const messages = await ask('GET', '/v1/webhook-endpoints/e1/messages');
   ids.message_id = messages.body.data[0].message_id;
 }

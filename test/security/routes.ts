@@ -105,6 +105,9 @@ const TABLE: Record<string, Row> = {
   'POST /v1/deliveries/{delivery_id}/replays': { open: operator },
   'POST /v1/deliveries/replays': { open: operator, body: { state: 'processed' } },
 
+  'POST /v1/erasures': { open: operator, body: { merchant_id: 'm1', buyer: { openid: 'o-of-nobody' } } },
+  'GET /v1/erasures': { open: operator },
+  'GET /v1/erasures/{erasure_id}': { open: operator },
   'GET /v1/claims': { open: both, url: '/v1/claims?promoter_id=alice&merchant_id=m1' },
   'GET /v1/claims/{claim_id}': { open: both },
   'POST /v1/claims': { open: alice, body: claim },

@@ -20,6 +20,7 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
   guards: 4,
   claims: 4,
   pull: 5,
+  erasures: 5,
   audit: 5,
   console: 5,
   demo: 5,
