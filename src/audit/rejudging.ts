@@ -4,8 +4,9 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { awardCase, toDecision, type Bench } from '../commission/award-case.ts';
 import type { AwardHead, LineHold, StandingDecision } from '../commission/award-store.ts';
-import { readExplanations, sharedOf, type ExplainedLine, type ReadExplanations } from '../commission/explanation.ts';
+import { readExplanations, sharedOf, type ReadExplanations } from '../commission/explanation.ts';
 import type { Case } from '../commission/gathering.ts';
+import type { ExplainedLine } from '../core/explanation.ts';
 import { NOT_IN_FORCE } from '../core/rule.ts';
 import type { BookedSlot } from '../ledger/store.ts';
 import { differingFields, shown, type Difference } from './difference.ts';
@@ -100,5 +101,5 @@ function compareDecisions(subject: string, { path, should, is, isReleased, share
 
 /** Rules that match and were not in force may be published at any time; nobody awards an order again for them. */
 function withoutLaterRules(explained: ExplainedLine): ExplainedLine {
-  return { ...explained, rules: explained.rules.filter((rule) => rule['reason'] !== NOT_IN_FORCE) };
+  return { ...explained, rules: explained.rules.filter((rule) => rule.reason !== NOT_IN_FORCE) };
 }

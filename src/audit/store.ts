@@ -5,7 +5,7 @@ import { sql, type Kysely } from 'kysely';
 import type { WrittenShare } from '../commission/award-store.ts';
 import type { MergedOrder } from '../core/merged.ts';
 import type { AccountKind } from '../core/posting.ts';
-import type { Role } from '../core/split.ts';
+import type { Role } from '../core/party.ts';
 import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
 import type { DB } from '../platform/tables.ts';
 

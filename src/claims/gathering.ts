@@ -1,8 +1,9 @@
 // What is known about a claim when it is taken up, kept with it as data. Of the buyer it tells what the buyer did, never who that is.
 import { sql, type Kysely } from 'kysely';
 import { z } from 'zod';
+import type { ExplainedEvidence } from '../core/explanation.ts';
 import type { DB } from '../platform/tables.ts';
-import { winnersOf, type ExplainedDecision, type Standing } from './standing.ts';
+import { winnersOf, type Standing } from './standing.ts';
 
 /** Clicks of anybody are looked for so long before the order only: they are found by their time, among those of all promoters. */
 const NEAR_MS = 86_400_000;
@@ -49,17 +50,6 @@ export const gatheredSchema = z.object({
 
 export type Gathered = z.output<typeof gatheredSchema>;
 
-/** A piece of evidence as the explanation of a line holds it. */
-interface ExplainedEvidence {
-  kind: string;
-  reference: string;
-  at: string;
-  promoter_id: string | null;
-  link_code: string | null;
-  won: boolean;
-  reason: string | null;
-}
-
 /** Whose claim it is, and about which order. */
 export interface GatheringQuestion {
   promoterId: string;
@@ -69,7 +59,7 @@ export interface GatheringQuestion {
 
 /** Gathers what speaks for and against the claim: from the standing explanation, and from the clicks near the order. */
 export async function gather(db: Kysely<DB>, standing: Standing, question: GatheringQuestion): Promise<Gathered> {
-  const pieces = standing.lines.flatMap((line) => evidenceOf(line).map((one) => ({ line_id: line.line_id, ...one })));
+  const pieces = standing.lines.flatMap((line) => line.explained.evidence.map((one) => ({ ...one, line_id: line.line_id })));
   const own = pieces.filter((one) => one.promoter_id === question.promoterId);
   const byBuyer = new Set(own.filter(isClick).map((one) => one.reference));
   return {
@@ -94,10 +84,6 @@ export async function gather(db: Kysely<DB>, standing: Standing, question: Gathe
   };
 }
 
-function evidenceOf({ explained }: ExplainedDecision): ExplainedEvidence[] {
-  return explained.evidence as unknown as ExplainedEvidence[];
-}
-
 const isClick = ({ kind }: ExplainedEvidence) => kind === 'click' || kind === 'click_token';
 
 /**
@@ -106,7 +92,7 @@ const isClick = ({ kind }: ExplainedEvidence) => kind === 'click' || kind === 'c
  */
 export function clickOfBuyer({ lines }: Standing, promoterId: string): { linkCode: string; clickedAt: Date } | null {
   const clicks = lines
-    .flatMap(evidenceOf)
+    .flatMap(({ explained }) => explained.evidence)
     .filter((one) => isClick(one) && one.promoter_id === promoterId && one.reason !== 'bot' && one.reason !== 'after_order')
     .toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.reference < b.reference ? -1 : 1));
   const last = clicks.at(-1);

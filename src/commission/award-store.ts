@@ -1,7 +1,7 @@
 // The rows of the award: claiming what is due, the orders with their standing awards, and the writing of a batch's results. Set-wise.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { MergedOrder } from '../core/merged.ts';
-import type { Role } from '../core/split.ts';
+import type { Role } from '../core/party.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import { readKnownOrder, type KnownOrder, type KnownOrderRow } from '../orders/store.ts';
 import type { DB } from '../platform/tables.ts';

@@ -2,10 +2,10 @@
 import { attribute, heaviest, type Evidence, type Judged, type Verdict } from '../core/attribution.ts';
 import type { Order, OrderLine, ReportedKind } from '../core/order.ts';
 import type { Policy } from '../core/policy.ts';
-import type { Withheld } from '../core/reckoning.ts';
+import type { Bar, ExplainedRule } from '../core/explanation.ts';
 import { candidatesFor, rankOutcomes, untimelyRules, type RuleVersion } from '../core/rule.ts';
 import { splitOrder, type LineSplit, type SplitLine } from '../core/split.ts';
-import { explainRule, OrderExplainer, type ExplainedRule } from './explanation.ts';
+import { explainRule, OrderExplainer } from './explanation.ts';
 import { inForce, productKey, type Facts, type MerchantTerms } from './facts.ts';
 import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
 import { namedAccounts } from './rule-shelf.ts';
@@ -87,16 +87,16 @@ const UNDECIDED = { pin: null, rule: null, rules: [] };
 export function decideOrder(subject: Subject, facts: Facts): LineDecision[] {
   const { order } = subject;
   const judge = judgeOf(subject);
-  const reasons = order.lines.map((line) => withheldBy(subject, line));
+  const bars = order.lines.map((line) => barOf(subject, line));
   const choices = order.lines.map((line, index) => {
-    const withheld = reasons[index]!;
-    if (order.attributionAt === null) return { ...UNDECIDED, ...withheld, verdict: null };
+    const bar = bars[index]!;
+    if (order.attributionAt === null) return { ...UNDECIDED, ...bar, verdict: null };
     const paid: PaidLine = { line, subject, facts, attributionAt: order.attributionAt, judge };
-    return withheld === null ? chooseLine(paid) : { ...UNDECIDED, ...withheld, verdict: judge(line, termsOf(paid).policy) };
+    return bar === null ? chooseLine(paid) : { ...UNDECIDED, ...bar, verdict: judge(line, termsOf(paid).policy) };
   });
   const splits = splitOrder({
     currency: subject.currency ?? '',
-    lines: order.lines.map((line, index) => splitLine(line, choices[index]!, reasons[index]!)),
+    lines: order.lines.map((line, index) => splitLine(line, choices[index]!, bars[index]!)),
     refunds: order.refunds.filter((refund) => refund.status === 'succeeded'),
   });
   const explainer = new OrderExplainer(subject.evidence.all, subject.evidence.more);
@@ -121,7 +121,7 @@ function decisionOf(line: OrderLine, choice: Choice, split: LineSplit, explainer
 }
 
 /** Why a line earns nothing whoever shared it, because its order as a whole cannot; null when the line is to be looked at. */
-function withheldBy({ order, yields, isTooLarge, isReleased }: Subject, line: OrderLine): { decision: Withheld; reason: string } | null {
+function barOf({ order, yields, isTooLarge, isReleased }: Subject, line: OrderLine): { decision: Bar; reason: string } | null {
   if (order.void !== null) return { decision: 'void', reason: order.void.reason };
   if (order.currencyConflict) return { decision: 'pending', reason: 'currency_conflict' };
   // A deposit fixes who earns, but only the payment makes something to earn.
@@ -280,10 +280,10 @@ function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, 
 function splitLine(
   { lineId, paidAmount, quantity, platformCommission }: OrderLine,
   choice: Choice,
-  withheld: { decision: Withheld } | null,
+  bar: { decision: Bar } | null,
 ): SplitLine {
   const isAttributed = choice.decision === 'attributed';
   const winners = isAttributed ? choice.pin!.winners.map(toWinner) : [];
   const rule = isAttributed ? choice.rule : null;
-  return { lineId, paidAmount, quantity, platformCommission, rule, winners, withheld: withheld?.decision ?? null };
+  return { lineId, paidAmount, quantity, platformCommission, rule, winners, barred: bar?.decision ?? null };
 }

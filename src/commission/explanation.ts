@@ -1,6 +1,7 @@
 // Why an order was decided as it was, kept as data: enough to answer a promoter without computing anything again. What all lines share, the
 // evidence and how it was judged, is kept once for the order, with its first line; a line says which judgement is its own.
-import type { Evidence, Judged, Ruling, Verdict } from '../core/attribution.ts';
+import type { Evidence, EvidenceFault, Judged, LossReason, Ruling, Verdict } from '../core/attribution.ts';
+import type { ExplainedEvidence, ExplainedLine, ExplainedRule, ExplainedWinner } from '../core/explanation.ts';
 import type { RuleOutcome } from '../core/rule.ts';
 import type { LineSplit } from '../core/split.ts';
 import type { Choice } from './decide.ts';
@@ -9,11 +10,6 @@ import type { PinnedWinner } from './pin.ts';
 /** The form in which explanations are written. Format 1, without the number, kept all evidence with every line. */
 export const EXPLANATION_FORMAT = 2;
 
-/** A rule that matched the line, and why it won or lost; part of the stored explanation. */
-export interface ExplainedRule extends Omit<RuleOutcome, 'ruleId'> {
-  rule_id: string;
-}
-
 export function explainRule({ ruleId, ...outcome }: RuleOutcome): ExplainedRule {
   return { rule_id: ruleId, ...outcome };
 }
@@ -21,34 +17,28 @@ export function explainRule({ ruleId, ...outcome }: RuleOutcome): ExplainedRule 
 /** How all evidence was judged for a line: the places of those that won, and by each reason the places of those that lost for it. */
 interface Judgement {
   won: string;
-  lost: Record<string, string>;
+  lost: Partial<Record<LossReason, string>>;
 }
 
 /** What the explanations of an order's lines have in common. */
 interface OrderExplanation {
   format: number;
-  evidence: Record<string, unknown>[];
+  evidence: WrittenEvidence[];
   /** Pieces that came after those that count. */
   evidence_more: number;
   judgements: Judgement[];
 }
 
-/** The explanation of a line, as it is read back. */
-export interface ExplainedLine {
-  attribution_at: string | null;
-  reason: string | null;
-  /** The evidence that was asked about this line, each piece with whether it won or why it lost. */
-  evidence: Record<string, unknown>[];
-  winners: Record<string, unknown>[];
-  rules: Record<string, unknown>[];
-  arithmetic: Record<string, unknown>[];
+/** A piece of evidence that is kept once for all lines: what became of it is the judgement's. */
+interface WrittenEvidence extends Omit<ExplainedEvidence, 'won' | 'reason'> {
+  fault?: EvidenceFault;
 }
 
 interface WrittenLine extends Omit<ExplainedLine, 'evidence'> {
   format?: number;
   judgement?: number | null;
   /** Of format 1. */
-  evidence?: Record<string, unknown>[];
+  evidence?: ExplainedEvidence[];
 }
 
 /** Collects what the lines of one order share while they are explained, one after the other. */
@@ -104,7 +94,7 @@ export class OrderExplainer {
 
 function explainVerdict(judged: readonly Judged[], places: ReadonlyMap<Evidence, number>): Judgement {
   const won: number[] = [];
-  const lost = new Map<string, number[]>();
+  const lost = new Map<LossReason, number[]>();
   for (const one of judged) {
     const place = places.get(one.evidence)!;
     if (one.won) won.push(place);
@@ -133,7 +123,7 @@ function placesOf(ranges: string): number[] {
   });
 }
 
-function explainEvidence(evidence: Evidence) {
+function explainEvidence(evidence: Evidence): WrittenEvidence {
   return {
     kind: evidence.kind,
     reference: evidence.reference,
@@ -151,7 +141,7 @@ function explainRuling({ lineId, decidedBy, reason }: Ruling) {
   return { line_id: lineId, decided_by: decidedBy, reason };
 }
 
-function explainWinner(winner: PinnedWinner) {
+function explainWinner(winner: PinnedWinner): ExplainedWinner {
   return {
     promoter_id: winner.promoter_id,
     weight_ppm: winner.weight_ppm,
@@ -197,12 +187,13 @@ export function sharedOf(lines: readonly WrittenExplanation[]): string | null {
   return lines.find((line) => line.order_explanation !== null)?.order_explanation ?? null;
 }
 
-function judgedEvidence({ evidence, judgements }: OrderExplanation, judgement: number | null): Record<string, unknown>[] {
+function judgedEvidence({ evidence, judgements }: OrderExplanation, judgement: number | null): ExplainedEvidence[] {
   if (judgement === null) return [];
   const { won, lost } = judgements[judgement]!;
-  const outcomes = new Map<number, { won: boolean; reason: string | null }>();
+  const outcomes = new Map<number, Pick<ExplainedEvidence, 'won' | 'reason'>>();
   for (const place of placesOf(won)) outcomes.set(place, { won: true, reason: null });
-  for (const [reason, places] of Object.entries(lost)) for (const place of placesOf(places)) outcomes.set(place, { won: false, reason });
+  for (const [reason, places] of Object.entries(lost) as [LossReason, string][])
+    for (const place of placesOf(places)) outcomes.set(place, { won: false, reason });
   return [...outcomes]
     .toSorted(([a], [b]) => a - b)
     .map(([place, outcome]) => {

@@ -1,11 +1,12 @@
 // How an order looks to the world: its lines with what they earn, its totals, and why.
 import { z } from 'zod';
 import { viewOrder, type OrderLine } from '../core/order.ts';
+import { toldExplanation, type ExplainedLine, type ExplainedStep, type ToldLine } from '../core/explanation.ts';
 import type { Actor } from '../platform/actor.ts';
 import type { LineHold } from './award-store.ts';
 import { DECISION_KINDS } from './decide.ts';
 import type { ShownDecision } from './decision-store.ts';
-import { readExplanations, type ExplainedLine } from './explanation.ts';
+import { readExplanations } from './explanation.ts';
 import { lineState } from './head.ts';
 import type { OrderDelivery, OrderTransfer, ShownOrder } from './order-store.ts';
 
@@ -69,16 +70,7 @@ export const explanationSchema = z
       z.object({
         line_id: z.string(),
         decision: z.enum(DECISION_KINDS),
-        reason: z.string().nullable(),
-        attribution_at: z.string().nullable(),
-        evidence: z
-          .array(z.record(z.string(), z.unknown()))
-          .meta({ description: 'Every evidence considered: it won, or the reason why it lost.' }),
-        winners: z
-          .array(z.record(z.string(), z.unknown()))
-          .meta({ description: 'Each winner with the chain above and the parties around.' }),
-        rules: z.array(z.record(z.string(), z.unknown())).meta({ description: 'The rules that matched, and why one won.' }),
-        arithmetic: z.array(z.record(z.string(), z.unknown())).meta({ description: 'Every number, step by step.' }),
+        ...toldExplanation,
       }),
     ),
     evidence_more: z.int().meta({ description: 'Pieces of evidence that were reported after those that count.' }),
@@ -219,36 +211,37 @@ export function showExplanation(
  * What a promoter may read of why a line was decided so: its own evidence, weight, shares and claim, and that there was another promoter.
  * By what others came, who stands above them, which rules there are and what operators wrote of them is their business.
  */
-function ownPart(explained: ExplainedLine, actor: Actor): ExplainedLine {
-  const isOwn = (one: Record<string, unknown>) => one['promoter_id'] === actor.promoterId;
+function ownPart(explained: ExplainedLine, actor: Actor): ToldLine {
+  const isOwn = (one: { promoter_id: string | null }) => one.promoter_id === actor.promoterId;
   return {
     attribution_at: explained.attribution_at,
     reason: explained.reason,
     evidence: explained.evidence.map((one) => {
-      const { kind, at, won, reason, promoter_id: promoterId } = one;
+      const { kind, promoter_id: promoterId, won, reason, ruling } = one;
       if (!isOwn(one)) return { kind, won, reason, promoter_id: promoterId === null ? null : ANOTHER };
-      const { reference, link_code, product_id, line_id, ruling } = one;
-      const claim = ruling === undefined ? {} : { ruling: { reason: (ruling as { reason: string }).reason } };
-      return { kind, reference, at, promoter_id: promoterId, link_code, product_id, line_id, won, reason, ...claim };
+      return ruling === undefined ? one : { ...one, ruling: { reason: ruling.reason } };
     }),
-    winners: explained.winners.map((one) =>
-      isOwn(one)
-        ? { promoter_id: one['promoter_id'], weight_ppm: one['weight_ppm'] }
-        : { promoter_id: ANOTHER, weight_ppm: one['weight_ppm'] },
-    ),
+    winners: explained.winners.map((one) => ({ promoter_id: isOwn(one) ? one.promoter_id : ANOTHER, weight_ppm: one.weight_ppm })),
     rules: [],
     arithmetic: explained.arithmetic.flatMap((step) => ownStep(step, actor)),
   };
 }
 
 /** A step that is the promoter's own or nobody's; parties that a plan names by their account are others. */
-function ownStep(step: Record<string, unknown>, actor: Actor): Record<string, unknown>[] {
-  const { promoter_id: promoterId, account, ...rest } = step;
-  if (promoterId !== undefined && !isSeenBy(actor, promoterId as string | null)) return [];
-  if (account !== undefined) return [];
-  const unnamed = Object.entries(rest).map(([key, value]) => [key, isAccount(key, value) ? ANOTHER : value]);
-  return [{ ...Object.fromEntries(unnamed), ...(promoterId !== undefined && { promoter_id: promoterId }) }];
+function ownStep(step: ExplainedStep, actor: Actor): ExplainedStep[] {
+  switch (step.step) {
+    case 'winner':
+      return isSeenBy(actor, step.promoter_id) ? [step] : [];
+    case 'share':
+      return isSeenBy(actor, step.promoter_id) ? [{ ...step, payer: unnamed(step.payer) }] : [];
+    case 'absent':
+      return step.account === undefined ? [{ ...step, payer: unnamed(step.payer), kept_by: unnamed(step.kept_by) }] : [];
+    default:
+      return [step];
+  }
 }
 
-const isAccount = (key: string, value: unknown) =>
-  (key === 'payer' || key === 'kept_by') && typeof value === 'string' && value.startsWith('promoter:');
+/** A node of the plan that names a promoter is another to everybody else. */
+function unnamed<Name extends string | undefined>(node: Name): Name | typeof ANOTHER {
+  return node?.startsWith('promoter:') ? ANOTHER : node;
+}

@@ -2,7 +2,8 @@
 import { weightsPpm, windowDays, type Credit, type Evidence } from '../core/attribution.ts';
 import type { OrderLine } from '../core/order.ts';
 import type { Policy } from '../core/policy.ts';
-import type { Parties, Winner } from '../core/split.ts';
+import type { Parties } from '../core/party.ts';
+import type { Winner } from '../core/split.ts';
 import { inForce, isPresent, type Facts } from './facts.ts';
 
 /** A winner with all that the decision read of it: what is pinned is read again, not the world as it has become. */

@@ -42,25 +42,30 @@ export interface Ruling {
   reason: string;
 }
 
-export type EvidenceFault = 'unreadable_token' | 'unknown_link' | 'unknown_coupon' | 'unknown_promoter' | 'link_of_other_merchant';
+/** Why a piece of evidence cannot be read at all: it names nothing that we know, or something of another merchant. */
+const EVIDENCE_FAULTS = ['unreadable_token', 'unknown_link', 'unknown_coupon', 'unknown_promoter', 'link_of_other_merchant'] as const;
+export type EvidenceFault = (typeof EVIDENCE_FAULTS)[number];
 
-export type LossReason =
-  | EvidenceFault
-  | 'kind_not_counted'
-  | 'bot'
-  | 'promoter_suspended'
-  | 'scene_excluded'
-  | 'self_purchase'
-  | 'link_expired'
-  | 'after_order'
-  | 'outside_window'
-  | 'weaker_kind'
-  | 'other_product'
-  | 'later_click_won'
-  | 'earlier_click_won'
-  | 'later_order_locks'
-  | 'later_ruling_won'
-  | 'too_late';
+/** Why a piece of evidence lost. */
+export const LOSS_REASONS = [
+  ...EVIDENCE_FAULTS,
+  'kind_not_counted',
+  'bot',
+  'promoter_suspended',
+  'scene_excluded',
+  'self_purchase',
+  'link_expired',
+  'after_order',
+  'outside_window',
+  'weaker_kind',
+  'other_product',
+  'later_click_won',
+  'earlier_click_won',
+  'later_order_locks',
+  'later_ruling_won',
+  'too_late',
+] as const;
+export type LossReason = (typeof LOSS_REASONS)[number];
 
 export interface Judged {
   evidence: Evidence;

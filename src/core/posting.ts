@@ -2,7 +2,7 @@
 
 import { assert } from './errors.ts';
 import { compareLineIds } from './split.ts';
-import type { Role } from './split.ts';
+import type { Role } from './party.ts';
 
 /** `commission` is the merchant's, `revenue` the platform's, all others a promoter's. */
 export type AccountKind = 'commission' | 'pending' | 'available' | 'paying' | 'withheld' | 'paid' | 'revenue';

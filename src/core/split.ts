@@ -3,22 +3,9 @@
 import { allocate, jsonAmount, partOf, proportionOf } from './money.ts';
 import type { Ppm } from './money.ts';
 import type { Plan } from './plan.ts';
-import type { Step, Withheld } from './reckoning.ts';
+import type { Bar, ExplainedStep } from './explanation.ts';
+import type { Parties, Share } from './party.ts';
 import { payTree } from './tree.ts';
-
-export type Role = 'promoter' | 'upline' | 'agency' | 'talent' | 'talent_agency' | 'platform' | 'account';
-
-/** Who stands around one winner. Null is absent: there is none, or a suspended one. */
-export interface Parties {
-  promoter: string | null;
-  /** The frozen chain above the winner; level 1 comes first. */
-  uplines: readonly (string | null)[];
-  agency: string | null;
-  talent: string | null;
-  talentAgency: string | null;
-  /** Asked for parties that the plan names itself; without it they are present. */
-  isPresent?: (promoterId: string) => boolean;
-}
 
 export interface Winner {
   promoterId: string;
@@ -40,7 +27,7 @@ export interface SplitLine {
   /** The earlier click first. */
   winners: readonly Winner[];
   /** Why nothing is earned on it, because its order as a whole cannot earn. */
-  withheld: Withheld | null;
+  barred: Bar | null;
 }
 
 /** A refund that succeeded; `lineId` null is of the whole order. */
@@ -56,14 +43,6 @@ export interface SplitOrder {
   refunds: readonly Refund[];
 }
 
-/** What one beneficiary gets, net and never zero. Platform shares have no promoter. */
-export interface Share {
-  role: Role;
-  level: number | null;
-  promoterId: string | null;
-  amount: bigint;
-}
-
 export interface LineSplit {
   lineId: string;
   paidAmount: bigint;
@@ -72,7 +51,7 @@ export interface LineSplit {
   pool: bigint;
   /** In the order of the tree, winner by winner; a promoter with several roles has several rows. */
   shares: Share[];
-  arithmetic: Step[];
+  arithmetic: ExplainedStep[];
 }
 
 /** A line on its way: everything of `LineSplit` but the shares. */
@@ -82,7 +61,7 @@ interface Pooled {
   refundedAmount: bigint;
   base: bigint;
   pool: bigint;
-  arithmetic: Step[];
+  arithmetic: ExplainedStep[];
 }
 
 /** Splits an order: one result per line, in the order of `lines`. All amounts are minor units of the order's currency, none negative. */
@@ -140,10 +119,10 @@ function keptOf(line: SplitLine, refunded: bigint): bigint {
 }
 
 function poolOf(line: SplitLine, refundedAmount: bigint, { currency }: SplitOrder): Pooled {
-  const { withheld } = line;
+  const { barred } = line;
   const plan = line.winners.length === 0 || line.rule === null ? null : line.rule.plan;
-  const base = baseOf(line, plan, withheld === null ? keptOf(line, refundedAmount) : 0n);
-  const arithmetic: Step[] = [
+  const base = baseOf(line, plan, barred === null ? keptOf(line, refundedAmount) : 0n);
+  const arithmetic: ExplainedStep[] = [
     {
       step: 'base',
       paid: jsonAmount(line.paidAmount),
@@ -151,7 +130,7 @@ function poolOf(line: SplitLine, refundedAmount: bigint, { currency }: SplitOrde
       ...(plan?.base === 'platform_commission' && {
         platform_commission: line.platformCommission === null ? null : jsonAmount(line.platformCommission),
       }),
-      ...(withheld === 'void' ? { void: true } : withheld !== null && { withheld }),
+      ...(barred === 'void' ? { void: true } : barred !== null && { withheld: barred }),
       ...(line.quantity === 0 && { removed: true }),
       base: jsonAmount(base),
     },

@@ -2,14 +2,14 @@
 
 import { jsonAmount, partOf } from './money.ts';
 import type { PlanNode } from './plan.ts';
-import type { Step } from './reckoning.ts';
-import type { Parties, Share } from './split.ts';
+import type { ExplainedStep } from './explanation.ts';
+import type { Parties, Share } from './party.ts';
 
 /** Where one run of the tree finds its parties and leaves its results. */
 interface Run {
   parties: Parties;
   shares: Share[];
-  arithmetic: Step[];
+  arithmetic: ExplainedStep[];
 }
 
 /** The payer of nodes: its name as the reckoning tells it, and who keeps what absent nodes leave, which is the nearest present one. */
@@ -46,14 +46,14 @@ function payNode(node: PlanNode, gross: bigint, payer: Payer, run: Run): bigint 
   const terms = { payer: payer.name, share_ppm: node.share_ppm, gross: jsonAmount(gross) };
   const promoterId = beneficiaryOf(node, run.parties);
   if (promoterId === undefined) {
-    const step: Step = { step: 'absent', role, level, account: named, ...terms, net: 0, kept_by: payer.keeper };
+    const step: ExplainedStep = { step: 'absent', role, level, account: named, ...terms, net: 0, kept_by: payer.keeper };
     run.arithmetic.push(step);
     const below = payNodes(node.pays, { name, gross, keeper: payer.keeper }, run);
     step.net = jsonAmount(gross - below.granted);
     return below.charged;
   }
   const share: Share = { role, level: level ?? null, promoterId, amount: 0n };
-  const step: Step = { step: 'share', role, level, promoter_id: promoterId, ...terms, net: 0, amount: 0 };
+  const step: ExplainedStep = { step: 'share', role, level, promoter_id: promoterId, ...terms, net: 0, amount: 0 };
   run.shares.push(share);
   run.arithmetic.push(step);
   const below = payNodes(node.pays, { name, gross, keeper: name }, run);

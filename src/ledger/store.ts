@@ -4,7 +4,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { LruMap } from 'toad-cache';
 
 import type { AccountKind, Booked, Posting } from '../core/posting.ts';
-import type { Role } from '../core/split.ts';
+import type { Role } from '../core/party.ts';
 import type { DB } from '../platform/tables.ts';
 
 const ACCOUNTS_REMEMBERED_MAX = 200_000;

@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { planSchema } from '../../src/core/plan.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import { splitOrder } from '../../src/core/split.ts';
-import type { LineSplit, Parties, SplitLine, SplitOrder } from '../../src/core/split.ts';
+import type { Parties } from '../../src/core/party.ts';
+import type { LineSplit, SplitLine, SplitOrder } from '../../src/core/split.ts';
 
 const amountsOf = (result: LineSplit) => result.shares.map((share) => share.amount);
 const sum = (amounts: bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);
@@ -75,7 +76,7 @@ const lines: fc.Arbitrary<SplitLine[]> = fc
         platformCommission: fc.option(money),
         rule: fc.constantFrom(...rules, null),
         winners: winnersOf,
-        withheld: fc.constant(null),
+        barred: fc.constant(null),
       }),
     );
     return fc.tuple(...drawn);
@@ -83,7 +84,7 @@ const lines: fc.Arbitrary<SplitLine[]> = fc
 const refunds = fc.array(fc.record({ lineId: fc.option(fc.integer({ min: 1, max: 30 }).map(String)), amount: money }), { maxLength: 5 });
 const orders: fc.Arbitrary<SplitOrder> = fc.record({
   currency: fc.constant('CNY'),
-  withheld: fc.constantFrom(null, null, null, 'void' as const, 'pending' as const),
+  barred: fc.constantFrom(null, null, null, 'void' as const, 'pending' as const),
   lines,
   refunds,
 });

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { planSchema } from '../../src/core/plan.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import { compareLineIds, splitOrder } from '../../src/core/split.ts';
-import type { LineSplit, Parties, Refund, SplitLine, SplitOrder } from '../../src/core/split.ts';
+import type { Parties } from '../../src/core/party.ts';
+import type { LineSplit, Refund, SplitLine, SplitOrder } from '../../src/core/split.ts';
 
 const WORKED = {
   to: 'agency',
@@ -23,7 +24,7 @@ function line(lineId: string, fields: Partial<SplitLine> & { plan?: Plan; partie
   const { plan: given = plan(), parties = {}, ...rest } = fields;
   const winners = [{ promoterId: 'bob', weight: 1n, weightPpm: 1_000_000, parties: { ...PARTIES, ...parties } }];
   const rule = { ruleId: 'r1', version: 1, plan: given };
-  return { lineId, paidAmount: 9999n, quantity: 1, platformCommission: null, rule, winners, withheld: null, ...rest };
+  return { lineId, paidAmount: 9999n, quantity: 1, platformCommission: null, rule, winners, barred: null, ...rest };
 }
 
 function split(lines: SplitLine[], refunds: Refund[] = [], fields: Partial<SplitOrder> = {}): LineSplit[] {
@@ -103,7 +104,7 @@ describe('the base', () => {
 
   test('a void order earns nothing, and still says what was refunded', () => {
     const document = plan({ fixed_per_unit: 100, currency: 'CNY' });
-    const [result] = split([line('1', { plan: document, withheld: 'void' })], [refund(10n, '1')]);
+    const [result] = split([line('1', { plan: document, barred: 'void' })], [refund(10n, '1')]);
     expect(result).toMatchObject({ refundedAmount: 10n, base: 0n, pool: 0n, shares: [] });
   });
 
@@ -209,11 +210,11 @@ test('the reckoning says every number, as JSON', () => {
 
 test.each(['pending', 'duplicate_order', 'parent_earns'] as const)(
   'an order that is %s has no base, and is not said to be void',
-  (withheld) => {
-    const [result] = split([line('1', { withheld })]);
+  (barred) => {
+    const [result] = split([line('1', { barred })]);
     expect(result).toMatchObject({ base: 0n, pool: 0n, shares: [] });
-    expect(result!.arithmetic[0]).toEqual({ step: 'base', paid: 9999, refunded: 0, withheld, base: 0 });
-    expect(split([line('1', { withheld: 'void' })])[0]!.arithmetic[0]).toEqual({
+    expect(result!.arithmetic[0]).toEqual({ step: 'base', paid: 9999, refunded: 0, withheld: barred, base: 0 });
+    expect(split([line('1', { barred: 'void' })])[0]!.arithmetic[0]).toEqual({
       step: 'base',
       paid: 9999,
       refunded: 0,

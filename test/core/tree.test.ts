@@ -3,8 +3,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PlanNode } from '../../src/core/plan.ts';
-import type { Step } from '../../src/core/reckoning.ts';
-import type { Parties, Share } from '../../src/core/split.ts';
+import type { ExplainedStep } from '../../src/core/explanation.ts';
+import type { Parties, Share } from '../../src/core/party.ts';
 import { payTree } from '../../src/core/tree.ts';
 
 const PARTIES: Parties = { promoter: 'bob', uplines: ['alice'], agency: 'a1', talent: 'tina', talentAgency: 'a2' };
@@ -12,9 +12,13 @@ const PARTIES: Parties = { promoter: 'bob', uplines: ['alice'], agency: 'a1', ta
 const node = (to: PlanNode['to'], share_ppm: number, ...pays: PlanNode[]): PlanNode => ({ to, share_ppm, pays });
 const upline = (level: number, share_ppm: number, ...pays: PlanNode[]): PlanNode => ({ to: 'upline', level, share_ppm, pays });
 
-function run(nodes: PlanNode[], part: bigint, parties: Parties = PARTIES): { charged: bigint; shares: Share[]; arithmetic: Step[] } {
+function run(
+  nodes: PlanNode[],
+  part: bigint,
+  parties: Parties = PARTIES,
+): { charged: bigint; shares: Share[]; arithmetic: ExplainedStep[] } {
   const shares: Share[] = [];
-  const arithmetic: Step[] = [];
+  const arithmetic: ExplainedStep[] = [];
   return { charged: payTree(nodes, part, { parties, shares, arithmetic }), shares, arithmetic };
 }
 
@@ -150,7 +154,7 @@ test('every gross can be followed: it is the named part, rounded down, of the gr
       const seen: { name: string; gross: bigint }[] = [{ name: 'merchant', gross: pool }];
       for (const step of run(tree, pool, given).arithmetic) {
         if (step.step !== 'share' && step.step !== 'absent') continue;
-        const grosses = seen.flatMap(({ name, gross }) => (name === step.payer ? (gross * BigInt(step.share_ppm)) / 1_000_000n : []));
+        const grosses = seen.flatMap(({ name, gross }) => (name === step.payer ? (gross * BigInt(step.share_ppm!)) / 1_000_000n : []));
         expect(grosses).toContain(BigInt(step.gross));
         for (const name of [`${step.role} ${step.level}`, step.role, 'promoter:x']) seen.push({ name, gross: BigInt(step.gross) });
       }

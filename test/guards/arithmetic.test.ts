@@ -42,7 +42,7 @@ function reckoned({ lines, refunds }: Told, orderId: string): OrderSpec {
       platformCommission: null,
       rule: null,
       winners: [],
-      withheld: null,
+      barred: null,
     })),
     refunds: refunds.filter(({ status }) => status === 'succeeded').map((one) => ({ lineId: one.lineId, amount: BigInt(one.amount) })),
   });
