@@ -1,5 +1,6 @@
 // The award of one order: what should be, beside what stands, and so what is to be written. Pure.
 import type { KeyObject } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { differences, type Target } from '../core/posting.ts';
 import type { BookedSlot, NewTransfer } from '../ledger/store.ts';
 import type { AwardHead, DueOrder, LineHold, NewDecision, NewHead, NewHold, StandingDecision } from './award-store.ts';
@@ -170,7 +171,10 @@ export function toDecision(line: LineDecision, orderKey: bigint, revision: numbe
   };
 }
 
-/** The explanation holds every number and reason of its line, so lines with equal explanations and products are equal. */
+/**
+ * The explanation holds every number and reason of its line, so lines with equal explanations and products are equal; but for what the
+ * pin read of the order, as a category that chooses no rule: a line whose pin says something else than its order is not held by it.
+ */
 function sameDecisions({ award }: DueOrder, lines: readonly LineDecision[]): boolean {
   if (award === null || award.lines.length !== lines.length) return false;
   if (sharedOf(award.lines) !== (lines[0]?.orderExplanation ?? null)) return false;
@@ -182,7 +186,8 @@ function sameDecisions({ award }: DueOrder, lines: readonly LineDecision[]): boo
       other.decision === line.decision &&
       other.product_id === line.productId &&
       other.quantity === line.quantity &&
-      other.explanation === line.explanation
+      other.explanation === line.explanation &&
+      isDeepStrictEqual(other.pinned, line.pin)
     );
   });
 }

@@ -33,6 +33,16 @@ describe('a pinned rule', () => {
     expect(await shop.line('2')).toMatchObject({ pool: 4999n });
   });
 
+  test('is not touched by a later one either once its line was told a category that chose no other', async () => {
+    const shop = await openShop(world);
+    await shop.rule(rate(10));
+    await shop.order('1', { link_code: shop.code });
+    await shop.tell('1', { lines: [{ line_id: '1', category: 'toys' }] });
+    await publishLate(shop, 50);
+    await shop.tell('1', { refunds: [{ refund_id: 'r', line_id: '1', amount: 999 }] });
+    expect(await shop.line('1')).toMatchObject({ pool: 900n });
+  });
+
   test('stays when the same promoter wins by other evidence, and the chain is that of the new click', async () => {
     const shop = await openShop(world);
     await shop.rule(rate(10));
