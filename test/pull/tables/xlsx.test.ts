@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 
 import { xlsxRows } from '../../../src/pull/tables/xlsx.ts';
-import { keptInParts, tableOf, workbookOf, zipOf } from './kept.ts';
+import { keptInParts, tableOf } from './kept.ts';
+import { workbookOf, zipOf } from './workbook.ts';
 
 async function read(bytes: Buffer, partBytes?: number) {
   const rows = [];
