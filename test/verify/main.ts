@@ -1,5 +1,6 @@
 // npm run verify [-- --trials N] [--seed S] [--fault a,b] [--orders N] [--short] [--mutant name|all]: the service under load, broken on
-// purpose, and every acknowledged write looked for afterwards; `--fault pull` is every order system pulled while it moves and fails, once.
+// purpose, and every acknowledged write looked for afterwards; `--fault pull` is every order system pulled while it moves and fails, once;
+// `--fault hostile-market` tells orders through all doors with every oddity of the world, and reckons what must come of them.
 // Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with mutants, when all are caught.
 
 import { randomInt } from 'node:crypto';
@@ -8,6 +9,7 @@ import { parseArgs } from 'node:util';
 
 import { temporaryFolder } from '../leftovers.ts';
 import { FAULTS, faultsNamed } from './faults/all.ts';
+import { HOSTILE_MARKET, runHostile } from './hostile/run.ts';
 import { buildMutant, MUTANTS, type Mutant } from './mutants.ts';
 import { openPostgres, type Postgres } from './postgres.ts';
 import { runPull } from './pull/run.ts';
@@ -23,8 +25,21 @@ const PULL = 'pull';
 /** Of each order system that is pulled. */
 const ORDERS = 10_000;
 const ORDERS_LEAST = 100;
+/** Of each trial of the hostile market. */
+const HOSTILE_ORDERS = 300;
+const HOSTILE_ORDERS_SHORT = 120;
+const HOSTILE_TRIALS_MAX = 10;
 /** What is tried before every change is taken, once each: one of every family. */
-const SHORT = ['doubled', 'poison', 'kill-all-and-postgres', 'deploy', 'postgres-kill', 'redis-killed', 'api-postgres-answers-cut'];
+const SHORT = [
+  'doubled',
+  'poison',
+  'kill-all-and-postgres',
+  'deploy',
+  'postgres-kill',
+  'redis-killed',
+  'api-postgres-answers-cut',
+  HOSTILE_MARKET,
+];
 /** How many trials a mutant may live for. */
 const MUTANT_TRIALS = 3;
 
@@ -54,11 +69,11 @@ interface Ground {
 }
 
 /** Shows what was found in a trial, and how to see it again. The trials go on: how often it happens is part of the answer. */
-function complain(seed: number, { fault, findings }: Row): boolean {
+function complain(seed: number, { fault, findings }: Row, more = ''): boolean {
   if (findings.length === 0) return false;
   for (const { column, text } of findings.slice(0, FINDINGS_SHOWN)) say(`  ${column}: ${text}`);
   if (findings.length > FINDINGS_SHOWN) say(`  and ${findings.length - FINDINGS_SHOWN} more`);
-  say(`  again: npm run verify -- --fault ${fault} --seed ${seed} --trials 1`);
+  say(`  again: npm run verify -- --fault ${fault} --seed ${seed} --trials 1${more}`);
   return false;
 }
 
@@ -72,6 +87,20 @@ async function verify(ground: Ground, names: readonly string[], trials: number):
     clean &&= row.findings.length === 0;
   }
   return clean;
+}
+
+/** Orders are told through all doors at once, as the world tells them. */
+async function verifyHostile(ground: Ground, trials: number, orders: number): Promise<boolean> {
+  say(heading());
+  const row = await runHostile({
+    ...ground,
+    trials,
+    orders,
+    root: ROOT,
+    onTrial: (seed, trial) => complain(seed, trial, ` --orders ${orders}`),
+  });
+  say(showRow(row));
+  return row.findings.length === 0;
 }
 
 /** Every order system is pulled while it moves, fails, and whoever pulls is killed. */
@@ -93,10 +122,13 @@ const tellingOf = ({ findings }: Row) => findings.filter(({ column }) => column 
 /** What caught the mutant; null when it lived. */
 async function hunt(ground: Ground, mutant: Mutant): Promise<string | null> {
   const root = await buildMutant(ROOT, ground.folder, mutant);
-  const [fault] = faultsNamed([mutant.fault]);
   try {
     const onTrial = (_seed: number, row: Row) => tellingOf(row).length > 0;
-    const row = await runSeries({ ...ground, fault: fault!, trials: MUTANT_TRIALS, root, onTrial });
+    const given = { ...ground, trials: MUTANT_TRIALS, root, onTrial };
+    const row =
+      mutant.fault === HOSTILE_MARKET
+        ? await runHostile({ ...given, orders: HOSTILE_ORDERS_SHORT })
+        : await runSeries({ ...given, fault: faultsNamed([mutant.fault])[0]! });
     const [first] = tellingOf(row);
     return mutant.refuses !== undefined || first === undefined ? null : `${showRow(row)}\n  ${first.column}: ${first.text}`;
   } catch (error) {
@@ -122,17 +154,26 @@ async function main(): Promise<void> {
   const trials = wholeNumber('trials', options.trials, options.short ? 1 : TRIALS);
   const seed = wholeNumber('seed', options.seed, randomInt(SEED_MAX));
   const orders = Math.max(ORDERS_LEAST, wholeNumber('orders', options.orders, ORDERS));
-  const all = options.fault?.split(',') ?? (options.short ? SHORT : [...FAULTS.map(({ name }) => name), PULL]);
-  const names = all.filter((name) => name !== PULL);
+  const hostile = options.orders === undefined ? (options.short ? HOSTILE_ORDERS_SHORT : HOSTILE_ORDERS) : orders;
+  const all = options.fault?.split(',') ?? (options.short ? SHORT : [...FAULTS.map(({ name }) => name), HOSTILE_MARKET, PULL]);
+  const names = all.filter((name) => name !== PULL && name !== HOSTILE_MARKET);
   const { path: folder, remove } = await temporaryFolder('verify');
   try {
     const postgres = await openPostgres(folder);
     try {
       const ground = { folder, postgres, seed };
-      say(options.mutant === undefined && names.length > 0 ? `seed ${seed}, ${trials} trials of each fault\n` : `seed ${seed}\n`);
+      say(
+        options.mutant === undefined && (names.length > 0 || all.includes(HOSTILE_MARKET))
+          ? `seed ${seed}, ${trials} trials of each fault\n`
+          : `seed ${seed}\n`,
+      );
       const fine =
         options.mutant === undefined
-          ? [await verify(ground, names, trials), !all.includes(PULL) || (await verifyPull(ground, orders))]
+          ? [
+              await verify(ground, names, trials),
+              !all.includes(HOSTILE_MARKET) || (await verifyHostile(ground, Math.min(trials, HOSTILE_TRIALS_MAX), hostile)),
+              !all.includes(PULL) || (await verifyPull(ground, orders)),
+            ]
           : [await huntAll(ground, options.mutant)];
       process.exitCode = fine.every(Boolean) ? 0 : 1;
     } finally {

@@ -3,6 +3,8 @@
 import { cp, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { HOSTILE_MARKET } from './hostile/run.ts';
+
 export interface Edit {
   file: string;
   from: string;
@@ -63,6 +65,35 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     fault: 'none',
+  },
+  {
+    name: 'whole-ignored',
+    edits: [
+      {
+        file: 'src/core/merge.ts',
+        from: '(report.whole.includes(list) ? at : null)',
+        to: '(report.whole.includes(list) && at < 0 ? at : null)',
+      },
+    ],
+    fault: HOSTILE_MARKET,
+  },
+  {
+    name: 'line-speaks-for-order',
+    edits: [
+      { file: 'src/commission/decide.ts', from: 'if (lineId !== null) return lineId === line;', to: 'if (lineId !== null) return true;' },
+    ],
+    fault: HOSTILE_MARKET,
+  },
+  {
+    name: 'naive-times-as-utc',
+    edits: [
+      {
+        file: 'src/pull/upload.ts',
+        from: 'zone: head.export?.zone ?? merchant?.time_zone ?? CHINA,',
+        to: "zone: merchant === undefined ? CHINA : '+00:00',",
+      },
+    ],
+    fault: HOSTILE_MARKET,
   },
 ];
 

@@ -1,0 +1,112 @@
+// The hostile market: on one stage trial after trial of orders that are told through all doors at once with every oddity of the world, and
+// then everything that the service has made of them.
+
+import { Client } from 'pg';
+
+import { drained } from '../drain.ts';
+import type { Finding } from '../journal.ts';
+import type { Postgres } from '../postgres.ts';
+import { seeded } from '../random.ts';
+import { hasRedis, openRedis } from '../redis.ts';
+import { openStage, type Stage } from '../stage.ts';
+import type { Row } from '../table.ts';
+import { audit, checkLaws } from '../trial.ts';
+import { sendPhase } from './doors.ts';
+import { alarmsOf, judge, judgeAlarms, type Alarms } from './judge.ts';
+import { makePlan } from './plan.ts';
+import { openWorld, tellClick } from './world.ts';
+
+export const HOSTILE_MARKET = 'hostile-market';
+const PHASES = 3;
+const CLICKS_TIE = 0x5eed;
+
+export interface HostileOptions {
+  trials: number;
+  seed: number;
+  /** Of each trial. */
+  orders: number;
+  root: string;
+  folder: string;
+  postgres: Postgres;
+  /** Told of every trial, with the seed that plays it again; answers whether it was enough. */
+  onTrial: (seed: number, row: Row) => boolean;
+}
+
+let stages = 0;
+
+/** The trials of the hostile market: the first with `seed`, each further one with the next number. */
+export async function runHostile({ trials, seed, orders, root, folder, postgres, onTrial }: HostileOptions): Promise<Row> {
+  const row: Row = { fault: HOSTILE_MARKET, trials: 0, acknowledged: 0, findings: [], worstDelayMs: 0 };
+  stages += 1;
+  const redis = hasRedis() ? await openRedis() : null;
+  try {
+    const stage = await openStage({ name: `hostile${stages}`, root, folder, postgres, redis });
+    try {
+      const alarms: Alarms = { dead_letters: 0, reports_ahead: 0, currency_conflicts: 0, over_refunds: 0 };
+      for (let trial = 0; trial < trials; trial += 1) {
+        const outcome = await runTrial(stage, seed + trial, { name: `h${trial}`, orders, alarms });
+        row.trials += 1;
+        row.acknowledged += outcome.acknowledged;
+        row.worstDelayMs = Math.max(row.worstDelayMs, outcome.worstDelayMs);
+        row.findings.push(...outcome.findings);
+        if (onTrial(seed + trial, { ...row, ...outcome, trials: 1 })) break;
+      }
+      const findings = await audit(stage, root);
+      row.findings.push(...findings);
+      onTrial(seed, { ...row, findings });
+    } finally {
+      await stage.close();
+    }
+  } finally {
+    await redis?.close();
+  }
+  return row;
+}
+
+interface Trial {
+  name: string;
+  orders: number;
+  /** Those of the trials before, to which those of this one are added. */
+  alarms: Alarms;
+}
+
+async function runTrial(stage: Stage, seed: number, { name, orders, alarms }: Trial) {
+  const random = seeded(seed);
+  const url = () => stage.fleet.url();
+  const world = await openWorld(url, stage.market, name, random);
+  const ofClicks = seeded(seed ^ CLICKS_TIE);
+  const plan = await makePlan({ world, random, tellClick: (told) => tellClick(world, ofClicks, told) }, orders);
+  const client = new Client({ connectionString: stage.databaseUrl, application_name: 'verify' });
+  await client.connect();
+  try {
+    const findings: Finding[] = [];
+    let acknowledged = world.clicks.length;
+    for (let phase = 0; phase < PHASES; phase += 1) {
+      const sent = await sendPhase(plan, phase, world, random);
+      acknowledged += sent.acknowledged;
+      findings.push(...sent.findings);
+      const left = await drained(stage, client);
+      if (left !== null) findings.push({ column: 'lost', text: left });
+    }
+    for (const surprise of stage.fleet.surprises.splice(0)) findings.push({ column: 'wrong', text: surprise });
+    const since = new Date();
+    findings.push(...(await judge(client, plan, world)));
+    findings.push(...(await checkLaws(client, url(), since)));
+    const mine = alarmsOf(plan, world);
+    for (const alarm of Object.keys(alarms) as (keyof Alarms)[]) alarms[alarm] += mine[alarm];
+    findings.push(...(await judgeAlarms(url(), alarms)));
+    return { acknowledged, findings, worstDelayMs: await worstDelay(client, world.merchantId) };
+  } finally {
+    await client.end();
+  }
+}
+
+/** The longest time from the receipt of a report to its end, in milliseconds. */
+async function worstDelay(client: Client, merchantId: string): Promise<number> {
+  const { rows } = await client.query<{ ms: string | null }>(
+    `select ceil(1000 * extract(epoch from max(finished_at - received_at))) as ms from delivery
+    join order_report using (delivery_id) join orders using (order_key) where orders.merchant_id = $1 and state = 'processed'`,
+    [merchantId],
+  );
+  return Number(rows[0]!.ms ?? 0);
+}
