@@ -2,7 +2,8 @@
 
 import { sql, type Transaction } from 'kysely';
 
-import { ownIdsOf, readOwners, resolveOne, wordName, wordsOf, type AskedWord, type Resolution } from '../inbox/resolve.ts';
+import { ownIdsOf, readOwners, resolveOne, withoutUnexplained, wordName, wordsOf } from '../inbox/resolve.ts';
+import type { AskedWord, Resolution } from '../inbox/resolve.ts';
 import { ownerWait } from '../inbox/parking.ts';
 import type { Statement } from '../inbox/read.ts';
 import type { DB } from '../platform/tables.ts';
@@ -28,7 +29,7 @@ export async function everyResolution(trx: Transaction<DB>, statements: readonly
     ];
     const came = statement.delivery.received_at.getTime();
     const moments = new Set([came, ...changes.map((change) => change.getTime()).filter((change) => change > came)]);
-    return [...moments].map((moment) =>
+    const ways = [...moments].map((moment) =>
       resolveOne(statement, {
         meaningOf: ({ origin: { sourceId }, asOf }, type, value) =>
           meanings.get(wordName({ sourceId, type, value, at: asOf }))?.find((meaning) => meaning.recorded_at.getTime() <= moment) ?? null,
@@ -37,6 +38,7 @@ export async function everyResolution(trx: Transaction<DB>, statements: readonly
         ownerOf: ({ sourceId, stated }) => owners.get(ownerWait({ sourceId, orderId: stated.order_id })) ?? null,
       }),
     );
+    return ways.flatMap((way) => [way, withoutUnexplained(way) ?? []].flat());
   });
 }
 

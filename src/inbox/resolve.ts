@@ -125,6 +125,21 @@ export function resolveOne(statement: Statement, known: Known): Resolution {
   return { status: 'resolved', merchantId: merchant.merchantId, named, waitsFor };
 }
 
+const WORD_LENGTH_KEPT = 128;
+
+/** A word that nobody has explained, in the place of a promoter: no id of ours holds a tabulator, so that it is never anybody's. */
+const unexplained = (type: string, value: string): string => `${type}\t${value.slice(0, WORD_LENGTH_KEPT)}`;
+
+/** As resolutions were before lines kept words that nobody has explained; null where there is none to leave out. */
+export function withoutUnexplained(resolution: Resolution): Resolution | null {
+  if (resolution.status !== 'resolved') return null;
+  const named = new Map(
+    [...resolution.named].map(([lineId, one]) => [lineId, { ...one, promoterIds: one.promoterIds.filter((id) => !id.includes('\t')) }]),
+  );
+  const isSame = [...named].every(([lineId, one]) => one.promoterIds.length === resolution.named.get(lineId)!.promoterIds.length);
+  return isSame ? null : { ...resolution, named };
+}
+
 /** Who is meant where a report names somebody; adds what would explain what nobody has explained yet to `waitsFor`. */
 function resolveNaming(statement: Statement, naming: Naming, known: Known, waitsFor: string[]): NamedEvidence {
   const { origin } = statement;
@@ -146,8 +161,12 @@ function resolveNaming(statement: Statement, naming: Naming, known: Known, waits
   }
   for (const { type, value } of naming.names) {
     const meaning = known.meaningOf(statement, type, value);
-    if (meaning === null) waitFor(type, value, false);
-    else take(meaning);
+    if (meaning !== null) take(meaning);
+    else {
+      waitFor(type, value, false);
+      // The line is somebody's whom nobody has explained yet, so it is not meanwhile whose the order is.
+      if (naming.lineId !== null) found.promoterIds.push(unexplained(type, value));
+    }
   }
   let { talentId } = naming;
   if (talentId !== null && origin.sourceId !== REST) {

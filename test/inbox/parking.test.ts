@@ -1,6 +1,7 @@
 // What waits for a merchant or for the meaning of a word, and goes on by itself when that is there.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { viewOrder } from '../../src/core/order.ts';
 import { unparkExplained } from '../../src/inbox/parking.ts';
 import { inTransaction } from '../../src/platform/database.ts';
 import { shopify } from '../../src/sources/shopify.ts';
@@ -101,6 +102,36 @@ test('a promoter in words of the platform is who the mapping says, from when it 
   expect(await named('june-1')).toEqual(['alice']);
   expect(await named('june-11')).toEqual(['bob']);
   expect(await named('ours')).toEqual(['bob']);
+});
+
+test("a line whose sharer nobody has explained is not the order's sharer's meanwhile, and heals when the mapping arrives", async () => {
+  const paid = { status: 'paid' as const, lines: ['1', '2'].map((line_id) => ({ line_id, paid_amount: 100 })) };
+  const adapter: Adapter = {
+    ...shopify,
+    map: () => [
+      {
+        report: { order_id: 'shared', ...paid, whole: ['evidence'] as const satisfies string[] },
+        shop: null,
+        names: [
+          { type: 'sharer', value: 'of the order' },
+          { type: 'sharer', value: 'of the line', lineId: '2' },
+        ],
+      },
+    ],
+  };
+  await door.call('PUT', '/v1/sources/sharing', { kind: 'shopify', merchant_id: 'm1', secrets: { secret: 'hush' } });
+  await door.call('PUT', '/v1/sources/sharing/mappings/sharer/of%20the%20order', { promoter_id: 'alice' });
+  const deps = { db: door.database.db, adapters: [adapter], identityKey: door.identityKey, bounds: BOUNDS };
+  const platformWords = async () => {
+    const { evidence } = viewOrder((await door.order('sharing', 'shared'))!.merged);
+    return evidence.map(({ lineId, value }) => `${lineId} ${value}`).toSorted();
+  };
+  await door.pushShopify('sharing', '{"shared":1}');
+  await workUntilDone(deps);
+  expect(await platformWords()).toEqual(['2 sharer\tof the line', 'null alice']);
+  await door.call('PUT', '/v1/sources/sharing/mappings/sharer/of%20the%20line', { promoter_id: 'bob' });
+  await workUntilDone(deps);
+  expect(await platformWords()).toContain('2 bob');
 });
 
 test('an unknown promoter does not hold the order up, and heals when the mapping arrives', async () => {
