@@ -1,6 +1,6 @@
 // The doors through which a plan is sent, many at once: REST, signed pushes, and files. What a door answers otherwise than it must is a finding.
 
-import { randomUUID } from 'node:crypto';
+import { createCipheriv, createHash, randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { ADMIN_KEY } from '../fleet.ts';
@@ -10,6 +10,8 @@ import type { Random } from '../random.ts';
 import { signedHeaders } from './canonical.ts';
 import { shuffled } from './json.ts';
 import type { Plan, PlannedFile, PlannedSend } from './plan.ts';
+import { DOUDIAN, WECHAT, type Platforms } from './platforms.ts';
+import { HOUR_MS } from './said.ts';
 import { shopHeaders } from './shops.ts';
 import type { World } from './world.ts';
 
@@ -24,12 +26,25 @@ export interface Sent {
 }
 
 /** Sends one phase of the plan through all doors at once, in an order that the dice choose. */
-export async function sendPhase({ sends, files }: Plan, phase: number, world: World, random: Random): Promise<Sent> {
+export async function sendPhase(
+  { sends, files, listed }: Plan,
+  phase: number,
+  world: World,
+  platforms: Platforms,
+  random: Random,
+): Promise<Sent> {
   const sent: Sent = { acknowledged: 0, findings: [] };
+  for (const state of listed) if (state.phase === phase) platforms.reach(state);
   const work = shuffled(
     [
-      ...sends.filter((one) => one.phase === phase).map((one) => () => sendOne(one, world, random, sent)),
+      ...sends
+        .filter((one) => one.phase === phase)
+        .map((one) => () => {
+          if (one.reaches !== undefined) platforms.reach(one.reaches);
+          return sendOne(one, world, random, sent);
+        }),
       ...files.filter((one) => one.phase === phase).map((one) => () => sendFile(one, world, random, sent)),
+      () => reconcile(world.sources.taobao, world, sent),
     ],
     random,
   );
@@ -43,18 +58,12 @@ export async function sendPhase({ sends, files }: Plan, phase: number, world: Wo
 async function sendOne({ about, sourceId, teller, body, ends }: PlannedSend, world: World, random: Random, sent: Sent): Promise<void> {
   const isRest = teller === 'rest';
   const keyed: Record<string, string> = random.chance(0.2) ? { 'idempotency-key': randomUUID() } : {};
-  const headers = isRest
-    ? { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json', ...keyed }
-    : teller === 'webhook'
-      ? signedHeaders(body)
-      : shopHeaders(teller, body, random);
-  const path = isRest ? '/v1/orders' : `/webhooks/${encodeURIComponent(sourceId)}`;
-  const answer = await fetch(world.url() + path, {
-    method: 'POST',
-    headers,
-    body: new Uint8Array(body),
-    signal: AbortSignal.timeout(REQUEST_MS_MAX),
-  });
+  const sealed = isRest
+    ? { body, headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json', ...keyed } }
+    : sealedPush(teller, body, random);
+  const path = isRest ? '/v1/orders' : `/webhooks/${encodeURIComponent(sourceId)}${sealed.query ?? ''}`;
+  const init = { method: 'POST', headers: sealed.headers, body: new Uint8Array(sealed.body), signal: AbortSignal.timeout(REQUEST_MS_MAX) };
+  const answer = await fetch(world.url() + path, init);
   const text = await answer.text();
   if (answer.ok) sent.acknowledged += 1;
   const isRight = ends === 'refused' ? answer.status === 400 || answer.status === 422 : answer.ok;
@@ -63,6 +72,54 @@ async function sendOne({ about, sourceId, teller, body, ends }: PlannedSend, wor
     column: answer.ok ? 'wrong' : 'refused',
     text: `a body of ${about} to ${path} was answered ${answer.status}: ${text.slice(0, 300)}\n    ${shown(body)}`,
   });
+}
+
+interface Sealed {
+  body: Buffer;
+  headers: Record<string, string>;
+  query?: string;
+}
+
+/** A push as its platform signs it, and encrypts it where that does. */
+function sealedPush(teller: PlannedSend['teller'], body: Buffer, random: Random): Sealed {
+  if (teller === 'wechat-shop') return wechatPush(body);
+  if (teller !== 'doudian') return { body, headers: teller === 'webhook' ? signedHeaders(body) : shopHeaders(teller, body, random) };
+  const sign = createHash('md5').update(DOUDIAN.app_key).update(body).update(DOUDIAN.app_secret).digest('hex');
+  return { body, headers: { 'content-type': 'application/json', 'app-id': DOUDIAN.app_key, 'event-sign': sign } };
+}
+
+/** AES-256-CBC over sixteen random bytes, the length, the message and the application, and a SHA-1 over what is sent. */
+function wechatPush(message: Buffer): Sealed {
+  const key = Buffer.from(`${WECHAT.encoding_aes_key}=`, 'base64');
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(message.length);
+  const plain = Buffer.concat([randomBytes(16), length, message, Buffer.from(WECHAT.app_id)]);
+  const padding = 32 - (plain.length % 32);
+  const cipher = createCipheriv('aes-256-cbc', key, key.subarray(0, 16)).setAutoPadding(false);
+  const encrypted = Buffer.concat([cipher.update(Buffer.concat([plain, Buffer.alloc(padding, padding)])), cipher.final()]).toString(
+    'base64',
+  );
+  const [timestamp, nonce] = [String(Math.floor(Date.now() / 1000)), 'nonce'];
+  const signature = createHash('sha1').update([WECHAT.token, timestamp, nonce, encrypted].toSorted().join('')).digest('hex');
+  const query = `?msg_signature=${signature}&timestamp=${timestamp}&nonce=${nonce}&encrypt_type=aes`;
+  return {
+    body: Buffer.from(JSON.stringify({ ToUserName: 'gh_1', Encrypt: encrypted })),
+    headers: { 'content-type': 'application/json' },
+    query,
+  };
+}
+
+/** Asks a source for what its lists tell of the hour of this trial. */
+async function reconcile(sourceId: string, world: World, sent: Sent): Promise<void> {
+  const range = {
+    source_id: sourceId,
+    from: new Date(world.listedFrom).toISOString(),
+    to: new Date(world.listedFrom + HOUR_MS).toISOString(),
+  };
+  const made = (await ask(world.url(), 'POST', '/v1/reconciliations', range)) as unknown as Reconciliation;
+  const { state, error } = await finished(made, world);
+  if (state === 'done') sent.acknowledged += 1;
+  else sent.findings.push({ column: 'wrong', text: `reconciling ${sourceId} ended as ${state}: ${error}` });
 }
 
 export const shown = (body: Buffer): string => body.toString('utf8').slice(0, 1500);
@@ -114,7 +171,11 @@ async function upload(
   });
   const text = await answer.text();
   if (!answer.ok) return `${answer.status} ${text.slice(0, 500)}`;
-  let told = JSON.parse(text) as Reconciliation;
+  return finished(JSON.parse(text) as Reconciliation, world);
+}
+
+async function finished(made: Reconciliation, world: World): Promise<Reconciliation> {
+  let told = made;
   const until = Date.now() + FILE_MS_MAX;
   while (told.finished_at === null && Date.now() < until) {
     await sleep(POLL_MS);

@@ -200,12 +200,12 @@ async function judgeStrange(client: Client, { orders }: Plan, { merchantId }: Wo
   const strange = told.rows.filter((row) => !known.has(`${row.source_id}\n${row.order_id}`));
   const { rows } = await client.query<{ state: string; why: string | null; times: number }>(
     `select state, coalesce(error, reason) as why, count(*)::int as times from delivery
-    where origin = 'upload' and (merchant_id = $1 or source_id like $2) and state <> 'processed' group by 1, 2`,
+    where origin in ('upload', 'pull') and (merchant_id = $1 or source_id like $2) and state <> 'processed' group by 1, 2`,
     [merchantId, `${merchantId.slice(0, -2)}-%`],
   );
   return [
     ...strange.map((row): Finding => ({ column: 'wrong', text: `nobody told of the order ${JSON.stringify(row)}` })),
-    ...rows.map((row): Finding => ({ column: 'lost', text: `${row.times} rows of files are ${row.state}: ${row.why}` })),
+    ...rows.map((row): Finding => ({ column: 'lost', text: `${row.times} rows of files and lists are ${row.state}: ${row.why}` })),
   ];
 }
 

@@ -14,7 +14,20 @@ function makeWorld(): World {
   return {
     merchantId: 'm',
     url: () => 'http://nobody',
-    sources: { webhook: 'hooks', later: 'hooks-again', shopify: 'shopify', woocommerce: 'woo', files: 'files' },
+    sources: {
+      webhook: 'hooks',
+      later: 'hooks-again',
+      shopify: 'shopify',
+      woocommerce: 'woo',
+      files: 'files',
+      'wechat-shop': 'wechat',
+      doudian: 'doudian',
+      taobao: 'taobao',
+    },
+    platformWords: [
+      ['2000000001', 'dave'],
+      ['2000000009', null],
+    ],
     links: owners.flatMap((promoterId) =>
       [null, 'p1'].map((productId) => ({ code: `${promoterId}-${productId}`, promoterId, productId, isContent: false })),
     ),
@@ -30,6 +43,7 @@ function makeWorld(): World {
     clicks: [],
     ratePpm: 100_000,
     now: NOW,
+    listedFrom: NOW - 7_200_000,
   };
 }
 
@@ -68,7 +82,14 @@ test('every kind of decision, evidence and door is there', async () => {
   expect(kinds(({ evidence }) => evidence ?? '')).toEqual(['', 'click', 'click_token', 'coupon_code', 'link_code', 'lock', 'platform']);
   expect(kinds(({ award }) => award)).toEqual(['confirmed', 'estimated', 'none', 'released', 'void']);
   const sends = plays.flatMap(({ plan }) => plan.sends);
-  expect([...new Set(sends.map(({ teller }) => teller))].toSorted()).toEqual(['rest', 'shopify', 'webhook', 'woocommerce']);
+  expect([...new Set(sends.map(({ teller }) => teller))].toSorted()).toEqual([
+    'doudian',
+    'rest',
+    'shopify',
+    'webhook',
+    'wechat-shop',
+    'woocommerce',
+  ]);
   expect([...new Set(sends.map(({ ends }) => ends))].toSorted()).toEqual(['failed', 'parked', 'processed', 'refused']);
 });
 

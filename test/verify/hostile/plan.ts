@@ -10,7 +10,8 @@ import { fileOf, type HostileFile } from './files.ts';
 import { lockFamily, makeOrder, parentFamily, type Place } from './history.ts';
 import { fileOrderId, orderId } from './ids.ts';
 import { idOf, jsonText, Literal, shuffled } from './json.ts';
-import type { Saying, Teller, ToldOrder } from './said.ts';
+import { doudianOrder, taobaoOrder, wechatOrder, type Asked, type Naming, type PlatformState } from './platforms.ts';
+import { HOUR_MS, type Saying, type Teller, type ToldOrder } from './said.ts';
 import { shopOrder } from './shops.ts';
 import type { World } from './world.ts';
 
@@ -27,6 +28,8 @@ export interface PlannedSend {
   ends: Ends;
   /** Stamped with a time far ahead. */
   isAhead?: true;
+  /** The platform tells this state before it pushes the id of its order. */
+  reaches?: PlatformState;
 }
 
 export interface PlannedFile extends HostileFile {
@@ -38,26 +41,33 @@ export interface Plan {
   orders: ToldOrder[];
   sends: PlannedSend[];
   files: PlannedFile[];
+  /** What lists tell, of which nothing is pushed. */
+  listed: PlatformState[];
 }
 
 const SHARES: readonly [teller: Teller, share: number][] = [
-  ['rest', 0.3],
-  ['webhook', 0.3],
-  ['shopify', 0.12],
-  ['woocommerce', 0.12],
-  ['file', 0.12],
+  ['rest', 0.26],
+  ['webhook', 0.26],
+  ['shopify', 0.1],
+  ['woocommerce', 0.1],
+  ['file', 0.1],
+  ['wechat-shop', 0.08],
+  ['doudian', 0.05],
+  ['taobao', 0.05],
 ];
 
 /** Plans a trial of about `count` orders. */
 export async function makePlan(place: Place, count: number): Promise<Plan> {
   const { world, random } = place;
-  const plan: Plan = { orders: [], sends: [], files: [] };
+  const plan: Plan = { orders: [], sends: [], files: [], listed: [] };
   const names = namer(world, random);
+  const naming = { world, random, names: world.platformWords, nextId: platformIds(world) };
   for (const [teller, share] of SHARES) {
     for (let n = Math.ceil(count * share); n > 0; n -= 1) {
       const told = names(teller);
       const isShop = teller === 'shopify' || teller === 'woocommerce';
-      if (isShop) addShopOrder(plan, told, world, random);
+      if (teller === 'wechat-shop' || teller === 'doudian' || teller === 'taobao') addPlatformOrder(plan, teller, told.sourceId, naming);
+      else if (isShop) addShopOrder(plan, told, world, random);
       else addOrder(plan, await makeOrder(place, told), world, random);
     }
   }
@@ -137,6 +147,59 @@ async function addDuplicate(plan: Plan, place: Place, told: Pick<ToldOrder, 'sou
   const again = await makeOrder(place, { ...told, sourceId: world.sources.later });
   addOrder(plan, first, world, random);
   addOrder(plan, { ...again, isDuplicate: true }, world, random);
+}
+
+/** Ids of nineteen digits, no two of one service alike. */
+function platformIds({ merchantId, now }: World): () => string {
+  const trial = Number(/\d+/.exec(merchantId)?.[0] ?? 0);
+  let last = 3_700_000_000_000_000_000n + BigInt(trial) * 1_000_000_000_000n + (BigInt(now) % 1_000_000n) * 100_000n;
+  return () => String((last += 7n));
+}
+
+/** Of a platform that is asked: what is pushed names the order only, and what a list tells is pushed by nobody. */
+function addPlatformOrder(plan: Plan, teller: Asked, sourceId: string, naming: Naming): void {
+  const { world, random, nextId } = naming;
+  const told = { sourceId, orderId: nextId(), teller };
+  const nextAt = () => world.listedFrom + plan.listed.length * 1000;
+  if (teller === 'taobao') {
+    let row = 0;
+    const order = taobaoOrder(told, naming, () => nextAt() + (row += 1) * 1000);
+    plan.listed.push(...order.states);
+    plan.orders.push(order);
+    return;
+  }
+  const order = teller === 'doudian' ? doudianOrder(told, naming) : wechatOrder(told, naming);
+  if (random.chance(0.5)) {
+    const linkCode = random.pick(world.links).code;
+    const saying: Saying = { at: world.now - HOUR_MS, by: 'storefront', phase: 0, linkCode };
+    order.sayings.push(saying);
+    plan.sends.push(sendOf(order, saying, world, random));
+  }
+  plan.orders.push(order);
+  for (const state of order.states) {
+    const body = eventBody(teller, order.orderId, random);
+    const send: PlannedSend = { phase: state.phase, about: order.orderId, sourceId, teller, body, ends: 'processed', reaches: state };
+    for (let copies = random.int(1, 2); copies > 0; copies -= 1) plan.sends.push(send);
+  }
+}
+
+/** The message that something has become of an order, before it is sealed. */
+function eventBody(teller: Asked, orderId: string, random: Random): Buffer {
+  const mark = `${random.int(0, 2 ** 31)}${random.int(0, 2 ** 31)}`;
+  const id = random.pick<unknown>([orderId, new Literal(orderId)]);
+  if (teller === 'doudian') {
+    const data = jsonText({ p_id: id, shop_id: random.pick<unknown>([123_456, '123456']), order_status: 2 }, random);
+    return Buffer.from(jsonText([{ tag: random.pick(['100', '101', '103']), msg_id: mark, data }], random));
+  }
+  const event = {
+    ToUserName: 'gh_1',
+    CreateTime: 1_780_308_000,
+    MsgType: 'event',
+    Event: 'channels_ec_order_pay',
+    MsgId: mark,
+    order_info: { order_id: id },
+  };
+  return Buffer.from(jsonText(event, random));
 }
 
 const SAYINGS_OF_A_FILE = 25;

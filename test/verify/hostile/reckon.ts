@@ -130,7 +130,7 @@ export function reckonOrder(order: ToldOrder, world: World): ReckonedOrder {
   const facts = factsOf(order.sayings);
   const lines = [...facts.lines.values()].toSorted((a, b) => compareLines(a.lineId, b.lineId));
   const refunded = spreadRefunds(lines, facts.refunds);
-  const releasedBefore = releasedAfter(order, 1, world);
+  const releasedBefore = new Set([1, 2].flatMap((phase) => [...releasedAfter(order, phase, world)]));
   const reckoned = lines.map((line, index) => reckonLine(line, refunded[index]!, { facts, order, world, releasedBefore }));
   const given = facts.refunds.filter(({ status = 'succeeded' }) => status === 'succeeded').reduce((sum, { amount = 0 }) => sum + amount, 0);
   const paid = lines.filter(({ isGone }) => !isGone).reduce((sum, line) => sum + line.paid, 0);

@@ -62,7 +62,7 @@ export interface Saying extends SaidEvidence {
 }
 
 /** How a source is told: by reports in our words, by what a platform pushes, or by files alone. */
-export type Teller = 'rest' | 'webhook' | 'shopify' | 'woocommerce' | 'file';
+export type Teller = 'rest' | 'webhook' | 'shopify' | 'woocommerce' | 'file' | 'wechat-shop' | 'doudian' | 'taobao';
 
 /** An order with everything that is ever said of it. */
 export interface ToldOrder {

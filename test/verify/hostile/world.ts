@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { ADMIN_KEY } from '../fleet.ts';
 import { ask, rateAt, type Market } from '../market.ts';
 import type { Random } from '../random.ts';
-import { DAY_MS } from './said.ts';
+import { DOUDIAN, DOUDIAN_SHOP, TAOBAO, WECHAT, type Asked } from './platforms.ts';
+import { DAY_MS, HOUR_MS } from './said.ts';
 
 export const HOLD_DAYS = 7;
 export const PRODUCTS = ['p1', 'p2', 'p3', '商品-4'] as const;
@@ -35,7 +36,9 @@ export interface World {
   merchantId: string;
   url: () => string;
   /** The sources by the words of `Teller`; a later one of the same kind tells of the same orders again. */
-  sources: { webhook: string; later: string; shopify: string; woocommerce: string; files: string };
+  sources: Record<'webhook' | 'later' | 'shopify' | 'woocommerce' | 'files' | Asked, string>;
+  /** What each platform calls a promoter, and who that is; null where no mapping says so. */
+  platformWords: readonly (readonly [word: string, promoterId: string | null])[];
   links: WorldLink[];
   /** Whose they are; they are compared without case. */
   coupons: ReadonlyMap<string, string>;
@@ -47,6 +50,8 @@ export interface World {
   clicks: WorldClick[];
   ratePpm: number;
   now: number;
+  /** From when on rows of lists are stamped: no other trial has its own within the hour, because platforms outlive trials. */
+  listedFrom: number;
 }
 
 /** A promoter who may earn, and who stands around; all have the coupon of their name. */
@@ -57,8 +62,9 @@ interface WorldSeller {
   coupon: string;
 }
 
-/** Makes the market of one trial, whose ids begin with `name`. */
-export async function openWorld(url: () => string, market: Market, name: string, random: Random): Promise<World> {
+/** Makes the market of a trial. */
+export async function openWorld(url: () => string, market: Market, trial: number, random: Random): Promise<World> {
+  const name = `h${trial}`;
   // Some doors tell times in whole seconds only.
   const now = Math.floor(Date.now() / 1000) * 1000;
   const merchantId = `${name}-m`;
@@ -88,10 +94,12 @@ export async function openWorld(url: () => string, market: Market, name: string,
   const known = sellers.map(({ promoterId }) => promoterId);
   const links = await importLinks(url(), merchantId, name, [...known, sleeper], random);
   const mapped = await mapNames(url(), sources, name, known);
+  const platformWords = await mapWords(url(), sources, known);
   return {
     merchantId,
     url,
     sources,
+    platformWords,
     links,
     coupons: new Map(sellers.map(({ promoterId, coupon }) => [coupon, promoterId])),
     platformNames: new Map([...known.map((one): [string, string] => [one, one]), ...mapped, [`${name}-nobody`, null], [sleeper, null]]),
@@ -99,6 +107,7 @@ export async function openWorld(url: () => string, market: Market, name: string,
     clicks: [],
     ratePpm: rateAt(market.rates, now),
     now,
+    listedFrom: now - (2 + 2 * trial) * HOUR_MS,
   };
 }
 
@@ -120,10 +129,27 @@ async function mapNames(url: string, sources: World['sources'], name: string, kn
   return [[word, known[0]!]];
 }
 
+/** Channels of 淘宝客 are numbers; 微信小店's sharers are given the same. */
+const WORDS = ['2000000001', '2000000002', '2000000003', '2000000009'];
+
+/** What platforms call our promoters; the last of their words nobody has explained. */
+async function mapWords(url: string, sources: World['sources'], known: string[]): Promise<World['platformWords']> {
+  const effective_from = new Date(Date.UTC(2020)).toISOString();
+  for (const [index, promoter_id] of known.entries()) {
+    for (const [sourceId, type] of [
+      [sources.taobao, 'relation_id'],
+      [sources['wechat-shop'], 'sharer'],
+    ] as const) {
+      await ask(url, 'PUT', `/v1/sources/${sourceId}/mappings/${type}/${WORDS[index]}`, { promoter_id, effective_from });
+    }
+  }
+  return WORDS.map((word, index) => [word, known[index] ?? null] as const);
+}
+
 async function stateSources(url: string, merchantId: string, name: string): Promise<World['sources']> {
   const secret = `whsec_${WEBHOOK_SECRET.toString('base64')}`;
-  const of = async (sourceId: string, kind: string, secrets: object) => {
-    await ask(url, 'PUT', `/v1/sources/${sourceId}`, { kind, merchant_id: merchantId, secrets });
+  const of = async (sourceId: string, kind: string, secrets: object, options: object = {}) => {
+    await ask(url, 'PUT', `/v1/sources/${sourceId}`, { kind, merchant_id: merchantId, secrets, options });
     return sourceId;
   };
   return {
@@ -132,6 +158,9 @@ async function stateSources(url: string, merchantId: string, name: string): Prom
     shopify: await of(`${name}-shopify`, 'shopify', { secret: SHOP_SECRET }),
     woocommerce: await of(`${name}-woo`, 'woocommerce', { secret: SHOP_SECRET }),
     files: await of(`${name}-files`, 'standard-webhooks', { secret }),
+    'wechat-shop': await of(`${name}-wechat`, 'wechat-shop', WECHAT),
+    doudian: await of(`${name}-doudian`, 'doudian', DOUDIAN, { shop_id: DOUDIAN_SHOP }),
+    taobao: await of(`${name}-taobao`, 'taobao', TAOBAO),
   };
 }
 
