@@ -27,7 +27,7 @@ const ORDERS = 10_000;
 const ORDERS_LEAST = 100;
 /** Of each trial of the hostile market. */
 const HOSTILE_ORDERS = 300;
-const HOSTILE_ORDERS_SHORT = 120;
+const HOSTILE_ORDERS_SHORT = 80;
 const HOSTILE_TRIALS_MAX = 10;
 /** What is tried before every change is taken, once each: one of every family. */
 const SHORT = [

@@ -69,7 +69,7 @@ test('the same seed plans the same market, byte for byte, and another seed anoth
 test('every kind of decision, evidence and door is there', async () => {
   const plays = await Promise.all([1, 2, 3, 4, 5, 6].map(play));
   const lines = plays.flatMap(({ plan, world }) => plan.orders.flatMap((order) => reckonOrder(order, world).lines));
-  const kinds = (of: (line: (typeof lines)[number]) => string | null) => [...new Set(lines.map(of))].toSorted();
+  const kinds = (of: (line: (typeof lines)[number]) => string) => [...new Set<string>(lines.map(of))].toSorted();
   expect(kinds(({ decision }) => decision)).toEqual([
     'attributed',
     'duplicate_order',

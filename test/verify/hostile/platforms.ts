@@ -51,13 +51,15 @@ export interface Platforms {
   close(): Promise<void>;
 }
 
+/** What the roles are told that nobody has here. */
+const none = () => '{}';
+
 /** Opens the doubles. They outlive the trials, so no two trials may have an order of the same id. */
 export async function openPlatforms(): Promise<Platforms> {
   const reached = new Map<string, PlatformState>();
   const afterSales: Record<string, object> = {};
   const stateOf = (kind: Asked, key: string) => reached.get(`${kind} ${key}`)!;
   const textOf = (kind: Asked) => (row: PlainRow) => stateOf(kind, row.orderId).text;
-  const none = () => '{}';
   const doubles: Record<Asked, Double> = {
     'wechat-shop': await wechatDouble({
       appId: WECHAT.app_id,
