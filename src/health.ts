@@ -2,10 +2,10 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { DomainError } from './core/errors.ts';
-import type { App } from './platform/http.ts';
-import { isMigrated } from './platform/migrate.ts';
-import { problems } from './platform/problem.ts';
-import type { DB } from './platform/tables.ts';
+import type { App } from './platform/http/http.ts';
+import { isMigrated } from './platform/postgres/migrate.ts';
+import { problems } from './platform/http/problem.ts';
+import type { DB } from './platform/postgres/tables.ts';
 
 const status = z.object({ status: z.literal('ok') });
 const tags = ['health'];

@@ -3,9 +3,9 @@
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 
-import { startEmbedded } from '../src/platform/embedded.ts';
-import { buildLogger } from '../src/platform/log.ts';
-import { migrate, migrateQueue } from '../src/platform/migrate.ts';
+import { startEmbedded } from '../src/platform/embedded/embedded.ts';
+import { buildLogger } from '../src/platform/process/log.ts';
+import { migrate, migrateQueue } from '../src/platform/postgres/migrate.ts';
 import { temporaryFolder } from './leftovers.ts';
 
 const TEMPLATE = 'template_fenyong';

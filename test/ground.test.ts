@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { openGround, type Ground } from '../src/ground.ts';
-import { readConfig } from '../src/platform/config.ts';
-import { buildLogger } from '../src/platform/log.ts';
-import { open, seal } from '../src/platform/secrets.ts';
+import { readConfig } from '../src/platform/process/config.ts';
+import { buildLogger } from '../src/platform/process/log.ts';
+import { open, seal } from '../src/platform/keys/secrets.ts';
 import { mintClickToken, readClickToken } from '../src/promotion/token.ts';
 import { testDatabase, type TestDatabase } from './harness.ts';
 

@@ -8,10 +8,10 @@ import type { Kysely } from 'kysely';
 import { Client } from 'pg';
 import { inject } from 'vitest';
 
-import { openDatabase } from '../src/platform/database.ts';
-import { freePort as portOfLoopback } from '../src/platform/embedded-postmaster.ts';
-import { buildLogger } from '../src/platform/log.ts';
-import type { DB } from '../src/platform/tables.ts';
+import { openDatabase } from '../src/platform/postgres/database.ts';
+import { freePort as portOfLoopback } from '../src/platform/embedded/embedded-postmaster.ts';
+import { buildLogger } from '../src/platform/process/log.ts';
+import type { DB } from '../src/platform/postgres/tables.ts';
 import { mortalServer } from './leftovers.ts';
 
 /** A port on which nobody listens at this moment. */

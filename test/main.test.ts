@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
-import { findActors, hashOfKey } from '../src/platform/keys-store.ts';
+import { findActors, hashOfKey } from '../src/platform/keys/keys-store.ts';
 import { testDatabase, type TestDatabase } from './harness.ts';
 
 const ENTRY = fileURLToPath(new URL('../src/start.mjs', import.meta.url));

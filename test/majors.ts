@@ -3,9 +3,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { PLATFORM } from '../src/platform/embedded-binaries.ts';
-import { startEmbedded } from '../src/platform/embedded.ts';
-import { buildLogger } from '../src/platform/log.ts';
+import { PLATFORM } from '../src/platform/embedded/embedded-binaries.ts';
+import { startEmbedded } from '../src/platform/embedded/embedded.ts';
+import { buildLogger } from '../src/platform/process/log.ts';
 import { temporaryFolder } from './leftovers.ts';
 
 const INSTALLED = new URL('../node_modules/.postgres/', import.meta.url);

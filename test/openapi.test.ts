@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { openApiDocument } from '../src/platform/openapi.ts';
+import { openApiDocument } from '../src/platform/http/openapi.ts';
 import { openService, type Service } from './running.ts';
 
 const GOLDEN = new URL('../openapi/openapi.json', import.meta.url);

@@ -4,7 +4,7 @@
 import type { Kysely } from 'kysely';
 
 import { verifyChain, type Verified } from '../ledger/hash-chain-store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { auditBalances } from './balances.ts';
 import type { AuditedBatch, Lane } from './batch.ts';
 import type { Difference } from './difference.ts';

@@ -8,7 +8,7 @@ import type { Bench } from '../commission/award-case.ts';
 import { readDueOrders, type DueOrder } from '../commission/award-store.ts';
 import { gatherCases, type Case } from '../commission/gathering.ts';
 import { currentRules, type RuleShelf } from '../commission/rule-shelf.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import type { Difference } from './difference.ts';

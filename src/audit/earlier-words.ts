@@ -6,7 +6,7 @@ import { ownIdsOf, readOwners, resolveOne, withoutUnexplained, wordName, wordsOf
 import type { AskedWord, Resolution } from '../inbox/resolve.ts';
 import { ownerWait } from '../inbox/parking.ts';
 import type { Statement } from '../inbox/read.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { MappingTarget } from '../sources/mapping-store.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 

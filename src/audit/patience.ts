@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isUnavailable } from '../platform/database.ts';
+import { isUnavailable } from '../platform/postgres/database.ts';
 
 const TRIES_MAX = 8;
 const REST_MS = 500;

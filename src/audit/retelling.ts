@@ -11,7 +11,7 @@ import { readDelivery, type Statement } from '../inbox/read.ts';
 import { resolveStatements, type Resolution } from '../inbox/resolve.ts';
 import { columnsOf } from '../orders/merge-store.ts';
 import { orderName } from '../orders/store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/store.ts';
 import { groupedBy } from '../platform/grouped-by.ts';

@@ -7,7 +7,7 @@ import type { MergedOrder } from '../core/merged.ts';
 import type { AccountKind } from '../core/posting.ts';
 import type { Role } from '../core/party.ts';
 import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 /** Orders by their keys: those above `after` up to `upTo`. */
 export interface Range {

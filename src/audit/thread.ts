@@ -4,8 +4,8 @@ import type { KeyObject } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 
 import { emptyShelf } from '../commission/rule-shelf.ts';
-import { openDatabase } from '../platform/database.ts';
-import { buildLogger } from '../platform/log.ts';
+import { openDatabase } from '../platform/postgres/database.ts';
+import { buildLogger } from '../platform/process/log.ts';
 import { ADAPTERS } from '../sources/adapters.ts';
 import { laneOf, type AuditedBatch } from './batch.ts';
 import type { Range } from './store.ts';

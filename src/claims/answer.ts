@@ -1,8 +1,8 @@
 // How a claim looks to the world: what was found, what was decided, and the lines before and after. A promoter reads of its own only.
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import type { Actor } from '../platform/actor.ts';
-import type { DB } from '../platform/tables.ts';
+import type { Actor } from '../platform/keys/actor.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { CLAIM_STATES, type Claim } from './claim.ts';
 import { gatheredSchema, type Gathered } from './gathering.ts';
 import { readClaimedLines, type ClaimedLine } from './line-store.ts';

@@ -1,7 +1,7 @@
 // What a claim is: its states, its limits, and the rule by which it settles without anybody's ruling.
 import type { Transaction } from 'kysely';
 import type { AwardDeps } from '../commission/award.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Gathered } from './gathering.ts';
 
 /**

@@ -2,7 +2,7 @@
 import { sql, type Kysely } from 'kysely';
 import { z } from 'zod';
 import type { ExplainedEvidence } from '../core/explanation.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { winnersOf, type Standing } from './standing.ts';
 
 /** Clicks of anybody are looked for so long before the order only: they are found by their time, among those of all promoters. */

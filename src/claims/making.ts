@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely';
 import { inForce } from '../commission/facts.ts';
 import { readMerchants } from '../commission/facts-store.ts';
 import { DomainError, type ErrorCode } from '../core/errors.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import { merchantExists } from '../promotion/merchant-store.ts';
 import { findSource } from '../sources/store.ts';

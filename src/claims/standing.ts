@@ -8,7 +8,7 @@ import { readExplanations, sharedOf } from '../commission/explanation.ts';
 import type { ExplainedLine } from '../core/explanation.ts';
 import { accountCache } from '../ledger/store.ts';
 import { relativesOf } from '../orders/merge-store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 /** A decided line with its explanation read. */
 export interface ExplainedDecision extends Omit<StandingDecision, 'explanation'> {

@@ -1,6 +1,6 @@
 // The rows of claims, and the orders that they name.
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Claim, ClaimState } from './claim.ts';
 import type { Gathered } from './gathering.ts';
 

@@ -1,8 +1,8 @@
 // Taking a claim up, once its order is here and awarded: evidence is gathered, and strong evidence settles it. What waited for its order is
 // found by the sweep.
 import type { Kysely, Transaction } from 'kysely';
-import { inTransaction, isUnavailable } from '../platform/database.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { SETTLED_REASON, type Claim, type TellClaim } from './claim.ts';
 import { gather } from './gathering.ts';
 import { findArrived, lockClaim, lockOrder, saveTakenUp, type NamedOrder } from './store.ts';

@@ -4,7 +4,7 @@ import type { MergedOrder } from '../core/merged.ts';
 import type { Role } from '../core/party.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import { readKnownOrder, type KnownOrder, type KnownOrderRow } from '../orders/store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
 import type { LineDecisionKind } from './decide.ts';
 import type { Pin } from './pin.ts';

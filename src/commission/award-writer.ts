@@ -1,6 +1,6 @@
 // Writes what a batch of awards decided: decisions and heads. One statement a table.
 import { sql, type Transaction } from 'kysely';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { NewDecision, NewHead, NewHold } from './award-store.ts';
 
 /**

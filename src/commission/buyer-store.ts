@@ -1,7 +1,7 @@
 // The past of the buyers of a batch of orders: the clicks of their identities, and the earlier orders that lock them. Set-wise.
 import { sql, type Kysely } from 'kysely';
 import { groupedBy } from '../platform/grouped-by.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { BuyerClick, BuyerLock } from './evidence.ts';
 
 // The latest clicks and locks of a buyer that are looked at; more of them is no buyer.

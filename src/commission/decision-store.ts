@@ -1,6 +1,6 @@
 // Reading decisions: those that stand, and those that lines were attributed by before they were set aside. Set-wise.
 import { sql, type Kysely } from 'kysely';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { StandingDecision } from './award-store.ts';
 import type { LineDecisionKind } from './decide.ts';
 

@@ -1,6 +1,6 @@
 // The award's queue: which orders' books may differ from what they should be. A row is the truth, a nudge only says that there is one.
 import { sql, type Kysely, type Transaction } from 'kysely';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { ordersOfBuyers } from './buyer-store.ts';
 
 /** Marks orders due for the award at `now`; marking twice is marking once. Rows are taken in key order, so that two markers never wait crosswise. */

@@ -1,11 +1,11 @@
 // Before identities are merged or parted: which orders that would move, and from whom to whom.
 import { z } from 'zod';
 import type { Transaction } from 'kysely';
-import type { App } from '../platform/http.ts';
-import { callerId } from '../platform/fields.ts';
-import { answerOnce } from '../platform/idempotency.ts';
-import { problems } from '../platform/problem.ts';
-import type { DB } from '../platform/tables.ts';
+import type { App } from '../platform/http/http.ts';
+import { callerId } from '../platform/http/fields.ts';
+import { answerOnce } from '../platform/http/idempotency.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { buyerOf, statementThatCounts, takeBack } from '../promotion/buyer-store.ts';
 import { statementParams } from '../promotion/identity-routes.ts';
 import { identitiesStated, identityBody, readStatement, stateIdentities } from '../promotion/identity-statement.ts';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { viewOrder, type OrderLine } from '../core/order.ts';
 import { toldExplanation, type ExplainedLine, type ExplainedStep, type ToldLine } from '../core/explanation.ts';
-import type { Actor } from '../platform/actor.ts';
+import type { Actor } from '../platform/keys/actor.ts';
 import type { LineHold } from './award-store.ts';
 import { DECISION_KINDS } from './decide.ts';
 import type { ShownDecision } from './decision-store.ts';

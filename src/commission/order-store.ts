@@ -1,7 +1,7 @@
 // Orders as they are shown: what is known of them, and what their standing award says of every line.
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { MergedOrder } from '../core/merged.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { readHolds, type AwardHead, type LineHold } from './award-store.ts';
 import { readShownDecisions, type ShownDecision } from './decision-store.ts';
 

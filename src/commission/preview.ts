@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { accountCache } from '../ledger/store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { awardOrders, type AwardDeps } from './award.ts';
 import { claimOrders, type StandingDecision } from './award-store.ts';
 import { readDecisions } from './decision-store.ts';

@@ -1,7 +1,7 @@
 // Orders whose lock has changed, and the later orders of the same buyers, which must be decided again. They are looked for twice: in the
 // transaction of the award, and after its commit, since what another worker merged and awarded meanwhile is seen only then.
 import { sql, type Transaction } from 'kysely';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { ordersOfBuyers } from './buyer-store.ts';
 
 /** An order whose lock has changed, the earliest time from which it locks or locked, and all identities of its buyer. */

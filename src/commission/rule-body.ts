@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { DomainError } from '../core/errors.ts';
 import { planSchema, scopeSchema } from '../core/plan.ts';
 import type { RuleOutcome, RuleVersion } from '../core/rule.ts';
-import { time, words } from '../platform/fields.ts';
-import { faultsOf } from '../platform/problem.ts';
+import { time, words } from '../platform/http/fields.ts';
+import { faultsOf } from '../platform/http/problem.ts';
 
 const NAME_LENGTH_MAX = 200;
 const PRIORITY_MAX = 1_000_000;

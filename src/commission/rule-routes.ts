@@ -2,12 +2,12 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { RuleVersion } from '../core/rule.ts';
-import { callerId, time } from '../platform/fields.ts';
-import type { App } from '../platform/http.ts';
-import { answerOnce } from '../platform/idempotency.ts';
-import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
-import { problems } from '../platform/problem.ts';
-import type { DB } from '../platform/tables.ts';
+import { callerId, time } from '../platform/http/fields.ts';
+import type { App } from '../platform/http/http.ts';
+import { answerOnce } from '../platform/http/idempotency.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import { effectiveRuleRoutes } from './effective-rule-routes.ts';
 import { newRule, nextVersion, readTerms, ruleSchema, showRule, versionSchema } from './rule-body.ts';

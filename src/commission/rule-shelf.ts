@@ -2,7 +2,7 @@
 import { sql, type Kysely } from 'kysely';
 import type { Plan, PlanNode, Scope } from '../core/plan.ts';
 import { ruleBook, type RuleBook, type RuleVersion } from '../core/rule.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 /** All rules as one transaction saw them. */
 export interface Rules {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { freePort } from '../platform/embedded-postmaster.ts';
+import { freePort } from '../platform/embedded/embedded-postmaster.ts';
 
 const ENTRY = fileURLToPath(new URL('../start.mjs', import.meta.url));
 const START_TIMEOUT_MS = 120_000;

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
-import { whenOrphaned } from '../platform/parent.ts';
+import { whenOrphaned } from '../platform/process/parent.ts';
 import { withService, type Service } from './child.ts';
 import { openClient, type Client } from './client.ts';
 import { EXPECTED_ORDERS } from './expected-orders.ts';

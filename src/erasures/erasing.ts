@@ -7,9 +7,9 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { redactDelivery, redactOrders, writeRedacted, type RedactingDeps } from '../inbox/redacting.ts';
 import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
-import { inTransaction } from '../platform/database.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
 import { inSlices } from '../platform/slices.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { redacted, type Erased } from '../promotion/redaction.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/store.ts';

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
-import { inTransaction } from '../platform/database.ts';
-import { ifMissing } from '../platform/embedded-binaries.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import { ifMissing } from '../platform/embedded/embedded-binaries.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { knownErasures, readErasures, storeErasure, type KeptErasure } from './erasure-store.ts';
 
 const FILE = 'erasures.ndjson';

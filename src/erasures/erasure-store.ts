@@ -1,7 +1,7 @@
 // Erasures in the database: who is to be forgotten, what was found of it, and whether all is looked through.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Erased } from '../promotion/redaction.ts';
 
 /** An identity of an erased buyer, with its type: of what kind its word is. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { CompiledQuery, sql, type Kysely, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Changes } from './changes.ts';
 import { readingKeys, type Guard, type SqlGuard, type Violation } from './guard.ts';
 

@@ -3,8 +3,8 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 
-import { IDEMPOTENCY_DAYS } from '../platform/idempotency.ts';
-import type { DB } from '../platform/tables.ts';
+import { IDEMPOTENCY_DAYS } from '../platform/http/idempotency.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 const COUNTED_MAX = 10_000;
 

@@ -3,7 +3,7 @@
 
 import type { Kysely } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { wordsOf, type GuardTold } from './guard-words.ts';
 
 export type GuardKind = 'law' | 'alarm';

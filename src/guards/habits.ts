@@ -2,7 +2,7 @@
 
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { firstIdAt } from './guard.ts';
 
 /** A new installation learns from what is there. */

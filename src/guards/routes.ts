@@ -4,10 +4,10 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import type { App } from '../platform/http.ts';
-import { answerOnce } from '../platform/idempotency.ts';
-import { problems } from '../platform/problem.ts';
-import type { DB } from '../platform/tables.ts';
+import type { App } from '../platform/http/http.ts';
+import { answerOnce } from '../platform/http/idempotency.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Guard } from './guard.ts';
 import { showWords } from './guard-words.ts';
 import { isStale, runGuards } from './run.ts';

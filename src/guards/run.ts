@@ -4,8 +4,8 @@ import { Gauge, type Registry } from '@prometheus-io/client';
 import { sql, type Kysely } from 'kysely';
 
 import { announce } from '../outbound/announce.ts';
-import { inTransaction, isUnavailable } from '../platform/database.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { lookForChanges, type Look } from './changes.ts';
 import { askGuard, type Found } from './check.ts';
 import { dueMetrics, measureDue, type DueMetrics } from './due-work.ts';

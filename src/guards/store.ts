@@ -2,7 +2,7 @@
 
 import { sql, type Kysely } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { GuardKind, Violation } from './guard.ts';
 
 export interface GuardResult {

@@ -2,10 +2,10 @@
 import type { Kysely } from 'kysely';
 import { markMaturedDue } from '../commission/due-store.ts';
 import { lookForLeft } from '../commission/relocked-store.ts';
-import { inTransaction, type Work } from '../platform/database.ts';
-import { sweepIdempotencyKeys } from '../platform/idempotency.ts';
-import { sweepStreamedRequests } from '../platform/streamed-request.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction, type Work } from '../platform/postgres/database.ts';
+import { sweepIdempotencyKeys } from '../platform/http/idempotency.ts';
+import { sweepStreamedRequests } from '../platform/http/streamed-request.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { foldHabits } from './habits.ts';
 
 const ROWS_PER_BATCH = 1000;

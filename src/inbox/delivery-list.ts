@@ -1,7 +1,7 @@
 // Deliveries as they are shown: what came, what became of it, and the bytes themselves.
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { WAITING, type WaitingThing } from '../sources/asking-view.ts';
 import type { DeliveryState } from './store.ts';
 

@@ -1,7 +1,7 @@
 // The door's writer: deliveries become durable in groups, on a connection of their own.
 import { DomainError } from '../core/errors.ts';
-import type { DedicatedConnection } from '../platform/dedicated-connection.ts';
-import { groupCommit } from '../platform/group-commit.ts';
+import type { DedicatedConnection } from '../platform/postgres/dedicated-connection.ts';
+import { groupCommit } from '../platform/postgres/group-commit.ts';
 import { onClient, storeDeliveries, type NewDelivery } from './store.ts';
 
 const DELIVERIES_PER_COMMIT_MAX = 500;

@@ -1,8 +1,8 @@
 // What becomes of deliveries that fail: they are parted from their neighbours, tried again ever later, and given up with their error.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import { inTransaction, isUnavailable } from '../platform/database.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { ERROR_LENGTH_MAX } from './store.ts';
 
 const ATTEMPTS_MAX = 8;

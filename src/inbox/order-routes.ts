@@ -6,11 +6,11 @@ import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import { canonicalReport, type CanonicalReport } from '../core/report.ts';
-import { mayActFor } from '../platform/actor.ts';
-import type { App } from '../platform/http.ts';
-import { answerOnce } from '../platform/idempotency.ts';
-import { problems } from '../platform/problem.ts';
-import type { DB } from '../platform/tables.ts';
+import { mayActFor } from '../platform/keys/actor.ts';
+import type { App } from '../platform/http/http.ts';
+import { answerOnce } from '../platform/http/idempotency.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { SourceCache } from '../sources/source-cache.ts';
 import { REST } from '../sources/wire.ts';

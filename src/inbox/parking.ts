@@ -3,7 +3,7 @@
 import { sql, type Transaction } from 'kysely';
 
 import type { OrderId } from '../orders/store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 /** That an order's reports name somebody whom nobody has explained yet. */
 export interface Waiting {

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 import { canonicalReport } from '../core/report.ts';
-import { parseJson } from '../platform/json.ts';
-import { faultsOf } from '../platform/problem.ts';
+import { parseJson } from '../platform/http/json.ts';
+import { faultsOf } from '../platform/http/problem.ts';
 import type { Adapter, Mapped, PlatformName } from '../sources/source.ts';
 import { REST } from '../sources/wire.ts';
 import type { ClaimedDelivery } from './store.ts';

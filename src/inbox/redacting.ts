@@ -6,7 +6,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { MergedOrder } from '../core/merged.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { inSlices } from '../platform/slices.ts';
 import { erasedWord, identitiesOf, identityOf } from '../promotion/identity.ts';
 import {

@@ -1,7 +1,7 @@
 // Letting finished deliveries be processed once more: one, or all that fit a filter. Nothing counts twice by it.
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { DeliveryState } from './store.ts';
 

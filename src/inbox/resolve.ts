@@ -2,7 +2,7 @@
 import { sql, type Transaction } from 'kysely';
 
 import type { NamedEvidence } from '../core/report.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { mappingsAsOf, mappingWait, missingTargets, SHOP } from '../sources/mapping-store.ts';
 import type { MappingTarget, Word } from '../sources/mapping-store.ts';
 import type { PlatformName } from '../sources/source.ts';

@@ -2,8 +2,8 @@
 import { CompiledQuery, sql, type Kysely, type Transaction } from 'kysely';
 import type { Client } from 'pg';
 
-import { byteaArray } from '../platform/bytea-array.ts';
-import type { DB } from '../platform/tables.ts';
+import { byteaArray } from '../platform/postgres/bytea-array.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 export type DeliveryState = 'received' | 'processed' | 'parked' | 'failed';
 

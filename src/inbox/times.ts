@@ -4,7 +4,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { Policy } from '../core/policy.ts';
 import { orderName, unnestOrders, type OrderId } from '../orders/store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import type { Statement } from './read.ts';
 import { keepTimes, type KeptTimes } from './store.ts';

@@ -2,7 +2,7 @@
 // order has changed, and not how.
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter, Wanted } from '../sources/source.ts';
 import type { ClaimedDelivery } from './store.ts';
 

@@ -7,10 +7,10 @@ import { LruMap } from 'toad-cache';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import { rawBodyScope } from '../platform/bodies.ts';
-import type { App } from '../platform/http.ts';
-import { problems } from '../platform/problem.ts';
-import type { RefusedCallers } from '../platform/rate-limit.ts';
+import { rawBodyScope } from '../platform/http/bodies.ts';
+import type { App } from '../platform/http/http.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { RefusedCallers } from '../platform/http/rate-limit.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { SourceCache } from '../sources/source-cache.ts';
 import type { Adapter, Answer, Push, Refusal } from '../sources/source.ts';

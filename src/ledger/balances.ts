@@ -3,8 +3,8 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { AccountKind } from '../core/posting.ts';
-import { inTransaction } from '../platform/database.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 const TRANSFERS_PER_FOLD_MAX = 100_000;
 

@@ -3,7 +3,7 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { AccountKind } from '../core/posting.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { UNFOLDED } from './balances.ts';
 
 /** Where a list of transfers goes on: strictly before this one in the order of (booked_xid, transfer_id). */

@@ -3,8 +3,8 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { AccountKind } from '../core/posting.ts';
-import { inTransaction } from '../platform/database.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { accountText, leafAt, leafOf, linkHash, NO_LINK, treeOf, type ChainedTransfer, type Link } from './hash-chain.ts';
 
 const TRANSFERS_PER_LINK_MAX = 10_000;

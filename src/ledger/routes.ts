@@ -4,11 +4,11 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import { mayActAs, type Actor } from '../platform/actor.ts';
-import type { App } from '../platform/http.ts';
-import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
-import { problems } from '../platform/problem.ts';
-import type { DB } from '../platform/tables.ts';
+import { mayActAs, type Actor } from '../platform/keys/actor.ts';
+import type { App } from '../platform/http/http.ts';
+import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { balancesOf, trialBalance } from './balances.ts';
 import { listAccounts, listEntries, listTransfers, promoterExists } from './entry-store.ts';
 import { statementRoutes } from './statement-routes.ts';

@@ -6,12 +6,12 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import { mayActAs } from '../platform/actor.ts';
-import { STREAM_TIMEOUT_MS } from '../platform/bodies.ts';
-import { callerId } from '../platform/fields.ts';
-import type { App } from '../platform/http.ts';
-import { problems } from '../platform/problem.ts';
-import type { DB } from '../platform/tables.ts';
+import { mayActAs } from '../platform/keys/actor.ts';
+import { STREAM_TIMEOUT_MS } from '../platform/http/bodies.ts';
+import { callerId } from '../platform/http/fields.ts';
+import type { App } from '../platform/http/http.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { promoterExists } from './entry-store.ts';
 import { balanceRow, entryRow, linkRow, statementHead } from './statement.ts';
 import {

@@ -3,7 +3,7 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { AccountKind } from '../core/posting.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { leafOf, placeOf, treeOf, type ChainedTransfer, type PathStep, type Tree } from './hash-chain.ts';
 import {
   CHAINED,

@@ -5,7 +5,7 @@ import { LruMap } from 'toad-cache';
 
 import type { AccountKind, Booked, Posting } from '../core/posting.ts';
 import type { Role } from '../core/party.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 const ACCOUNTS_REMEMBERED_MAX = 200_000;
 

@@ -6,7 +6,7 @@ import { NOTHING_TOLD, type MergedOrder } from '../core/merged.ts';
 import { isTooLarge, type OrderBounds } from '../core/order-bounds.ts';
 import { viewOrder } from '../core/order.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { lockOrders, orderName, unnestOrders, type OrderId, type OrderRow } from './store.ts';
 
 // An order that is not found can be made by somebody else only once, since orders are never deleted.

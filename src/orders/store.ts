@@ -2,7 +2,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { MergedOrder } from '../core/merged.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 /** An order as everybody names it. */
 export interface OrderId {

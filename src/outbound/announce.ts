@@ -1,7 +1,7 @@
 // Tells endpoints of events: the messages are rows of the very transaction that makes the fact, so that neither is without the other.
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { eventBody, eventId, subscriptionsTo, type Event } from './event.ts';
 
 /**

@@ -4,16 +4,16 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
-import type { Actor } from '../platform/actor.ts';
-import { recordChange } from '../platform/audit-log.ts';
-import { inTransaction } from '../platform/database.ts';
-import type { App } from '../platform/http.ts';
-import { answerOnce } from '../platform/idempotency.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
-import { problems } from '../platform/problem.ts';
-import type { MasterKeys } from '../platform/secrets.ts';
-import type { DB } from '../platform/tables.ts';
-import type { Allowed, Resolve } from '../platform/address.ts';
+import type { Actor } from '../platform/keys/actor.ts';
+import { recordChange } from '../platform/keys/audit-log.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import type { App } from '../platform/http/http.ts';
+import { answerOnce } from '../platform/http/idempotency.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { MasterKeys } from '../platform/keys/secrets.ts';
+import type { DB } from '../platform/postgres/tables.ts';
+import type { Allowed, Resolve } from '../platform/net/address.ts';
 import {
   changeEndpoint,
   findEndpoint,

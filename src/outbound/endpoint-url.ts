@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { DomainError } from '../core/errors.ts';
-import { addressOf, guardedLookup, isLocalName, mayCall, type Allowed, type Resolve } from '../platform/address.ts';
+import { addressOf, guardedLookup, isLocalName, mayCall, type Allowed, type Resolve } from '../platform/net/address.ts';
 
 /** A name that cannot be asked in this time is judged when something is sent to it. */
 const LOOKUP_MS_MAX = 2000;

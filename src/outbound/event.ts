@@ -1,7 +1,7 @@
 // What can be told to the world: the types of events, what an endpoint may subscribe to, and an event as it is sent.
 import { createHash } from 'node:crypto';
 
-import { stringifyJson } from '../platform/json.ts';
+import { stringifyJson } from '../platform/http/json.ts';
 
 export const EVENT_TYPES = [
   'order.reported',

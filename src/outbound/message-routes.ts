@@ -3,12 +3,12 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import { recordChange } from '../platform/audit-log.ts';
-import type { App } from '../platform/http.ts';
-import { answerOnce } from '../platform/idempotency.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
-import { problems } from '../platform/problem.ts';
-import type { DB } from '../platform/tables.ts';
+import { recordChange } from '../platform/keys/audit-log.ts';
+import type { App } from '../platform/http/http.ts';
+import { answerOnce } from '../platform/http/idempotency.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { findEndpoint } from './endpoint-store.ts';
 import { findMessage, listMessages, MESSAGE_STATES, redeliverMessage } from './message-store.ts';
 import { callerId, endpointPath, noEndpoint } from './wire.ts';

@@ -1,7 +1,7 @@
 // Messages in the database: which are due, taking them under a lease, how they ended, and showing them.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Outcome, Verdict } from './ladder.ts';
 
 /** Longer than an attempt can take. Whoever has not said how it went by then has died of it. */

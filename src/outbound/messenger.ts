@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
 import type { Kysely } from 'kysely';
 
-import { recordChange } from '../platform/audit-log.ts';
-import { inTransaction } from '../platform/database.ts';
-import type { MasterKeys } from '../platform/secrets.ts';
-import type { DB } from '../platform/tables.ts';
-import type { Allowed, Resolve } from '../platform/address.ts';
+import { recordChange } from '../platform/keys/audit-log.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import type { MasterKeys } from '../platform/keys/secrets.ts';
+import type { DB } from '../platform/postgres/tables.ts';
+import type { Allowed, Resolve } from '../platform/net/address.ts';
 import { signingSecrets, stopGoneEndpoint } from './endpoint-store.ts';
 import { ATTEMPTS_MAX, judge, type Outcome, type Verdict } from './ladder.ts';
 import { claimMessages, endpointsDue, forgetMessages, measureMessages, settleMessage, type ClaimedMessage } from './message-store.ts';

@@ -2,7 +2,7 @@
 import { request as requestPlainly, type IncomingMessage } from 'node:http';
 import { request as requestSecurely } from 'node:https';
 
-import { addressOf, guardedLookup, mayCall, type Allowed, type Resolve } from '../platform/address.ts';
+import { addressOf, guardedLookup, mayCall, type Allowed, type Resolve } from '../platform/net/address.ts';
 import type { Outcome } from './ladder.ts';
 
 const TIMEOUT_MS = 15_000;

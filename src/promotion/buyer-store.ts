@@ -3,9 +3,9 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
-import type { Actor } from '../platform/actor.ts';
-import { recordChange } from '../platform/audit-log.ts';
-import type { DB } from '../platform/tables.ts';
+import type { Actor } from '../platform/keys/actor.ts';
+import { recordChange } from '../platform/keys/audit-log.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import {
   findSameStatement,

@@ -6,9 +6,9 @@ import { Counter, Gauge, type Registry } from '@prometheus-io/client';
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 
-import { dedicatedConnection } from '../platform/dedicated-connection.ts';
-import { repeat } from '../platform/repeat.ts';
-import type { DB } from '../platform/tables.ts';
+import { dedicatedConnection } from '../platform/postgres/dedicated-connection.ts';
+import { repeat } from '../platform/queue/repeat.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { clickWriter, type ClickWriter } from './click-writer.ts';
 import type { PromotionDeps } from './deps.ts';
 import { linkCache, type LinkCache } from './link-cache.ts';

@@ -3,11 +3,11 @@
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import { mayActFor } from '../platform/actor.ts';
-import { time } from '../platform/fields.ts';
-import type { App } from '../platform/http.ts';
-import { answerOnce } from '../platform/idempotency.ts';
-import { problems } from '../platform/problem.ts';
+import { mayActFor } from '../platform/keys/actor.ts';
+import { time } from '../platform/http/fields.ts';
+import type { App } from '../platform/http/http.ts';
+import { answerOnce } from '../platform/http/idempotency.ts';
+import { problems } from '../platform/http/problem.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import { isBotTold } from './bots.ts';
 import type { Click } from './click-store.ts';

@@ -3,8 +3,8 @@
 import { sql, type Kysely } from 'kysely';
 import type { ClientBase } from 'pg';
 
-import { copyIn, type CopyText } from '../platform/copy.ts';
-import type { DB } from '../platform/tables.ts';
+import { copyIn, type CopyText } from '../platform/postgres/copy.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 /** That an identity made a click. Times are epoch milliseconds. */
 export interface Touch {

@@ -1,8 +1,8 @@
 // Clicks of the redirect become durable here: in groups, by COPY on a connection of their own, and in the spool while the database is away.
 
-import { isUnavailable } from '../platform/database.ts';
-import type { DedicatedConnection } from '../platform/dedicated-connection.ts';
-import { groupCommit } from '../platform/group-commit.ts';
+import { isUnavailable } from '../platform/postgres/database.ts';
+import type { DedicatedConnection } from '../platform/postgres/dedicated-connection.ts';
+import { groupCommit } from '../platform/postgres/group-commit.ts';
 import { copyClicks, type Click } from './click-store.ts';
 import type { Spool } from './spool.ts';
 

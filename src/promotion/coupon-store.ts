@@ -3,7 +3,7 @@
 import { sql, type Transaction } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 export interface Coupon {
   merchant_id: string;

@@ -4,7 +4,7 @@ import type { KeyObject } from 'node:crypto';
 
 import type { Kysely, Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { ClickWriter } from './click-writer.ts';
 import type { LinkCache } from './link-cache.ts';
 import type { AskForLink } from './link-tracking.ts';

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 
-import { text, words } from '../platform/fields.ts';
+import { text, words } from '../platform/http/fields.ts';
 
 const IDENTITY_TYPE_LENGTH_MAX = 64;
 const IDENTITY_VALUE_LENGTH_MAX = 512;

@@ -2,11 +2,11 @@
 
 import { z } from 'zod';
 
-import type { App } from '../platform/http.ts';
-import { answerOnce } from '../platform/idempotency.ts';
-import { callerId } from '../platform/fields.ts';
-import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
-import { problems } from '../platform/problem.ts';
+import type { App } from '../platform/http/http.ts';
+import { answerOnce } from '../platform/http/idempotency.ts';
+import { callerId } from '../platform/http/fields.ts';
+import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
+import { problems } from '../platform/http/problem.ts';
 import { takeBack } from './buyer-store.ts';
 import type { PromotionDeps } from './deps.ts';
 import { identityBody, readStatement, stateIdentities } from './identity-statement.ts';

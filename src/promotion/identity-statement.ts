@@ -6,9 +6,9 @@ import type { Transaction } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import { mayActFor, type Actor } from '../platform/actor.ts';
-import { callerId } from '../platform/fields.ts';
-import type { DB } from '../platform/tables.ts';
+import { mayActFor, type Actor } from '../platform/keys/actor.ts';
+import { callerId } from '../platform/http/fields.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { mergeIdentities } from './buyer-store.ts';
 import { insertTouches } from './click-store.ts';
 import type { PromotionDeps } from './deps.ts';

@@ -2,7 +2,7 @@
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 /** The word that these identities are one buyer, who has made the click, if one is given; the click's touch is of the first of them. */
 export interface IdentityStatement {

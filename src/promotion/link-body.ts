@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 
-import { callerId, time, words } from '../platform/fields.ts';
+import { callerId, time, words } from '../platform/http/fields.ts';
 import { CODE, SCENES, type LinkRow, type LinkWish } from './link.ts';
 import type { Tracking } from './link-tracking.ts';
 

@@ -3,7 +3,7 @@
 import { LruMap } from 'toad-cache';
 
 import { DomainError } from '../core/errors.ts';
-import { isUnavailable } from '../platform/database.ts';
+import { isUnavailable } from '../platform/postgres/database.ts';
 import type { Landing } from './landing.ts';
 
 /** A link that leads somewhere. */

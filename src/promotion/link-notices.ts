@@ -6,8 +6,8 @@ import { sql, type Transaction } from 'kysely';
 import { Client } from 'pg';
 import type { Logger } from 'pino';
 
-import { connectionOptions, socketOf } from '../platform/session.ts';
-import type { DB } from '../platform/tables.ts';
+import { connectionOptions, socketOf } from '../platform/postgres/session.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 const CHANNEL = 'promotion_changed';
 const RETRY_MS = 1000;

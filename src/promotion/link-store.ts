@@ -3,9 +3,9 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
-import type { Actor } from '../platform/actor.ts';
-import { recordChanges } from '../platform/audit-log.ts';
-import type { DB } from '../platform/tables.ts';
+import type { Actor } from '../platform/keys/actor.ts';
+import { recordChanges } from '../platform/keys/audit-log.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { cutLanding, isAllowed } from './landing.ts';
 import type { LiveLink } from './link-cache.ts';
 import { planLink, sameLink, type LinkFacts, type LinkRow, type LinkWish } from './link.ts';

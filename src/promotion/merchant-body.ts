@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { isCurrency } from '../core/money.ts';
 import { defaultPolicy, policySchema } from '../core/policy.ts';
-import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform/fields.ts';
+import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform/http/fields.ts';
 import { normaliseHost, parseLanding } from './landing.ts';
 import type { MerchantRow, MerchantTerms, ProductRow, ProductTerms } from './merchant-store.ts';
 

@@ -4,9 +4,9 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
 import type { Policy } from '../core/policy.ts';
-import type { Actor } from '../platform/actor.ts';
-import { recordChange } from '../platform/audit-log.ts';
-import type { DB } from '../platform/tables.ts';
+import type { Actor } from '../platform/keys/actor.ts';
+import { recordChange } from '../platform/keys/audit-log.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { effectiveFromOf, inForce, listInForce, placeStatement, saysTheSame, type Stretch, type Version } from './version.ts';
 
 /** What is stated of a merchant; landing hosts are normalised, the policy is complete. */

@@ -5,9 +5,9 @@ import type { KeyObject } from 'node:crypto';
 import { sql, type Kysely } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
-import type { Actor } from '../platform/actor.ts';
-import type { App } from '../platform/http.ts';
-import type { DB } from '../platform/tables.ts';
+import type { Actor } from '../platform/keys/actor.ts';
+import type { App } from '../platform/http/http.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { readClickToken } from './token.ts';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD']);

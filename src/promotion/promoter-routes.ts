@@ -3,13 +3,13 @@
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
 
-import { mayActAs } from '../platform/actor.ts';
-import { inTransaction } from '../platform/database.ts';
-import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform/fields.ts';
-import type { App } from '../platform/http.ts';
-import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
-import { problems } from '../platform/problem.ts';
-import type { DB } from '../platform/tables.ts';
+import { mayActAs } from '../platform/keys/actor.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform/http/fields.ts';
+import type { App } from '../platform/http/http.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
+import { problems } from '../platform/http/problem.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { normaliseCoupons } from './coupon-store.ts';
 import type { PromotionDeps } from './deps.ts';
 import { found } from './found.ts';

@@ -3,8 +3,8 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError, type ErrorCode } from '../core/errors.ts';
-import { recordChange } from '../platform/audit-log.ts';
-import type { DB } from '../platform/tables.ts';
+import { recordChange } from '../platform/keys/audit-log.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { refuseTakenCoupons, stateCoupons, type Coupon } from './coupon-store.ts';
 import type { Stated, Statement } from './merchant-store.ts';
 import { effectiveFromOf, inForce, listInForce, placeStatement, saysTheSame, type Stretch, type Version } from './version.ts';

@@ -3,8 +3,8 @@
 import { sql, type Kysely } from 'kysely';
 import type { Logger } from 'pino';
 
-import { inTransaction, isUnavailable } from '../platform/database.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Click } from './click-store.ts';
 import type { PromotionDeps } from './deps.ts';
 import { replaySpool, spoolDepth, type SpoolDepth } from './spool.ts';

@@ -2,9 +2,9 @@
 
 import type { Kysely, Transaction } from 'kysely';
 
-import { inTransaction } from '../platform/database.ts';
-import { groupCommit, type GroupCommit } from '../platform/group-commit.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import { groupCommit, type GroupCommit } from '../platform/postgres/group-commit.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { insertClicks, type Click } from './click-store.ts';
 import type { PromotionDeps } from './deps.ts';
 

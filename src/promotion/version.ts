@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 type VersionTable = 'merchant_version' | 'product_version' | 'promoter_version' | 'coupon_version';
 

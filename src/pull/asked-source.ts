@@ -1,8 +1,8 @@
 // A source as it is asked: with its adapter, its secrets, and the place of its platform.
 import type { Kysely } from 'kysely';
 
-import type { MasterKeys } from '../platform/secrets.ts';
-import type { DB } from '../platform/tables.ts';
+import type { MasterKeys } from '../platform/keys/secrets.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Asking, Fetch } from '../sources/asking.ts';
 import type { Adapter, Feed } from '../sources/source.ts';
 import { findLiveSource, type LiveSource } from '../sources/store.ts';

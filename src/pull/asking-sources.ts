@@ -2,7 +2,7 @@
 // One process asks a source at a time.
 import { randomUUID } from 'node:crypto';
 
-import { inTransaction } from '../platform/database.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
 import { openSource, type PullDeps } from './asked-source.ts';
 import { dueReadings, mayFetch } from './feed-store.ts';
 import { fetchingWork } from './fetching-wanted.ts';

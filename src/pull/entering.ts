@@ -7,7 +7,7 @@ import type { MergedOrder } from '../core/merged.ts';
 import { readDelivery, type Origin, type Statement } from '../inbox/read.ts';
 import { replayFailed } from '../inbox/replays.ts';
 import { inTrx, storeDeliveries, type ClaimedDelivery, type NewDelivery } from '../inbox/store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findingOf, type Found } from './finding.ts';

@@ -1,7 +1,7 @@
 // Fetching what deliveries and lists name only by its id, a few at a time. One that is not told is
 // put off by itself.
 import { wantedBy } from '../inbox/wanted.ts';
-import { inTransaction } from '../platform/database.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
 import { isOfAll } from '../sources/details.ts';
 import { enterRows } from './entering.ts';
 import { fetchingOf, noteFailure, noteFetched } from './feed-store.ts';

@@ -3,10 +3,10 @@ import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import type { Policy } from '../core/policy.ts';
-import { inTransaction } from '../platform/database.ts';
-import { callerId } from '../platform/fields.ts';
-import type { App } from '../platform/http.ts';
-import { problems } from '../platform/problem.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import { callerId } from '../platform/http/fields.ts';
+import type { App } from '../platform/http/http.ts';
+import { problems } from '../platform/http/problem.ts';
 import { findMerchant } from '../promotion/merchant-store.ts';
 import { AskingFailed } from '../sources/asking.ts';
 import { shopsOf } from '../sources/mapping-store.ts';

@@ -1,6 +1,6 @@
 // Reading one list of a platform up to a time, window by window and page by page. Nothing is asked
 // inside of a transaction.
-import { inTransaction } from '../platform/database.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
 import { AskingFailed } from '../sources/asking.ts';
 import { isOfAll } from '../sources/details.ts';
 import type { Feed, Page } from '../sources/source.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { standsIn } from '../core/order.ts';
 import { canonicalReport, type CanonicalReport } from '../core/report.ts';
 import { PLATFORM_ROW, UNTIMED, type Origin } from '../inbox/read.ts';
-import { faultsOf } from '../platform/problem.ts';
+import { faultsOf } from '../platform/http/problem.ts';
 import type { Adapter, Kept, Mapped, SourceReport } from '../sources/source.ts';
 import type { ReadOrder } from './exports/export.ts';
 import { Fields, RowFault, type Surroundings } from './exports/fields.ts';

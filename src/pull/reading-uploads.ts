@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CsvError } from 'csv-parse';
 
 import { DomainError } from '../core/errors.ts';
-import { isUnavailable } from '../platform/database.ts';
+import { isUnavailable } from '../platform/postgres/database.ts';
 import type { PullDeps } from './asked-source.ts';
 import { noteRead, noteTrouble } from './reconciliation-store.ts';
 import { openTable, type Table } from './tables/table.ts';

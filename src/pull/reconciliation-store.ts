@@ -3,7 +3,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { ErrorCode } from '../core/errors.ts';
 import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Found } from './finding.ts';
 import type { Amounts, RecognisedFile } from './upload-store.ts';
 

@@ -2,8 +2,8 @@
 import type { Kysely, Transaction } from 'kysely';
 
 import { readDelivery } from '../inbox/read.ts';
-import { inTransaction } from '../platform/database.ts';
-import type { DB } from '../platform/tables.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/store.ts';
 import { judge } from './entering.ts';

@@ -1,8 +1,8 @@
 // The part of the worker that asks: sources whose turn it is, and reconciliations that are to end.
 import type { Logger } from 'pino';
 
-import { STREAM_TIMEOUT_MS } from '../platform/bodies.ts';
-import { repeat, type Repeating } from '../platform/repeat.ts';
+import { STREAM_TIMEOUT_MS } from '../platform/http/bodies.ts';
+import { repeat, type Repeating } from '../platform/queue/repeat.ts';
 import type { PullDeps } from './asked-source.ts';
 import { askSources } from './asking-sources.ts';
 import { settlingReconciliations } from './reconciliation-store.ts';

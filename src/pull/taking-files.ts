@@ -3,10 +3,10 @@ import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import type { Actor } from '../platform/actor.ts';
-import { inTransaction } from '../platform/database.ts';
-import { callerId } from '../platform/fields.ts';
-import type { DB } from '../platform/tables.ts';
+import type { Actor } from '../platform/keys/actor.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import { callerId } from '../platform/http/fields.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import { REST } from '../sources/wire.ts';
 import { readMapping } from './exports/recognise.ts';

@@ -2,9 +2,9 @@
 // let an old one end when a new one is made.
 import { sql, type Kysely } from 'kysely';
 
-import type { SealedColumn } from '../platform/reseal.ts';
-import { open, seal, type MasterKeys } from '../platform/secrets.ts';
-import type { DB } from '../platform/tables.ts';
+import type { SealedColumn } from '../platform/keys/reseal.ts';
+import { open, seal, type MasterKeys } from '../platform/keys/secrets.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Asking, Token } from '../sources/asking.ts';
 
 const placeOf = (sourceId: string, name: string): string => `pull_token|sealed|${sourceId}|${name}`;

@@ -1,6 +1,6 @@
 // Asking platforms for their tracked links (转链): at once when a link of ours is made, and again in the background until they answer.
 import { DomainError } from '../core/errors.ts';
-import { inTransaction } from '../platform/database.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
 import { isAllowed } from '../promotion/landing.ts';
 import { notifyChanged } from '../promotion/link-notices.ts';
 import { keepAnswer, takeDueTracking, type AskForLink, type TrackedAnswer, type TrackedWish } from '../promotion/link-tracking.ts';

@@ -1,6 +1,6 @@
 // One turn of a source: each of its lists, and what is fetched by its id, goes on beside the
 // others, question by question.
-import { inTransaction, type Work as Given } from '../platform/database.ts';
+import { inTransaction, type Work as Given } from '../platform/postgres/database.ts';
 import { AskingFailed } from '../sources/asking.ts';
 import type { AskedSource, PullDeps } from './asked-source.ts';
 import { keepHold, type Hold } from './hold-store.ts';

@@ -1,7 +1,7 @@
 // Uploads as they stand in the database: kept or not, and who is reading them.
 import { sql, type Kysely } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Mapping } from './exports/recognise.ts';
 
 /** How amounts stand in a file: as whole minor units, or as decimals of the currency. */

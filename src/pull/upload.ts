@@ -3,9 +3,9 @@ import { sql, type Kysely } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
 import type { Origin } from '../inbox/read.ts';
-import { inTransaction } from '../platform/database.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSource } from '../sources/store.ts';
 import { noSource, REST } from '../sources/wire.ts';

@@ -3,7 +3,7 @@
 // nothing is ever given up.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Unfetched } from '../sources/source.ts';
 import { failureOf, messageOf, pauseOfOneMs } from './pauses.ts';
 

@@ -3,7 +3,7 @@
 import { sql, type Kysely } from 'kysely';
 import { z } from 'zod';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from './source.ts';
 import type { SourceRow } from './store.ts';
 

@@ -1,6 +1,6 @@
 // How an order system is asked: what an adapter is given for it, how it says that it got no answer,
 // and the one way of asking for JSON.
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import { secretsNamed, type Secrets } from './source.ts';
 
 const ANSWER_TIMEOUT_MS = 20_000;

@@ -1,7 +1,7 @@
 // What 抖店 is asked: the lists of a shop's orders and of the alliance, one order by its id, and links.
 import { z } from 'zod';
 
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import { AskingFailed, type Asking } from './asking.ts';
 import { ask, askOfOne } from './doudian-call.ts';
 import type { Page, Promotion, Question, Wish } from './source.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import { z } from 'zod';
 
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import { reportOfRefund } from './doudian-aftersales.ts';
 import { allianceOrder, mapAllianceOrder, mapSettlements, ROLES, settledOrder, type Ours } from './doudian-alliance.ts';
 import {

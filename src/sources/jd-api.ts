@@ -1,7 +1,7 @@
 // How 京东联盟 is asked: the rows of an hour, in parts that have one page each, and a link to a product.
 import { z } from 'zod';
 
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import { AskingFailed, secretOf, type Asking, type NoAnswer } from './asking.ts';
 import type { Page, Promotion, Question, Wish } from './source.ts';
 import { askGateway, bodyOf, chinaClock, fieldOfCode, topSign, unionId, type GatewayError } from './union.ts';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import { proportionOf } from '../core/money.ts';
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import { listRows, promote } from './jd-api.ts';
 import type { Adapter, Kept, Mapped } from './source.ts';
 import {

@@ -2,16 +2,16 @@
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import type { Actor } from '../platform/actor.ts';
-import { streamScope } from '../platform/bodies.ts';
-import { inTransaction } from '../platform/database.ts';
-import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform/fields.ts';
-import type { App } from '../platform/http.ts';
-import { importAnswer, importLines, lineOf } from '../platform/line-import.ts';
-import { NDJSON_TYPES } from '../platform/ndjson.ts';
-import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/paging.ts';
-import { problems } from '../platform/problem.ts';
-import { answerStreamOnce } from '../platform/streamed-request.ts';
+import type { Actor } from '../platform/keys/actor.ts';
+import { streamScope } from '../platform/http/bodies.ts';
+import { inTransaction } from '../platform/postgres/database.ts';
+import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../platform/http/fields.ts';
+import type { App } from '../platform/http/http.ts';
+import { importAnswer, importLines, lineOf } from '../platform/lines/line-import.ts';
+import { NDJSON_TYPES } from '../platform/lines/ndjson.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
+import { problems } from '../platform/http/problem.ts';
+import { answerStreamOnce } from '../platform/http/streamed-request.ts';
 import { listMappings, listMappingVersions, type MappingStatement } from './mapping-store.ts';
 import { faultsIn, lockStated, stateAll, toStatement, type MappingFault } from './state-mappings.ts';
 import { findSource } from './store.ts';

@@ -1,7 +1,7 @@
 // Mappings: who it is that an order system calls so. Effective-dated, append-only, read and written set-wise.
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/tables.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 
 /** The type of what a platform calls a merchant; every other type is of a promoter or a link. */
 export const SHOP = 'shop';

@@ -1,7 +1,7 @@
 // 多多进宝: orders by pull only. An order has one product; money is in fen, times are seconds since 1970.
 import { z } from 'zod';
 
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import { AskingFailed, secretOf, type Asking, type NoAnswer } from './asking.ts';
 import type { Adapter, Kept, Mapped, Page, Promotion, Question, Wish } from './source.ts';
 import {

@@ -2,7 +2,7 @@
 // read off the body, never off a header.
 import { z } from 'zod';
 
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import { entriesOf, id, timeOf } from './shop-words.ts';
 import { askOrder, listOrders } from './shopify-api.ts';
 import { seemsTaxIncluded, shopifyLine } from './shopify-line.ts';

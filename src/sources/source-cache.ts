@@ -3,8 +3,8 @@ import type { Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
 
 import { coalesced } from '../platform/coalesce.ts';
-import type { MasterKeys } from '../platform/secrets.ts';
-import type { DB } from '../platform/tables.ts';
+import type { MasterKeys } from '../platform/keys/secrets.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { findSealedSources, openSource, type LiveSource } from './store.ts';
 
 /** For so long another process may still take a push under secrets that were changed. */

@@ -4,7 +4,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 
 import type { canonicalReport } from '../core/report.ts';
-import { timeText } from '../platform/fields.ts';
+import { timeText } from '../platform/http/fields.ts';
 import type { Asking } from './asking.ts';
 
 const SECRET_LENGTH_MAX = 4096;

@@ -4,7 +4,7 @@ import { createPublicKey, verify as verifySignature, type KeyObject } from 'node
 
 import { z } from 'zod';
 
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import {
   hmacSha256,
   keepHeaders,

@@ -2,9 +2,9 @@
 import type { Transaction } from 'kysely';
 
 import { DomainError, type ErrorCode } from '../core/errors.ts';
-import type { Actor } from '../platform/actor.ts';
-import { recordChanges } from '../platform/audit-log.ts';
-import type { DB } from '../platform/tables.ts';
+import type { Actor } from '../platform/keys/actor.ts';
+import { recordChanges } from '../platform/keys/audit-log.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import { mappingWait, missingTargets, SHOP, stateMappings } from './mapping-store.ts';
 import type { MappingRow, MappingStatement, MappingTarget, StatedMapping } from './mapping-store.ts';
 import { lockSourceRow, type SourceRow } from './store.ts';

@@ -2,9 +2,9 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
-import type { SealedColumn } from '../platform/reseal.ts';
-import { open, seal, type MasterKeys } from '../platform/secrets.ts';
-import type { DB } from '../platform/tables.ts';
+import type { SealedColumn } from '../platform/keys/reseal.ts';
+import { open, seal, type MasterKeys } from '../platform/keys/secrets.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { Secrets } from './source.ts';
 
 /** A source as it is shown. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import { proportionOf } from '../core/money.ts';
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import type { Adapter, Kept, Mapped } from './source.ts';
 import { convertLink, listOrders, listRefunds, options, type Party } from './taobao-api.ts';
 import { chinaClock, codeInField, pullOnly, unionId, unionTime, unionWord, units, UNNAMED_SHOP, yuan } from './union.ts';

@@ -4,7 +4,7 @@ import { createHash, createHmac } from 'node:crypto';
 
 import { z } from 'zod';
 
-import { stringifyJson } from '../platform/json.ts';
+import { stringifyJson } from '../platform/http/json.ts';
 import { askJson, AskingFailed, type Asking, type NoAnswer } from './asking.ts';
 import { pullOptions, type Adapter, type Verified } from './source.ts';
 

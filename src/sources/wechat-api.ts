@@ -2,7 +2,7 @@
 // calls of their own; those of another role answer 48001.
 import { z } from 'zod';
 
-import { stringifyJson } from '../platform/json.ts';
+import { stringifyJson } from '../platform/http/json.ts';
 import { askWithToken, TokenEnded } from './access-token.ts';
 import { askJson, AskingFailed, secretOf, type Asking, type NoAnswer, type Token } from './asking.ts';
 

@@ -1,7 +1,7 @@
 // One thing of 微信小店 by its id: an order, an after-sale, a commission order of an institution or of a talent, the orders of a gift.
 import { z } from 'zod';
 
-import { stringifyJson } from '../platform/json.ts';
+import { stringifyJson } from '../platform/http/json.ts';
 import { AskingFailed, type Asking } from './asking.ts';
 import { ask } from './wechat-api.ts';
 import { commissionTypeOf } from './wechat-sharers.ts';

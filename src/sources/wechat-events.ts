@@ -3,7 +3,7 @@
 import { XMLParser } from 'fast-xml-parser';
 import { z } from 'zod';
 
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import type { Wanted } from './source.ts';
 import { time, wechatId } from './wechat-fields.ts';
 

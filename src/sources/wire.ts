@@ -3,9 +3,9 @@ import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-import { callerId } from '../platform/fields.ts';
-import type { MasterKeys } from '../platform/secrets.ts';
-import type { DB } from '../platform/tables.ts';
+import { callerId } from '../platform/http/fields.ts';
+import type { MasterKeys } from '../platform/keys/secrets.ts';
+import type { DB } from '../platform/postgres/tables.ts';
 import type { SourceCache } from './source-cache.ts';
 import type { Adapter } from './source.ts';
 

@@ -2,7 +2,7 @@
 // and a push that fails never comes again, so a shop should be pulled, too.
 import { z } from 'zod';
 
-import { parseJson } from '../platform/json.ts';
+import { parseJson } from '../platform/http/json.ts';
 import { entriesOf, id } from './shop-words.ts';
 import { chosenSecrets, hmacSha256, keepHeaders, oneOf, pullOptions, sameText, secretsNamed } from './source.ts';
 import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from './source.ts';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { makeReconciliation } from '../../src/pull/reconciliation-store.ts';
 import { originOf, takeUpload, type Taken } from '../../src/pull/upload.ts';

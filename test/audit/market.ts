@@ -13,7 +13,7 @@ import { markMaturedDue } from '../../src/commission/due-store.ts';
 import { emptyShelf } from '../../src/commission/rule-shelf.ts';
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
 import { accountCache } from '../../src/ledger/store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { happenings } from '../commission/happenings.ts';
 import { statements } from '../commission/statements.ts';
 import { ago, inDays, SIMPLE_PLAN, WORKED_PLAN } from '../commission/world.ts';

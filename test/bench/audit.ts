@@ -6,9 +6,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { auditCommand } from '../../src/audit/commands.ts';
-import { openDatabase } from '../../src/platform/database.ts';
-import { startEmbedded } from '../../src/platform/embedded.ts';
-import { buildLogger } from '../../src/platform/log.ts';
+import { openDatabase } from '../../src/platform/postgres/database.ts';
+import { startEmbedded } from '../../src/platform/embedded/embedded.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
 import { BOOK_KEYS, openBooks } from './books.ts';
 
 async function benchAudit(orders: number): Promise<string[]> {

@@ -12,12 +12,12 @@ import { Client } from 'pg';
 import { awardBacklog, type AwardDeps } from '../../src/commission/award.ts';
 import { emptyShelf } from '../../src/commission/rule-shelf.ts';
 import { accountCache } from '../../src/ledger/store.ts';
-import { copyIn, copyRow } from '../../src/platform/copy.ts';
-import { openDatabase } from '../../src/platform/database.ts';
-import { startEmbedded } from '../../src/platform/embedded.ts';
-import { buildLogger } from '../../src/platform/log.ts';
-import { migrate } from '../../src/platform/migrate.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import { copyIn, copyRow } from '../../src/platform/postgres/copy.ts';
+import { openDatabase } from '../../src/platform/postgres/database.ts';
+import { startEmbedded } from '../../src/platform/embedded/embedded.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
+import { migrate } from '../../src/platform/postgres/migrate.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { openCrowd, ORDERS } from './crowd.ts';
 import { alternate, median, ratioOf } from './rounds.ts';
 

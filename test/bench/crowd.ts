@@ -7,7 +7,7 @@ import { sql, type Kysely } from 'kysely';
 import { lift } from '../../src/core/merge.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { canonicalReport } from '../../src/core/report.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { mintClickToken } from '../../src/promotion/token.ts';
 import { readAs } from '../core/reading.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { awardOrders } from '../../src/commission/award.ts';
 import { claimDue } from '../../src/commission/award-store.ts';
 import { lookForLeft } from '../../src/commission/relocked-store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { ago, inDays, openShop, openSimpleShop, openWorld, type World } from './world.ts';
 
 let world: World;

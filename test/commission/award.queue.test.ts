@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from 'kysely';
 import { awardDue } from '../../src/commission/award.ts';
 import { markMaturedDue, markNamedDue } from '../../src/commission/due-store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { ago, inDays, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
 
 let world: World;

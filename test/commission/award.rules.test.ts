@@ -1,7 +1,7 @@
 // The award and rules: which one a line finds as of its time, what its decision pins, and what heals when a rule is published later.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { markUnruledDue } from '../../src/commission/due-store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
 
 let world: World;

@@ -4,8 +4,8 @@ import { showOrder } from '../../src/commission/order-answer.ts';
 import { explain } from '../../src/commission/order-routes.ts';
 import { findShown, readTransfers } from '../../src/commission/order-store.ts';
 import { balancesOf } from '../../src/ledger/balances.ts';
-import type { Actor } from '../../src/platform/actor.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import type { Actor } from '../../src/platform/keys/actor.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 
 const ADMIN: Actor = { keyId: 'admin', scope: 'admin', merchantId: null, promoterId: null };
 

@@ -5,8 +5,8 @@ import { markDue, markDueByIdentities } from '../../src/commission/due-store.ts'
 import { lift } from '../../src/core/merge.ts';
 import { canonicalReport } from '../../src/core/report.ts';
 import { mergeIntoOrders, relativesOf } from '../../src/orders/merge-store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { mergeIdentities } from '../../src/promotion/buyer-store.ts';
 import { insertClicks } from '../../src/promotion/click-store.ts';

@@ -5,8 +5,8 @@ import type { z } from 'zod';
 import { addVersion, openBook } from '../../src/commission/rule-store.ts';
 import { planSchema, type Scope } from '../../src/core/plan.ts';
 import { policySchema } from '../../src/core/policy.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 
 const BEGINNING = new Date(Date.UTC(2020));
 

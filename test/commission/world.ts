@@ -5,7 +5,7 @@ import { claimDue } from '../../src/commission/award-store.ts';
 import { markMaturedDue } from '../../src/commission/due-store.ts';
 import { emptyShelf } from '../../src/commission/rule-shelf.ts';
 import { accountCache } from '../../src/ledger/store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { testDatabase } from '../harness.ts';
 import { books } from './books.ts';
 import { happenings, type ReportInput } from './happenings.ts';

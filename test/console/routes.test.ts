@@ -5,8 +5,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { consoleRoutes } from '../../src/console/routes.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
-import { collectOpenApi, openApiDocument, serveOpenApi } from '../../src/platform/openapi.ts';
+import { buildHttp, type App } from '../../src/platform/http/http.ts';
+import { collectOpenApi, openApiDocument, serveOpenApi } from '../../src/platform/http/openapi.ts';
 
 const FOLDER = new URL('../../src/console/', import.meta.url);
 const TYPES: Record<string, string> = {

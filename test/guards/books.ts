@@ -2,7 +2,7 @@
 
 import type { Kysely } from 'kysely';
 
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { attributed, writeOrder, type OrderSpec, type Share } from './orders.ts';
 import { ago } from './world.ts';
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ALARMS_OF_SOURCES } from '../../src/guards/alarms-of-sources.ts';
 import { askGuard } from '../../src/guards/check.ts';
 import { foldHabits } from '../../src/guards/habits.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { tampering } from './plant.ts';
 import { tellPairs } from './signs-of-sources.ts';

@@ -10,7 +10,7 @@ import { viewOrder } from '../../src/core/order.ts';
 import { differences, type Booked, type Target } from '../../src/core/posting.ts';
 import type { Report, ReportLine, ReportRefund } from '../../src/core/report.ts';
 import { accountCache, bookedSlots, bookTransfers } from '../../src/ledger/store.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { ago, BUYER, CLICK } from './world.ts';
 import { NO_EVIDENCE } from '../core/reading.ts';

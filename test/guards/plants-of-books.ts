@@ -2,7 +2,7 @@
 
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { change, changeMerged, type Plant } from './plant.ts';
 import { ago, BUYER, KEY_ID } from './world.ts';
 

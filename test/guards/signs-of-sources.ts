@@ -2,7 +2,7 @@
 
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { deliver, tellOrder, type Sign } from './signs.ts';
 import { ago } from './world.ts';
 

@@ -2,7 +2,7 @@
 
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { ago } from './world.ts';
 

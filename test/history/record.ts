@@ -11,8 +11,8 @@ import { gzipSync } from 'node:zlib';
 
 import { Client } from 'pg';
 
-import { startEmbedded } from '../../src/platform/embedded.ts';
-import { buildLogger } from '../../src/platform/log.ts';
+import { startEmbedded } from '../../src/platform/embedded/embedded.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
 import { recordingOf, type Answers, type Recording } from './recording.ts';
 
 const RELEASE_TIMEOUT_MS = 60_000;

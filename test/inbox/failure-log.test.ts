@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 
 import { failureLog } from '../../src/inbox/failure-log.ts';
-import { buildLogger } from '../../src/platform/log.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
 
 function listening() {
   const lines: Record<string, unknown>[] = [];

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { readDelivery } from '../../src/inbox/read.ts';
 import type { ClaimedDelivery } from '../../src/inbox/store.ts';
-import { parseJson } from '../../src/platform/json.ts';
+import { parseJson } from '../../src/platform/http/json.ts';
 import { SUBJECTS } from '../sources/subjects.ts';
 
 const NOW = new Date('2026-06-02T00:00:00Z');

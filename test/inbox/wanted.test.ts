@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { findDelivery } from '../../src/inbox/delivery-list.ts';
 import { inTrx, storeDeliveries } from '../../src/inbox/store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { viewAsking } from '../../src/sources/asking-view.ts';
 import { findSource } from '../../src/sources/store.ts';

@@ -5,10 +5,10 @@ import { z } from 'zod';
 
 import type { DeliveryWriter } from '../../src/inbox/delivery-writer.ts';
 import { webhookRoutes } from '../../src/inbox/webhook-routes.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
-import { buildRegistry } from '../../src/platform/metrics.ts';
-import { rateCounts } from '../../src/platform/rate-counts.ts';
-import { refusedCallers } from '../../src/platform/rate-limit.ts';
+import { buildHttp, type App } from '../../src/platform/http/http.ts';
+import { buildRegistry } from '../../src/platform/process/metrics.ts';
+import { rateCounts } from '../../src/platform/http/rate-counts.ts';
+import { refusedCallers } from '../../src/platform/http/rate-limit.ts';
 import type { Adapter } from '../../src/sources/source.ts';
 import type { LiveSource } from '../../src/sources/store.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';

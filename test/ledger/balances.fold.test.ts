@@ -5,7 +5,7 @@ import { sql, type ControlledTransaction, type Kysely } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { balancesOf, foldBalances, trialBalance } from '../../src/ledger/balances.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { foldAll, openBooks, settle, type Books } from './books.ts';
 import { MERCHANTS, MOVES, PROMOTERS, transferOf } from './shop.ts';
 

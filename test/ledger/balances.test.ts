@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { balancesOf, continueLedger, foldBalances, rebuildBalances, trialBalance, UNFOLDED } from '../../src/ledger/balances.ts';
 import { listAccounts, listEntries } from '../../src/ledger/entry-store.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { foldAll, nothing, openBooks, settle, type Books } from './books.ts';
 import { transferOf } from './shop.ts';
 

@@ -5,8 +5,8 @@ import { expect } from 'vitest';
 
 import { balancesOf, foldBalances, type Balance } from '../../src/ledger/balances.ts';
 import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { testDatabase } from '../harness.ts';
 import { MERCHANTS, MOVES, openShop, PROMOTERS, transferOf } from './shop.ts';
 

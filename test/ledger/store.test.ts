@@ -12,8 +12,8 @@ import {
   type AccountName,
   type NewTransfer,
 } from '../../src/ledger/store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { openOrder, openShop, transferOf } from './shop.ts';
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { announce } from '../../src/outbound/announce.ts';
 import { EVENT_TYPES, eventId, SUBSCRIPTIONS, type Event } from '../../src/outbound/event.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { openStage, paid, type Stage } from './stage.ts';
 
 const URL = 'http://127.0.0.1:9/';

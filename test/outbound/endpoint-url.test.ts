@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { allowedFor, type Resolve } from '../../src/platform/address.ts';
+import { allowedFor, type Resolve } from '../../src/platform/net/address.ts';
 import { readEndpointUrl } from '../../src/outbound/endpoint-url.ts';
 import { errorOf } from '../platform/answers.ts';
 

@@ -2,7 +2,7 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { EventType } from '../../src/outbound/event.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 
 export interface Heard {
   type: EventType;

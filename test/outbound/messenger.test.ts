@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { subnets } from '../../src/platform/address.ts';
+import { subnets } from '../../src/platform/net/address.ts';
 import { openMessenger } from '../../src/outbound/messenger.ts';
 import { claimMessages } from '../../src/outbound/message-store.ts';
-import { masterKeys } from '../../src/platform/secrets.ts';
+import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
 import { openReceiver, type Received, type Receiver } from './receiver.ts';
 import { openStage, paid, type Stage } from './stage.ts';

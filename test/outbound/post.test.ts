@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { subnets, type Resolve } from '../../src/platform/address.ts';
+import { subnets, type Resolve } from '../../src/platform/net/address.ts';
 import { post, type Post } from '../../src/outbound/post.ts';
 import { freePort } from '../harness.ts';
 import { openReceiver, type Receiver } from './receiver.ts';

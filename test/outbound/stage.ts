@@ -2,14 +2,14 @@
 import { Registry } from '@prometheus-io/client';
 import { sql } from 'kysely';
 
-import { subnets } from '../../src/platform/address.ts';
+import { subnets } from '../../src/platform/net/address.ts';
 import { announce } from '../../src/outbound/announce.ts';
 import { webhookEndpointRoutes } from '../../src/outbound/endpoint-routes.ts';
 import type { Event } from '../../src/outbound/event.ts';
 import { webhookMessageRoutes } from '../../src/outbound/message-routes.ts';
 import { messageMetrics, openMessenger, type MessengerDeps } from '../../src/outbound/messenger.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import { masterKeys } from '../../src/platform/secrets.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
+import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import { testDatabase } from '../harness.ts';
 import { callersOf, keyedApp } from '../platform/callers.ts';
 

@@ -2,7 +2,7 @@
 
 import { sql, type Kysely } from 'kysely';
 
-import type { DB } from '../../src/platform/tables.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 
 export async function run(db: Kysely<DB>, text: string): Promise<Record<string, unknown>[]> {
   return (await sql.raw<Record<string, unknown>>(text).execute(db)).rows;

@@ -2,12 +2,12 @@
 
 import type { Kysely } from 'kysely';
 
-import { SCOPES, type Scope } from '../../src/platform/actor.ts';
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import { buildHttp, type App, type HttpOptions } from '../../src/platform/http.ts';
-import { makeKey } from '../../src/platform/keys-store.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import { SCOPES, type Scope } from '../../src/platform/keys/actor.ts';
+import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
+import { buildHttp, type App, type HttpOptions } from '../../src/platform/http/http.ts';
+import { makeKey } from '../../src/platform/keys/keys-store.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { testLog } from '../harness.ts';
 
 /** Whose a key is; a promoter's is bob's where nothing is said. */

@@ -11,9 +11,9 @@ import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
 import { z } from 'zod';
 
-import { startEmbedded, type Embedded } from '../../src/platform/embedded.ts';
-import { isServing, readPostmaster } from '../../src/platform/embedded-postmaster.ts';
-import { buildLogger } from '../../src/platform/log.ts';
+import { startEmbedded, type Embedded } from '../../src/platform/embedded/embedded.ts';
+import { isServing, readPostmaster } from '../../src/platform/embedded/embedded-postmaster.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
 import { temporaryFolder } from '../leftovers.ts';
 
 const log = buildLogger('silent');

@@ -2,8 +2,8 @@
 
 import { once } from 'node:events';
 
-import { startEmbedded } from '../../src/platform/embedded.ts';
-import { buildLogger } from '../../src/platform/log.ts';
+import { startEmbedded } from '../../src/platform/embedded/embedded.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
 
 const embedded = await startEmbedded({ dataDir: process.argv[2]!, log: buildLogger('silent') });
 process.stdout.write(`${JSON.stringify({ connectionString: embedded.connectionString, startedHere: embedded.startedHere })}\n`);

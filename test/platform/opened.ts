@@ -2,7 +2,7 @@
 
 import { afterEach } from 'vitest';
 
-import { openDatabase, type Database, type DatabaseOptions } from '../../src/platform/database.ts';
+import { openDatabase, type Database, type DatabaseOptions } from '../../src/platform/postgres/database.ts';
 import { testLog, type TestDatabase } from '../harness.ts';
 
 /** What opens them on the database of the test file, where nothing else is said. */

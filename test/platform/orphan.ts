@@ -1,6 +1,6 @@
 // A process of its own that says when its parent has ended, and ends then.
 
-import { whenOrphaned } from '../../src/platform/parent.ts';
+import { whenOrphaned } from '../../src/platform/process/parent.ts';
 
 whenOrphaned(() => {
   process.stdout.write('orphaned\n');

@@ -2,8 +2,8 @@
 
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 
-import { buildLogger } from '../../src/platform/log.ts';
-import { openQueue, type NudgeHandler, type Queue } from '../../src/platform/queue.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
+import { openQueue, type NudgeHandler, type Queue } from '../../src/platform/queue/queue.ts';
 import { redisForTests, testDatabase, type TestDatabase } from '../harness.ts';
 
 const log = buildLogger('silent');

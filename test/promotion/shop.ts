@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import type { Registry } from '@prometheus-io/client';
 import type { Kysely } from 'kysely';
 
-import type { Scope } from '../../src/platform/actor.ts';
-import { openDatabase } from '../../src/platform/database.ts';
-import type { App } from '../../src/platform/http.ts';
-import { buildRegistry } from '../../src/platform/metrics.ts';
-import { masterKeys } from '../../src/platform/secrets.ts';
-import type { DB } from '../../src/platform/tables.ts';
+import type { Scope } from '../../src/platform/keys/actor.ts';
+import { openDatabase } from '../../src/platform/postgres/database.ts';
+import type { App } from '../../src/platform/http/http.ts';
+import { buildRegistry } from '../../src/platform/process/metrics.ts';
+import { masterKeys } from '../../src/platform/keys/secrets.ts';
+import type { DB } from '../../src/platform/postgres/tables.ts';
 import { openClickPath, type ClickPath } from '../../src/promotion/click-path.ts';
 import { clickRoutes } from '../../src/promotion/click-routes.ts';
 import type { PromotionDeps } from '../../src/promotion/deps.ts';

@@ -4,8 +4,8 @@ import { EventEmitter, once } from 'node:events';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { inTransaction } from '../../src/platform/database.ts';
-import { buildLogger } from '../../src/platform/log.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
 import { startAsking } from '../../src/pull/start.ts';
 import { saveSource } from '../../src/sources/store.ts';
 import { subject } from '../sources/subjects/woocommerce.ts';

@@ -1,10 +1,10 @@
 // Reconciliations over HTTP, with a worker that asks, reads files and merges: what is posted is followed to its end.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import { buildHttp } from '../../src/platform/http.ts';
-import { makeKey } from '../../src/platform/keys-store.ts';
+import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
+import { buildHttp } from '../../src/platform/http/http.ts';
+import { makeKey } from '../../src/platform/keys/keys-store.ts';
 import { reconciliationRoutes } from '../../src/pull/reconciliation-routes.ts';
 import { startAsking } from '../../src/pull/start.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';

@@ -5,7 +5,7 @@ import { awardBacklog } from '../../src/commission/award.ts';
 import { emptyShelf } from '../../src/commission/rule-shelf.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';
 import { accountCache } from '../../src/ledger/store.ts';
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { askSources } from '../../src/pull/asking-sources.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { stateMappings } from '../../src/sources/mapping-store.ts';

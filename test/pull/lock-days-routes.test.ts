@@ -1,8 +1,8 @@
 // For how long WeChat locks a buyer of a shop, beside the policy of its merchant, over HTTP and at the double.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { knownKeys, requireKeys } from '../../src/platform/auth.ts';
-import { buildHttp, type App } from '../../src/platform/http.ts';
+import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
+import { buildHttp, type App } from '../../src/platform/http/http.ts';
 import { lockDaysRoutes } from '../../src/pull/lock-days-routes.ts';
 import { testLog } from '../harness.ts';
 import { SHOP_APPID } from '../sources/doubles/wechat.ts';

@@ -4,8 +4,8 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 
 import { processDeliveries } from '../../src/inbox/process.ts';
-import { inTransaction } from '../../src/platform/database.ts';
-import { masterKeys } from '../../src/platform/secrets.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
+import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import type { PullDeps } from '../../src/pull/asked-source.ts';
 import { askSources } from '../../src/pull/asking-sources.ts';
 import type { Fetch } from '../../src/sources/asking.ts';

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { listChanges } from '../../src/platform/audit-log.ts';
+import { listChanges } from '../../src/platform/keys/audit-log.ts';
 import { subject } from '../sources/subjects/woocommerce.ts';
 import { openDesk, type Desk } from './desk.ts';
 import { SOURCE, type Puller } from './puller.ts';

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { findReconciliation, makeReconciliation, noteRead } from '../../src/pull/reconciliation-store.ts';
 import { settleReconciliation } from '../../src/pull/settling.ts';

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { masterKeys } from '../../src/platform/secrets.ts';
+import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import { keptTokens } from '../../src/pull/token-store.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 

@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 import { afterEach, expect, test } from 'vitest';
 
-import { inTransaction } from '../../src/platform/database.ts';
+import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { askSources } from '../../src/pull/asking-sources.ts';
 import { saveSource } from '../../src/sources/store.ts';
 import { subject as doudian } from '../sources/subjects/doudian.ts';

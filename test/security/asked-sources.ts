@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import { expect } from 'vitest';
 
-import { masterKeys } from '../../src/platform/secrets.ts';
+import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import { startAsking } from '../../src/pull/start.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
 import type { Receiver } from '../outbound/receiver.ts';

@@ -5,7 +5,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 
-import { buildLogger } from '../../src/platform/log.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
 import { openReceiver, type Receiver } from '../outbound/receiver.ts';
 import { until } from '../platform/sockets.ts';
 import { ADMIN_KEY } from '../running.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, test } from 'vitest';
 
-import { parseJson } from '../../src/platform/json.ts';
+import { parseJson } from '../../src/platform/http/json.ts';
 import { doudianSign, doudianText } from '../../src/sources/doudian-call.ts';
 import { shopify } from '../../src/sources/shopify.ts';
 import { hmacSha256, type Adapter, type Secrets, type Verified } from '../../src/sources/source.ts';

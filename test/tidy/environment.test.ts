@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util';
 
 import { expect, test } from 'vitest';
 
-import { readConfig } from '../../src/platform/config.ts';
+import { readConfig } from '../../src/platform/process/config.ts';
 import { configVariables, textOf } from './files.ts';
 
 const text = textOf('.env.example');

@@ -147,7 +147,7 @@ export function importsOf(file: CodeFile): Import[] {
 
 /** The names of the environment's variables that the program reads, sorted. */
 export function configVariables(): string[] {
-  const path = 'src/platform/config.ts';
+  const path = 'src/platform/process/config.ts';
   const keys = [...nodesOf(example(path, textOf(path)).tree)].flatMap(({ node }) =>
     node.type === 'Property' ? (nameOf(node['key']) ?? []) : [],
   );

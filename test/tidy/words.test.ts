@@ -98,7 +98,7 @@ test('no test shuts out the others', () => {
 test('the environment is read in one place, which main.ts hands it to', () => {
   const READERS = new Set<string | undefined>(['readConfig', 'givenDataDir']);
   const readsEnvironment = never('reads the environment', ({ node, parents }, { path }) => {
-    if (path === 'src/platform/config.ts') return false;
+    if (path === 'src/platform/process/config.ts') return false;
     if (node.type === 'ImportSpecifier') return nameOf(node['imported']) === 'env' && nameOf(parents.at(-1)?.['source']) === 'node:process';
     if (!isMember(node, 'process', 'env')) return false;
     return path !== 'src/main.ts' || !READERS.has(nameOf(parents.at(-1)?.['callee']));

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Client } from 'pg';
 
-import { ifMissing } from '../../src/platform/embedded-binaries.ts';
+import { ifMissing } from '../../src/platform/embedded/embedded-binaries.ts';
 import type { Stage } from './stage.ts';
 
 const DRAIN_MS_MAX = 90_000;

@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { freePort } from '../../src/platform/embedded-postmaster.ts';
+import { freePort } from '../../src/platform/embedded/embedded-postmaster.ts';
 
 export const ADMIN_KEY = 'fy_admin_of_the_verifier';
 /** What processes of a fleet are given, because none of them may make its own. */

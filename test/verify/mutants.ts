@@ -46,7 +46,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'synchronous-commit-off',
-    edits: [{ file: 'src/platform/session.ts', from: '`set synchronous_commit = on`', to: '`set synchronous_commit = off`' }],
+    edits: [{ file: 'src/platform/postgres/session.ts', from: '`set synchronous_commit = on`', to: '`set synchronous_commit = off`' }],
     fault: 'none',
     refuses: /synchronous_commit must be on/,
   },

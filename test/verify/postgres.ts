@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Client } from 'pg';
 
-import { readPostmaster } from '../../src/platform/embedded-postmaster.ts';
-import { startEmbedded } from '../../src/platform/embedded.ts';
-import { buildLogger } from '../../src/platform/log.ts';
+import { readPostmaster } from '../../src/platform/embedded/embedded-postmaster.ts';
+import { startEmbedded } from '../../src/platform/embedded/embedded.ts';
+import { buildLogger } from '../../src/platform/process/log.ts';
 
 const BACK_MS_MAX = 60_000;
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Redis } from 'ioredis';
 
-import { freePort } from '../../src/platform/embedded-postmaster.ts';
+import { freePort } from '../../src/platform/embedded/embedded-postmaster.ts';
 import { mortalServer } from '../leftovers.ts';
 
 const READY_MS_MAX = 10_000;

@@ -1,6 +1,6 @@
 // What an order costs, in the words of any platform: the doubles' orders all cost the same, and a change that moves no money shows little.
 
-import { parseJson, stringifyJson } from '../../../src/platform/json.ts';
+import { parseJson, stringifyJson } from '../../../src/platform/http/json.ts';
 
 /** The doubles' own price, in minor units and in the forms in which platforms write it. */
 const [FEN, YUAN, TEXT] = [9999, 99.99, '99.99'];

@@ -1,0 +1,85 @@
+// API keys: making, listing and revoking them.
+
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+
+import { SCOPES } from './actor.ts';
+import type { KnownKeys } from './auth.ts';
+import { inTransaction } from '../postgres/database.ts';
+import type { App } from '../http/http.ts';
+import { answerOnce } from '../http/idempotency.ts';
+import { listKeys, revokeKey } from './keys-store.ts';
+import { grantKey, keyWish, partyId, type KnownParties } from './keys-wish.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../http/paging.ts';
+import { problems } from '../http/problem.ts';
+import type { DB } from '../postgres/tables.ts';
+
+const key = z
+  .object({
+    key_id: z.uuid(),
+    scope: z.enum(SCOPES),
+    merchant_id: partyId.nullable(),
+    promoter_id: partyId.nullable(),
+    label: z.string(),
+    ending: z.string().nullable().meta({ description: 'The last four characters of the key.' }),
+    made_at: z.date(),
+    last_used_at: z.date().nullable().meta({ description: 'Exact to a minute.' }),
+    revoked_at: z.date().nullable(),
+  })
+  .meta({ id: 'Key' });
+
+const tags = ['keys'];
+const place = z.tuple([z.uuid()]);
+
+/** POST, GET and DELETE under /v1/keys. */
+export function keysRoutes(app: App, { db, keys, parties }: { db: Kysely<DB>; keys: KnownKeys; parties: KnownParties }): void {
+  app.post('/v1/keys', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'Make a key; it is shown this once',
+      body: keyWish,
+      response: { 201: key.extend({ key: z.string() }), ...problems(400, 401, 403, 409, 422) },
+    },
+    handler: (request, reply) =>
+      answerOnce(request, reply, db, async ({ trx, now }) => {
+        const made = await grantKey(trx, parties, request.body, request.actor, now);
+        return { status: 201, body: { ...made.row, key: made.key }, stored: made.row };
+      }),
+  });
+
+  app.get('/v1/keys', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'All keys, the newest first, never the keys themselves',
+      querystring: pageQuery,
+      response: { 200: pageOf(key), ...problems(400, 401, 403) },
+    },
+    handler: async ({ query: { limit, cursor } }) => {
+      const before = cursor === undefined ? null : decodeCursor(cursor, place)[0];
+      return toPage(
+        await listKeys(db, { limit, before }),
+        limit,
+        (row) => key.parse(row),
+        (row) => [row.key_id],
+      );
+    },
+  });
+
+  app.delete('/v1/keys/:key_id', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'Revoke a key; it stops within ten seconds everywhere',
+      params: z.object({ key_id: z.uuid() }),
+      response: { 204: z.undefined(), ...problems(401, 403, 404, 409) },
+    },
+    handler: async (request, reply) => {
+      const { key_id: keyId } = request.params;
+      await inTransaction(db, ({ trx, now }) => revokeKey(trx, keyId, request.actor, now));
+      keys.forget(keyId);
+      return reply.code(204).send();
+    },
+  });
+}

@@ -1,0 +1,154 @@
+// API keys in the database: by hash, never by themselves.
+
+import { hash, randomBytes } from 'node:crypto';
+
+import { sql, type Kysely, type Transaction } from 'kysely';
+
+import { DomainError } from '../../core/errors.ts';
+import { scopeOf, type Actor, type Scope } from './actor.ts';
+import { recordChange } from './audit-log.ts';
+import { inTransaction } from '../postgres/database.ts';
+import type { DB } from '../postgres/tables.ts';
+import { uuidv7 } from '../uuid.ts';
+
+const RANDOM_BYTES = 32;
+const ENDING_CHARACTERS = 4;
+
+/** A key as it may be shown: all but what it opens the door with. */
+export interface KeyRow {
+  key_id: string;
+  scope: string;
+  merchant_id: string | null;
+  promoter_id: string | null;
+  label: string;
+  ending: string | null;
+  made_at: Date;
+  last_used_at: Date | null;
+  revoked_at: Date | null;
+}
+
+export interface NewKey {
+  scope: Scope;
+  merchantId: string | null;
+  promoterId: string | null;
+  label: string;
+}
+
+const SHOWN = ['key_id', 'scope', 'merchant_id', 'promoter_id', 'label', 'ending', 'made_at', 'last_used_at', 'revoked_at'] as const;
+
+/** SHA-256 of a key in hex; it is kept in no other form. */
+export function hashOfKey(key: string): string {
+  return hash('sha256', key, 'hex');
+}
+
+/** Makes a key of 256 random bits and records it. The key itself is in the answer and nowhere else. */
+export async function makeKey(trx: Transaction<DB>, wanted: NewKey, actor: Actor | null, now: Date): Promise<{ key: string; row: KeyRow }> {
+  const key = `fy_${wanted.scope}_${randomBytes(RANDOM_BYTES).toString('base64url')}`;
+  const row = await insertKey(trx, key, key.slice(-ENDING_CHARACTERS), wanted, now);
+  if (row === undefined) throw new Error('broken law: 256 random bits are new');
+  await recordChange(trx, { actor, now, action: 'key_made', subjectKind: 'key', subjectId: row.key_id, before: null, after: row });
+  return { key, row };
+}
+
+/**
+ * The first admin key: records the one that the environment gives, or makes one when no admin key was ever there. What was made is told
+ * once, for the operator to be shown. A key that was revoked stays revoked.
+ */
+export async function ensureAdminKey(db: Kysely<DB>, { adminKey }: { adminKey: string | null }): Promise<{ made: string | null }> {
+  return inTransaction(db, async ({ trx, now }) => {
+    await sql`lock table api_key in share row exclusive mode`.execute(trx);
+    const first: NewKey = { scope: 'admin', merchantId: null, promoterId: null, label: 'first admin key' };
+    if (adminKey === null) {
+      const known = await trx.selectFrom('api_key').select('key_id').where('scope', '=', 'admin').limit(1).executeTakeFirst();
+      return { made: known === undefined ? (await makeKey(trx, first, null, now)).key : null };
+    }
+    const row = await insertKey(trx, adminKey, null, { ...first, label: 'ADMIN_KEY of the environment' }, now);
+    if (row !== undefined) {
+      await recordChange(trx, {
+        actor: null,
+        now,
+        action: 'key_made',
+        subjectKind: 'key',
+        subjectId: row.key_id,
+        before: null,
+        after: row,
+      });
+    }
+    return { made: null };
+  });
+}
+
+async function insertKey(trx: Transaction<DB>, key: string, ending: string | null, wanted: NewKey, now: Date): Promise<KeyRow | undefined> {
+  const { scope, merchantId, promoterId, label } = wanted;
+  return trx
+    .insertInto('api_key')
+    .values({
+      key_id: uuidv7(now.getTime()),
+      hash: Buffer.from(hashOfKey(key), 'hex'),
+      scope,
+      merchant_id: merchantId,
+      promoter_id: promoterId,
+      label,
+      ending,
+      made_at: now,
+    })
+    .onConflict((conflict) => conflict.column('hash').doNothing())
+    .returning(SHOWN)
+    .executeTakeFirst();
+}
+
+/** Who the keys of these hashes are, by the hash in hex; of a key that is none, or was revoked, there is nothing. */
+export async function findActors(db: Kysely<DB>, hashes: readonly string[]): Promise<Map<string, Actor>> {
+  const rows = await db
+    .selectFrom('api_key')
+    .select(['hash', 'key_id', 'scope', 'merchant_id', 'promoter_id'])
+    .where(
+      'hash',
+      'in',
+      hashes.map((hex) => Buffer.from(hex, 'hex')),
+    )
+    .where('revoked_at', 'is', null)
+    .execute();
+  return new Map(
+    rows.map((row) => [
+      row.hash.toString('hex'),
+      { keyId: row.key_id, scope: scopeOf(row.scope), merchantId: row.merchant_id, promoterId: row.promoter_id },
+    ]),
+  );
+}
+
+/** Notes that a key is in use, unless somebody did within the minute. */
+export async function touchKey(db: Kysely<DB>, keyId: string): Promise<void> {
+  await sql`
+    update api_key set last_used_at = now()
+    where key_id = ${keyId} and (last_used_at is null or last_used_at < now() - interval '1 minute')`.execute(db);
+}
+
+/** Keys from the newest, one more than asked for, revoked ones too. */
+export async function listKeys(db: Kysely<DB>, { limit, before }: { limit: number; before: string | null }): Promise<KeyRow[]> {
+  let query = db.selectFrom('api_key').select(SHOWN).orderBy('key_id', 'desc');
+  if (before !== null) query = query.where('key_id', '<', before);
+  return query.limit(limit + 1).execute();
+}
+
+/** Revokes a key; once revoked it stays so. Throws `not_found`, and `conflict` for the last admin key: nobody could make another one. */
+export async function revokeKey(trx: Transaction<DB>, keyId: string, actor: Actor, now: Date): Promise<void> {
+  // Admin keys are locked in one order, so that of two last ones only one can be revoked.
+  const admins = await trx
+    .selectFrom('api_key')
+    .select('key_id')
+    .where('scope', '=', 'admin')
+    .where('revoked_at', 'is', null)
+    .orderBy('key_id')
+    .forUpdate()
+    .execute();
+  const before = await trx.selectFrom('api_key').select(SHOWN).where('key_id', '=', keyId).forUpdate().executeTakeFirst();
+  if (before === undefined) throw new DomainError('not_found', 'There is no key of this id.');
+  if (before.revoked_at !== null) return;
+  if (admins.length === 1 && admins[0]!.key_id === keyId) {
+    throw new DomainError('conflict', 'This is the last admin key. Make another one first.');
+  }
+  await trx.updateTable('api_key').set({ revoked_at: now }).where('key_id', '=', keyId).execute();
+  const after = { ...before, revoked_at: now };
+  await recordChange(trx, { actor, now, action: 'key_revoked', subjectKind: 'key', subjectId: keyId, before, after });
+}
