@@ -19,7 +19,7 @@ import { openMessenger, type MessageMetrics } from './outbound/messenger.ts';
 import { inTransaction } from './platform/postgres/database.ts';
 import type { Queue } from './platform/queue/queue.ts';
 import { repeat, type Repeating } from './platform/queue/repeat.ts';
-import { makeClickPartitions } from './promotion/click-store.ts';
+import { makeClickPartitions } from './promotion/clicks/click-store.ts';
 import { startAsking } from './pull/start.ts';
 import { retryTrackedLinks } from './pull/tracked-links.ts';
 import type { Adapter } from './sources/source.ts';

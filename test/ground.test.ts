@@ -10,7 +10,7 @@ import { openGround, type Ground } from '../src/ground.ts';
 import { readConfig } from '../src/platform/process/config.ts';
 import { buildLogger } from '../src/platform/process/log.ts';
 import { open, seal } from '../src/platform/keys/secrets.ts';
-import { mintClickToken, readClickToken } from '../src/promotion/token.ts';
+import { mintClickToken, readClickToken } from '../src/promotion/clicks/token.ts';
 import { testDatabase, type TestDatabase } from './harness.ts';
 
 const OLD = 'the-old-secret-of-tokens';

@@ -20,7 +20,7 @@ import { buildRegistry } from '../src/platform/process/metrics.ts';
 import { migrateQueue } from '../src/platform/postgres/migrate.ts';
 import { openQueue } from '../src/platform/queue/queue.ts';
 import { masterKeys } from '../src/platform/keys/secrets.ts';
-import { openClickPath } from '../src/promotion/click-path.ts';
+import { openClickPath } from '../src/promotion/clicks/click-path.ts';
 import { startWorker } from '../src/worker.ts';
 import { testDatabase, testLog, type TestDatabase } from './harness.ts';
 

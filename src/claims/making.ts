@@ -5,7 +5,7 @@ import { readMerchants } from '../commission/facts-store.ts';
 import { DomainError, type ErrorCode } from '../core/errors.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
-import { merchantExists } from '../promotion/merchant-store.ts';
+import { merchantExists } from '../promotion/merchants/merchant-store.ts';
 import { findSource } from '../sources/store.ts';
 import { REST } from '../sources/wire.ts';
 import { CLAIMS_PER_DAY, DECIDE_WITHIN_HOURS, MISSES_PER_DAY, type Claim, type ClaimDeps } from './claim.ts';

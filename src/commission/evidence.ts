@@ -2,8 +2,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { Evidence, EvidenceFault, EvidenceKind } from '../core/attribution.ts';
 import type { Order, ReportedEvidence, ReportedKind } from '../core/order.ts';
-import { identityHash } from '../promotion/identity.ts';
-import { readClickToken } from '../promotion/token.ts';
+import { identityHash } from '../promotion/buyers/identity.ts';
+import { readClickToken } from '../promotion/clicks/token.ts';
 import type { ApprovedClaim } from './claim-store.ts';
 import { couponKey, inForce, isContentLink, isPresent, type Facts } from './facts.ts';
 

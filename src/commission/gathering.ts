@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import { viewOrder, type Order } from '../core/order.ts';
 import type { Policy } from '../core/policy.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { groupsOf } from '../promotion/buyer-store.ts';
+import { groupsOf } from '../promotion/buyers/buyer-store.ts';
 import { parentKey, readParents, type DueOrder } from './award-store.ts';
 import { readClicks, readLocks, type BuyerQuestion } from './buyer-store.ts';
 import { readApprovedClaims } from './claim-store.ts';

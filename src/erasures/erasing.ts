@@ -10,7 +10,7 @@ import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { inSlices } from '../platform/slices.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { redacted, type Erased } from '../promotion/redaction.ts';
+import { redacted, type Erased } from '../promotion/buyers/redaction.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/store.ts';
 import { appendErasures } from './erasure-log.ts';

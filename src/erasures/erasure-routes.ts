@@ -15,8 +15,8 @@ import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import { buyer } from '../promotion/fields.ts';
 import { found } from '../promotion/found.ts';
-import { identityOf } from '../promotion/identity.ts';
-import { unknownMerchant } from '../promotion/merchant-store.ts';
+import { identityOf } from '../promotion/buyers/identity.ts';
+import { unknownMerchant } from '../promotion/merchants/merchant-store.ts';
 import { findErasure, listErasures, storeErasure, type ErasedIdentity, type ErasureRow } from './erasure-store.ts';
 
 export interface ErasureRoutesDeps {

@@ -2,7 +2,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
-import type { Erased } from '../promotion/redaction.ts';
+import type { Erased } from '../promotion/buyers/redaction.ts';
 
 /** An identity of an erased buyer, with its type: of what kind its word is. */
 export interface ErasedIdentity {

@@ -8,7 +8,7 @@ import type { MergedOrder } from '../core/merged.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { inSlices } from '../platform/slices.ts';
-import { erasedWord, identitiesOf, identityOf } from '../promotion/identity.ts';
+import { erasedWord, identitiesOf, identityOf } from '../promotion/buyers/identity.ts';
 import {
   edited,
   editsOf,
@@ -19,7 +19,7 @@ import {
   type Edit,
   type Erased,
   type Replacements,
-} from '../promotion/redaction.ts';
+} from '../promotion/buyers/redaction.ts';
 import type { Adapter } from '../sources/source.ts';
 import { readDelivery, stableJson, type Origin, type Statement } from './read.ts';
 import type { ClaimedDelivery } from './store.ts';

@@ -5,9 +5,9 @@ import type { KeyObject } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
-import type { ClickWriter } from './click-writer.ts';
-import type { LinkCache } from './link-cache.ts';
-import type { AskForLink } from './link-tracking.ts';
+import type { ClickWriter } from './clicks/click-writer.ts';
+import type { LinkCache } from './links/link-cache.ts';
+import type { AskForLink } from './links/link-tracking.ts';
 
 export interface PromotionDeps {
   db: Kysely<DB>;

@@ -15,12 +15,12 @@ import { problems } from '../platform/http/problem.ts';
 import { answerStreamOnce } from '../platform/http/streamed-request.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { PromotionDeps } from './deps.ts';
-import { linkLine, linkWish } from './link-body.ts';
-import { makeLinks } from './link-store.ts';
-import { merchantBody, merchantTerms, productBody, productTerms } from './merchant-body.ts';
-import { applyMerchant } from './merchant-routes.ts';
-import { stateProduct, type Statement } from './merchant-store.ts';
-import { applyPromoter, promoterBody, promoterTerms } from './promoter-routes.ts';
+import { linkLine, linkWish } from './links/link-body.ts';
+import { makeLinks } from './links/link-store.ts';
+import { merchantBody, merchantTerms, productBody, productTerms } from './merchants/merchant-body.ts';
+import { applyMerchant } from './merchants/merchant-routes.ts';
+import { stateProduct, type Statement } from './merchants/merchant-store.ts';
+import { applyPromoter, promoterBody, promoterTerms } from './promoters/promoter-routes.ts';
 
 type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'promotersChanged' | 'nudge'>;
 

@@ -7,7 +7,7 @@ import { inTransaction } from '../platform/postgres/database.ts';
 import { callerId } from '../platform/http/fields.ts';
 import type { App } from '../platform/http/http.ts';
 import { problems } from '../platform/http/problem.ts';
-import { findMerchant } from '../promotion/merchant-store.ts';
+import { findMerchant } from '../promotion/merchants/merchant-store.ts';
 import { AskingFailed } from '../sources/asking.ts';
 import { shopsOf } from '../sources/mapping-store.ts';
 import type { LockDays } from '../sources/source.ts';

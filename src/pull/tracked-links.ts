@@ -1,9 +1,9 @@
 // Asking platforms for their tracked links (转链): at once when a link of ours is made, and again in the background until they answer.
 import { DomainError } from '../core/errors.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
-import { isAllowed } from '../promotion/landing.ts';
-import { notifyChanged } from '../promotion/link-notices.ts';
-import { keepAnswer, takeDueTracking, type AskForLink, type TrackedAnswer, type TrackedWish } from '../promotion/link-tracking.ts';
+import { isAllowed } from '../promotion/links/landing.ts';
+import { notifyChanged } from '../promotion/links/link-notices.ts';
+import { keepAnswer, takeDueTracking, type AskForLink, type TrackedAnswer, type TrackedWish } from '../promotion/links/link-tracking.ts';
 import { AskingFailed } from '../sources/asking.ts';
 import { namesOf, shopsOf } from '../sources/mapping-store.ts';
 import type { Adapter } from '../sources/source.ts';

@@ -16,7 +16,7 @@ import type { Logger } from 'pino';
 import { migrate } from '../../src/platform/postgres/migrate.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
-import { mintClickToken } from '../../src/promotion/token.ts';
+import { mintClickToken } from '../../src/promotion/clicks/token.ts';
 import { openCrowd } from './crowd.ts';
 import { BOUNDS } from '../core/reading.ts';
 

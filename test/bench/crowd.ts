@@ -9,7 +9,7 @@ import { defaultPolicy } from '../../src/core/policy.ts';
 import { canonicalReport } from '../../src/core/report.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
-import { mintClickToken } from '../../src/promotion/token.ts';
+import { mintClickToken } from '../../src/promotion/clicks/token.ts';
 import { readAs } from '../core/reading.ts';
 
 export const ORDERS = 20_000;

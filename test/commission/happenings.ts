@@ -8,10 +8,10 @@ import { mergeIntoOrders, relativesOf } from '../../src/orders/merge-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
-import { mergeIdentities } from '../../src/promotion/buyer-store.ts';
-import { insertClicks } from '../../src/promotion/click-store.ts';
-import { identitiesOf } from '../../src/promotion/identity.ts';
-import { mintClickToken } from '../../src/promotion/token.ts';
+import { mergeIdentities } from '../../src/promotion/buyers/buyer-store.ts';
+import { insertClicks } from '../../src/promotion/clicks/click-store.ts';
+import { identitiesOf } from '../../src/promotion/buyers/identity.ts';
+import { mintClickToken } from '../../src/promotion/clicks/token.ts';
 import { BOUNDS, buyerOf, readAs } from '../core/reading.ts';
 
 export interface Keys {

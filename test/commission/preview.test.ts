@@ -5,7 +5,7 @@ import { identityPreviewRoutes } from '../../src/commission/identity-preview-rou
 import { markDueByIdentities } from '../../src/commission/due-store.ts';
 import { PREVIEWED_MAX } from '../../src/commission/preview.ts';
 import type { App } from '../../src/platform/http/http.ts';
-import { identityRoutes } from '../../src/promotion/identity-routes.ts';
+import { identityRoutes } from '../../src/promotion/buyers/identity-routes.ts';
 import { keyedApp, newKey } from '../platform/callers.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, type World } from './world.ts';
 

@@ -4,8 +4,8 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import type { MergedOrder } from '../../src/core/merged.ts';
-import { identityHash } from '../../src/promotion/identity.ts';
-import { makeVisitor, visitorTag } from '../../src/promotion/visitor.ts';
+import { identityHash } from '../../src/promotion/buyers/identity.ts';
+import { makeVisitor, visitorTag } from '../../src/promotion/clicks/visitor.ts';
 import { furnishedDoor, message, report, SECRET, type Door } from './door.ts';
 
 let door: Door;

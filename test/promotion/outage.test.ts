@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { spoolDepth } from '../../src/promotion/spool.ts';
+import { spoolDepth } from '../../src/promotion/clicks/spool.ts';
 import { openShop, type Shop } from './shop.ts';
 
 let shop: Shop;

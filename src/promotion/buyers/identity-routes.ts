@@ -1,0 +1,110 @@
+// Buyers' identities: a storefront says which of them are one buyer, and an operator may take that back.
+
+import { z } from 'zod';
+
+import type { App } from '../../platform/http/http.ts';
+import { answerOnce } from '../../platform/http/idempotency.ts';
+import { callerId } from '../../platform/http/fields.ts';
+import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
+import { problems } from '../../platform/http/problem.ts';
+import { takeBack } from './buyer-store.ts';
+import type { PromotionDeps } from '../deps.ts';
+import { identityBody, readStatement, stateIdentities } from './identity-statement.ts';
+import { listStatements, type StatementRow } from './identity-store.ts';
+
+type Deps = Pick<PromotionDeps, 'db' | 'tokenKeys' | 'identityKey' | 'onEvidence' | 'nudge'>;
+
+const DIGITS = /^\d{1,18}$/;
+
+const answer = z.object({
+  merged: z.int().meta({ description: 'How many identities this buyer is known by now.' }),
+  statement_id: z
+    .string()
+    .nullable()
+    .meta({ description: 'By which the statement can be taken back; null where it says nothing: of one identity, and of no click.' }),
+});
+
+const statement = z
+  .object({
+    statement_id: z.string(),
+    merchant_id: callerId,
+    identities: z.int().meta({ description: 'How many identities it makes one.' }),
+    click_id: z.uuid().nullable().meta({ description: 'The click that it says this buyer made.' }),
+    key_id: z.string().meta({ description: 'Who said so: the API key.' }),
+    stated_at: z.date(),
+    reversed_at: z.date().nullable().meta({ description: 'When it was taken back; null while it counts.' }),
+    reversed_by: z.string().nullable(),
+  })
+  .meta({ id: 'IdentityStatement' });
+
+const parted = z.object({
+  statement_id: z.string(),
+  identities: z.int().meta({ description: 'How many identities the one buyer had.' }),
+  buyers: z.int().meta({ description: 'How many buyers they are now, by the statements that still count.' }),
+});
+
+export const statementParams = z.object({ statement_id: z.string().regex(DIGITS, 'must be the id of a statement') });
+
+export function identityRoutes(app: App, deps: Deps): void {
+  const { db, tokenKeys, nudge } = deps;
+
+  app.post('/v1/identities', {
+    config: { scopes: ['storefront'] },
+    schema: {
+      tags: ['links'],
+      summary: 'Say that these identities are one buyer',
+      body: identityBody,
+      response: { 200: answer, ...problems(400, 401, 403, 409, 422) },
+    },
+    handler: async (request, reply) => {
+      const asked = readStatement(request.body, request.actor, tokenKeys);
+      await answerOnce(request, reply, db, async ({ trx, now }) => {
+        const { statementId, merged } = await stateIdentities(trx, deps, asked, { keyId: request.actor.keyId, now });
+        return { status: 200, body: { merged, statement_id: statementId === null ? null : String(statementId) } };
+      });
+      nudge('awards');
+    },
+  });
+
+  app.post('/v1/identities/:statement_id/reversal', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['links'],
+      summary: 'Take a statement about a buyer back',
+      description: [
+        'Its identities stay one buyer only as far as other statements say so. Orders that are not released are decided again by what is',
+        'left. A storefront that says the same once more makes a new statement.',
+      ].join(' '),
+      params: statementParams,
+      response: { 200: parted, ...problems(400, 401, 403, 404, 409) },
+    },
+    handler: async (request, reply) => {
+      const { statement_id: statementId } = request.params;
+      await answerOnce(request, reply, db, async ({ trx, now }) => {
+        const { merchantId, buyer, buyers } = await takeBack(trx, BigInt(statementId), { actor: request.actor, now });
+        await deps.onEvidence(trx, merchantId, buyer, now);
+        return { status: 200, body: { statement_id: statementId, identities: buyer.length, buyers } };
+      });
+      nudge('awards');
+    },
+  });
+
+  app.get('/v1/identities/statements', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['links'],
+      summary: 'What was said of buyers, the latest first',
+      querystring: pageQuery.extend({ merchant_id: callerId.optional() }),
+      response: { 200: pageOf(statement), ...problems(400, 401, 403) },
+    },
+    handler: async ({ query: { limit, cursor, merchant_id: merchantId } }) => {
+      const before = cursor === undefined ? null : BigInt(decodeCursor(cursor, z.tuple([cursorNumber]))[0]);
+      const rows = await listStatements(db, merchantId ?? null, { limit, before });
+      return toPage(rows, limit, showStatement, (row) => [row.statement_id]);
+    },
+  });
+}
+
+function showStatement(row: StatementRow): z.output<typeof statement> {
+  return { ...row, statement_id: String(row.statement_id) };
+}

@@ -1,0 +1,116 @@
+// Clicks and touches in the database: by COPY where nothing can stand there yet, by INSERT where a click may come a second time.
+
+import { sql, type Kysely } from 'kysely';
+import type { ClientBase } from 'pg';
+
+import { copyIn, type CopyText } from '../../platform/postgres/copy.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+
+/** That an identity made a click. Times are epoch milliseconds. */
+export interface Touch {
+  identity: string;
+  clickId: string;
+  clickedAt: number;
+}
+
+/** A click with what is written beside it. Plain JSON, since the spool keeps it as such. */
+export interface Click {
+  clickId: string;
+  linkCode: string;
+  merchantId: string;
+  /** Epoch milliseconds. */
+  clickedAt: number;
+  identity: string | null;
+  bot: boolean;
+  /** Whether it is kept as a sample of a flood, of which it has only the reason in common with bots. Absent in spools of before. */
+  flooded?: boolean;
+  touches: Touch[];
+}
+
+/** Writes clicks that nobody has written before, in one transaction of one packet. */
+export async function copyClicks(client: ClientBase, clicks: readonly Click[]): Promise<void> {
+  const texts: CopyText[] = [
+    { sql: 'copy click (click_id, link_code, clicked_at, identity, bot) from stdin', rows: clicks.map(clickRow).join('') },
+  ];
+  // Samples of floods are few; the other clicks do not carry a column for them.
+  const flooded = clicks.filter(isFlooded);
+  if (flooded.length > 0) {
+    texts[0]!.rows = clicks.map((click) => (isFlooded(click) ? '' : clickRow(click))).join('');
+    texts.push({
+      sql: 'copy click (click_id, link_code, clicked_at, identity, bot, bot_reason) from stdin',
+      rows: flooded.map(floodedRow).join(''),
+    });
+  }
+  const touches = clicks.flatMap((click) => click.touches);
+  if (touches.length > 0)
+    texts.push({ sql: 'copy touch (identity, clicked_at, click_id) from stdin', rows: touches.map(touchRow).join('') });
+  await copyIn(client, texts);
+}
+
+let latestMs = 0;
+let latestText = new Date(0).toISOString();
+
+/** The text of a time; the clicks of one commit share a few of them. */
+function timeText(ms: number): string {
+  if (ms !== latestMs) {
+    latestMs = ms;
+    latestText = new Date(ms).toISOString();
+  }
+  return latestText;
+}
+
+// Ids, codes and times hold nothing that COPY's text format would need to escape.
+function clickRow({ clickId, linkCode, clickedAt, identity, bot }: Click): string {
+  return `${clickId}\t${linkCode}\t${timeText(clickedAt)}\t${identity ?? '\\N'}\t${bot ? 't' : 'f'}\n`;
+}
+
+function isFlooded(click: Click): boolean {
+  return click.flooded === true;
+}
+
+function floodedRow(click: Click): string {
+  return `${clickRow(click).slice(0, -1)}\tflooded\n`;
+}
+
+function touchRow({ identity, clickedAt, clickId }: Touch): string {
+  return `${identity}\t${timeText(clickedAt)}\t${clickId}\n`;
+}
+
+/** Writes clicks that may have been written before, and returns those that were not; of the others nothing is written again. */
+export async function insertClicks(trx: Kysely<DB>, clicks: readonly Click[]): Promise<Click[]> {
+  if (clicks.length === 0) return [];
+  const { rows } = await sql<{ click_id: string }>`
+    insert into click (click_id, link_code, clicked_at, identity, bot, bot_reason)
+    select * from unnest(${clicks.map((click) => click.clickId)}::uuid[], ${clicks.map((click) => click.linkCode)}::text[],
+      ${clicks.map((click) => new Date(click.clickedAt))}::timestamptz[], ${clicks.map((click) => click.identity)}::uuid[],
+      ${clicks.map((click) => click.bot)}::boolean[],
+      ${clicks.map((click) => (isFlooded(click) ? 'flooded' : null))}::text[])
+    on conflict (click_id) do nothing returning click_id`.execute(trx);
+  const written = new Set(rows.map((row) => row.click_id));
+  const fresh = clicks.filter((click) => written.delete(click.clickId));
+  await insertTouches(
+    trx,
+    fresh.flatMap((click) => click.touches),
+  );
+  return fresh;
+}
+
+/** Writes touches that may stand there already, and tells how many did not. */
+export async function insertTouches(trx: Kysely<DB>, touches: readonly Touch[]): Promise<number> {
+  if (touches.length === 0) return 0;
+  const { numAffectedRows } = await sql`
+    insert into touch (identity, clicked_at, click_id)
+    select distinct * from unnest(${touches.map((touch) => touch.identity)}::uuid[],
+      ${touches.map((touch) => new Date(touch.clickedAt))}::timestamptz[], ${touches.map((touch) => touch.clickId)}::uuid[])
+      as told (identity, clicked_at, click_id)
+    where not exists (
+      select from touch as known
+      where known.identity = told.identity and known.clicked_at = told.clicked_at and known.click_id = told.click_id
+    )`.execute(trx);
+  return Number(numAffectedRows ?? 0n);
+}
+
+/** Makes the partitions of yesterday and of `days` from today on; those that are there stay as they are. */
+export async function makeClickPartitions(db: Kysely<DB>, days = 15): Promise<void> {
+  await sql`select make_click_partitions(current_date - 1, ${days + 1})`.execute(db);
+}

@@ -1,0 +1,163 @@
+// Merchants and their products, stated by the operator.
+
+import type { Transaction } from 'kysely';
+import { z } from 'zod';
+
+import { DomainError } from '../../core/errors.ts';
+import { mayActFor } from '../../platform/keys/actor.ts';
+import { inTransaction } from '../../platform/postgres/database.ts';
+import { callerId } from '../../platform/http/fields.ts';
+import type { App } from '../../platform/http/http.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
+import { problems } from '../../platform/http/problem.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import type { PromotionDeps } from '../deps.ts';
+import { found } from '../found.ts';
+import { notifyChanged } from '../links/link-notices.ts';
+import {
+  merchantAnswer,
+  merchantBody,
+  merchantTerms,
+  productAnswer,
+  productBody,
+  productTerms,
+  showMerchant,
+  showProduct,
+} from './merchant-body.ts';
+import {
+  findMerchant,
+  findProduct,
+  listMerchants,
+  listProducts,
+  merchantExists,
+  stateMerchant,
+  stateProduct,
+  type MerchantRow,
+  type MerchantTerms,
+  type Stated,
+  type Statement,
+} from './merchant-store.ts';
+
+type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'nudge'>;
+
+const merchantParams = z.object({ merchant_id: callerId });
+const productParams = z.object({ merchant_id: callerId, product_id: callerId });
+const place = z.tuple([cursorText]);
+
+/** States a merchant and tells whoever must know. */
+export async function applyMerchant(
+  trx: Transaction<DB>,
+  deps: Pick<Deps, 'merchantMade'>,
+  merchantId: string,
+  terms: MerchantTerms,
+  statement: Statement,
+): Promise<Stated<MerchantRow>> {
+  const stated = await stateMerchant(trx, merchantId, terms, statement);
+  if (stated.made) await deps.merchantMade(trx, merchantId);
+  else if (stated.changed) await notifyChanged(trx);
+  return stated;
+}
+
+export function merchantRoutes(app: App, deps: Deps): void {
+  const { db } = deps;
+
+  app.put('/v1/merchants/:merchant_id', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['merchants'],
+      summary: 'State a merchant',
+      description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
+      params: merchantParams,
+      body: merchantBody,
+      response: { 200: merchantAnswer, 201: merchantAnswer, ...problems(400, 401, 403, 409) },
+    },
+    handler: async ({ params, body, actor }, reply) => {
+      const { row, made, changed } = await inTransaction(db, ({ trx, now }) =>
+        applyMerchant(trx, deps, params.merchant_id, merchantTerms(body), { actor, now, effectiveFrom: body.effective_from ?? null }),
+      );
+      if (changed) deps.links.forget();
+      if (made) deps.nudge('deliveries');
+      return reply.code(made ? 201 : 200).send(showMerchant(row));
+    },
+  });
+
+  app.get('/v1/merchants/:merchant_id', {
+    config: { scopes: ['storefront'] },
+    schema: {
+      tags: ['merchants'],
+      summary: 'A merchant as it is now',
+      params: merchantParams,
+      response: { 200: merchantAnswer, ...problems(400, 401, 403, 404) },
+    },
+    handler: async ({ params, actor }) => {
+      mayActFor(actor, params.merchant_id);
+      return showMerchant(found(await findMerchant(db, params.merchant_id), 'merchant'));
+    },
+  });
+
+  app.get('/v1/merchants', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['merchants'],
+      summary: 'All merchants as they are now, by id',
+      querystring: pageQuery,
+      response: { 200: pageOf(merchantAnswer), ...problems(400, 401, 403) },
+    },
+    handler: async ({ query: { limit, cursor } }) => {
+      const after = cursor === undefined ? '' : decodeCursor(cursor, place)[0];
+      return toPage(await listMerchants(db, { limit, after }), limit, showMerchant, (row) => [row.merchant_id]);
+    },
+  });
+}
+
+export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
+  app.put('/v1/merchants/:merchant_id/products/:product_id', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['merchants'],
+      summary: 'State a product',
+      description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
+      params: productParams,
+      body: productBody,
+      response: { 200: productAnswer, 201: productAnswer, ...problems(400, 401, 403, 422) },
+    },
+    handler: async ({ params, body, actor }, reply) => {
+      const product = { merchantId: params.merchant_id, productId: params.product_id };
+      const { row, made } = await inTransaction(db, ({ trx, now }) =>
+        stateProduct(trx, product, productTerms(body), { actor, now, effectiveFrom: body.effective_from ?? null }),
+      );
+      return reply.code(made ? 201 : 200).send(showProduct(row));
+    },
+  });
+
+  app.get('/v1/merchants/:merchant_id/products/:product_id', {
+    config: { scopes: ['storefront'] },
+    schema: {
+      tags: ['merchants'],
+      summary: 'A product as it is now',
+      params: productParams,
+      response: { 200: productAnswer, ...problems(400, 401, 403, 404) },
+    },
+    handler: async ({ params, actor }) => {
+      mayActFor(actor, params.merchant_id);
+      return showProduct(found(await findProduct(db, params.merchant_id, params.product_id), 'product'));
+    },
+  });
+
+  app.get('/v1/merchants/:merchant_id/products', {
+    config: { scopes: ['storefront'] },
+    schema: {
+      tags: ['merchants'],
+      summary: 'The products of a merchant as they are now, by id',
+      params: merchantParams,
+      querystring: pageQuery,
+      response: { 200: pageOf(productAnswer), ...problems(400, 401, 403, 404) },
+    },
+    handler: async ({ params, query: { limit, cursor }, actor }) => {
+      mayActFor(actor, params.merchant_id);
+      if (!(await merchantExists(db, params.merchant_id))) throw new DomainError('not_found', 'There is no such merchant.');
+      const after = cursor === undefined ? '' : decodeCursor(cursor, place)[0];
+      return toPage(await listProducts(db, params.merchant_id, { limit, after }), limit, showProduct, (row) => [row.product_id]);
+    },
+  });
+}

@@ -1,0 +1,133 @@
+// Merchants and their products: who sells, on which terms, and what.
+
+import { sql, type Kysely, type Transaction } from 'kysely';
+
+import { DomainError } from '../../core/errors.ts';
+import type { Policy } from '../../core/policy.ts';
+import type { Actor } from '../../platform/keys/actor.ts';
+import { recordChange } from '../../platform/keys/audit-log.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { effectiveFromOf, inForce, listInForce, placeStatement, saysTheSame, type Stretch, type Version } from '../version.ts';
+
+/** What is stated of a merchant; landing hosts are normalised, the policy is complete. */
+export interface MerchantTerms {
+  name: string;
+  currency: string;
+  time_zone: string;
+  landing_hosts: string[];
+  hold_days: number;
+  policy: Policy;
+}
+
+export interface ProductTerms {
+  title: string;
+  category: string | null;
+  price: bigint | null;
+  landing_url: string | null;
+  commissionable: boolean;
+}
+
+export type MerchantRow = Version & MerchantTerms & { merchant_id: string };
+export type ProductRow = Version & ProductTerms & { merchant_id: string; product_id: string };
+
+/** A statement as it was made: by whom, when, and from when it is to count (null: now). */
+export interface Statement {
+  actor: Actor;
+  now: Date;
+  effectiveFrom: Date | null;
+}
+
+/** What a statement led to: the version that holds it, whether the thing is new, and whether anything changed. */
+export interface Stated<Row> {
+  row: Row;
+  made: boolean;
+  changed: boolean;
+}
+
+const isMerchant = (merchantId: string) => sql<boolean>`merchant_id = ${merchantId}`;
+const isProduct = (merchantId: string, productId: string) => sql<boolean>`merchant_id = ${merchantId} and product_id = ${productId}`;
+
+/** States a merchant. Throws `conflict` for another currency than it was made with: its books are in it. */
+export async function stateMerchant(
+  trx: Transaction<DB>,
+  merchantId: string,
+  terms: MerchantTerms,
+  { actor, now, effectiveFrom }: Statement,
+): Promise<Stated<MerchantRow>> {
+  await sql`insert into merchant (merchant_id, made_at) values (${merchantId}, ${now}) on conflict do nothing`.execute(trx);
+  await sql`select from merchant where merchant_id = ${merchantId} for update`.execute(trx);
+  const place = await placeStatement<MerchantRow>(trx, 'merchant_version', isMerchant(merchantId), effectiveFrom, now);
+  const { before } = place;
+  if (before !== null && before.currency !== terms.currency) {
+    throw new DomainError('conflict', `The merchant's currency is ${before.currency} and cannot change: its books are in it.`);
+  }
+  const row = { merchant_id: merchantId, ...terms, version: place.version, effective_from: effectiveFromOf(place), recorded_at: now };
+  if (before !== null && saysTheSame(before, row)) return { row: before, made: false, changed: false };
+  await trx
+    .insertInto('merchant_version')
+    .values({ ...row, policy: JSON.stringify(terms.policy), effective_from: place.effectiveFrom })
+    .execute();
+  await recordChange(trx, { actor, now, action: 'merchant_stated', subjectKind: 'merchant', subjectId: merchantId, before, after: row });
+  return { row, made: before === null, changed: true };
+}
+
+/** States a product. Throws `unknown_merchant`. */
+export async function stateProduct(
+  trx: Transaction<DB>,
+  { merchantId, productId }: { merchantId: string; productId: string },
+  terms: ProductTerms,
+  { actor, now, effectiveFrom }: Statement,
+): Promise<Stated<ProductRow>> {
+  if (!(await merchantExists(trx, merchantId))) throw unknownMerchant();
+  await sql`insert into product (merchant_id, product_id, made_at) values (${merchantId}, ${productId}, ${now}) on conflict do nothing`.execute(
+    trx,
+  );
+  await sql`select from product where ${isProduct(merchantId, productId)} for update`.execute(trx);
+  const place = await placeStatement<ProductRow>(trx, 'product_version', isProduct(merchantId, productId), effectiveFrom, now);
+  const { before } = place;
+  const row = {
+    merchant_id: merchantId,
+    product_id: productId,
+    ...terms,
+    version: place.version,
+    effective_from: effectiveFromOf(place),
+    recorded_at: now,
+  };
+  if (before !== null && saysTheSame(before, row)) return { row: before, made: false, changed: false };
+  await trx
+    .insertInto('product_version')
+    .values({ ...row, effective_from: place.effectiveFrom })
+    .execute();
+  const subjectId = `${merchantId}/${productId}`;
+  await recordChange(trx, { actor, now, action: 'product_stated', subjectKind: 'product', subjectId, before, after: row });
+  return { row, made: before === null, changed: true };
+}
+
+export function unknownMerchant(): DomainError {
+  return new DomainError('unknown_merchant', 'There is no such merchant.', { errors: [{ path: 'merchant_id', message: 'is not known' }] });
+}
+
+export async function merchantExists(db: Kysely<DB>, merchantId: string): Promise<boolean> {
+  const row = await db.selectFrom('merchant').select('merchant_id').where('merchant_id', '=', merchantId).executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The merchant as it is now; null for one that was never stated. */
+export function findMerchant(db: Kysely<DB>, merchantId: string): Promise<MerchantRow | null> {
+  return inForce<MerchantRow>(db, 'merchant_version', isMerchant(merchantId));
+}
+
+/** The product as it is now; null for one that was never stated. */
+export function findProduct(db: Kysely<DB>, merchantId: string, productId: string): Promise<ProductRow | null> {
+  return inForce<ProductRow>(db, 'product_version', isProduct(merchantId, productId));
+}
+
+/** Merchants as they are now, by id, one more than asked for. */
+export function listMerchants(db: Kysely<DB>, stretch: Stretch): Promise<MerchantRow[]> {
+  return listInForce<MerchantRow>(db, 'merchant', { id: 'merchant_id' }, stretch);
+}
+
+/** Products of a merchant as they are now, by id, one more than asked for. */
+export function listProducts(db: Kysely<DB>, merchantId: string, stretch: Stretch): Promise<ProductRow[]> {
+  return listInForce<ProductRow>(db, 'product', { id: 'product_id', within: { merchant_id: merchantId } }, stretch);
+}

@@ -1,0 +1,151 @@
+// Promoters, stated by the operator.
+
+import type { Transaction } from 'kysely';
+import { z } from 'zod';
+
+import { mayActAs } from '../../platform/keys/actor.ts';
+import { inTransaction } from '../../platform/postgres/database.ts';
+import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../../platform/http/fields.ts';
+import type { App } from '../../platform/http/http.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
+import { problems } from '../../platform/http/problem.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { normaliseCoupons } from './coupon-store.ts';
+import type { PromotionDeps } from '../deps.ts';
+import { found } from '../found.ts';
+import { notifyChanged } from '../links/link-notices.ts';
+import type { Stated, Statement } from '../merchants/merchant-store.ts';
+import {
+  findPromoter,
+  listPromoters,
+  PAYEE_KINDS,
+  PROMOTER_KINDS,
+  statePromoter,
+  type PromoterRow,
+  type PromoterTerms,
+} from './promoter-store.ts';
+
+type Deps = Pick<PromotionDeps, 'db' | 'links' | 'promotersChanged' | 'nudge'>;
+
+const COUPONS_MAX = 200;
+
+const coupon = z.strictObject({ merchant_id: callerId, code: words(64).meta({ description: 'Of any case; kept in capitals.' }) });
+const payee = z.strictObject({ kind: z.enum(PAYEE_KINDS) });
+
+/** What is stated of a promoter: all of it; what is left out takes its default. */
+export const promoterBody = z.strictObject({
+  name: words(200),
+  kind: z.enum(PROMOTER_KINDS),
+  inviter_id: callerId.nullish(),
+  agency_id: callerId.nullish(),
+  tier: words(64).nullish(),
+  status: z.enum(['active', 'suspended']).default('active'),
+  coupon_codes: z.array(coupon).max(COUPONS_MAX).nullish(),
+  payee: payee.nullish(),
+  effective_from: effectiveFrom,
+});
+
+const promoterAnswer = z
+  .object({
+    promoter_id: callerId,
+    name: z.string(),
+    kind: z.enum(PROMOTER_KINDS),
+    inviter_id: callerId.nullable(),
+    agency_id: callerId.nullable(),
+    tier: z.string().nullable(),
+    status: z.enum(['active', 'suspended']),
+    coupon_codes: z.array(coupon),
+    payee: payee.nullable(),
+    version: z.int(),
+    effective_from: effectiveFromAnswer,
+  })
+  .meta({ id: 'Promoter' });
+
+const params = z.object({ promoter_id: callerId });
+const place = z.tuple([cursorText]);
+
+export function promoterTerms(body: z.output<typeof promoterBody>): PromoterTerms {
+  return {
+    name: body.name,
+    kind: body.kind,
+    inviter_id: body.inviter_id ?? null,
+    agency_id: body.agency_id ?? null,
+    tier: body.tier ?? null,
+    status: body.status,
+    coupon_codes: normaliseCoupons(body.coupon_codes ?? []),
+    payee: body.payee ?? null,
+  };
+}
+
+function showPromoter(row: PromoterRow): z.output<typeof promoterAnswer> {
+  const { promoter_id, name, kind, inviter_id, agency_id, tier, status, coupon_codes, payee, version, effective_from } = row;
+  return { promoter_id, name, kind, inviter_id, agency_id, tier, status, coupon_codes, payee, version, effective_from };
+}
+
+/** States a promoter and tells whoever must know. */
+export async function applyPromoter(
+  trx: Transaction<DB>,
+  deps: Pick<Deps, 'promotersChanged'>,
+  promoterId: string,
+  terms: PromoterTerms,
+  statement: Statement,
+): Promise<Stated<PromoterRow>> {
+  const stated = await statePromoter(trx, promoterId, terms, statement);
+  if (stated.changed) await deps.promotersChanged(trx, [promoterId], statement.now);
+  if (stated.changed && !stated.made) await notifyChanged(trx);
+  return stated;
+}
+
+export function promoterRoutes(app: App, deps: Deps): void {
+  const { db } = deps;
+
+  app.put('/v1/promoters/:promoter_id', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['promoters'],
+      summary: 'State a promoter',
+      description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
+      params,
+      body: promoterBody,
+      response: { 200: promoterAnswer, 201: promoterAnswer, ...problems(400, 401, 403, 409, 422) },
+    },
+    handler: async ({ params: { promoter_id: promoterId }, body, actor }, reply) => {
+      const { row, made, changed } = await inTransaction(db, ({ trx, now }) =>
+        applyPromoter(trx, deps, promoterId, promoterTerms(body), { actor, now, effectiveFrom: body.effective_from ?? null }),
+      );
+      if (changed) {
+        deps.links.forget();
+        deps.nudge('awards');
+      }
+      return reply.code(made ? 201 : 200).send(showPromoter(row));
+    },
+  });
+
+  app.get('/v1/promoters/:promoter_id', {
+    config: { scopes: ['promoter'] },
+    schema: {
+      tags: ['promoters'],
+      summary: 'A promoter as it is now',
+      params,
+      response: { 200: promoterAnswer, ...problems(400, 401, 403, 404) },
+    },
+    handler: async ({ params: { promoter_id: promoterId }, actor }) => {
+      mayActAs(actor, promoterId);
+      return showPromoter(found(await findPromoter(db, promoterId), 'promoter'));
+    },
+  });
+
+  app.get('/v1/promoters', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags: ['promoters'],
+      summary: 'All promoters as they are now, by id',
+      querystring: pageQuery,
+      response: { 200: pageOf(promoterAnswer), ...problems(400, 401, 403) },
+    },
+    handler: async ({ query: { limit, cursor } }) => {
+      const after = cursor === undefined ? '' : decodeCursor(cursor, place)[0];
+      return toPage(await listPromoters(db, { limit, after }), limit, showPromoter, (row) => [row.promoter_id]);
+    },
+  });
+}

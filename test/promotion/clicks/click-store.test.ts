@@ -1,0 +1,77 @@
+// Clicks and touches as rows: each once, in the partition of its day, and unchangeable.
+
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { uuidv7 } from '../../../src/platform/uuid.ts';
+import { insertClicks, insertTouches, makeClickPartitions, type Click } from '../../../src/promotion/clicks/click-store.ts';
+import { testDatabase, type TestDatabase } from '../../harness.ts';
+
+const DAY_MS = 86_400_000;
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await testDatabase();
+});
+afterAll(() => database.close());
+
+function click(recordedAt: number, more: Partial<Click> = {}): Click {
+  const clickId = uuidv7(recordedAt);
+  const identity = uuidv7(recordedAt);
+  const touches = [{ identity, clickId, clickedAt: recordedAt }];
+  return { clickId, linkCode: 'abcdefghij', merchantId: 'm1', clickedAt: recordedAt, identity, bot: false, touches, ...more };
+}
+
+async function partitionOf({ clickId }: Click): Promise<string | undefined> {
+  const { rows } = await sql<{ name: string }>`select tableoid::regclass::text as name from click where click_id = ${clickId}`.execute(
+    database.db,
+  );
+  return rows[0]?.name;
+}
+
+const partitionName = (at: number) => `click_${new Date(at).toISOString().slice(0, 10).replaceAll('-', '')}`;
+
+test('a click stands in the partition of the day of its id, to the millisecond', async () => {
+  const midnight = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+  for (const at of [midnight, midnight - 1, midnight + DAY_MS - 1, midnight + DAY_MS, Date.now()]) {
+    const made = click(at);
+    await insertClicks(database.db, [made]);
+    expect(await partitionOf(made)).toBe(partitionName(at));
+  }
+});
+
+test('partitions are made further ahead, and those that are there stay', async () => {
+  const ahead = click(Date.now() + 20 * DAY_MS);
+  await makeClickPartitions(database.db, 30);
+  await makeClickPartitions(database.db, 30);
+  await insertClicks(database.db, [ahead]);
+  expect(await partitionOf(ahead)).toBe(partitionName(ahead.clickedAt));
+});
+
+test('a click of a day without a partition is kept all the same', async () => {
+  const late = click(Date.now() + 100 * DAY_MS);
+  await insertClicks(database.db, [late]);
+  expect(await partitionOf(late)).toBe('click_other');
+  await makeClickPartitions(database.db, 120);
+  expect(await partitionOf(late)).toBe('click_other');
+});
+
+test('a click that comes again is written once, with its touches', async () => {
+  const [first, second] = [click(Date.now()), click(Date.now())];
+  expect(await insertClicks(database.db, [first])).toEqual([first]);
+  expect(await insertClicks(database.db, [first, second, second])).toEqual([second]);
+  const touches = await database.db.selectFrom('touch').selectAll().where('click_id', 'in', [first.clickId, second.clickId]).execute();
+  expect(touches).toHaveLength(2);
+  expect(await insertTouches(database.db, first.touches)).toBe(0);
+  expect(await insertTouches(database.db, [{ ...first.touches[0]!, identity: second.identity! }])).toBe(1);
+});
+
+test('a service cannot change or delete a click, in none of its partitions', async () => {
+  const made = click(Date.now());
+  await insertClicks(database.db, [made]);
+  for (const table of ['click', 'click_other', partitionName(Date.now()), partitionName(Date.now() + DAY_MS)]) {
+    await expect(sql`update ${sql.table(table)} set bot = true`.execute(database.db)).rejects.toThrow('permission denied');
+    await expect(sql`delete from ${sql.table(table)}`.execute(database.db)).rejects.toThrow('permission denied');
+  }
+});
