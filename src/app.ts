@@ -49,9 +49,9 @@ import { REDIRECT, redirectRoutes } from './promotion/clicks/redirect.ts';
 import { askingForLinks } from './pull/tracked-links.ts';
 import { lockDaysRoutes } from './pull/lock-days-routes.ts';
 import { reconciliationRoutes } from './pull/reconciliation-routes.ts';
-import { mappingRoutes } from './sources/mapping-routes.ts';
-import { sourcesRoutes } from './sources/routes.ts';
-import { sourceCache, type SourceCache } from './sources/source-cache.ts';
+import { mappingRoutes } from './sources/connections/mapping-routes.ts';
+import { sourcesRoutes } from './sources/connections/source-routes.ts';
+import { sourceCache, type SourceCache } from './sources/connections/source-cache.ts';
 import type { Adapter } from './sources/source.ts';
 
 export const VERSION = '0.1.0';

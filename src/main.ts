@@ -30,7 +30,7 @@ import { merchantExists } from './promotion/merchants/merchant-store.ts';
 import { promoterExists } from './promotion/promoters/promoter-store.ts';
 import { SEALED_TOKENS } from './pull/token-store.ts';
 import { ADAPTERS } from './sources/adapters.ts';
-import { SEALED_SECRETS } from './sources/store.ts';
+import { SEALED_SECRETS } from './sources/connections/source-store.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 /** Everything that is sealed at rest: a further one is one line here. */

@@ -7,7 +7,7 @@ import type { AskedWord, Resolution } from '../inbox/resolve.ts';
 import { ownerWait } from '../inbox/parking.ts';
 import type { Statement } from '../inbox/read.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import type { MappingTarget } from '../sources/mapping-store.ts';
+import type { MappingTarget } from '../sources/connections/mapping-store.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 
 /** A statement about a word that counts at the word's time, by when it was recorded; the one to be taken first stands first. */

@@ -13,7 +13,7 @@ import { columnsOf } from '../orders/merge-store.ts';
 import { orderName } from '../orders/store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
-import { findSources } from '../sources/store.ts';
+import { findSources } from '../sources/connections/source-store.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import { differingFields, type Difference } from './difference.ts';
 import { everyResolution } from './earlier-words.ts';

@@ -12,7 +12,7 @@ import { inSlices } from '../platform/slices.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { redacted, type Erased } from '../promotion/buyers/redaction.ts';
 import type { Adapter } from '../sources/source.ts';
-import { findSources } from '../sources/store.ts';
+import { findSources } from '../sources/connections/source-store.ts';
 import { appendErasures } from './erasure-log.ts';
 import { buyerOf, count, finish, isPast, markTransactions, readErasures, type Counted, type KeptErasure } from './erasure-store.ts';
 

@@ -19,7 +19,7 @@ import { insertTouches } from '../promotion/clicks/click-store.ts';
 import { identitiesOf } from '../promotion/buyers/identity.ts';
 import { firstTouches } from '../promotion/clicks/touches.ts';
 import type { Adapter } from '../sources/source.ts';
-import { findSources } from '../sources/store.ts';
+import { findSources } from '../sources/connections/source-store.ts';
 import { processApart, settleFailed, type FailedDelivery } from './failing.ts';
 import { orderEvents } from './order-events.ts';
 import { letRoomIn, noteTooLarge, noteWaiting, roomOf } from './parking.ts';

@@ -3,10 +3,10 @@ import { sql, type Transaction } from 'kysely';
 
 import type { NamedEvidence } from '../core/report.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { mappingsAsOf, mappingWait, missingTargets, SHOP } from '../sources/mapping-store.ts';
-import type { MappingTarget, Word } from '../sources/mapping-store.ts';
+import { mappingsAsOf, mappingWait, missingTargets, SHOP } from '../sources/connections/mapping-store.ts';
+import type { MappingTarget, Word } from '../sources/connections/mapping-store.ts';
 import type { PlatformName } from '../sources/source.ts';
-import { REST } from '../sources/wire.ts';
+import { REST } from '../sources/connections/wire.ts';
 import { ownerWait } from './parking.ts';
 import type { Statement } from './read.ts';
 

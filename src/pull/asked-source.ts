@@ -5,7 +5,7 @@ import type { MasterKeys } from '../platform/keys/secrets.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Asking, Fetch } from '../sources/asking.ts';
 import type { Adapter, Feed } from '../sources/source.ts';
-import { findLiveSource, type LiveSource } from '../sources/store.ts';
+import { findLiveSource, type LiveSource } from '../sources/connections/source-store.ts';
 import { keptTokens } from './token-store.ts';
 
 export interface PullDeps {

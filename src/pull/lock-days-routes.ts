@@ -9,9 +9,9 @@ import type { App } from '../platform/http/http.ts';
 import { problems } from '../platform/http/problem.ts';
 import { findMerchant } from '../promotion/merchants/merchant-store.ts';
 import { AskingFailed } from '../sources/asking.ts';
-import { shopsOf } from '../sources/mapping-store.ts';
+import { shopsOf } from '../sources/connections/mapping-store.ts';
 import type { LockDays } from '../sources/source.ts';
-import { noSource, sourcePath } from '../sources/wire.ts';
+import { noSource, sourcePath } from '../sources/connections/wire.ts';
 import { impatient, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
 
 /** The caller waits; more shops than these are asked about one at a time. */

@@ -5,7 +5,7 @@ import { readDelivery } from '../inbox/read.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
-import { findSources } from '../sources/store.ts';
+import { findSources } from '../sources/connections/source-store.ts';
 import { judge } from './entering.ts';
 import { endReconciliation, findState, isMerged, mergedFindings, noteRecovered } from './reconciliation-store.ts';
 

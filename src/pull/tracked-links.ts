@@ -5,7 +5,7 @@ import { isAllowed } from '../promotion/links/landing.ts';
 import { notifyChanged } from '../promotion/links/link-notices.ts';
 import { keepAnswer, takeDueTracking, type AskForLink, type TrackedAnswer, type TrackedWish } from '../promotion/links/link-tracking.ts';
 import { AskingFailed } from '../sources/asking.ts';
-import { namesOf, shopsOf } from '../sources/mapping-store.ts';
+import { namesOf, shopsOf } from '../sources/connections/mapping-store.ts';
 import type { Adapter } from '../sources/source.ts';
 import { impatient, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
 

@@ -1,12 +1,12 @@
 // Every order system that speaks to us. A further one is one file, and one line here.
-import { doudian } from './doudian.ts';
-import { jd } from './jd.ts';
-import { pdd } from './pdd.ts';
-import { shopify } from './shopify.ts';
+import { doudian } from './doudian/adapter.ts';
+import { jd } from './unions/jd.ts';
+import { pdd } from './unions/pdd.ts';
+import { shopify } from './shopify/adapter.ts';
 import type { Adapter } from './source.ts';
-import { standardWebhooks } from './standard-webhooks.ts';
-import { taobao } from './taobao.ts';
-import { wechatShop } from './wechat-shop.ts';
-import { woocommerce } from './woocommerce.ts';
+import { standardWebhooks } from './standard-webhooks/adapter.ts';
+import { taobao } from './unions/taobao.ts';
+import { wechatShop } from './wechat-shop/adapter.ts';
+import { woocommerce } from './woocommerce/adapter.ts';
 
 export const ADAPTERS: readonly Adapter[] = [standardWebhooks, shopify, woocommerce, wechatShop, doudian, taobao, jd, pdd];

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from './source.ts';
-import type { SourceRow } from './store.ts';
+import type { SourceRow } from './connections/source-store.ts';
 
 const SAMPLE_MAX = 10;
 

@@ -4,11 +4,11 @@ import { expect, test } from 'vitest';
 
 import type { Push } from '../../src/demo/client.ts';
 import { pinduoduoSign, shopifyPush, standardPush, wechatPush, woocommercePush } from '../../src/demo/signing.ts';
-import { shopify } from '../../src/sources/shopify.ts';
+import { shopify } from '../../src/sources/shopify/adapter.ts';
 import type { Adapter, Secrets } from '../../src/sources/source.ts';
-import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
-import { wechatShop } from '../../src/sources/wechat-shop.ts';
-import { woocommerce } from '../../src/sources/woocommerce.ts';
+import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
+import { wechatShop } from '../../src/sources/wechat-shop/adapter.ts';
+import { woocommerce } from '../../src/sources/woocommerce/adapter.ts';
 
 const STANDARD = { secret: `whsec_${Buffer.from('a secret of the demo').toString('base64')}` };
 const HUSH = { secret: 'hush' };

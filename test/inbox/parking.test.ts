@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { viewOrder } from '../../src/core/order.ts';
 import { unparkExplained } from '../../src/inbox/parking.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
-import { shopify } from '../../src/sources/shopify.ts';
+import { shopify } from '../../src/sources/shopify/adapter.ts';
 import type { Adapter } from '../../src/sources/source.ts';
 import { furnishedDoor, message, report, workUntilDone, type Door } from './door.ts';
 import { BOUNDS } from '../core/reading.ts';

@@ -10,7 +10,7 @@ import { inTrx, storeDeliveries } from '../../src/inbox/store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { viewAsking } from '../../src/sources/asking-view.ts';
-import { findSource } from '../../src/sources/store.ts';
+import { findSource } from '../../src/sources/connections/source-store.ts';
 import { openPuller, SOURCE, type Puller } from '../pull/puller.ts';
 import { subject } from '../sources/subjects/doudian.ts';
 

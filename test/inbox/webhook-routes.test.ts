@@ -10,7 +10,7 @@ import { buildRegistry } from '../../src/platform/process/metrics.ts';
 import { rateCounts } from '../../src/platform/http/rate-counts.ts';
 import { refusedCallers } from '../../src/platform/http/rate-limit.ts';
 import type { Adapter } from '../../src/sources/source.ts';
-import type { LiveSource } from '../../src/sources/store.ts';
+import type { LiveSource } from '../../src/sources/connections/source-store.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
 
 const REFUSED_MAX = 5;

@@ -5,7 +5,7 @@ import { subnets } from '../../src/platform/net/address.ts';
 import { openMessenger } from '../../src/outbound/messenger.ts';
 import { claimMessages } from '../../src/outbound/message-store.ts';
 import { masterKeys } from '../../src/platform/keys/secrets.ts';
-import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
+import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
 import { openReceiver, type Received, type Receiver } from './receiver.ts';
 import { openStage, paid, type Stage } from './stage.ts';
 

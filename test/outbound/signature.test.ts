@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { makeSecret, signedHeaders } from '../../src/outbound/signature.ts';
-import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
+import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
 
 test('a message is signed as the published example of Standard Webhooks is', () => {
   const signed = { id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', at: new Date(1_614_265_330_000), body: '{"test": 2432232314}' };

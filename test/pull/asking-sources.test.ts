@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { buildLogger } from '../../src/platform/process/log.ts';
 import { startAsking } from '../../src/pull/start.ts';
-import { saveSource } from '../../src/sources/store.ts';
+import { saveSource } from '../../src/sources/connections/source-store.ts';
 import { subject } from '../sources/subjects/woocommerce.ts';
 import { openPuller, SOURCE, type Puller } from './puller.ts';
 

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { inTransaction } from '../../src/platform/postgres/database.ts';
-import { lockSourceRow, saveSource } from '../../src/sources/store.ts';
+import { lockSourceRow, saveSource } from '../../src/sources/connections/source-store.ts';
 import { subject } from '../sources/subjects/wechat-shop.ts';
 import { openPuller, SOURCE, type Puller } from './puller.ts';
 

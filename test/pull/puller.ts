@@ -10,7 +10,7 @@ import type { PullDeps } from '../../src/pull/asked-source.ts';
 import { askSources } from '../../src/pull/asking-sources.ts';
 import type { Fetch } from '../../src/sources/asking.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
-import { saveSource } from '../../src/sources/store.ts';
+import { saveSource } from '../../src/sources/connections/source-store.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import type { Double, Subject } from '../sources/subject.ts';
 import { BOUNDS } from '../core/reading.ts';

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { askSources } from '../../src/pull/asking-sources.ts';
-import { saveSource } from '../../src/sources/store.ts';
+import { saveSource } from '../../src/sources/connections/source-store.ts';
 import { subject as doudian } from '../sources/subjects/doudian.ts';
 import { subject as woocommerce } from '../sources/subjects/woocommerce.ts';
 import { openPuller, SOURCE, type Puller } from './puller.ts';

@@ -4,12 +4,12 @@ import { createHash, createHmac, createPrivateKey, sign as signBytes } from 'nod
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { doudian } from '../../src/sources/doudian.ts';
-import { shopify } from '../../src/sources/shopify.ts';
+import { doudian } from '../../src/sources/doudian/adapter.ts';
+import { shopify } from '../../src/sources/shopify/adapter.ts';
 import type { Adapter, Push, Secrets } from '../../src/sources/source.ts';
-import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
-import { wechatDecrypt, wechatKey, wechatSign } from '../../src/sources/wechat-crypt.ts';
-import { woocommerce } from '../../src/sources/woocommerce.ts';
+import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
+import { wechatDecrypt, wechatKey, wechatSign } from '../../src/sources/wechat-shop/crypt.ts';
+import { woocommerce } from '../../src/sources/woocommerce/adapter.ts';
 import { encrypt } from './subjects/wechat-shop.ts';
 
 const NOW = new Date('2026-06-02T00:00:00Z');

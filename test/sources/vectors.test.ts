@@ -5,14 +5,14 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 import { parseJson } from '../../src/platform/http/json.ts';
-import { doudianSign, doudianText } from '../../src/sources/doudian-call.ts';
-import { shopify } from '../../src/sources/shopify.ts';
+import { doudianSign, doudianText } from '../../src/sources/doudian/call.ts';
+import { shopify } from '../../src/sources/shopify/adapter.ts';
 import { hmacSha256, type Adapter, type Secrets, type Verified } from '../../src/sources/source.ts';
-import { standardWebhooks } from '../../src/sources/standard-webhooks.ts';
-import { topDigest, topSign } from '../../src/sources/union.ts';
-import { wechatDecrypt, wechatKey, wechatSign } from '../../src/sources/wechat-crypt.ts';
-import { wechatShop } from '../../src/sources/wechat-shop.ts';
-import { woocommerce } from '../../src/sources/woocommerce.ts';
+import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
+import { topDigest, topSign } from '../../src/sources/unions/union.ts';
+import { wechatDecrypt, wechatKey, wechatSign } from '../../src/sources/wechat-shop/crypt.ts';
+import { wechatShop } from '../../src/sources/wechat-shop/adapter.ts';
+import { woocommerce } from '../../src/sources/woocommerce/adapter.ts';
 import { encrypt } from './subjects/wechat-shop.ts';
 
 type Named<Name extends string> = Partial<Record<Name, string>>;

@@ -1,6 +1,6 @@
 // What the tests of 微信小店 have in common: deliveries as they are kept, read by the adapter.
 import type { Kept, Mapped } from '../../src/sources/source.ts';
-import { wechatShop } from '../../src/sources/wechat-shop.ts';
+import { wechatShop } from '../../src/sources/wechat-shop/adapter.ts';
 import { orderText } from './subjects/wechat-shop.ts';
 
 /** A delivery that was fetched or pushed, with its source's options. */

@@ -60,7 +60,7 @@ test('imports run downwards only', () => {
     example('src/core/split.ts', `import { now } from '../platform/clock.ts';`),
     example('src/platform/http/http.ts', `import type { Amount } from '../../core/money.ts';`),
     example('src/orders/store.ts', `import { findLink } from '../promotion/link-store.ts';`),
-    example('src/sources/routes.ts', `export const pay = async () => import('../ledger/store.ts');`),
+    example('src/sources/connections/source-routes.ts', `export const pay = async () => import('../ledger/store.ts');`),
     example('src/ledger/store.ts', `type Rule = import('../commission/rule-store.ts').Rule;`),
     example('src/inbox/store.ts', `import { runGuards } from '../guards/run.ts';`),
     example('src/demo/shop.ts', `import { saveOrder } from '../orders/store.ts';`),

@@ -32,6 +32,6 @@ test('every file that seals names the column that its secrets lie in', () => {
   const sealing = src.filter(
     ({ path, text }) => path !== 'src/platform/keys/reseal.ts' && /[{,]\s*seal\s*[,}][^;]*secrets\.ts'/.test(text),
   );
-  expect(sealing.map(({ path }) => path)).toContain('src/sources/store.ts');
+  expect(sealing.map(({ path }) => path)).toContain('src/sources/connections/source-store.ts');
   expect(sealing.map(({ path }) => path)).toHaveLength(SEALED_COLUMNS.length);
 });

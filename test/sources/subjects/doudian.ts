@@ -1,7 +1,7 @@
 // 抖店: a shop's own orders.
 import { createHash } from 'node:crypto';
 
-import { doudian } from '../../../src/sources/doudian.ts';
+import { doudian } from '../../../src/sources/doudian/adapter.ts';
 import type { Secrets } from '../../../src/sources/source.ts';
 import { doudianDouble } from '../doubles/doudian.ts';
 import type { Sent, Subject } from '../subject.ts';

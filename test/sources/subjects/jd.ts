@@ -1,5 +1,5 @@
 // 京东联盟.
-import { jd } from '../../../src/sources/jd.ts';
+import { jd } from '../../../src/sources/unions/jd.ts';
 import type { PlainRow } from '../doubles/server.ts';
 import { inChina, ofChina, unionDouble, type Parameters } from '../doubles/union.ts';
 import type { Double, Subject } from '../subject.ts';

@@ -1,5 +1,5 @@
 // 多多进宝.
-import { pdd } from '../../../src/sources/pdd.ts';
+import { pdd } from '../../../src/sources/unions/pdd.ts';
 import type { PlainRow } from '../doubles/server.ts';
 import { unionDouble, type Parameters } from '../doubles/union.ts';
 import type { Double, Subject } from '../subject.ts';

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 
 import { hmacSha256, type Secrets } from '../../../src/sources/source.ts';
-import { standardWebhooks } from '../../../src/sources/standard-webhooks.ts';
+import { standardWebhooks } from '../../../src/sources/standard-webhooks/adapter.ts';
 import type { Sent, Subject } from '../subject.ts';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';

@@ -1,5 +1,5 @@
 // 淘宝客.
-import { taobao } from '../../../src/sources/taobao.ts';
+import { taobao } from '../../../src/sources/unions/taobao.ts';
 import { taobaoDouble } from '../doubles/taobao.ts';
 import type { Subject } from '../subject.ts';
 

@@ -2,7 +2,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 
 import type { Secrets } from '../../../src/sources/source.ts';
-import { wechatShop } from '../../../src/sources/wechat-shop.ts';
+import { wechatShop } from '../../../src/sources/wechat-shop/adapter.ts';
 import type { PlainRow } from '../doubles/server.ts';
 import { SHOP_APPID, wechatDouble } from '../doubles/wechat.ts';
 import type { Double, Sent, Subject } from '../subject.ts';

@@ -1,6 +1,6 @@
 // A WooCommerce shop.
 import { hmacSha256, type Secrets } from '../../../src/sources/source.ts';
-import { woocommerce } from '../../../src/sources/woocommerce.ts';
+import { woocommerce } from '../../../src/sources/woocommerce/adapter.ts';
 import { wooDouble } from '../doubles/woocommerce.ts';
 import type { Sent, Subject } from '../subject.ts';
 

@@ -1,0 +1,163 @@
+// Mappings: stating, one by one or in bulk, whom an order system means by a word, and showing what was stated.
+import { z } from 'zod';
+
+import { DomainError } from '../../core/errors.ts';
+import type { Actor } from '../../platform/keys/actor.ts';
+import { streamScope } from '../../platform/http/bodies.ts';
+import { inTransaction } from '../../platform/postgres/database.ts';
+import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../../platform/http/fields.ts';
+import type { App } from '../../platform/http/http.ts';
+import { importAnswer, importLines, lineOf } from '../../platform/lines/line-import.ts';
+import { NDJSON_TYPES } from '../../platform/lines/ndjson.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
+import { problems } from '../../platform/http/problem.ts';
+import { answerStreamOnce } from '../../platform/http/streamed-request.ts';
+import { listMappings, listMappingVersions, type MappingStatement } from './mapping-store.ts';
+import { faultsIn, lockStated, stateAll, toStatement, type MappingFault } from './state-mappings.ts';
+import { findSource } from './source-store.ts';
+import { noSource, sourcePath, type SourcesDeps } from './wire.ts';
+
+const LINES_PER_COMMIT = 500;
+
+const word = { type: words(64), value: words(256) };
+
+const target = {
+  merchant_id: callerId.nullish(),
+  promoter_id: callerId.nullish(),
+  link_code: words(32).nullish(),
+  effective_from: effectiveFrom,
+};
+
+const targetBody = z.strictObject(target);
+const lineBody = z.strictObject({ ...word, ...target });
+
+const mapping = z
+  .object({
+    source_id: callerId,
+    type: z.string(),
+    value: z.string(),
+    merchant_id: z.string().nullable(),
+    promoter_id: z.string().nullable(),
+    link_code: z.string().nullable(),
+    version: z.int(),
+    effective_from: effectiveFromAnswer,
+    recorded_at: z.date(),
+  })
+  .meta({ id: 'Mapping' });
+
+const tags = ['sources'];
+const wordPath = sourcePath.extend(word);
+const place = z.tuple([cursorText, cursorText]);
+
+/** PUT, POST and GET under /v1/sources/{source_id}/mappings. */
+export function mappingRoutes(app: App, deps: SourcesDeps): void {
+  const { db } = deps;
+
+  app.put('/v1/sources/:source_id/mappings/:type/:value', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'State whom a source means by a word',
+      params: wordPath,
+      body: targetBody,
+      response: { 200: mapping, 201: mapping, ...problems(400, 401, 403, 404, 409, 422) },
+    },
+    handler: async (request, reply) => {
+      const { source_id: sourceId, type, value } = request.params;
+      const statement = toStatement({ type, value, ...request.body });
+      const { outcome, unparked } = await inTransaction(db, async ({ trx, now }) => {
+        const source = await lockStated(trx, sourceId);
+        const fault = (await faultsIn(trx, source, [statement]))[0]!;
+        if (fault !== null) throw new DomainError(fault.code, fault.message);
+        const written = await stateAll(trx, deps, source, [statement], { actor: request.actor, now });
+        return { outcome: written.stated[0]!, unparked: written.unparked };
+      });
+      if (unparked > 0) deps.onDelivered();
+      return reply.code(outcome.before === null ? 201 : 200).send(outcome.row);
+    },
+  });
+
+  app.get('/v1/sources/:source_id/mappings/:type/:value', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'All that was stated of a word, the latest first',
+      params: wordPath,
+      response: { 200: mapping.extend({ versions: z.array(mapping) }), ...problems(401, 403, 404) },
+    },
+    handler: async ({ params: { source_id: sourceId, type, value } }) => {
+      const versions = await listMappingVersions(db, { sourceId, type, value });
+      const [latest] = versions;
+      if (latest === undefined) throw new DomainError('not_found', 'Nothing was stated of this word.');
+      return { ...latest, versions };
+    },
+  });
+
+  app.get('/v1/sources/:source_id/mappings', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'The words of a source with their latest statements',
+      params: sourcePath,
+      querystring: pageQuery,
+      response: { 200: pageOf(mapping), ...problems(400, 401, 403, 404) },
+    },
+    handler: async ({ params: { source_id: sourceId }, query: { limit, cursor } }) => {
+      if ((await findSource(db, sourceId)) === null) throw noSource(sourceId);
+      const after = cursor === undefined ? (['', ''] as const) : decodeCursor(cursor, place);
+      const rows = await listMappings(db, sourceId, { limit, after });
+      return toPage(
+        rows,
+        limit,
+        (row) => row,
+        (row) => [row.type, row.value],
+      );
+    },
+  });
+
+  void app.register(async (scope: App) => bulkRoute(scope, deps));
+}
+
+function bulkRoute(scope: App, deps: SourcesDeps): void {
+  streamScope(scope, NDJSON_TYPES);
+  scope.post('/v1/sources/:source_id/mappings', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'State many mappings, a JSON line each',
+      description: `Each line is {type, value} and what stating one takes. Lines are stored as they come, ${LINES_PER_COMMIT} at a
+        time; a bad line is refused alone. A file that was cut off can be sent again.`,
+      params: sourcePath,
+      response: { 200: importAnswer, ...problems(400, 401, 403, 404, 409, 413, 415, 422) },
+    },
+    handler: async (request, reply) => {
+      const { source_id: sourceId } = request.params;
+      if ((await findSource(deps.db, sourceId)) === null) throw noSource(sourceId);
+      const readBody = lineOf(lineBody);
+      const lines = {
+        read: (value: unknown) => toStatement(readBody(value)),
+        store: (statements: MappingStatement[]) => storeLines(deps, sourceId, request.actor, statements),
+        linesPerCommit: LINES_PER_COMMIT,
+      };
+      await answerStreamOnce(request, reply, deps.db, async (stream) => ({ status: 200, body: await importLines(stream, lines) }));
+    },
+  });
+}
+
+/** Stores the lines that are sound, and tells what is wrong with the others. */
+async function storeLines(
+  deps: SourcesDeps,
+  sourceId: string,
+  actor: Actor,
+  statements: readonly MappingStatement[],
+): Promise<(MappingFault | null)[]> {
+  const { faults, unparked } = await inTransaction(deps.db, async ({ trx, now }) => {
+    const source = await lockStated(trx, sourceId);
+    const found = await faultsIn(trx, source, statements);
+    const sound = statements.filter((_, index) => found[index] === null);
+    const written = await stateAll(trx, deps, source, sound, { actor, now });
+    return { faults: found, unparked: written.unparked };
+  });
+  if (unparked > 0) deps.onDelivered();
+  return faults;
+}
