@@ -2,11 +2,11 @@
 import type { Registry } from '@prometheus-io/client';
 import { claimRoutes } from './claims/routes.ts';
 import { tellClaim } from './claims/claim-events.ts';
-import { markDueByIdentities, markNamedDue } from './commission/due-store.ts';
-import { identityPreviewRoutes } from './commission/identity-preview-routes.ts';
-import { orderRoutes as awardedOrderRoutes } from './commission/order-routes.ts';
-import { ruleRoutes } from './commission/rule-routes.ts';
-import { emptyShelf } from './commission/rule-shelf.ts';
+import { markDueByIdentities, markNamedDue } from './commission/award/due-store.ts';
+import { identityPreviewRoutes } from './commission/orders/identity-preview-routes.ts';
+import { orderRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
+import { ruleRoutes } from './commission/rules/rule-routes.ts';
+import { emptyShelf } from './commission/rules/rule-shelf.ts';
 import { consoleRoutes } from './console/routes.ts';
 import { pullDeps, type Ground } from './ground.ts';
 import type { Guard } from './guards/guard.ts';

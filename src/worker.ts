@@ -1,8 +1,8 @@
 // The worker: everything that happens behind the door. It is woken by nudges and by the sweep, and what is due is always in rows.
 import { tellClaim } from './claims/claim-events.ts';
 import { takeUpClaims } from './claims/take-up.ts';
-import { awardBacklog, type AwardDeps } from './commission/award.ts';
-import { emptyShelf } from './commission/rule-shelf.ts';
+import { awardBacklog, type AwardDeps } from './commission/award/award.ts';
+import { emptyShelf } from './commission/rules/rule-shelf.ts';
 import { eraseAll } from './erasures/erasing.ts';
 import { runGuards, type GuardMetrics } from './guards/run.ts';
 import { sweep } from './guards/sweep.ts';

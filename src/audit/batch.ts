@@ -4,10 +4,10 @@ import type { KeyObject } from 'node:crypto';
 
 import type { Kysely, Transaction } from 'kysely';
 
-import type { Bench } from '../commission/award-case.ts';
-import { readDueOrders, type DueOrder } from '../commission/award-store.ts';
-import { gatherCases, type Case } from '../commission/gathering.ts';
-import { currentRules, type RuleShelf } from '../commission/rule-shelf.ts';
+import type { Bench } from '../commission/award/award-case.ts';
+import { readDueOrders, type DueOrder } from '../commission/award/award-store.ts';
+import { gatherCases, type Case } from '../commission/facts/award-facts.ts';
+import { currentRules, type RuleShelf } from '../commission/rules/rule-shelf.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import { groupedBy } from '../platform/grouped-by.ts';

@@ -2,10 +2,10 @@
 
 import { isDeepStrictEqual } from 'node:util';
 
-import { awardCase, toDecision, type Bench } from '../commission/award-case.ts';
-import type { AwardHead, LineHold, StandingDecision } from '../commission/award-store.ts';
-import { readExplanations, sharedOf, type ReadExplanations } from '../commission/explanation.ts';
-import type { Case } from '../commission/gathering.ts';
+import { awardCase, toDecision, type Bench } from '../commission/award/award-case.ts';
+import type { AwardHead, LineHold, StandingDecision } from '../commission/award/award-store.ts';
+import { readExplanations, sharedOf, type ReadExplanations } from '../commission/award/explanation-text.ts';
+import type { Case } from '../commission/facts/award-facts.ts';
 import type { ExplainedLine } from '../core/explanation.ts';
 import { NOT_IN_FORCE } from '../core/rule.ts';
 import type { BookedSlot } from '../ledger/store.ts';

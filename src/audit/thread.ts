@@ -3,7 +3,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 
-import { emptyShelf } from '../commission/rule-shelf.ts';
+import { emptyShelf } from '../commission/rules/rule-shelf.ts';
 import { openDatabase } from '../platform/postgres/database.ts';
 import { buildLogger } from '../platform/process/log.ts';
 import { ADAPTERS } from '../sources/adapters.ts';

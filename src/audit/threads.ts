@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
-import { emptyShelf } from '../commission/rule-shelf.ts';
+import { emptyShelf } from '../commission/rules/rule-shelf.ts';
 import { laneOf, type AuditedBatch, type Lane, type LaneDeps } from './batch.ts';
 import type { Range } from './store.ts';
 import type { ThreadAnswer, ThreadData } from './thread.ts';

@@ -1,6 +1,6 @@
 // What a claim is: its states, its limits, and the rule by which it settles without anybody's ruling.
 import type { Transaction } from 'kysely';
-import type { AwardDeps } from '../commission/award.ts';
+import type { AwardDeps } from '../commission/award/award.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Gathered } from './gathering.ts';
 

@@ -1,7 +1,7 @@
 // Making a claim: it is refused where nothing could come of it; else its order is awarded anew, and the claim is settled, open or waiting.
 import type { Transaction } from 'kysely';
-import { inForce } from '../commission/facts.ts';
-import { readMerchants } from '../commission/facts-store.ts';
+import { inForce } from '../commission/facts/facts.ts';
+import { readMerchants } from '../commission/facts/facts-store.ts';
 import { DomainError, type ErrorCode } from '../core/errors.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';

@@ -1,7 +1,7 @@
 // An operator's ruling. An approved claim is evidence for good: its order is awarded anew in the same transaction, which books the differences.
 import type { Transaction } from 'kysely';
-import { inForce } from '../commission/facts.ts';
-import { readPromoters } from '../commission/facts-store.ts';
+import { inForce } from '../commission/facts/facts.ts';
+import { readPromoters } from '../commission/facts/facts-store.ts';
 import { DomainError } from '../core/errors.ts';
 import type { Actor } from '../platform/keys/actor.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';

@@ -1,10 +1,10 @@
 // The award that a claim is about: the decisions that stand, whom they credit, and the order awarded anew in the claim's own transaction.
 import { sql, type Kysely, type Transaction } from 'kysely';
-import { awardOrders, type AwardDeps } from '../commission/award.ts';
-import { claimOrders, type StandingDecision } from '../commission/award-store.ts';
-import { readDecisions } from '../commission/decision-store.ts';
-import { markDue } from '../commission/due-store.ts';
-import { readExplanations, sharedOf } from '../commission/explanation.ts';
+import { awardOrders, type AwardDeps } from '../commission/award/award.ts';
+import { claimOrders, type StandingDecision } from '../commission/award/award-store.ts';
+import { readDecisions } from '../commission/award/decision-store.ts';
+import { markDue } from '../commission/award/due-store.ts';
+import { readExplanations, sharedOf } from '../commission/award/explanation-text.ts';
 import type { ExplainedLine } from '../core/explanation.ts';
 import { accountCache } from '../ledger/store.ts';
 import { relativesOf } from '../orders/merge-store.ts';

@@ -1,7 +1,7 @@
 // The sweep: finds what is due whatever happened to the queue, what time alone has made due, and what has outlived its use.
 import type { Kysely } from 'kysely';
-import { markMaturedDue } from '../commission/due-store.ts';
-import { lookForLeft } from '../commission/relocked-store.ts';
+import { markMaturedDue } from '../commission/award/due-store.ts';
+import { lookForLeft } from '../commission/award/relocked-store.ts';
 import { inTransaction, type Work } from '../platform/postgres/database.ts';
 import { sweepIdempotencyKeys } from '../platform/http/idempotency.ts';
 import { sweepStreamedRequests } from '../platform/http/streamed-request.ts';

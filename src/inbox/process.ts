@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 
 import type { Kysely, Transaction } from 'kysely';
 
-import { markDue } from '../commission/due-store.ts';
+import { markDue } from '../commission/award/due-store.ts';
 import { lift } from '../core/merge.ts';
 import type { OrderBounds } from '../core/order-bounds.ts';
 import type { MergedOrder } from '../core/merged.ts';

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { sql, type Kysely } from 'kysely';
 import { Client } from 'pg';
 
-import { awardBacklog, type AwardDeps } from '../../src/commission/award.ts';
-import { emptyShelf } from '../../src/commission/rule-shelf.ts';
+import { awardBacklog, type AwardDeps } from '../../src/commission/award/award.ts';
+import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
 import { accountCache } from '../../src/ledger/store.ts';
 import { copyIn, copyRow } from '../../src/platform/postgres/copy.ts';
 import { openDatabase } from '../../src/platform/postgres/database.ts';

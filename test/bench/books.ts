@@ -5,8 +5,8 @@ import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 
 import { sql, type Kysely } from 'kysely';
 
-import { awardBacklog } from '../../src/commission/award.ts';
-import { emptyShelf } from '../../src/commission/rule-shelf.ts';
+import { awardBacklog } from '../../src/commission/award/award.ts';
+import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';
 import { foldBalances } from '../../src/ledger/balances.ts';
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';

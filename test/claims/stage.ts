@@ -2,7 +2,7 @@
 import { claimRoutes } from '../../src/claims/routes.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { takeUpClaims } from '../../src/claims/take-up.ts';
-import { orderRoutes } from '../../src/commission/order-routes.ts';
+import { orderRoutes } from '../../src/commission/orders/order-view-routes.ts';
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
 import { trialBalance } from '../../src/ledger/balances.ts';

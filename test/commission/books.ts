@@ -1,8 +1,8 @@
 // What the books of a world say: orders as they are shown, why, what was booked for them, and what promoters have.
 import type { Kysely } from 'kysely';
-import { showOrder } from '../../src/commission/order-answer.ts';
-import { explain } from '../../src/commission/order-routes.ts';
-import { findShown, readTransfers } from '../../src/commission/order-store.ts';
+import { showOrder } from '../../src/commission/orders/order-answer.ts';
+import { explain } from '../../src/commission/orders/order-view-routes.ts';
+import { findShown, readTransfers } from '../../src/commission/orders/order-view-store.ts';
 import { balancesOf } from '../../src/ledger/balances.ts';
 import type { Actor } from '../../src/platform/keys/actor.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';

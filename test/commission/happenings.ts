@@ -1,7 +1,7 @@
 // What happens in a world: buyers click and become known, sources report orders. Each goes the way it goes in the service.
 import { createHash, randomUUID, type KeyObject } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { markDue, markDueByIdentities } from '../../src/commission/due-store.ts';
+import { markDue, markDueByIdentities } from '../../src/commission/award/due-store.ts';
 import { lift } from '../../src/core/merge.ts';
 import { canonicalReport } from '../../src/core/report.ts';
 import { mergeIntoOrders, relativesOf } from '../../src/orders/merge-store.ts';

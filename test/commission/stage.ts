@@ -1,6 +1,6 @@
 // The routes of commission over a world, with keys of every scope, and without a port.
-import { orderRoutes } from '../../src/commission/order-routes.ts';
-import { ruleRoutes } from '../../src/commission/rule-routes.ts';
+import { orderRoutes } from '../../src/commission/orders/order-view-routes.ts';
+import { ruleRoutes } from '../../src/commission/rules/rule-routes.ts';
 import { callersOf, keyedApp } from '../platform/callers.ts';
 import type { World } from './world.ts';
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql, type Insertable, type Kysely } from 'kysely';
 import type { z } from 'zod';
-import { addVersion, openBook } from '../../src/commission/rule-store.ts';
+import { addVersion, openBook } from '../../src/commission/rules/rule-store.ts';
 import { planSchema, type Scope } from '../../src/core/plan.ts';
 import { policySchema } from '../../src/core/policy.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';

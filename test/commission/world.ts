@@ -1,9 +1,9 @@
 // A world to award orders in, on a real database: what is stated in it, what happens in it, and the award.
 import { createSecretKey } from 'node:crypto';
-import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/award.ts';
-import { claimDue } from '../../src/commission/award-store.ts';
-import { markMaturedDue } from '../../src/commission/due-store.ts';
-import { emptyShelf } from '../../src/commission/rule-shelf.ts';
+import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/award/award.ts';
+import { claimDue } from '../../src/commission/award/award-store.ts';
+import { markMaturedDue } from '../../src/commission/award/due-store.ts';
+import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
 import { accountCache } from '../../src/ledger/store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { testDatabase } from '../harness.ts';

@@ -1,8 +1,8 @@
 // A shop whose merchant m1 sells at platforms too: their doubles over real sockets, sources for them, and links that are made there.
 import { sql } from 'kysely';
 
-import { awardBacklog } from '../../src/commission/award.ts';
-import { emptyShelf } from '../../src/commission/rule-shelf.ts';
+import { awardBacklog } from '../../src/commission/award/award.ts';
+import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';
 import { accountCache } from '../../src/ledger/store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';

@@ -16,7 +16,7 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/guards/laws.test.ts': 'every law against a violation that was planted for it',
   'test/inbox/bounds.test.ts': 'how large an order may be and how times are read, from request to row',
   'test/commission/plans.test.ts': 'the statements of the hot paths against a large database',
-  'test/commission/award.lines.test.ts': 'the award of lines that speak for themselves',
+  'test/commission/award/award.lines.test.ts': 'the award of lines that speak for themselves',
   'test/history/upgrade.test.ts': 'data of earlier versions, brought up to date',
   'test/inbox/door.test.ts': 'the one door, from request to row',
   'test/pull/pulling.test.ts': 'every order system that is pulled, against its double',

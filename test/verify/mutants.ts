@@ -80,7 +80,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'line-speaks-for-order',
     edits: [
-      { file: 'src/commission/decide.ts', from: 'if (lineId !== null) return lineId === line;', to: 'if (lineId !== null) return true;' },
+      {
+        file: 'src/commission/award/decide.ts',
+        from: 'if (lineId !== null) return lineId === line;',
+        to: 'if (lineId !== null) return true;',
+      },
     ],
     fault: HOSTILE_MARKET,
   },

@@ -1,0 +1,269 @@
+// The rows of the award: claiming what is due, the orders with their standing awards, and the writing of a batch's results. Set-wise.
+import { sql, type Kysely, type Transaction } from 'kysely';
+import type { MergedOrder } from '../../core/merged.ts';
+import type { Role } from '../../core/party.ts';
+import { groupedBy } from '../../platform/grouped-by.ts';
+import { readKnownOrder, type KnownOrder, type KnownOrderRow } from '../../orders/store.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
+import type { LineDecisionKind } from './decide.ts';
+import type { Pin } from './pin.ts';
+
+export interface DueOrder extends KnownOrder {
+  hasSplitChildren: boolean;
+  isDuplicate: boolean;
+  /** A report of it waits, because with it the order would be larger than orders may be. */
+  isTooLarge: boolean;
+  award: StandingAward | null;
+}
+
+/** The head of an award, as it is in the table. */
+export interface AwardHead {
+  revision: number;
+  state: 'none' | 'estimated' | 'confirmed' | 'released' | 'void';
+  decisions: string[];
+  currency: string | null;
+  attributionAt: Date | null;
+  holdDays: number | null;
+  completedAt: Date | null;
+  /** When the next hold of a line ends. */
+  releasesAt: Date | null;
+  /** When the last line that earns was released; null while one is not. */
+  releasedAt: Date | null;
+  /** Some line is not released, so that its winner may change. */
+  isOpen: boolean;
+  recheckAt: Date | null;
+  lockPromoterId: string | null;
+  lockLinkCode: string | null;
+  lockClickedAt: Date | null;
+  /** How many identities of the locked buyer the order knew; 0 where it locks nobody. */
+  lockIdentities: number;
+}
+
+/** The hold of one line. `endsAt` is null while nothing says when; a release is once and for good. */
+export interface LineHold {
+  lineId: string;
+  holdDays: number;
+  endsAt: Date | null;
+  releasedAt: Date | null;
+}
+
+export interface NewHold extends LineHold {
+  orderKey: bigint;
+}
+
+export interface StandingAward {
+  head: AwardHead;
+  holds: ReadonlyMap<string, LineHold>;
+  lines: StandingDecision[];
+  /** Of the lines that are void, held or given to another order for now: what they were attributed by before. */
+  setAside: StandingDecision[];
+}
+
+/** A decision as it was written; the explanations are JSON texts, to be compared without being parsed. */
+export interface StandingDecision {
+  line_id: string;
+  product_id: string | null;
+  decision: LineDecisionKind;
+  evidence: string | null;
+  promoter_id: string | null;
+  rule_id: string | null;
+  rule_version: number | null;
+  quantity: number;
+  paid_amount: bigint;
+  refunded_amount: bigint;
+  base: bigint;
+  pool: bigint;
+  shares: WrittenShare[];
+  pinned: Pin | null;
+  explanation: string;
+  /** What the explanations of all lines share; with the first line only. */
+  order_explanation: string | null;
+}
+
+/** A net share as it is written: the amount is a JSON integer of minor units. */
+export interface WrittenShare {
+  role: Role;
+  level: number | null;
+  promoter_id: string | null;
+  amount: number;
+}
+
+export interface NewDecision extends StandingDecision {
+  order_key: bigint;
+  revision: number;
+}
+
+export interface NewHead extends AwardHead {
+  orderKey: bigint;
+  merchantId: string;
+}
+
+/** Lines that one batch awards at most, beyond its first order: its memory and its time are bounded by them. */
+const LINES_PER_BATCH_MAX = 5000;
+
+/**
+ * Takes up to `limit` orders off the queue, oldest first, and no more than have so many lines in all; they come back when the transaction
+ * does not commit.
+ */
+export async function claimDue(trx: Transaction<DB>, now: Date, limit: number): Promise<bigint[]> {
+  const { rows } = await sql<{ order_key: bigint }>`
+    with due as materialized (
+      select order_key, due_at from award_due where due_at <= ${now} order by due_at limit ${limit} for update skip locked
+    ), sized as (
+      select order_key, sum(line_count) over sizes as lines, row_number() over sizes as place
+      from due join orders using (order_key) window sizes as (order by due_at, order_key)
+    )
+    delete from award_due where order_key = any(array(
+      select order_key from sized where lines <= ${LINES_PER_BATCH_MAX} or place = 1
+    )) returning order_key`.execute(trx);
+  return rows.map((row) => row.order_key);
+}
+
+/** Takes just these orders off the queue, those that nobody else has. */
+export async function claimOrders(trx: Transaction<DB>, orderKeys: readonly bigint[]): Promise<bigint[]> {
+  const { rows } = await sql<{ order_key: bigint }>`
+    delete from award_due where order_key = any(array(
+      select order_key from award_due where order_key = any(${orderKeys.map(String)}::bigint[]) order by order_key for update skip locked
+    )) returning order_key`.execute(trx);
+  return rows.map((row) => row.order_key);
+}
+
+/** Puts off an order that cannot be awarded, with its error: twice as long each time, ten minutes at the most, for as long as it takes. */
+export async function postponeDue(trx: Transaction<DB>, orderKey: bigint, now: Date, error: string): Promise<void> {
+  await sql`
+    update award_due set attempts = attempts + 1, error = ${error.slice(0, 2000)},
+      due_at = ${now}::timestamptz + least(interval '10 minutes', interval '1 second' * power(2, least(attempts, 12)))
+    where order_key = ${orderKey}`.execute(trx);
+}
+
+interface DueOrderRow extends KnownOrderRow {
+  has_split_children: boolean;
+  is_duplicate: boolean;
+  is_too_large: boolean;
+  revision: number | null;
+  state: AwardHead['state'];
+  decisions: string[];
+  currency: string | null;
+  attribution_at: Date | null;
+  hold_days: number | null;
+  completed_at: Date | null;
+  releases_at: Date | null;
+  released_at: Date | null;
+  is_open: boolean;
+  recheck_at: Date | null;
+  lock_promoter_id: string | null;
+  lock_link_code: string | null;
+  lock_clicked_at: Date | null;
+  lock_identities: number;
+}
+
+/** The orders, each with its standing award, and whether another order earns in its place. */
+export async function readDueOrders(db: Kysely<DB>, orderKeys: readonly bigint[]): Promise<DueOrder[]> {
+  const { rows } = await sql<DueOrderRow>`
+    select orders.order_key, orders.merchant_id, orders.source_id, orders.order_id, merged, parent_order_id, parent_kind,
+      orders.is_too_large,
+      exists (
+        select from orders child
+        where child.merchant_id = orders.merchant_id and child.source_id = orders.source_id
+          and child.parent_order_id = orders.order_id and child.parent_kind = 'split'
+      ) as has_split_children,
+      source.source_no is not null and exists (
+        select from orders other join source earlier on earlier.source_id = other.source_id
+        where other.merchant_id = orders.merchant_id and other.order_id = orders.order_id and other.source_id <> orders.source_id
+          and earlier.kind = source.kind and earlier.source_no < source.source_no and other.merged ->> 'status' is not null
+      ) as is_duplicate,
+      award.revision, award.state, award.decisions, award.currency, award.attribution_at, award.hold_days, award.completed_at,
+      award.releases_at, award.released_at, award.is_open, award.recheck_at, award.lock_promoter_id, award.lock_link_code,
+      award.lock_clicked_at, award.lock_identities
+    from orders left join source on source.source_id = orders.source_id left join award on award.order_key = orders.order_key
+    where orders.order_key = any(${orderKeys.map(String)}::bigint[]) order by orders.order_key`.execute(db);
+  const awarded = rows.filter((row) => row.revision !== null);
+  const lines = await readDecisions(
+    db,
+    awarded.map((row) => [row.order_key, row.revision!]),
+  );
+  const setAside = await readSetAside(
+    db,
+    [...lines].flatMap(([orderKey, decided]) => (decided.some((line) => SET_ASIDE.has(line.decision)) ? [orderKey] : [])),
+  );
+  const holds = await readHolds(
+    db,
+    awarded.map((row) => row.order_key),
+  );
+  return rows.map((row) => ({
+    ...readKnownOrder(row),
+    isTooLarge: row.is_too_large,
+    hasSplitChildren: row.has_split_children,
+    isDuplicate: row.is_duplicate,
+    award: row.revision === null ? null : standingOf(row, row.revision, { lines, setAside, holds }),
+  }));
+}
+
+type ByOrder<Item> = ReadonlyMap<bigint, Item[]>;
+
+interface StandingRows {
+  lines: ByOrder<StandingDecision>;
+  setAside: ByOrder<StandingDecision>;
+  holds: ByOrder<LineHold>;
+}
+
+function standingOf(row: DueOrderRow, revision: number, { lines, setAside, holds }: StandingRows): StandingAward {
+  return {
+    head: headOf(row, revision),
+    holds: new Map(holds.get(row.order_key)?.map((hold) => [hold.lineId, hold])),
+    lines: lines.get(row.order_key) ?? [],
+    setAside: setAside.get(row.order_key) ?? [],
+  };
+}
+
+/** The holds of the lines of orders. */
+export async function readHolds(db: Kysely<DB>, orderKeys: readonly bigint[]): Promise<Map<bigint, LineHold[]>> {
+  if (orderKeys.length === 0) return new Map();
+  const { rows } = await sql<{ order_key: bigint; line_id: string; hold_days: number; ends_at: Date | null; released_at: Date | null }>`
+    select order_key, line_id, hold_days, ends_at, released_at from line_hold
+    where order_key = any(${orderKeys.map(String)}::bigint[])`.execute(db);
+  const read = groupedBy(rows, (row) => row.order_key);
+  return new Map(
+    [...read].map(([orderKey, lines]) => [
+      orderKey,
+      lines.map((row) => ({ lineId: row.line_id, holdDays: row.hold_days, endsAt: row.ends_at, releasedAt: row.released_at })),
+    ]),
+  );
+}
+
+function headOf(row: DueOrderRow, revision: number): AwardHead {
+  return {
+    revision,
+    state: row.state,
+    decisions: row.decisions,
+    currency: row.currency,
+    attributionAt: row.attribution_at,
+    holdDays: row.hold_days,
+    completedAt: row.completed_at,
+    releasesAt: row.releases_at,
+    releasedAt: row.released_at,
+    isOpen: row.is_open,
+    recheckAt: row.recheck_at,
+    lockPromoterId: row.lock_promoter_id,
+    lockLinkCode: row.lock_link_code,
+    lockClickedAt: row.lock_clicked_at,
+    lockIdentities: row.lock_identities,
+  };
+}
+
+/** The merged states of orders by their own ids, for the evidence of parents. */
+export async function readParents(
+  db: Kysely<DB>,
+  wanted: readonly { merchantId: string; sourceId: string; parentOrderId: string }[],
+): Promise<Map<string, MergedOrder>> {
+  if (wanted.length === 0) return new Map();
+  const { rows } = await sql<{ merchant_id: string; source_id: string; order_id: string; merged: MergedOrder }>`
+    select merchant_id, source_id, order_id, merged
+    from unnest(${wanted.map((one) => one.merchantId)}::text[], ${wanted.map((one) => one.sourceId)}::text[],
+      ${wanted.map((one) => one.parentOrderId)}::text[]) as wanted (merchant_id, source_id, order_id)
+    join orders using (merchant_id, source_id, order_id)`.execute(db);
+  return new Map(rows.map((row) => [parentKey(row.merchant_id, row.source_id, row.order_id), row.merged]));
+}
+
+export const parentKey = (merchantId: string, sourceId: string, orderId: string) => `${merchantId}\0${sourceId}\0${orderId}`;

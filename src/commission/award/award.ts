@@ -1,0 +1,132 @@
+// The award: makes what is booked for an order equal to what should be. First payment, refund, late click, corrected rule and replay are
+// all this; it posts differences only, so that doing it twice changes nothing.
+import type { KeyObject } from 'node:crypto';
+import type { Kysely, Transaction } from 'kysely';
+import { bookTransfers, bookedSlots, type AccountCache } from '../../ledger/store.ts';
+import { announce } from '../../outbound/announce.ts';
+import { inTransaction, isOfStatement, isUnavailable } from '../../platform/postgres/database.ts';
+import { inSlices } from '../../platform/slices.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { awardCase, type Bench } from './award-case.ts';
+import { claimDue, claimOrders, postponeDue, readDueOrders } from './award-store.ts';
+import { writeDecisions, writeHeads, writeHolds } from './award-writer.ts';
+import { commissionEvents } from './commission-events.ts';
+import { gatherCases } from '../facts/award-facts.ts';
+import { lookAgain, noteRelocked, type Relocking } from './relocked-store.ts';
+import { currentRules, type RuleShelf } from '../rules/rule-shelf.ts';
+
+export interface AwardDeps {
+  db: Kysely<DB>;
+  tokenKeys: KeyObject[];
+  identityKey: KeyObject;
+  levelsMax: number;
+  shelf: RuleShelf;
+  accounts: AccountCache;
+}
+
+/** Awards one batch of due orders, at most `limit`; answers how many were taken off the queue. An order that fails does not hold up the others. */
+export async function awardDue(deps: AwardDeps, limit: number): Promise<number> {
+  let claimed: bigint[] = [];
+  try {
+    await awardClaimed(deps, async (trx, now) => (claimed = await claimDue(trx, now, limit)));
+  } catch (error) {
+    if (claimed.length === 0 || isAway(error)) throw error;
+    await awardApart(deps, claimed, error);
+  }
+  return claimed.length;
+}
+
+/** Awards what is claimed, in one transaction, and then looks once more for the later orders of the same buyers. */
+async function awardClaimed(deps: AwardDeps, claim: (trx: Transaction<DB>, now: Date) => Promise<bigint[]>): Promise<void> {
+  const relocking = await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await claim(trx, now), now, deps));
+  if (relocking !== null) await inTransaction(deps.db, ({ trx, now }) => lookAgain(trx, relocking, now));
+}
+
+/** Batches of a backlog that are awarded before other work has its turn. */
+const BATCHES_IN_A_ROW = 4;
+
+/**
+ * Awards due orders, and answers how many. Behind a full batch lies a backlog: then two batches are under way, so that one is decided while
+ * the database writes the other. They are as apart as those of two workers.
+ */
+export async function awardBacklog(deps: AwardDeps, batch: number): Promise<number> {
+  let taken = await awardDue(deps, batch);
+  const lane = async () => {
+    for (let done = 0; done < BATCHES_IN_A_ROW; done++) {
+      const latest = await awardDue(deps, batch);
+      taken += latest;
+      if (latest < batch) return;
+    }
+  };
+  if (taken === batch) await Promise.all([lane(), lane()]);
+  return taken;
+}
+
+/** The database is not there. It is, where it could only not do a statement: that may be one order's doing. */
+function isAway(error: unknown): boolean {
+  return isUnavailable(error) && !isOfStatement(error);
+}
+
+/** Awards a batch that failed as a whole in halves, until the order that fails stands alone and is put off with its error. */
+async function awardApart(deps: AwardDeps, orderKeys: readonly bigint[], error: unknown): Promise<void> {
+  if (orderKeys.length === 1) {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    await inTransaction(deps.db, ({ trx, now }) => postponeDue(trx, orderKeys[0]!, now, message));
+    return;
+  }
+  const middle = Math.ceil(orderKeys.length / 2);
+  for (const half of [orderKeys.slice(0, middle), orderKeys.slice(middle)]) {
+    try {
+      await awardClaimed(deps, (trx) => claimOrders(trx, half));
+    } catch (halfError) {
+      if (isAway(halfError)) throw halfError;
+      await awardApart(deps, half, halfError);
+    }
+  }
+}
+
+/**
+ * Awards these orders in the given transaction: reads all they need, decides each by itself, writes the differences in bulk. Later
+ * orders of buyers whose locks have changed are marked as due, and are to be looked for again after the commit.
+ */
+export async function awardOrders(
+  trx: Transaction<DB>,
+  orderKeys: readonly bigint[],
+  now: Date,
+  deps: AwardDeps,
+): Promise<Relocking | null> {
+  if (orderKeys.length === 0) return null;
+  const rules = await currentRules(trx, deps.shelf);
+  const due = await readDueOrders(trx, orderKeys);
+  const awarded = due.filter((one) => one.award !== null).map((one) => one.orderKey);
+  const booked = await bookedSlots(trx, awarded);
+  const { cases, facts } = await gatherCases(trx, due, rules, deps);
+  const bench: Bench = { facts, rules, identityKey: deps.identityKey, now };
+  const results = await inSlices(cases, (one) => awardCase(one, booked.get(one.due.orderKey) ?? [], bench));
+
+  await bookTransfers(
+    trx,
+    results.flatMap((result) => result.transfers),
+    deps.accounts,
+    now,
+  );
+  await writeDecisions(
+    trx,
+    results.flatMap((result) => result.decisions),
+  );
+  await writeHeads(
+    trx,
+    results.flatMap((result) => result.heads),
+    now,
+  );
+  await writeHolds(
+    trx,
+    results.flatMap((result) => result.holds),
+  );
+  await announce(trx, () => cases.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
+  return noteRelocked(
+    trx,
+    results.flatMap((result) => result.relocked),
+    now,
+  );
+}

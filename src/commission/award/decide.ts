@@ -1,0 +1,289 @@
+// Decides an order from what is known of it: per line who earns it, by which rule, and the arithmetic. Pure, so that it can be done again.
+import { attribute, heaviest, type Evidence, type Judged, type Verdict } from '../../core/attribution.ts';
+import type { Order, OrderLine, ReportedKind } from '../../core/order.ts';
+import type { Policy } from '../../core/policy.ts';
+import type { Bar, ExplainedRule } from '../../core/explanation.ts';
+import { candidatesFor, rankOutcomes, untimelyRules, type RuleVersion } from '../../core/rule.ts';
+import { splitOrder, type LineSplit, type SplitLine } from '../../core/split.ts';
+import { explainRule, OrderExplainer } from './explanation-text.ts';
+import { inForce, productKey, type Facts, type MerchantTerms } from '../facts/facts.ts';
+import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
+import { namedAccounts } from '../rules/rule-shelf.ts';
+
+export const DECISION_KINDS = [
+  'attributed',
+  'unattributed',
+  'no_rule',
+  'not_commissionable',
+  'duplicate_order',
+  'parent_earns',
+  'void',
+  'pending',
+] as const;
+
+export type LineDecisionKind = (typeof DECISION_KINDS)[number];
+
+/** Rules that an explanation names at most; the route of effective rules shows them all. */
+const RULES_EXPLAINED_MAX = 20;
+
+export interface LineDecision {
+  lineId: string;
+  productId: string | null;
+  decision: LineDecisionKind;
+  evidence: Evidence['kind'] | null;
+  promoterId: string | null;
+  rule: RuleVersion | null;
+  quantity: number;
+  split: LineSplit;
+  pin: Pin | null;
+  explanation: string;
+  /** What the explanations of all lines share; with the first line only. */
+  orderExplanation: string | null;
+}
+
+/** The decision of a line that stands from an earlier award, as far as a new one must respect it. */
+export interface StandingLine {
+  decision: LineDecisionKind;
+  /** What an attributed line holds on to: its winners, its rule, and the rules as they were considered then. */
+  held: { pin: Pin; rule: RuleVersion; rules: ExplainedRule[] } | null;
+}
+
+/** The evidence of an order, and which kinds of it a line takes from its own reports alone. */
+export interface OrderEvidence {
+  all: readonly Evidence[];
+  /** Reported pieces that came after those that count. */
+  more: number;
+  ownKinds: ReadonlyMap<string, ReadonlySet<ReportedKind>>;
+}
+
+export interface Subject {
+  merchantId: string;
+  order: Order;
+  /** The order's currency, or its merchant's where no report states one; null while the reports disagree. */
+  currency: string | null;
+  /** Why another order earns what this one would: it is told a second time, its parent earns, or its parts do. */
+  yields: 'duplicate_order' | 'parent_earns' | 'split' | null;
+  /** A report of it waits, because with it the order would be larger than orders may be. */
+  isTooLarge: boolean;
+  evidence: OrderEvidence;
+  standing: ReadonlyMap<string, StandingLine>;
+  isReleased: (lineId: string) => boolean;
+  isPastCutoff: boolean;
+}
+
+/** What is decided of a line before any amount is reckoned. */
+export interface Choice {
+  decision: LineDecisionKind;
+  reason: string | null;
+  verdict: Verdict | null;
+  pin: Pin | null;
+  rule: RuleVersion | null;
+  rules: ExplainedRule[];
+}
+
+const UNDECIDED = { pin: null, rule: null, rules: [] };
+
+/** Decides every line of an order. */
+export function decideOrder(subject: Subject, facts: Facts): LineDecision[] {
+  const { order } = subject;
+  const judge = judgeOf(subject);
+  const bars = order.lines.map((line) => barOf(subject, line));
+  const choices = order.lines.map((line, index) => {
+    const bar = bars[index]!;
+    if (order.attributionAt === null) return { ...UNDECIDED, ...bar, verdict: null };
+    const paid: PaidLine = { line, subject, facts, attributionAt: order.attributionAt, judge };
+    return bar === null ? chooseLine(paid) : { ...UNDECIDED, ...bar, verdict: judge(line, termsOf(paid).policy) };
+  });
+  const splits = splitOrder({
+    currency: subject.currency ?? '',
+    lines: order.lines.map((line, index) => splitLine(line, choices[index]!, bars[index]!)),
+    refunds: order.refunds.filter((refund) => refund.status === 'succeeded'),
+  });
+  const explainer = new OrderExplainer(subject.evidence.all, subject.evidence.more);
+  const lines = order.lines.map((line, index) => decisionOf(line, choices[index]!, splits[index]!, explainer, order.attributionAt));
+  return lines.map((line, index) => ({ ...line, orderExplanation: index === 0 ? explainer.order() : null }));
+}
+
+function decisionOf(line: OrderLine, choice: Choice, split: LineSplit, explainer: OrderExplainer, attributionAt: number | null) {
+  const lead = choice.pin && heaviestWinner(choice.pin);
+  return {
+    lineId: line.lineId,
+    productId: line.productId,
+    decision: choice.decision,
+    evidence: lead?.evidence ?? null,
+    promoterId: lead?.promoter_id ?? null,
+    rule: choice.rule,
+    quantity: line.quantity,
+    split,
+    pin: choice.decision === 'attributed' ? choice.pin : null,
+    explanation: explainer.line(choice, split, attributionAt),
+  };
+}
+
+/** Why a line earns nothing whoever shared it, because its order as a whole cannot; null when the line is to be looked at. */
+function barOf({ order, yields, isTooLarge, isReleased }: Subject, line: OrderLine): { decision: Bar; reason: string } | null {
+  if (order.void !== null) return { decision: 'void', reason: order.void.reason };
+  if (order.currencyConflict) return { decision: 'pending', reason: 'currency_conflict' };
+  // A deposit fixes who earns, but only the payment makes something to earn.
+  if (order.status === 'created' || order.attributionAt === null) return { decision: 'pending', reason: 'not_paid' };
+  if (isTooLarge && !isReleased(line.lineId)) return { decision: 'pending', reason: 'order_too_large' };
+  if (yields === 'split') return { decision: 'void', reason: 'split_into_other_orders' };
+  if (yields === 'duplicate_order') return { decision: 'duplicate_order', reason: 'an_earlier_source_of_this_kind_has_it' };
+  return yields === null ? null : { decision: 'parent_earns', reason: 'gift' };
+}
+
+/** A line with all that it is decided from. */
+interface PaidLine {
+  line: OrderLine;
+  subject: Subject;
+  facts: Facts;
+  attributionAt: number;
+  judge: Judge;
+}
+
+type Terms = Pick<MerchantTerms, 'version' | 'policy'>;
+
+/** The merchant's terms at the attribution time, or those of the given version. */
+function termsOf({ subject, facts, attributionAt }: PaidLine, version: number | null = null): Terms {
+  const history = facts.merchants.get(subject.merchantId);
+  const terms = version === null ? inForce(history, attributionAt) : history?.find((stated) => stated.version === version);
+  if (!terms) throw new Error(`merchant ${subject.merchantId} has no terms in force`);
+  return terms;
+}
+
+type Judge = (line: OrderLine, policy: Policy) => Verdict;
+
+/**
+ * Judges the evidence of lines, and of lines that differ in nothing by which they are judged once: so the work of an order does not grow
+ * with its lines times its evidence.
+ */
+function judgeOf({ order, evidence }: Subject): Judge {
+  const products = new Set(evidence.all.map((one) => one.productId));
+  const apart = new Set(evidence.all.flatMap((one) => [one.lineId, one.ruling?.lineId ?? null]).filter((id) => id !== null));
+  for (const lineId of evidence.ownKinds.keys()) apart.add(lineId);
+  const verdicts = new Map<Policy, Map<string, Verdict>>();
+  const judgeAnew: Judge = (line, policy) =>
+    attribute(
+      evidence.all.filter((one) => speaksFor(one, line.lineId, evidence.ownKinds)),
+      {
+        policy,
+        attributionAt: order.attributionAt!,
+        paidAt: order.paidAt ?? order.attributionAt!,
+        orderScene: line.scene,
+        productId: line.productId,
+      },
+    );
+  return (line, policy) => {
+    const product = products.has(line.productId) ? line.productId : null;
+    const key = JSON.stringify([apart.has(line.lineId) ? line.lineId : null, product, line.scene]);
+    const known = verdicts.get(policy) ?? new Map<string, Verdict>();
+    verdicts.set(policy, known);
+    const verdict = known.get(key) ?? judgeAnew(line, policy);
+    known.set(key, verdict);
+    return verdict;
+  };
+}
+
+/** Whether evidence is about this line: said of it, or of the order where the line names none of its kind, or ruled of it. */
+function speaksFor({ kind, lineId, ruling }: Evidence, line: string, ownKinds: OrderEvidence['ownKinds']): boolean {
+  if (lineId !== null) return lineId === line;
+  if (ruling !== null) return ruling.lineId === null || ruling.lineId === line;
+  return kind === 'click' || kind === 'lock' || kind === 'claim' || !(ownKinds.get(line)?.has(kind) ?? false);
+}
+
+function chooseLine(paid: PaidLine): Choice {
+  const { line, subject, facts, attributionAt, judge } = paid;
+  const standing = subject.standing.get(line.lineId);
+  const held = standing?.held ?? null;
+  const winnersFixed = subject.isReleased(line.lineId) || subject.isPastCutoff;
+  const isHeld = held !== null && (winnersFixed || readsTheSame(held.pin, line, attributionAt));
+  const terms = termsOf(paid, isHeld ? held.pin.merchant_version : null);
+  const verdict = judge(line, terms.policy);
+  if (line.quantity === 0) return { ...UNDECIDED, decision: 'void', reason: line.isGone ? 'line_gone' : 'line_removed', verdict };
+  if (line.notCommissionable !== null) {
+    return { ...UNDECIDED, decision: 'not_commissionable', reason: line.notCommissionable, verdict };
+  }
+  if (isHeld && sameWinners(held.pin, verdict.credits, line)) return { ...held, decision: 'attributed', reason: null, verdict };
+  const isFixed = winnersFixed && !verdict.credits.some(({ evidence }) => evidence.kind === 'claim');
+  if (isHeld && isFixed) return { ...held, decision: 'attributed', reason: null, verdict: tooLate(verdict, held.pin) };
+
+  const product =
+    line.productId === null ? null : inForce(facts.products.get(productKey(subject.merchantId, line.productId)), attributionAt);
+  if (product?.commissionable === false) return { ...UNDECIDED, decision: 'not_commissionable', reason: 'product', verdict };
+  if (verdict.credits.length === 0) {
+    const reason = verdict.judged.length === 0 ? 'no_evidence' : 'no_evidence_counts';
+    return { ...UNDECIDED, decision: 'unattributed', reason, verdict };
+  }
+  if (isFixed && standing?.decision === 'unattributed') {
+    return { ...UNDECIDED, decision: 'unattributed', reason: 'evidence_came_after_the_cutoff', verdict: tooLate(verdict, null) };
+  }
+  return chooseRule(paid, { terms, verdict, category: line.category ?? product?.category ?? null, held: isHeld ? held : null });
+}
+
+/** Evidence that would win now, and came when the winners had been fixed. */
+function tooLate(verdict: Verdict, pin: Pin | null): Verdict {
+  const winners = pin?.winners ?? [];
+  const judged = verdict.judged.map((one): Judged => {
+    const { kind, reference, promoterId } = one.evidence;
+    if (winners.some((winner) => winner.evidence === kind && winner.reference === reference)) return { ...one, won: true, reason: null };
+    const isWinners = winners.some((winner) => winner.promoter_id === promoterId);
+    return one.won && !isWinners ? { ...one, won: false, reason: 'too_late' } : one;
+  });
+  return { credits: verdict.credits, judged };
+}
+
+interface Attributed {
+  terms: Terms;
+  verdict: Verdict;
+  category: string | null;
+  /** What the line held on to before its evidence changed. */
+  held: StandingLine['held'];
+}
+
+/**
+ * The rule of a line that somebody won, and its pin. While the line and whom it is credited to, in which campaign, stay the same, new
+ * evidence leaves the rule alone.
+ */
+function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, verdict, category, held }: Attributed): Choice {
+  const { promoterId, campaignId } = heaviest(verdict.credits)!.evidence;
+  const before = held && heaviestWinner(held.pin);
+  const stays = before !== null && before.promoter_id === promoterId && before.campaign_id === campaignId;
+  const promoter = inForce(facts.promoters.get(promoterId!), attributionAt);
+  const context = {
+    merchantId: subject.merchantId,
+    productId: line.productId,
+    promoterId,
+    category,
+    tier: promoter?.tier ?? null,
+    agencyId: promoter?.agencyId ?? null,
+    campaignId,
+  };
+  const at = new Date(attributionAt);
+  const candidates = stays ? [] : candidatesFor(facts.rules, context, at);
+  const rule = stays ? held!.rule : (candidates[0] ?? null);
+  const outcomes = rule === null ? untimelyRules(facts.rules, context, at, RULES_EXPLAINED_MAX) : rankOutcomes(candidates);
+  const rules = stays ? held!.rules : outcomes.slice(0, RULES_EXPLAINED_MAX).map(explainRule);
+  const named = rule === null ? [] : namedAccounts(rule.plan.split);
+  const sight = { line, attributionAt, policy: terms.policy, facts, named };
+  const pin: Pin = {
+    attribution_at: new Date(attributionAt).toISOString(),
+    product_id: line.productId,
+    category: line.category,
+    merchant_version: terms.version,
+    clock_skew_seconds: terms.policy.clock_skew_seconds,
+    winners: pinWinners(verdict.credits, sight),
+  };
+  if (rule === null) return { decision: 'no_rule', reason: 'no_rule_matches', verdict, pin, rule, rules };
+  return { decision: 'attributed', reason: null, verdict, pin, rule, rules };
+}
+
+function splitLine(
+  { lineId, paidAmount, quantity, platformCommission }: OrderLine,
+  choice: Choice,
+  bar: { decision: Bar } | null,
+): SplitLine {
+  const isAttributed = choice.decision === 'attributed';
+  const winners = isAttributed ? choice.pin!.winners.map(toWinner) : [];
+  const rule = isAttributed ? choice.rule : null;
+  return { lineId, paidAmount, quantity, platformCommission, rule, winners, barred: bar?.decision ?? null };
+}

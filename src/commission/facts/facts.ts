@@ -1,0 +1,78 @@
+// What an award reads beside the order itself, as it stood at a time: merchants' terms, products, promoters, links, rules.
+import type { Policy } from '../../core/policy.ts';
+import type { RuleBook } from '../../core/rule.ts';
+
+/** A stated version; `effectiveFrom` is epoch milliseconds, -Infinity for the first statement. */
+export interface Dated {
+  version: number;
+  effectiveFrom: number;
+}
+
+/** All versions of one thing, the one to be taken first standing first: by effective_from, then by version, both falling. */
+export type History<Version extends Dated> = readonly Version[];
+
+export interface MerchantTerms extends Dated {
+  currency: string;
+  holdDays: number;
+  policy: Policy;
+}
+
+export interface ProductTerms extends Dated {
+  category: string | null;
+  commissionable: boolean;
+}
+
+export interface PromoterTerms extends Dated {
+  inviterId: string | null;
+  agencyId: string | null;
+  tier: string | null;
+  active: boolean;
+}
+
+export interface CouponHolder extends Dated {
+  promoterId: string | null;
+}
+
+export interface LinkFacts {
+  code: string;
+  merchantId: string;
+  promoterId: string;
+  productId: string | null;
+  scene: string;
+  contentId: string | null;
+  talentId: string | null;
+  campaignId: string | null;
+  expiresAt: number | null;
+  sharers: readonly string[];
+}
+
+export interface Facts {
+  merchants: Map<string, History<MerchantTerms>>;
+  /** By `productKey`. */
+  products: Map<string, History<ProductTerms>>;
+  promoters: Map<string, History<PromoterTerms>>;
+  /** By `couponKey`. */
+  coupons: Map<string, History<CouponHolder>>;
+  links: Map<string, LinkFacts>;
+  rules: RuleBook;
+  /** How many levels a chain may be paid, the seller being the first. */
+  levelsMax: number;
+}
+
+export const productKey = (merchantId: string, productId: string) => `${merchantId}\0${productId}`;
+export const couponKey = (merchantId: string, code: string) => `${merchantId}\0${code.toUpperCase()}`;
+
+/** The version in force at `at` (epoch milliseconds). */
+export function inForce<Version extends Dated>(history: History<Version> | undefined, at: number): Version | null {
+  return history?.find((version) => version.effectiveFrom <= at) ?? null;
+}
+
+/** A promoter who may be paid: known, and not suspended at that time. */
+export function isPresent(facts: Facts, promoterId: string | null, at: number): boolean {
+  return promoterId !== null && (inForce(facts.promoters.get(promoterId), at)?.active ?? false);
+}
+
+/** A link to a live room, a video or an article: it has a content, or such a scene and no product. */
+export function isContentLink(link: Pick<LinkFacts, 'contentId' | 'scene' | 'productId'>): boolean {
+  return link.contentId !== null || (link.productId === null && ['live', 'video', 'article'].includes(link.scene));
+}

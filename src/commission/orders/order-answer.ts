@@ -1,0 +1,247 @@
+// How an order looks to the world: its lines with what they earn, its totals, and why.
+import { z } from 'zod';
+import { viewOrder, type OrderLine } from '../../core/order.ts';
+import { toldExplanation, type ExplainedLine, type ExplainedStep, type ToldLine } from '../../core/explanation.ts';
+import type { Actor } from '../../platform/keys/actor.ts';
+import type { LineHold } from '../award/award-store.ts';
+import { DECISION_KINDS } from '../award/decide.ts';
+import type { ShownDecision } from '../award/decision-store.ts';
+import { readExplanations } from '../award/explanation-text.ts';
+import { lineState } from '../award/head.ts';
+import type { OrderDelivery, OrderTransfer, ShownOrder } from './order-view-store.ts';
+
+const AWARD_STATES = ['none', 'estimated', 'confirmed', 'released', 'void'] as const;
+
+const share = z.object({
+  role: z.string(),
+  level: z.int().optional(),
+  promoter_id: z.string().nullable().meta({ description: 'Null: the platform.' }),
+  amount: z.int().meta({ description: 'Net, in minor units.' }),
+});
+const line = z.object({
+  line_id: z.string(),
+  product_id: z.string().nullable(),
+  quantity: z.int(),
+  paid_amount: z.bigint(),
+  refunded_amount: z.bigint(),
+  award: z.enum(AWARD_STATES).meta({ description: 'Void: nothing is left of the line.' }),
+  completed_at: z.date().nullable(),
+  settled_at: z.date().nullable(),
+  releases_at: z.date().nullable().meta({ description: 'When the hold ends; null while that is open, and after the release.' }),
+  released_at: z.date().nullable(),
+  decision: z.enum(DECISION_KINDS),
+  evidence: z.string().nullable(),
+  promoter_id: z
+    .string()
+    .nullable()
+    .meta({ description: 'Who won the line; of several winners the heaviest. A promoter reads `another promoter` of others.' }),
+  rule_id: z.string().nullable(),
+  rule_version: z.int().nullable(),
+  pool: z.bigint(),
+  shares: z.array(share),
+});
+export const orderSchema = z
+  .object({
+    source_id: z.string(),
+    order_id: z.string(),
+    merchant_id: z.string(),
+    status: z.enum(['created', 'paid', 'completed']),
+    void: z.union([z.literal(false), z.object({ reason: z.string() })]),
+    currency: z.string().nullable().meta({ description: 'Null while reports disagree.' }),
+    created_at: z.date().nullable(),
+    paid_at: z.date().nullable(),
+    completed_at: z.date().nullable(),
+    attribution_at: z.date().nullable(),
+    award: z.enum(AWARD_STATES).meta({ description: 'The least advanced of the lines that earn.' }),
+    releases_at: z.date().nullable().meta({ description: 'When the next hold of a line ends; null while that is open.' }),
+    released_at: z.date().nullable().meta({ description: 'When the last line that earns was released.' }),
+    lines: z.array(line),
+    totals: z.array(z.object({ promoter_id: z.string().nullable(), amount: z.int() })),
+  })
+  .meta({ id: 'Order' });
+
+export const explanationSchema = z
+  .object({
+    order: orderSchema,
+    deliveries: z.array(
+      z.object({ delivery_id: z.uuid(), source_id: z.string(), origin: z.string(), state: z.string(), received_at: z.date() }),
+    ),
+    lines: z.array(
+      z.object({
+        line_id: z.string(),
+        decision: z.enum(DECISION_KINDS),
+        ...toldExplanation,
+      }),
+    ),
+    evidence_more: z.int().meta({ description: 'Pieces of evidence that were reported after those that count.' }),
+    next_cursor: z.string().nullable().meta({ description: 'Where the explanation of the lines goes on.' }),
+    transfers: z.array(
+      z.object({
+        transfer_id: z.bigint(),
+        revision: z.int(),
+        kind: z.string(),
+        line_id: z.string(),
+        role: z.string(),
+        level: z.int().optional(),
+        promoter_id: z.string().nullable(),
+        from: z.string(),
+        to: z.string(),
+        amount: z.bigint(),
+        currency: z.string(),
+        booked_at: z.date(),
+      }),
+    ),
+  })
+  .meta({ id: 'Explanation' });
+
+/** What a promoter reads in place of somebody else's id. */
+const ANOTHER = 'another promoter';
+
+/** A promoter's key sees the promoter's own money only. */
+function isSeenBy(actor: Actor, promoterId: string | null): boolean {
+  return actor.promoterId === null || actor.promoterId === promoterId;
+}
+
+const nameFor = (actor: Actor, promoterId: string | null) => (promoterId === null || isSeenBy(actor, promoterId) ? promoterId : ANOTHER);
+
+/** An order as this key may see it. */
+export function showOrder(found: ShownOrder, actor: Actor): z.output<typeof orderSchema> {
+  const seen = viewOrder(found.merged);
+  const decided = new Map(found.lines.map((one) => [one.line_id, one]));
+  const holds = new Map(found.holds.map((hold) => [hold.lineId, hold]));
+  const lines = seen.lines.map((one) => showLine(one, decided.get(one.lineId), holds.get(one.lineId), actor));
+  return {
+    source_id: found.source_id,
+    order_id: found.order_id,
+    merchant_id: found.merchant_id,
+    status: seen.status,
+    void: seen.void ?? false,
+    currency: seen.currencyConflict ? null : (seen.currency ?? found.award_currency),
+    created_at: toDate(seen.createdAt),
+    paid_at: toDate(seen.paidAt),
+    completed_at: toDate(seen.completedAt),
+    attribution_at: toDate(seen.attributionAt),
+    award: found.award ?? 'none',
+    releases_at: found.releases_at,
+    released_at: found.released_at,
+    lines,
+    totals: totalsOf(lines),
+  };
+}
+
+const toDate = (at: number | null) => (at === null ? null : new Date(at));
+
+/** A line as it was decided; one that no award has looked at yet is pending. */
+function showLine(line: OrderLine, decision: ShownDecision | undefined, hold: LineHold | undefined, actor: Actor) {
+  const { lineId, productId, quantity, paidAmount, completedAt, settledAt } = line;
+  const isReleased = hold?.releasedAt != null;
+  const times = {
+    completed_at: toDate(completedAt),
+    settled_at: toDate(settledAt),
+    releases_at: isReleased ? null : (hold?.endsAt ?? null),
+    released_at: hold?.releasedAt ?? null,
+  };
+  if (decision === undefined) {
+    const told = { line_id: lineId, product_id: productId, quantity, paid_amount: paidAmount, refunded_amount: 0n };
+    const undecided = { decision: 'pending' as const, evidence: null, promoter_id: null, rule_id: null, rule_version: null };
+    return { ...told, award: 'none' as const, ...times, ...undecided, pool: 0n, shares: [] };
+  }
+  const amounts = { paidAmount: decision.paid_amount, refundedAmount: decision.refunded_amount };
+  const shares = decision.shares.filter((one) => isSeenBy(actor, one.promoter_id));
+  const isOwn = actor.promoterId === null || shares.length > 0 || decision.promoter_id === actor.promoterId;
+  return {
+    line_id: decision.line_id,
+    product_id: decision.product_id,
+    quantity: decision.quantity,
+    paid_amount: decision.paid_amount,
+    refunded_amount: decision.refunded_amount,
+    award: lineState({ decision: decision.decision, ...amounts }, completedAt, isReleased),
+    ...times,
+    decision: decision.decision,
+    evidence: isOwn ? decision.evidence : null,
+    promoter_id: nameFor(actor, decision.promoter_id),
+    rule_id: isOwn ? decision.rule_id : null,
+    rule_version: isOwn ? decision.rule_version : null,
+    pool: decision.pool,
+    shares: shares.map(({ level, ...one }) => (level === null ? one : { ...one, level })),
+  };
+}
+
+function totalsOf(lines: readonly { shares: readonly { promoter_id: string | null; amount: number }[] }[]) {
+  const totals = new Map<string | null, number>();
+  for (const { shares } of lines) for (const one of shares) totals.set(one.promoter_id, (totals.get(one.promoter_id) ?? 0) + one.amount);
+  return [...totals].map(([promoter_id, amount]) => ({ promoter_id, amount }));
+}
+
+/** What explains some lines of an order beside the order itself. */
+export interface Explaining {
+  deliveries: OrderDelivery[];
+  transfers: OrderTransfer[];
+  /** Of the lines to be explained, by line. */
+  explanations: ReadonlyMap<string, string>;
+  /** What all lines share. */
+  shared: string | null;
+  nextCursor: string | null;
+}
+
+/** An order with what led to what these lines of it earn, as this key may see it. */
+export function showExplanation(
+  found: ShownOrder,
+  { deliveries, transfers, explanations, shared, nextCursor }: Explaining,
+  actor: Actor,
+): z.output<typeof explanationSchema> {
+  const { lineOf, evidenceMore } = readExplanations(shared);
+  return {
+    order: showOrder(found, actor),
+    // Who reported what, and when, is the merchant's business.
+    deliveries: actor.promoterId === null ? deliveries : [],
+    lines: found.lines.flatMap(({ line_id, decision }) => {
+      const text = explanations.get(line_id);
+      if (text === undefined) return [];
+      const explained = lineOf(text);
+      return [{ line_id, decision, ...(actor.promoterId === null ? explained : ownPart(explained, actor)) }];
+    }),
+    evidence_more: evidenceMore,
+    next_cursor: nextCursor,
+    transfers: transfers.map(({ level, ...transfer }) => (level === null ? transfer : { ...transfer, level })),
+  };
+}
+
+/**
+ * What a promoter may read of why a line was decided so: its own evidence, weight, shares and claim, and that there was another promoter.
+ * By what others came, who stands above them, which rules there are and what operators wrote of them is their business.
+ */
+function ownPart(explained: ExplainedLine, actor: Actor): ToldLine {
+  const isOwn = (one: { promoter_id: string | null }) => one.promoter_id === actor.promoterId;
+  return {
+    attribution_at: explained.attribution_at,
+    reason: explained.reason,
+    evidence: explained.evidence.map((one) => {
+      const { kind, promoter_id: promoterId, won, reason, ruling } = one;
+      if (!isOwn(one)) return { kind, won, reason, promoter_id: promoterId === null ? null : ANOTHER };
+      return ruling === undefined ? one : { ...one, ruling: { reason: ruling.reason } };
+    }),
+    winners: explained.winners.map((one) => ({ promoter_id: isOwn(one) ? one.promoter_id : ANOTHER, weight_ppm: one.weight_ppm })),
+    rules: [],
+    arithmetic: explained.arithmetic.flatMap((step) => ownStep(step, actor)),
+  };
+}
+
+/** A step that is the promoter's own or nobody's; parties that a plan names by their account are others. */
+function ownStep(step: ExplainedStep, actor: Actor): ExplainedStep[] {
+  switch (step.step) {
+    case 'winner':
+      return isSeenBy(actor, step.promoter_id) ? [step] : [];
+    case 'share':
+      return isSeenBy(actor, step.promoter_id) ? [{ ...step, payer: unnamed(step.payer) }] : [];
+    case 'absent':
+      return step.account === undefined ? [{ ...step, payer: unnamed(step.payer), kept_by: unnamed(step.kept_by) }] : [];
+    default:
+      return [step];
+  }
+}
+
+/** A node of the plan that names a promoter is another to everybody else. */
+function unnamed<Name extends string | undefined>(node: Name): Name | typeof ANOTHER {
+  return node?.startsWith('promoter:') ? ANOTHER : node;
+}

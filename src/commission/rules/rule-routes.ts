@@ -1,0 +1,137 @@
+// The rules over HTTP: publish, end and list them.
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+import type { RuleVersion } from '../../core/rule.ts';
+import { callerId, time } from '../../platform/http/fields.ts';
+import type { App } from '../../platform/http/http.ts';
+import { answerOnce } from '../../platform/http/idempotency.ts';
+import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
+import { problems } from '../../platform/http/problem.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { uuidv7 } from '../../platform/uuid.ts';
+import { effectiveRuleRoutes } from './effective-rule-routes.ts';
+import { newRule, nextVersion, readTerms, ruleSchema, showRule, versionSchema } from './rule-body.ts';
+import { endRuleAt, publishVersion } from './rule-publication.ts';
+import { findVersions, listRules, openBook } from './rule-store.ts';
+
+const tags = ['rules'];
+const ruleId = z.object({ rule_id: callerId });
+
+export interface RuleRoutesDeps {
+  db: Kysely<DB>;
+  /** How many levels of a chain may be paid, the seller being the first. */
+  levelsMax: number;
+  nudge: (kind: 'awards') => void;
+}
+
+/** The routes under /v1/rules. */
+export function ruleRoutes(app: App, deps: RuleRoutesDeps): void {
+  publishingRoutes(app, deps);
+  readingRoutes(app, deps);
+  effectiveRuleRoutes(app, deps.db);
+}
+
+// The body is read by its handler, because a well-formed rule that may not be published is 422 and not 400.
+const unread = () => (data: unknown) => ({ value: data });
+
+function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): void {
+  app.post('/v1/rules', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'Publish version 1 of a rule',
+      body: newRule,
+      response: { 201: versionSchema, ...problems(400, 401, 403, 409, 422) },
+    },
+    validatorCompiler: unread,
+    handler: async (request, reply) => {
+      const { retroactive, ...stated } = readTerms(newRule, request.body);
+      await answerOnce(request, reply, db, async ({ trx, now }) => {
+        await openBook(trx);
+        const made = versionOf({ ...stated, ruleId: uuidv7(now.getTime()), version: 1 }, now);
+        return { status: 201, body: await publishVersion(trx, made, { actor: request.actor, now }, { retroactive, levelsMax }) };
+      });
+      nudge('awards');
+    },
+  });
+
+  app.post('/v1/rules/:rule_id/versions', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'Publish the next version of a rule; name, scope, priority and plan stay as they were where they are left out',
+      params: ruleId,
+      body: nextVersion,
+      response: { 201: versionSchema, ...problems(400, 401, 403, 404, 409, 422) },
+    },
+    validatorCompiler: unread,
+    handler: async (request, reply) => {
+      const { retroactive, ...stated } = readTerms(nextVersion, request.body);
+      await answerOnce(request, reply, db, async ({ trx, now }) => {
+        await openBook(trx);
+        const last = (await findVersions(trx, request.params.rule_id)).at(-1)!;
+        const next = versionOf({ ...kept(last, stated), ruleId: last.ruleId, version: last.version + 1 }, now);
+        return { status: 201, body: await publishVersion(trx, next, { actor: request.actor, now }, { retroactive, levelsMax }) };
+      });
+      nudge('awards');
+    },
+  });
+
+  app.post('/v1/rules/:rule_id/end', {
+    config: { scopes: ['admin'] },
+    schema: {
+      tags,
+      summary: 'End a rule for good',
+      params: ruleId,
+      body: z.strictObject({ at: time.nullish().meta({ description: 'Now when absent.' }) }).default({}),
+      response: { 200: ruleSchema, ...problems(400, 401, 403, 404, 409, 422) },
+    },
+    handler: (request, reply) =>
+      answerOnce(request, reply, db, async ({ trx, now }) => {
+        await openBook(trx);
+        const body = await endRuleAt(trx, request.params.rule_id, request.body.at ?? now, { actor: request.actor, now });
+        return { status: 200, body };
+      }),
+  });
+}
+
+function readingRoutes(app: App, { db }: RuleRoutesDeps): void {
+  app.get('/v1/rules', {
+    config: { scopes: ['admin', 'auditor'] },
+    schema: {
+      tags,
+      summary: 'All rules with all their versions',
+      querystring: pageQuery,
+      response: { 200: pageOf(ruleSchema), ...problems(400, 401, 403) },
+    },
+    handler: async ({ query: { limit, cursor } }) => {
+      const after = cursor === undefined ? null : decodeCursor(cursor, z.tuple([cursorText]))[0];
+      const rules = await listRules(db, after, limit + 1);
+      return toPage(rules, limit, showRule, (versions) => [versions[0]!.ruleId]);
+    },
+  });
+
+  app.get('/v1/rules/:rule_id', {
+    config: { scopes: ['admin', 'auditor'] },
+    schema: {
+      tags,
+      summary: 'One rule with all its versions',
+      params: ruleId,
+      response: { 200: ruleSchema, ...problems(401, 403, 404) },
+    },
+    handler: async ({ params }) => showRule(await findVersions(db, params.rule_id)),
+  });
+}
+
+type Stated = Pick<RuleVersion, 'ruleId' | 'version' | 'name' | 'scope' | 'priority' | 'plan'> &
+  Pick<z.output<typeof nextVersion>, 'effective_from' | 'effective_to'>;
+
+function versionOf({ effective_from: from, effective_to: to, ...stated }: Stated, now: Date): RuleVersion {
+  return { ...stated, effectiveFrom: from ?? now, effectiveTo: to ?? null };
+}
+
+/** The terms of the next version: what is not stated anew stays as the last one has it. */
+function kept(last: RuleVersion, stated: Omit<z.output<typeof nextVersion>, 'retroactive'>) {
+  const { name = last.name, scope = last.scope, priority = last.priority, plan = last.plan } = stated;
+  return { ...stated, name, scope, priority, plan };
+}
