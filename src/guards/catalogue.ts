@@ -1,14 +1,14 @@
 // All guards of the service. The names are part of the API and of what is watched: they stay.
 
-import { ALARMS_OF_ORDERS } from './alarms-of-orders.ts';
-import { alarmsOfProcess } from './alarms-of-process.ts';
-import { ALARMS_OF_REPORTS } from './alarms-of-reports.ts';
-import { ALARMS_OF_SOURCES } from './alarms-of-sources.ts';
+import { ALARMS_OF_ORDERS } from './alarms/alarms-of-orders.ts';
+import { alarmsOfProcess } from './alarms/alarms-of-process.ts';
+import { ALARMS_OF_REPORTS } from './alarms/alarms-of-reports.ts';
+import { ALARMS_OF_SOURCES } from './alarms/alarms-of-sources.ts';
 import type { Guard } from './guard.ts';
-import { LAWS_OF_BOOKS } from './laws-of-books.ts';
-import { LAWS_OF_BORDERS } from './laws-of-borders.ts';
-import { lawsOfDecisions } from './laws-of-decisions.ts';
-import { LAWS_OF_ORDERS } from './laws-of-orders.ts';
+import { LAWS_OF_BOOKS } from './laws/laws-of-books.ts';
+import { LAWS_OF_BORDERS } from './laws/laws-of-borders.ts';
+import { lawsOfDecisions } from './laws/laws-of-decisions.ts';
+import { LAWS_OF_ORDERS } from './laws/laws-of-orders.ts';
 
 export interface GuardSettings {
   /** How many levels of a referral chain may be paid, the seller being the first. */

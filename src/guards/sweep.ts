@@ -6,7 +6,7 @@ import { inTransaction, type Work } from '../platform/postgres/database.ts';
 import { sweepIdempotencyKeys } from '../platform/http/idempotency.ts';
 import { sweepStreamedRequests } from '../platform/http/streamed-request.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { foldHabits } from './habits.ts';
+import { foldHabits } from './alarms/habits.ts';
 
 const ROWS_PER_BATCH = 1000;
 const BATCHES_MAX = 10;

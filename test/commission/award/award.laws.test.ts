@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { askGuard } from '../../../src/guards/check.ts';
-import { LAWS_OF_BOOKS } from '../../../src/guards/laws-of-books.ts';
-import { lawsOfDecisions } from '../../../src/guards/laws-of-decisions.ts';
-import { LAWS_OF_ORDERS } from '../../../src/guards/laws-of-orders.ts';
+import { LAWS_OF_BOOKS } from '../../../src/guards/laws/laws-of-books.ts';
+import { lawsOfDecisions } from '../../../src/guards/laws/laws-of-decisions.ts';
+import { LAWS_OF_ORDERS } from '../../../src/guards/laws/laws-of-orders.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, type World } from '../world.ts';
 
 let world: World;

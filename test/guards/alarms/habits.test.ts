@@ -3,15 +3,15 @@
 import { sql, type Transaction } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { ALARMS_OF_SOURCES } from '../../src/guards/alarms-of-sources.ts';
-import { askGuard } from '../../src/guards/check.ts';
-import { foldHabits } from '../../src/guards/habits.ts';
-import type { DB } from '../../src/platform/postgres/tables.ts';
-import { testDatabase, type TestDatabase } from '../harness.ts';
-import { tampering } from './plant.ts';
-import { tellPairs } from './signs-of-sources.ts';
-import { deliver, tellOrder } from './signs.ts';
-import { foundWorld } from './world.ts';
+import { ALARMS_OF_SOURCES } from '../../../src/guards/alarms/alarms-of-sources.ts';
+import { askGuard } from '../../../src/guards/check.ts';
+import { foldHabits } from '../../../src/guards/alarms/habits.ts';
+import type { DB } from '../../../src/platform/postgres/tables.ts';
+import { testDatabase, type TestDatabase } from '../../harness.ts';
+import { tampering } from '../plant.ts';
+import { tellPairs } from '../signs-of-sources.ts';
+import { deliver, tellOrder } from '../signs.ts';
+import { foundWorld } from '../world.ts';
 
 const MINUTE = 1 / 1440;
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,6 @@
 // Laws of the decisions that stand: the split stays within what there is to split, and whoever is credited may be.
 
-import { inRange, law, ORDER } from './guard.ts';
+import { inRange, law, ORDER } from '../guard.ts';
 
 const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
 const IN_RANGE = inRange('orders', 'award', 'decision');

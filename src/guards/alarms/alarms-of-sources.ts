@@ -1,6 +1,6 @@
 // Alarms about what order systems and storefronts do not send us, each measured by its own habit.
 
-import { alarm, firstIdAt, ORDER } from './guard.ts';
+import { alarm, firstIdAt, ORDER } from '../guard.ts';
 import { hourOfWeek } from './habits.ts';
 
 /** From so many on a habit is a habit. */

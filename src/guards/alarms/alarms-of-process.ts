@@ -2,8 +2,8 @@
 
 import { sql } from 'kysely';
 
-import { alarm, type ProcessGuard } from './guard.ts';
-import { wordsOf } from './guard-words.ts';
+import { alarm, type ProcessGuard } from '../guard.ts';
+import { wordsOf } from '../guard-words.ts';
 
 const CLOCK_DIFFERENCE_MS_MAX = 2000;
 

@@ -1,6 +1,6 @@
 // Laws of the ledger: it says of every order what was decided, moves money only along its paths, balances, and waits before it releases.
 
-import { inRange, isGone, law, NOT_DUE, ORDER } from './guard.ts';
+import { inRange, isGone, law, NOT_DUE, ORDER } from '../guard.ts';
 
 const TRANSFERS = 'from transfer join orders using (order_key)';
 const IN_RANGE = inRange('transfer', 'orders');

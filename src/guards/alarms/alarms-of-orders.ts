@@ -1,6 +1,6 @@
 // Alarms about orders and money that are as the world told them, and still want somebody to look.
 
-import { alarm, inRange, isGone, isTold, ORDER } from './guard.ts';
+import { alarm, inRange, isGone, isTold, ORDER } from '../guard.ts';
 
 const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
 const IN_RANGE = inRange('orders', 'award', 'decision');

@@ -1,7 +1,7 @@
 // Laws of who may touch what: one merchant's rows never meet another's, every change by an operator is on record, every retry has one
 // answer.
 
-import { inRange, law, ORDER } from './guard.ts';
+import { inRange, law, ORDER } from '../guard.ts';
 
 /** An order and the rows that hang on it by its key, down to one that says a merchant too. */
 function borders(what: string, tables: string[], from: string, foreign: string): string {

@@ -1,6 +1,6 @@
 // Laws of the way of an order: what was delivered has its effect, what was paid is decided, and both agree with what the reports said.
 
-import { inRange, isGone, isTold, law, NOT_DUE, ORDER } from './guard.ts';
+import { inRange, isGone, isTold, law, NOT_DUE, ORDER } from '../guard.ts';
 
 const OVERDUE = `interval '60 seconds'`;
 /** Sweeps run every few seconds; what time has made due may wait for one that is slow. */

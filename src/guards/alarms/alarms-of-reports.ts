@@ -1,6 +1,6 @@
 // Alarms about the reports that order systems and storefronts send us, and what becomes of them.
 
-import { alarm, firstIdAt, inRange, ORDER } from './guard.ts';
+import { alarm, firstIdAt, inRange, ORDER } from '../guard.ts';
 
 const deadLetters = alarm(
   'present',

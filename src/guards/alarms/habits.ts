@@ -2,8 +2,8 @@
 
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/postgres/tables.ts';
-import { firstIdAt } from './guard.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { firstIdAt } from '../guard.ts';
 
 /** A new installation learns from what is there. */
 const FIRST_LOOK_DAYS = 28;
