@@ -9,7 +9,7 @@ import { sweep } from './guards/sweep.ts';
 import type { Guard } from './guards/guard.ts';
 import { pullDeps, type Ground } from './ground.ts';
 import { unparkExplained } from './inbox/parking.ts';
-import { failureLog } from './inbox/failure-log.ts';
+import { failureLog } from './inbox/deliveries/failure-log.ts';
 import { processDeliveries, type ProcessDeps } from './inbox/process.ts';
 import { foldBalances } from './ledger/balances.ts';
 import { chainTransfers } from './ledger/hash-chain-store.ts';

@@ -4,13 +4,13 @@ import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { sql } from 'kysely';
 
 import type { MergedOrder } from '../../src/core/merged.ts';
-import { deliveryRoutes } from '../../src/inbox/delivery-routes.ts';
-import { deliveryWriter } from '../../src/inbox/delivery-writer.ts';
-import { knownMerchants } from '../../src/inbox/merchants-known.ts';
-import { orderRoutes } from '../../src/inbox/order-routes.ts';
+import { deliveryRoutes } from '../../src/inbox/deliveries/delivery-routes.ts';
+import { deliveryWriter } from '../../src/inbox/door/delivery-writer.ts';
+import { knownMerchants } from '../../src/inbox/door/merchants-known.ts';
+import { orderRoutes } from '../../src/inbox/door/order-report-routes.ts';
 import { unpark } from '../../src/inbox/parking.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';
-import { webhookRoutes } from '../../src/inbox/webhook-routes.ts';
+import { webhookRoutes } from '../../src/inbox/door/webhook-routes.ts';
 import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { dedicatedConnection } from '../../src/platform/postgres/dedicated-connection.ts';

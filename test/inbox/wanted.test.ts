@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { findDelivery } from '../../src/inbox/delivery-list.ts';
+import { findDelivery } from '../../src/inbox/deliveries/delivery-list.ts';
 import { inTrx, storeDeliveries } from '../../src/inbox/store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';

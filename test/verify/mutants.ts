@@ -25,7 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'answer-before-commit',
     edits: [
       {
-        file: 'src/inbox/delivery-writer.ts',
+        file: 'src/inbox/door/delivery-writer.ts',
         from: 'return await group.push(delivery);',
         to: 'group.push(delivery).catch(() => undefined);\n        return delivery.deliveryId;',
       },

@@ -1,9 +1,9 @@
 // Letting finished deliveries be processed once more: one, or all that fit a filter. Nothing counts twice by it.
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/postgres/tables.ts';
-import { uuidv7 } from '../platform/uuid.ts';
-import type { DeliveryState } from './store.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { uuidv7 } from '../../platform/uuid.ts';
+import type { DeliveryState } from '../store.ts';
 
 /** An id is made a little before its delivery is stored. */
 const ID_SLACK_MS = 10 * 60_000;

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { furnishedDoor, message, report, SECRET, type Door } from './door.ts';
+import { furnishedDoor, message, report, SECRET, type Door } from '../door.ts';
 
 let door: Door;
 

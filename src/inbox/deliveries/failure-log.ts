@@ -2,7 +2,7 @@
 
 import type { Logger } from 'pino';
 
-import type { FailedDelivery } from './failing.ts';
+import type { FailedDelivery } from '../failing.ts';
 
 const LINES_PER_MINUTE = 30;
 const MINUTE_MS = 60_000;

@@ -1,8 +1,8 @@
 // The door's writer: deliveries become durable in groups, on a connection of their own.
-import { DomainError } from '../core/errors.ts';
-import type { DedicatedConnection } from '../platform/postgres/dedicated-connection.ts';
-import { groupCommit } from '../platform/postgres/group-commit.ts';
-import { onClient, storeDeliveries, type NewDelivery } from './store.ts';
+import { DomainError } from '../../core/errors.ts';
+import type { DedicatedConnection } from '../../platform/postgres/dedicated-connection.ts';
+import { groupCommit } from '../../platform/postgres/group-commit.ts';
+import { onClient, storeDeliveries, type NewDelivery } from '../store.ts';
 
 const DELIVERIES_PER_COMMIT_MAX = 500;
 const DELIVERIES_WAITING_MAX = 5000;

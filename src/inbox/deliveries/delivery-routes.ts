@@ -4,16 +4,16 @@ import { isUtf8 } from 'node:buffer';
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
-import { DomainError } from '../core/errors.ts';
-import { mayActFor } from '../platform/keys/actor.ts';
-import { recordChange } from '../platform/keys/audit-log.ts';
-import { callerId, time, words } from '../platform/http/fields.ts';
-import type { App } from '../platform/http/http.ts';
-import { answerOnce } from '../platform/http/idempotency.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
-import { problems } from '../platform/http/problem.ts';
-import type { DB } from '../platform/postgres/tables.ts';
-import { waitingThing } from '../sources/asking-view.ts';
+import { DomainError } from '../../core/errors.ts';
+import { mayActFor } from '../../platform/keys/actor.ts';
+import { recordChange } from '../../platform/keys/audit-log.ts';
+import { callerId, time, words } from '../../platform/http/fields.ts';
+import type { App } from '../../platform/http/http.ts';
+import { answerOnce } from '../../platform/http/idempotency.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
+import { problems } from '../../platform/http/problem.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { waitingThing } from '../../sources/asking-view.ts';
 import { findDelivery, listDeliveries, type DeliveryDetail } from './delivery-list.ts';
 import { replayDeliveries, replayDelivery } from './replays.ts';
 

@@ -3,15 +3,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 
-import type { DeliveryWriter } from '../../src/inbox/delivery-writer.ts';
-import { webhookRoutes } from '../../src/inbox/webhook-routes.ts';
-import { buildHttp, type App } from '../../src/platform/http/http.ts';
-import { buildRegistry } from '../../src/platform/process/metrics.ts';
-import { rateCounts } from '../../src/platform/http/rate-counts.ts';
-import { refusedCallers } from '../../src/platform/http/rate-limit.ts';
-import type { Adapter } from '../../src/sources/source.ts';
-import type { LiveSource } from '../../src/sources/connections/source-store.ts';
-import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
+import type { DeliveryWriter } from '../../../src/inbox/door/delivery-writer.ts';
+import { webhookRoutes } from '../../../src/inbox/door/webhook-routes.ts';
+import { buildHttp, type App } from '../../../src/platform/http/http.ts';
+import { buildRegistry } from '../../../src/platform/process/metrics.ts';
+import { rateCounts } from '../../../src/platform/http/rate-counts.ts';
+import { refusedCallers } from '../../../src/platform/http/rate-limit.ts';
+import type { Adapter } from '../../../src/sources/source.ts';
+import type { LiveSource } from '../../../src/sources/connections/source-store.ts';
+import { testDatabase, testLog, type TestDatabase } from '../../harness.ts';
 
 const REFUSED_MAX = 5;
 const PUSH_BYTES_MAX = 100_000;

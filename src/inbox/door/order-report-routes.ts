@@ -4,19 +4,19 @@ import { hash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
-import { DomainError } from '../core/errors.ts';
-import { canonicalReport, type CanonicalReport } from '../core/report.ts';
-import { mayActFor } from '../platform/keys/actor.ts';
-import type { App } from '../platform/http/http.ts';
-import { answerOnce } from '../platform/http/idempotency.ts';
-import { problems } from '../platform/http/problem.ts';
-import type { DB } from '../platform/postgres/tables.ts';
-import { uuidv7 } from '../platform/uuid.ts';
-import type { SourceCache } from '../sources/connections/source-cache.ts';
-import { REST } from '../sources/connections/wire.ts';
+import { DomainError } from '../../core/errors.ts';
+import { canonicalReport, type CanonicalReport } from '../../core/report.ts';
+import { mayActFor } from '../../platform/keys/actor.ts';
+import type { App } from '../../platform/http/http.ts';
+import { answerOnce } from '../../platform/http/idempotency.ts';
+import { problems } from '../../platform/http/problem.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { uuidv7 } from '../../platform/uuid.ts';
+import type { SourceCache } from '../../sources/connections/source-cache.ts';
+import { REST } from '../../sources/connections/wire.ts';
 import type { DeliveryWriter } from './delivery-writer.ts';
 import type { KnownMerchants } from './merchants-known.ts';
-import { inTrx, storeDeliveries, type NewDelivery } from './store.ts';
+import { inTrx, storeDeliveries, type NewDelivery } from '../store.ts';
 
 export interface OrderRoutesDeps {
   db: Kysely<DB>;

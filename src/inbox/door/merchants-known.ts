@@ -2,8 +2,8 @@
 import type { Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
 
-import type { DB } from '../platform/postgres/tables.ts';
-import { merchantsAmong } from './store.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { merchantsAmong } from '../store.ts';
 
 const KNOWN_MAX = 100_000;
 

@@ -6,16 +6,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LruMap } from 'toad-cache';
 import { z } from 'zod';
 
-import { DomainError } from '../core/errors.ts';
-import { rawBodyScope } from '../platform/http/bodies.ts';
-import type { App } from '../platform/http/http.ts';
-import { problems } from '../platform/http/problem.ts';
-import type { RefusedCallers } from '../platform/http/rate-limit.ts';
-import { uuidv7 } from '../platform/uuid.ts';
-import type { SourceCache } from '../sources/connections/source-cache.ts';
-import type { Adapter, Answer, Push, Refusal } from '../sources/source.ts';
-import type { LiveSource } from '../sources/connections/source-store.ts';
-import { noSource, sourcePath } from '../sources/connections/wire.ts';
+import { DomainError } from '../../core/errors.ts';
+import { rawBodyScope } from '../../platform/http/bodies.ts';
+import type { App } from '../../platform/http/http.ts';
+import { problems } from '../../platform/http/problem.ts';
+import type { RefusedCallers } from '../../platform/http/rate-limit.ts';
+import { uuidv7 } from '../../platform/uuid.ts';
+import type { SourceCache } from '../../sources/connections/source-cache.ts';
+import type { Adapter, Answer, Push, Refusal } from '../../sources/source.ts';
+import type { LiveSource } from '../../sources/connections/source-store.ts';
+import { noSource, sourcePath } from '../../sources/connections/wire.ts';
 import type { DeliveryWriter } from './delivery-writer.ts';
 
 export interface WebhookDeps {

@@ -1,9 +1,9 @@
 // Deliveries as they are shown: what came, what became of it, and the bytes themselves.
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 
-import type { DB } from '../platform/postgres/tables.ts';
-import { WAITING, type WaitingThing } from '../sources/asking-view.ts';
-import type { DeliveryState } from './store.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { WAITING, type WaitingThing } from '../../sources/asking-view.ts';
+import type { DeliveryState } from '../store.ts';
 
 const WAITING_MAX = 100;
 

@@ -2,8 +2,8 @@
 
 import { expect, test } from 'vitest';
 
-import { failureLog } from '../../src/inbox/failure-log.ts';
-import { buildLogger } from '../../src/platform/process/log.ts';
+import { failureLog } from '../../../src/inbox/deliveries/failure-log.ts';
+import { buildLogger } from '../../../src/platform/process/log.ts';
 
 function listening() {
   const lines: Record<string, unknown>[] = [];
