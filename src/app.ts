@@ -48,7 +48,7 @@ import { promoterExists } from './promotion/promoters/promoter-store.ts';
 import { REDIRECT, redirectRoutes } from './promotion/clicks/redirect.ts';
 import { askingForLinks } from './pull/tracked-links.ts';
 import { lockDaysRoutes } from './pull/lock-days-routes.ts';
-import { reconciliationRoutes } from './pull/reconciliation-routes.ts';
+import { reconciliationRoutes } from './pull/reconciliations/reconciliation-routes.ts';
 import { mappingRoutes } from './sources/connections/mapping-routes.ts';
 import { sourcesRoutes } from './sources/connections/source-routes.ts';
 import { sourceCache, type SourceCache } from './sources/connections/source-cache.ts';

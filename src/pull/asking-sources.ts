@@ -4,13 +4,13 @@ import { randomUUID } from 'node:crypto';
 
 import { inTransaction } from '../platform/postgres/database.ts';
 import { openSource, type PullDeps } from './asked-source.ts';
-import { dueReadings, mayFetch } from './feed-store.ts';
-import { fetchingWork } from './fetching-wanted.ts';
-import { dropHold, dueSources, giveBack, HOLD_MS, keepHold, letRest, takeHold, type Hold } from './hold-store.ts';
-import { messageOf, pauseMs } from './pauses.ts';
-import { endRead, feedWork } from './reading-feed.ts';
-import { noteTrouble, readingOf } from './reconciliation-store.ts';
-import { takeTurn, type Turn, type Work } from './turn.ts';
+import { dueReadings, mayFetch } from './feeds/feed-store.ts';
+import { fetchingWork } from './feeds/fetching-wanted.ts';
+import { dropHold, dueSources, giveBack, HOLD_MS, keepHold, letRest, takeHold, type Hold } from './feeds/lease-store.ts';
+import { messageOf, pauseMs } from './feeds/pauses.ts';
+import { endRead, feedWork } from './feeds/reading-feed.ts';
+import { noteTrouble, readingOf } from './reconciliations/reconciliation-store.ts';
+import { takeTurn, type Turn, type Work } from './feeds/turn.ts';
 
 const SOURCES_MAX = 100;
 /** So many reconciliations of a source are read at a time, beside its own lists. */

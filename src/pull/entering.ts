@@ -10,8 +10,8 @@ import { inTrx, storeDeliveries, type ClaimedDelivery, type NewDelivery } from '
 import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { Adapter } from '../sources/source.ts';
-import { findingOf, type Found } from './finding.ts';
-import { noteFindings } from './reconciliation-store.ts';
+import { findingOf, type Found } from './reconciliations/finding.ts';
+import { noteFindings } from './reconciliations/reconciliation-store.ts';
 
 const SHOP_LENGTH_MAX = 256;
 

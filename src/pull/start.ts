@@ -5,11 +5,11 @@ import { STREAM_TIMEOUT_MS } from '../platform/http/bodies.ts';
 import { repeat, type Repeating } from '../platform/queue/repeat.ts';
 import type { PullDeps } from './asked-source.ts';
 import { askSources } from './asking-sources.ts';
-import { settlingReconciliations } from './reconciliation-store.ts';
-import { readUploads } from './reading-uploads.ts';
-import { settleReconciliation } from './settling.ts';
-import { dropFiles } from './upload-file.ts';
-import { endCutUploads } from './upload-store.ts';
+import { settlingReconciliations } from './reconciliations/reconciliation-store.ts';
+import { readUploads } from './uploads/reading-uploads.ts';
+import { settleReconciliation } from './reconciliations/settling.ts';
+import { dropFiles } from './uploads/upload-file.ts';
+import { endCutUploads } from './uploads/upload-store.ts';
 
 const EVERY_MS = 1000;
 /** Longer than a file may take. */

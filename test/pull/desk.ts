@@ -5,7 +5,7 @@ import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { buildHttp } from '../../src/platform/http/http.ts';
 import { makeKey } from '../../src/platform/keys/keys-store.ts';
-import { reconciliationRoutes } from '../../src/pull/reconciliation-routes.ts';
+import { reconciliationRoutes } from '../../src/pull/reconciliations/reconciliation-routes.ts';
 import { startAsking } from '../../src/pull/start.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { testLog } from '../harness.ts';

@@ -92,7 +92,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'naive-times-as-utc',
     edits: [
       {
-        file: 'src/pull/upload.ts',
+        file: 'src/pull/uploads/upload.ts',
         from: 'zone: head.export?.zone ?? merchant?.time_zone ?? CHINA,',
         to: "zone: merchant === undefined ? CHINA : '+00:00',",
       },

@@ -1,12 +1,12 @@
 // Ending a reconciliation: what was missing or different is looked at again once it is merged, and counts as recovered when it agrees.
 import type { Kysely, Transaction } from 'kysely';
 
-import { readDelivery } from '../inbox/read.ts';
-import { inTransaction } from '../platform/postgres/database.ts';
-import type { DB } from '../platform/postgres/tables.ts';
-import type { Adapter } from '../sources/source.ts';
-import { findSources } from '../sources/connections/source-store.ts';
-import { judge } from './entering.ts';
+import { readDelivery } from '../../inbox/read.ts';
+import { inTransaction } from '../../platform/postgres/database.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import type { Adapter } from '../../sources/source.ts';
+import { findSources } from '../../sources/connections/source-store.ts';
+import { judge } from '../entering.ts';
 import { endReconciliation, findState, isMerged, mergedFindings, noteRecovered } from './reconciliation-store.ts';
 
 const ORDERS_PER_COMMIT = 500;

@@ -2,10 +2,10 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { listChanges } from '../../src/platform/keys/audit-log.ts';
-import { subject } from '../sources/subjects/woocommerce.ts';
-import { openDesk, type Desk } from './desk.ts';
-import { SOURCE, type Puller } from './puller.ts';
+import { listChanges } from '../../../src/platform/keys/audit-log.ts';
+import { subject } from '../../sources/subjects/woocommerce.ts';
+import { openDesk, type Desk } from '../desk.ts';
+import { SOURCE, type Puller } from '../puller.ts';
 
 const AT = new Date('2026-06-01T10:00:00Z');
 const FIRST = { limit: 100, before: null };

@@ -2,8 +2,8 @@
 import { sql } from 'kysely';
 import { afterEach, expect, test } from 'vitest';
 
-import { subject } from '../sources/subjects/wechat-shop.ts';
-import { openPuller, SOURCE, type Puller } from './puller.ts';
+import { subject } from '../../sources/subjects/wechat-shop.ts';
+import { openPuller, SOURCE, type Puller } from '../puller.ts';
 
 const IDS = ['3701', '3702', '3703', '3704', '3705'];
 let puller: Puller;

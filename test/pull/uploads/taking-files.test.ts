@@ -2,10 +2,10 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { subject } from '../sources/subjects/woocommerce.ts';
-import { openDesk, type Desk } from './desk.ts';
-import { SOURCE } from './puller.ts';
-import { workbookOf } from './tables/workbook.ts';
+import { subject } from '../../sources/subjects/woocommerce.ts';
+import { openDesk, type Desk } from '../desk.ts';
+import { SOURCE } from '../puller.ts';
+import { workbookOf } from '../tables/workbook.ts';
 
 const AT = new Date('2026-06-01T10:00:00Z');
 const HERE = `?source_id=${SOURCE}`;

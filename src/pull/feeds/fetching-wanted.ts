@@ -1,11 +1,11 @@
 // Fetching what deliveries and lists name only by its id, a few at a time. One that is not told is
 // put off by itself.
-import { wantedBy } from '../inbox/wanted.ts';
-import { inTransaction } from '../platform/postgres/database.ts';
-import { isOfAll } from '../sources/details.ts';
-import { enterRows } from './entering.ts';
+import { wantedBy } from '../../inbox/wanted.ts';
+import { inTransaction } from '../../platform/postgres/database.ts';
+import { isOfAll } from '../../sources/details.ts';
+import { enterRows } from '../entering.ts';
 import { fetchingOf, noteFailure, noteFetched } from './feed-store.ts';
-import { noteAnswer } from './hold-store.ts';
+import { noteAnswer } from './lease-store.ts';
 import { failureOf, messageOf, pauseMs, pauseOfFetchingMs } from './pauses.ts';
 import type { Turn, Work } from './turn.ts';
 import { dueWanted, forgetWanted, postponeWanted, putOffWanted, type DueWanted } from './wanted-store.ts';

@@ -2,7 +2,7 @@
 // killed; and when a source rests.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/postgres/tables.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
 
 /**
  * A holder is believed to be alive for so long after it was last heard of: what a killed one was

@@ -1,11 +1,11 @@
 // What a reconciliation finds of an order: whether it was known, and whether its money or state were as the report says.
 import { isDeepStrictEqual } from 'node:util';
 
-import { lift, merge } from '../core/merge.ts';
-import type { MergedOrder } from '../core/merged.ts';
-import { standsIn, viewOrder, WHOLE_ORDER, type Order } from '../core/order.ts';
-import { readReport, type Report } from '../core/report.ts';
-import type { Statement } from '../inbox/read.ts';
+import { lift, merge } from '../../core/merge.ts';
+import type { MergedOrder } from '../../core/merged.ts';
+import { standsIn, viewOrder, WHOLE_ORDER, type Order } from '../../core/order.ts';
+import { readReport, type Report } from '../../core/report.ts';
+import type { Statement } from '../../inbox/read.ts';
 
 export type Found = 'known' | 'missing' | 'different';
 

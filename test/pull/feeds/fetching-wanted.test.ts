@@ -2,10 +2,10 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { inTransaction } from '../../src/platform/postgres/database.ts';
-import { lockSourceRow, saveSource } from '../../src/sources/connections/source-store.ts';
-import { subject } from '../sources/subjects/wechat-shop.ts';
-import { openPuller, SOURCE, type Puller } from './puller.ts';
+import { inTransaction } from '../../../src/platform/postgres/database.ts';
+import { lockSourceRow, saveSource } from '../../../src/sources/connections/source-store.ts';
+import { subject } from '../../sources/subjects/wechat-shop.ts';
+import { openPuller, SOURCE, type Puller } from '../puller.ts';
 
 const IDS = Array.from({ length: 20 }, (_, index) => String(370_000 + index));
 const MISSING = '1';

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
 
-import { DomainError } from '../core/errors.ts';
+import { DomainError } from '../../core/errors.ts';
 
 const FIELDS_MAX = 20;
 const FIELD_BYTES_MAX = 4096;

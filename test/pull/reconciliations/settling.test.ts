@@ -3,16 +3,16 @@ import { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { inTransaction } from '../../src/platform/postgres/database.ts';
-import { uuidv7 } from '../../src/platform/uuid.ts';
-import { findReconciliation, makeReconciliation, noteRead } from '../../src/pull/reconciliation-store.ts';
-import { settleReconciliation } from '../../src/pull/settling.ts';
-import { endCutUploads } from '../../src/pull/upload-store.ts';
-import { openTable, type Table } from '../../src/pull/tables/table.ts';
-import { takeUpload } from '../../src/pull/upload.ts';
-import { ADAPTERS } from '../../src/sources/adapters.ts';
-import { subject } from '../sources/subjects/woocommerce.ts';
-import { openPuller, type Puller } from './puller.ts';
+import { inTransaction } from '../../../src/platform/postgres/database.ts';
+import { uuidv7 } from '../../../src/platform/uuid.ts';
+import { findReconciliation, makeReconciliation, noteRead } from '../../../src/pull/reconciliations/reconciliation-store.ts';
+import { settleReconciliation } from '../../../src/pull/reconciliations/settling.ts';
+import { endCutUploads } from '../../../src/pull/uploads/upload-store.ts';
+import { openTable, type Table } from '../../../src/pull/tables/table.ts';
+import { takeUpload } from '../../../src/pull/uploads/upload.ts';
+import { ADAPTERS } from '../../../src/sources/adapters.ts';
+import { subject } from '../../sources/subjects/woocommerce.ts';
+import { openPuller, type Puller } from '../puller.ts';
 
 const AT = new Date('2026-06-01T10:00:00Z');
 /** More than two parts hold. */

@@ -1,5 +1,5 @@
 // Why asking failed, in words and in one word, and for how long it is asked no more.
-import { AskingFailed, type NoAnswer } from '../sources/asking.ts';
+import { AskingFailed, type NoAnswer } from '../../sources/asking.ts';
 
 /**
  * `unreadable`: there was an answer, and nothing that an adapter could read or the database could

@@ -2,7 +2,7 @@
 // being read, failures and rests.
 import { sql, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/postgres/tables.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
 import type { Failure } from './pauses.ts';
 
 /** The name under which the fetching of single things stands beside the lists. */

@@ -3,12 +3,12 @@
 import { sql } from 'kysely';
 import { afterEach, expect, test } from 'vitest';
 
-import { inTransaction } from '../../src/platform/postgres/database.ts';
-import { askSources } from '../../src/pull/asking-sources.ts';
-import { saveSource } from '../../src/sources/connections/source-store.ts';
-import { subject as doudian } from '../sources/subjects/doudian.ts';
-import { subject as woocommerce } from '../sources/subjects/woocommerce.ts';
-import { openPuller, SOURCE, type Puller } from './puller.ts';
+import { inTransaction } from '../../../src/platform/postgres/database.ts';
+import { askSources } from '../../../src/pull/asking-sources.ts';
+import { saveSource } from '../../../src/sources/connections/source-store.ts';
+import { subject as doudian } from '../../sources/subjects/doudian.ts';
+import { subject as woocommerce } from '../../sources/subjects/woocommerce.ts';
+import { openPuller, SOURCE, type Puller } from '../puller.ts';
 
 const since = new Date(Date.now() - 3_600_000);
 const pull = { since: since.toISOString() };

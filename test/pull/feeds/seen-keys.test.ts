@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { SeenKeys } from '../../src/pull/seen-keys.ts';
+import { SeenKeys } from '../../../src/pull/feeds/seen-keys.ts';
 
 test('each key has its own number, however many there are, and the last one counts', () => {
   const seen = new SeenKeys();

@@ -1,11 +1,11 @@
 // Reconciliations in the database: what was asked, what was found of each order, and whether it agrees by now.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { ErrorCode } from '../core/errors.ts';
-import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
-import type { DB } from '../platform/postgres/tables.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import { CLAIMED, type ClaimedDelivery } from '../../inbox/store.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
 import type { Found } from './finding.ts';
-import type { Amounts, RecognisedFile } from './upload-store.ts';
+import type { Amounts, RecognisedFile } from '../uploads/upload-store.ts';
 
 export interface ReconciliationRow {
   reconciliation_id: string;

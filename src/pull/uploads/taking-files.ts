@@ -2,16 +2,16 @@
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
-import { DomainError } from '../core/errors.ts';
-import type { Actor } from '../platform/keys/actor.ts';
-import { inTransaction } from '../platform/postgres/database.ts';
-import { callerId } from '../platform/http/fields.ts';
-import type { DB } from '../platform/postgres/tables.ts';
-import { uuidv7 } from '../platform/uuid.ts';
-import { REST } from '../sources/connections/wire.ts';
-import { readMapping } from './exports/recognise.ts';
-import { noteTrouble, type makeReconciliation } from './reconciliation-store.ts';
-import { checkBeginning } from './tables/table.ts';
+import { DomainError } from '../../core/errors.ts';
+import type { Actor } from '../../platform/keys/actor.ts';
+import { inTransaction } from '../../platform/postgres/database.ts';
+import { callerId } from '../../platform/http/fields.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { uuidv7 } from '../../platform/uuid.ts';
+import { REST } from '../../sources/connections/wire.ts';
+import { readMapping } from '../exports/recognise.ts';
+import { noteTrouble, type makeReconciliation } from '../reconciliations/reconciliation-store.ts';
+import { checkBeginning } from '../tables/table.ts';
 import { fileOfForm } from './upload-form.ts';
 import { keepFile } from './upload-file.ts';
 import { noteUploaded } from './upload-store.ts';

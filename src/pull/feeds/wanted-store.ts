@@ -3,8 +3,8 @@
 // nothing is ever given up.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { DB } from '../platform/postgres/tables.ts';
-import type { Unfetched } from '../sources/source.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import type { Unfetched } from '../../sources/source.ts';
 import { failureOf, messageOf, pauseOfOneMs } from './pauses.ts';
 
 export interface DueWanted {

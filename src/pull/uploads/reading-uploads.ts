@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { CsvError } from 'csv-parse';
 
-import { DomainError } from '../core/errors.ts';
-import { isUnavailable } from '../platform/postgres/database.ts';
-import type { PullDeps } from './asked-source.ts';
-import { noteRead, noteTrouble } from './reconciliation-store.ts';
-import { openTable, type Table } from './tables/table.ts';
+import { DomainError } from '../../core/errors.ts';
+import { isUnavailable } from '../../platform/postgres/database.ts';
+import type { PullDeps } from '../asked-source.ts';
+import { noteRead, noteTrouble } from '../reconciliations/reconciliation-store.ts';
+import { openTable, type Table } from '../tables/table.ts';
 import { keptBytes, keptFile } from './upload-file.ts';
 import { claimUpload, freeUpload, keepReading, noteRecognised, type ClaimedUpload, type RecognisedFile } from './upload-store.ts';
 import { originOf, takeUpload } from './upload.ts';

@@ -5,16 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { inTransaction } from '../../src/platform/postgres/database.ts';
-import { uuidv7 } from '../../src/platform/uuid.ts';
-import { readUploads } from '../../src/pull/reading-uploads.ts';
-import { findReconciliation, makeReconciliation } from '../../src/pull/reconciliation-store.ts';
-import { settleReconciliation } from '../../src/pull/settling.ts';
-import { dropFiles, keepFile, keptFile } from '../../src/pull/upload-file.ts';
-import { claimUpload, freeUpload, keepReading, noteUploaded } from '../../src/pull/upload-store.ts';
-import { ADAPTERS } from '../../src/sources/adapters.ts';
-import { subject } from '../sources/subjects/woocommerce.ts';
-import { openPuller, type Puller } from './puller.ts';
+import { inTransaction } from '../../../src/platform/postgres/database.ts';
+import { uuidv7 } from '../../../src/platform/uuid.ts';
+import { readUploads } from '../../../src/pull/uploads/reading-uploads.ts';
+import { findReconciliation, makeReconciliation } from '../../../src/pull/reconciliations/reconciliation-store.ts';
+import { settleReconciliation } from '../../../src/pull/reconciliations/settling.ts';
+import { dropFiles, keepFile, keptFile } from '../../../src/pull/uploads/upload-file.ts';
+import { claimUpload, freeUpload, keepReading, noteUploaded } from '../../../src/pull/uploads/upload-store.ts';
+import { ADAPTERS } from '../../../src/sources/adapters.ts';
+import { subject } from '../../sources/subjects/woocommerce.ts';
+import { openPuller, type Puller } from '../puller.ts';
 
 const HEAD = 'order_id,status,currency,paid_amount,line_id';
 const forever = new AbortController().signal;

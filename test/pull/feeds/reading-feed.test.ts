@@ -3,11 +3,11 @@
 import { sql } from 'kysely';
 import { afterEach, expect, test } from 'vitest';
 
-import type { Feed } from '../../src/sources/source.ts';
-import { AskingFailed } from '../../src/sources/asking.ts';
-import { subject as wechat } from '../sources/subjects/wechat-shop.ts';
-import { subject as woocommerce } from '../sources/subjects/woocommerce.ts';
-import { openPuller, SOURCE, type Puller } from './puller.ts';
+import type { Feed } from '../../../src/sources/source.ts';
+import { AskingFailed } from '../../../src/sources/asking.ts';
+import { subject as wechat } from '../../sources/subjects/wechat-shop.ts';
+import { subject as woocommerce } from '../../sources/subjects/woocommerce.ts';
+import { openPuller, SOURCE, type Puller } from '../puller.ts';
 
 const since = new Date(Date.now() - 3_600_000);
 const pull = { since: since.toISOString() };

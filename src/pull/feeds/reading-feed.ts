@@ -1,14 +1,14 @@
 // Reading one list of a platform up to a time, window by window and page by page. Nothing is asked
 // inside of a transaction.
-import { inTransaction } from '../platform/postgres/database.ts';
-import { AskingFailed } from '../sources/asking.ts';
-import { isOfAll } from '../sources/details.ts';
-import type { Feed, Page } from '../sources/source.ts';
-import { enterRows } from './entering.ts';
+import { inTransaction } from '../../platform/postgres/database.ts';
+import { AskingFailed } from '../../sources/asking.ts';
+import { isOfAll } from '../../sources/details.ts';
+import type { Feed, Page } from '../../sources/source.ts';
+import { enterRows } from '../entering.ts';
 import { isWhollyRead, noteFailure, restartWindow, saveProgress, type Progress, type Reading, type Window } from './feed-store.ts';
-import { noteAnswer } from './hold-store.ts';
+import { noteAnswer } from './lease-store.ts';
 import { failureOf, messageOf, pauseMs, type Failure } from './pauses.ts';
-import { noteRead, noteTrouble } from './reconciliation-store.ts';
+import { noteRead, noteTrouble } from '../reconciliations/reconciliation-store.ts';
 import type { Turn, Work } from './turn.ts';
 import { forgetFetched, keepUnfetched } from './wanted-store.ts';
 

@@ -1,8 +1,8 @@
 // The file of an upload: kept byte for byte as it arrives, in parts, until all its rows have entered.
 import { sql, type Kysely } from 'kysely';
 
-import type { DB } from '../platform/postgres/tables.ts';
-import type { KeptBytes } from './tables/kept-bytes.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import type { KeptBytes } from '../tables/kept-bytes.ts';
 
 const PART_BYTES = 1024 * 1024;
 const PARTS_PER_STATEMENT = 64;

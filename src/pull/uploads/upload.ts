@@ -1,19 +1,19 @@
 // An uploaded file of orders, as people export and keep them: every good row becomes a report, every bad one is told.
 import { sql, type Kysely } from 'kysely';
 
-import { DomainError } from '../core/errors.ts';
-import type { Origin } from '../inbox/read.ts';
-import { inTransaction } from '../platform/postgres/database.ts';
-import { groupedBy } from '../platform/grouped-by.ts';
-import type { DB } from '../platform/postgres/tables.ts';
-import type { Adapter } from '../sources/source.ts';
-import { findSource } from '../sources/connections/source-store.ts';
-import { noSource, REST } from '../sources/connections/wire.ts';
-import { enterRows, judgeRows, type Rows } from './entering.ts';
-import type { Found } from './finding.ts';
-import { readRows, type Reading, type ReadRow } from './reading-rows.ts';
-import { SeenKeys } from './seen-keys.ts';
-import type { Table } from './tables/table.ts';
+import { DomainError } from '../../core/errors.ts';
+import type { Origin } from '../../inbox/read.ts';
+import { inTransaction } from '../../platform/postgres/database.ts';
+import { groupedBy } from '../../platform/grouped-by.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import type { Adapter } from '../../sources/source.ts';
+import { findSource } from '../../sources/connections/source-store.ts';
+import { noSource, REST } from '../../sources/connections/wire.ts';
+import { enterRows, judgeRows, type Rows } from '../entering.ts';
+import type { Found } from '../reconciliations/finding.ts';
+import { readRows, type Reading, type ReadRow } from '../feeds/reading-rows.ts';
+import { SeenKeys } from '../feeds/seen-keys.ts';
+import type { Table } from '../tables/table.ts';
 import type { Amounts } from './upload-store.ts';
 
 const ROWS_PER_COMMIT = 500;

@@ -1,8 +1,8 @@
 // Uploads as they stand in the database: kept or not, and who is reading them.
 import { sql, type Kysely } from 'kysely';
 
-import type { DB } from '../platform/postgres/tables.ts';
-import type { Mapping } from './exports/recognise.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import type { Mapping } from '../exports/recognise.ts';
 
 /** How amounts stand in a file: as whole minor units, or as decimals of the currency. */
 export type Amounts = 'minor' | 'decimal';

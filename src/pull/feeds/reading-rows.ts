@@ -1,19 +1,19 @@
 // The rows of a table as reports, checked, each with its reason where it cannot be read: what a file says, before anything enters.
 import { z } from 'zod';
 
-import { standsIn } from '../core/order.ts';
-import { canonicalReport, type CanonicalReport } from '../core/report.ts';
-import { PLATFORM_ROW, UNTIMED, type Origin } from '../inbox/read.ts';
-import { faultsOf } from '../platform/http/problem.ts';
-import type { Adapter, Kept, Mapped, SourceReport } from '../sources/source.ts';
-import type { ReadOrder } from './exports/export.ts';
-import { Fields, RowFault, type Surroundings } from './exports/fields.ts';
-import { readOurs } from './exports/ours.ts';
+import { standsIn } from '../../core/order.ts';
+import { canonicalReport, type CanonicalReport } from '../../core/report.ts';
+import { PLATFORM_ROW, UNTIMED, type Origin } from '../../inbox/read.ts';
+import { faultsOf } from '../../platform/http/problem.ts';
+import type { Adapter, Kept, Mapped, SourceReport } from '../../sources/source.ts';
+import type { ReadOrder } from '../exports/export.ts';
+import { Fields, RowFault, type Surroundings } from '../exports/fields.ts';
+import { readOurs } from '../exports/ours.ts';
 import { SeenKeys } from './seen-keys.ts';
-import { mayBeRounded } from './tables/cells.ts';
-import type { TableRow } from './tables/row.ts';
-import type { Table } from './tables/table.ts';
-import type { Amounts } from './upload-store.ts';
+import { mayBeRounded } from '../tables/cells.ts';
+import type { TableRow } from '../tables/row.ts';
+import type { Table } from '../tables/table.ts';
+import type { Amounts } from '../uploads/upload-store.ts';
 
 /** An order of more rows is refused. */
 const ORDER_ROWS_MAX = 2000;

@@ -1,9 +1,9 @@
 // One turn of a source: each of its lists, and what is fetched by its id, goes on beside the
 // others, question by question.
-import { inTransaction, type Work as Given } from '../platform/postgres/database.ts';
-import { AskingFailed } from '../sources/asking.ts';
-import type { AskedSource, PullDeps } from './asked-source.ts';
-import { keepHold, type Hold } from './hold-store.ts';
+import { inTransaction, type Work as Given } from '../../platform/postgres/database.ts';
+import { AskingFailed } from '../../sources/asking.ts';
+import type { AskedSource, PullDeps } from '../asked-source.ts';
+import { keepHold, type Hold } from './lease-store.ts';
 
 /** A source that is asked now. */
 export interface Turn {
