@@ -41,13 +41,14 @@ comment on column delivery.body_hash is 'Of the bytes as they came, whatever was
 comment on column delivery.content_hashes is 'Of its reports as they came, in their order: they decide between reports of one time.';
 alter table claim add column redacted_at timestamptz;
 alter table audit_log add column redacted_at timestamptz;
+alter table decision add column redacted_at timestamptz;
 
 -- Only the functions below, which are their owner's, come past these triggers; where the application is the owner itself, who says that it
 -- is a redaction.
 create function refuse_unless_redacted() returns trigger language plpgsql as $$
 begin
   if tg_op = 'UPDATE' and new.redacted_at is distinct from old.redacted_at
-    and current_user = (select relowner::regrole::text from pg_class where oid = tg_relid) then
+    and current_user = (select pg_get_userbyid(relowner) from pg_class where oid = tg_relid) then
     return new;
   end if;
   raise exception 'rows of % are never changed', tg_table_name
@@ -65,10 +66,13 @@ create trigger delivery_body_unchanged
 drop trigger audit_log_unchanged on audit_log;
 create trigger audit_log_unchanged before update or delete on audit_log for each row execute function refuse_unless_redacted();
 
+drop trigger decision_unchanged on decision;
+create trigger decision_unchanged before update or delete on decision for each row execute function refuse_unless_redacted();
+
 create or replace function keep_decided_claim() returns trigger language plpgsql as $$
 begin
   if new.redacted_at is distinct from old.redacted_at then
-    if current_user <> (select relowner::regrole::text from pg_class where oid = tg_relid)
+    if current_user <> (select pg_get_userbyid(relowner) from pg_class where oid = tg_relid)
       or to_jsonb(new) - '{evidence,reason,gathered,redacted_at}'::text[] <> to_jsonb(old) - '{evidence,reason,gathered,redacted_at}'::text[] then
       raise exception 'a claim changes by its redaction in its words only' using errcode = 'integrity_constraint_violation';
     end if;
@@ -95,7 +99,12 @@ create function redact_log_entry(of_entry bigint, new_before jsonb, new_after js
 language sql security definer set search_path = pg_catalog, public as $$
   update audit_log set before = new_before, after = new_after, redacted_at = clock_timestamp() where audit_id = of_entry;
 $$;
-revoke execute on function redact_delivery, redact_claim, redact_log_entry from public;
-grant execute on function redact_delivery, redact_claim, redact_log_entry to fenyong_app;
+create function redact_decision(of_order bigint, of_revision integer, of_line text, new_explanation json, new_order_explanation json) returns void
+language sql security definer set search_path = pg_catalog, public as $$
+  update decision set explanation = new_explanation, order_explanation = new_order_explanation, redacted_at = clock_timestamp()
+  where order_key = of_order and revision = of_revision and line_id = of_line;
+$$;
+revoke execute on function redact_delivery, redact_claim, redact_log_entry, redact_decision from public;
+grant execute on function redact_delivery, redact_claim, redact_log_entry, redact_decision to fenyong_app;
 revoke delete, truncate on erasure, erased_identity from fenyong_app;
 revoke update on erased_identity from fenyong_app;

@@ -68,7 +68,8 @@ interface Pass {
 type Part = (trx: Transaction<DB>, pass: Pass, after: string) => Promise<string | null>;
 
 /** One order at a time, with a part of its deliveries: what it keeps of their reasons changes with them. */
-const eraseInOrders: Part = async (trx, { erasure, buyer, deps }, after) => {
+const eraseInOrders: Part = async (trx, pass, after) => {
+  const { erasure, buyer, deps } = pass;
   const [orderAfter = '0', deliveryAfter = null] = after.split('/');
   const { rows } = await sql<{ order_key: bigint }>`
     select order_key from order_identity join orders using (order_key)
@@ -78,6 +79,7 @@ const eraseInOrders: Part = async (trx, { erasure, buyer, deps }, after) => {
   const orderKey = rows[0]?.order_key;
   if (orderKey === undefined) return null;
   await redactOrders(trx, [orderKey], [buyer], deps);
+  await redactDecisions(trx, pass, [orderKey]);
   const deliveries = await lockDeliveries(
     trx,
     sql`delivery_id in (
@@ -88,6 +90,30 @@ const eraseInOrders: Part = async (trx, { erasure, buyer, deps }, after) => {
   await redactDeliveries(trx, deliveries, { erasure, buyer, deps });
   return deliveries.length < DELIVERIES_PER_PART ? String(orderKey) : `${orderKey}/${deliveries.at(-1)!.delivery_id}`;
 };
+
+interface DecisionTexts {
+  order_key: bigint;
+  revision: number;
+  line_id: string;
+  explanation: string;
+  shared: string | null;
+}
+
+/** What is decided stays; but the reasons of orders and of rulings, in which anything may stand, are told in explanations, too. */
+async function redactDecisions(trx: Transaction<DB>, { clean }: Pass, orderKeys: readonly bigint[]): Promise<void> {
+  const { rows } = await sql<DecisionTexts>`
+    select order_key, revision, line_id, explanation::text as explanation, order_explanation::text as shared
+    from decision where order_key = any(${orderKeys}::bigint[])`.execute(trx);
+  const cleaned = await inSlices(rows, (row) => ({
+    ...row,
+    explanation: clean(row.explanation),
+    shared: row.shared === null ? null : clean(row.shared),
+  }));
+  for (const [index, { order_key, revision, line_id, explanation, shared }] of cleaned.entries()) {
+    if (explanation === rows[index]!.explanation && shared === rows[index]!.shared) continue;
+    await sql`select redact_decision(${order_key}, ${revision}::int, ${line_id}, ${explanation}::json, ${shared}::json)`.execute(trx);
+  }
+}
 
 /** What became no report of an order: what waits or cannot be read, and what tells of something else. */
 const eraseInOtherDeliveries: Part = async (trx, { erasure, buyer, deps }, after) => {
@@ -156,6 +182,7 @@ async function cleanTexts<Row>(trx: Transaction<DB>, { erasure }: Pass, { rows, 
 
 interface ClaimTexts {
   claim_id: string;
+  order_key: string | null;
   evidence: string;
   reason: string | null;
   gathered: string | null;
@@ -172,19 +199,22 @@ const eraseInClaims: Part = async (trx, pass, after) => {
   const { clean, buyer } = pass;
   const orNull = (text: string | null): string | null => (text === null ? null : clean(text));
   const { rows: claims } = await sql<ClaimTexts>`
-    select claim_id, evidence, reason, gathered::text as gathered from claim
+    select claim_id, order_key::text as order_key, evidence, reason, gathered::text as gathered from claim
     where merchant_id = ${buyer.merchantId} and (${after} = '' or claim_id > nullif(${after}, '')::uuid)
     order by claim_id limit ${ROWS_PER_PART} for update`.execute(trx);
   await cleanTexts(trx, pass, {
     rows: claims,
     counted: 'claims',
-    clean: ({ claim_id, evidence, reason, gathered }) => ({
-      claim_id,
+    clean: ({ evidence, reason, gathered, ...claim }) => ({
+      ...claim,
       evidence: clean(evidence).slice(0, EVIDENCE_LENGTH_MAX),
       reason: orNull(reason)?.slice(0, REASON_LENGTH_MAX) ?? null,
       gathered: orNull(gathered),
     }),
-    write: (row) => sql`select redact_claim(${row.claim_id}::uuid, ${row.evidence}, ${row.reason}, ${row.gathered}::jsonb)`.execute(trx),
+    write: async (row) => {
+      await sql`select redact_claim(${row.claim_id}::uuid, ${row.evidence}, ${row.reason}, ${row.gathered}::jsonb)`.execute(trx);
+      if (row.order_key !== null) await redactDecisions(trx, pass, [BigInt(row.order_key)]);
+    },
   });
   const { rows: entries } = await sql<LogTexts>`
     select audit_id::text as audit_id, before::text as before, after::text as after from audit_log

@@ -246,6 +246,7 @@ export interface Decision {
   product_id: string | null;
   promoter_id: string | null;
   quantity: number;
+  redacted_at: Timestamp | null;
   refunded_amount: bigint;
   revision: number;
   rule_id: string | null;

@@ -33,7 +33,19 @@ const PRIVILEGES = `
 const KEPT_OF_DELIVERIES = `
   select attname::text as name from pg_attribute where attrelid = 'delivery'::regclass and attnum > 0 and not attisdropped
     and not has_column_privilege('fenyong_app', attrelid, attnum, 'update') order by attnum`;
-const PROOF = ['delivery_id', 'source_id', 'merchant_id', 'origin', 'body', 'body_hash', 'signed_id', 'headers', 'received_at'];
+const PROOF = [
+  'delivery_id',
+  'source_id',
+  'merchant_id',
+  'origin',
+  'body',
+  'body_hash',
+  'signed_id',
+  'headers',
+  'received_at',
+  'content_hashes',
+  'redacted_at',
+];
 
 async function statements(url: string, ...texts: string[]): Promise<void> {
   const client = new Client(url);
@@ -109,6 +121,11 @@ describe.each(MAJORS)('on PostgreSQL $major', ({ major, isHere }) => {
       select gen_random_uuid(), 'rest', 'm0', 'rest', 'x', sha256('x'), '{}', now(), now(), 'processed', now()`.execute(db);
       const proof = await errorOf(run(db, `update delivery set body = 'y'`));
       expect(proof).toMatchObject({ message: 'rows of delivery are never changed' });
+      const redacted = await run(db, `select redact_delivery(delivery_id, 'erased', '{}', null) as done from delivery`);
+      expect([redacted, await run(db, `select body = 'erased' as is_redacted from delivery`)]).toEqual([
+        [{ done: null }],
+        [{ is_redacted: true }],
+      ]);
       await run(db, `delete from delivery`);
       await earn(database);
     },
