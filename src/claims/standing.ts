@@ -61,7 +61,7 @@ export function earnableLines({ lines }: Standing): ExplainedDecision[] {
 
 /** Whom a line credits, whether or not a rule pays for it. */
 export function winnersOf({ explained }: ExplainedDecision): string[] {
-  return explained.winners.map((winner) => String(winner['promoter_id']));
+  return explained.winners.map((winner) => winner.promoter_id);
 }
 
 /** Whether every line that can be anybody's is credited to the promoter, wholly or in part. */

@@ -12,7 +12,7 @@ afterAll(() => world.close());
 /** Evidence of an order as the explanation tells it: kind, whose, and how it ended. */
 async function considered({ m }: { m: string }, orderId: string) {
   const [line] = (await world.explained(m, orderId)).lines;
-  return line!.evidence.map(({ kind, promoter_id: promoterId, won, reason }) => [kind, promoterId, won === true ? 'won' : reason]);
+  return line!.evidence.map(({ kind, promoter_id: promoterId, won, reason }) => [kind, promoterId, won ? 'won' : reason]);
 }
 
 describe('what becomes known after the order', () => {
