@@ -14,7 +14,7 @@ import { guardMetrics } from '../src/guards/run.ts';
 import { messageMetrics } from '../src/outbound/messenger.ts';
 import { ADAPTERS } from '../src/sources/adapters.ts';
 import { readConfig } from '../src/platform/process/config.ts';
-import type { App } from '../src/platform/http/http.ts';
+import type { App } from '../src/platform/http/app.ts';
 import { ensureAdminKey } from '../src/platform/keys/keys-store.ts';
 import { buildRegistry } from '../src/platform/process/metrics.ts';
 import { migrateQueue } from '../src/platform/postgres/migrate.ts';

@@ -5,7 +5,8 @@ import type { KeyObject } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 
 import type { Bench } from '../commission/award/award-case.ts';
-import { readDueOrders, type DueOrder } from '../commission/award/award-store.ts';
+import { readDueOrders } from '../commission/award/award-store.ts';
+import type { DueOrder } from '../commission/award/standing.ts';
 import { gatherCases, type Case } from '../commission/facts/award-facts.ts';
 import { currentRules, type RuleShelf } from '../commission/rules/rule-shelf.ts';
 import type { DB } from '../platform/postgres/tables.ts';

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { awardCase, toDecision, type Bench } from '../commission/award/award-case.ts';
-import type { AwardHead, LineHold, StandingDecision } from '../commission/award/award-store.ts';
+import type { AwardHead, LineHold, StandingDecision } from '../commission/award/standing.ts';
 import { readExplanations, sharedOf, type ReadExplanations } from '../commission/award/explanation-text.ts';
 import type { Case } from '../commission/facts/award-facts.ts';
 import type { ExplainedLine } from '../core/explanation.ts';

@@ -2,7 +2,7 @@
 
 import { sql, type Kysely } from 'kysely';
 
-import type { WrittenShare } from '../commission/award/award-store.ts';
+import type { WrittenShare } from '../commission/award/standing.ts';
 import type { MergedOrder } from '../core/merged.ts';
 import type { AccountKind } from '../core/posting.ts';
 import type { Role } from '../core/party.ts';

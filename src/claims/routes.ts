@@ -5,7 +5,7 @@ import { DomainError } from '../core/errors.ts';
 import { mayActAs, mayActFor, type Actor } from '../platform/keys/actor.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';
 import { callerId, words } from '../platform/http/fields.ts';
-import type { App } from '../platform/http/http.ts';
+import type { App } from '../platform/http/app.ts';
 import { answerOnce } from '../platform/http/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
 import { problems } from '../platform/http/problem.ts';

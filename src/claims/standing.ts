@@ -1,7 +1,8 @@
 // The award that a claim is about: the decisions that stand, whom they credit, and the order awarded anew in the claim's own transaction.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { awardOrders, type AwardDeps } from '../commission/award/award.ts';
-import { claimOrders, type StandingDecision } from '../commission/award/award-store.ts';
+import { claimOrders } from '../commission/award/award-store.ts';
+import type { StandingDecision } from '../commission/award/standing.ts';
 import { readDecisions } from '../commission/award/decision-store.ts';
 import { markDue } from '../commission/award/due-store.ts';
 import { readExplanations, sharedOf } from '../commission/award/explanation-text.ts';

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import type { App } from '../platform/http/http.ts';
+import type { App } from '../platform/http/app.ts';
 
 /** Stricter than that of other answers: nothing but our own files, and requests to nobody but us. */
 const CONTENT_SECURITY_POLICY = [

@@ -1,17 +1,7 @@
 // What guards say to people, in each language: one dictionary a language, and a guard without words there is none.
 
-import { GUARDS_EN } from './words-en.ts';
+import { GUARDS_EN, type GuardWords } from './words-en.ts';
 import { GUARDS_ZH } from './words-zh.ts';
-
-/** Each one sentence or a few, for people who answer for money and not for the program. */
-export interface GuardWords {
-  /** What holds while the guard is silent. */
-  says: string;
-  /** What is the matter when it is not. */
-  broken: string;
-  /** What its reader does then. */
-  whatToDo: string;
-}
 
 export type GuardTold = Readonly<Record<'en' | 'zh', GuardWords>>;
 

@@ -1,6 +1,14 @@
 // What each guard says in English: while it holds, when it is broken, and what its reader is to do then.
 
-import type { GuardWords } from './guard-words.ts';
+/** Each one sentence or a few, for people who answer for money and not for the program. */
+export interface GuardWords {
+  /** What holds while the guard is silent. */
+  says: string;
+  /** What is the matter when it is not. */
+  broken: string;
+  /** What its reader does then. */
+  whatToDo: string;
+}
 
 /** What only we can mend. */
 const FAULT =

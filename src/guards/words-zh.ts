@@ -1,6 +1,6 @@
 // What each guard says in Chinese: while it holds, when it is broken, and what its reader is to do then.
 
-import type { GuardWords } from './guard-words.ts';
+import type { GuardWords } from './words-en.ts';
 
 /** What only we can mend. */
 const FAULT = '运行 `node src/start.mjs audit`，它会列出账目有差异的每个订单；暂停这些订单的付款，并一并报告：这是程序的错误。';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import { mayActAs, type Actor } from '../platform/keys/actor.ts';
-import type { App } from '../platform/http/http.ts';
+import type { App } from '../platform/http/app.ts';
 import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
 import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';

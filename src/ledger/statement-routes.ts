@@ -9,7 +9,7 @@ import { DomainError } from '../core/errors.ts';
 import { mayActAs } from '../platform/keys/actor.ts';
 import { STREAM_TIMEOUT_MS } from '../platform/http/bodies.ts';
 import { callerId } from '../platform/http/fields.ts';
-import type { App } from '../platform/http/http.ts';
+import type { App } from '../platform/http/app.ts';
 import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { promoterExists } from './entry-store.ts';

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Actor } from '../platform/keys/actor.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
-import type { App } from '../platform/http/http.ts';
+import type { App } from '../platform/http/app.ts';
 import { answerOnce } from '../platform/http/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
 import { problems } from '../platform/http/problem.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';
-import type { App } from '../platform/http/http.ts';
+import type { App } from '../platform/http/app.ts';
 import { answerOnce } from '../platform/http/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
 import { problems } from '../platform/http/problem.ts';

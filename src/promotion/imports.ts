@@ -8,7 +8,7 @@ import type { Actor } from '../platform/keys/actor.ts';
 import { streamScope } from '../platform/http/bodies.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { callerId } from '../platform/http/fields.ts';
-import type { App } from '../platform/http/http.ts';
+import type { App } from '../platform/http/app.ts';
 import { importAnswer, importLines, lineOf, type Outcome } from '../platform/lines/line-import.ts';
 import { NDJSON_TYPES } from '../platform/lines/ndjson.ts';
 import { problems } from '../platform/http/problem.ts';

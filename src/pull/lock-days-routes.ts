@@ -5,7 +5,7 @@ import { DomainError } from '../core/errors.ts';
 import type { Policy } from '../core/policy.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { callerId } from '../platform/http/fields.ts';
-import type { App } from '../platform/http/http.ts';
+import type { App } from '../platform/http/app.ts';
 import { problems } from '../platform/http/problem.ts';
 import { findMerchant } from '../promotion/merchants/merchant-store.ts';
 import { AskingFailed } from '../sources/asking.ts';

@@ -6,7 +6,7 @@ import { alarm, law } from '../../src/guards/guard.ts';
 import { guardRoutes } from '../../src/guards/routes.ts';
 import { runGuards } from '../../src/guards/run.ts';
 import { readResults } from '../../src/guards/store.ts';
-import type { App } from '../../src/platform/http/http.ts';
+import type { App } from '../../src/platform/http/app.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { keyedApp, keyOfEvery } from '../platform/callers.ts';
 import { saying } from './wording.ts';

@@ -1,6 +1,7 @@
 // What guards say that only tests make.
 
-import type { GuardTold, GuardWords } from '../../src/guards/guard-words.ts';
+import type { GuardTold } from '../../src/guards/guard-words.ts';
+import type { GuardWords } from '../../src/guards/words-en.ts';
 
 /** Words of which one sentence matters. */
 export function saying(says: string): GuardTold {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ledgerRoutes } from '../../src/ledger/routes.ts';
 import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
-import type { App } from '../../src/platform/http/http.ts';
+import type { App } from '../../src/platform/http/app.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { keyedApp, keyOfEvery } from '../platform/callers.ts';

@@ -7,7 +7,7 @@ import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
 import { ledgerRoutes } from '../../src/ledger/routes.ts';
 import { checkStatement } from '../../src/ledger/statement-check.ts';
 import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
-import type { App } from '../../src/platform/http/http.ts';
+import type { App } from '../../src/platform/http/app.ts';
 import { buildLogger } from '../../src/platform/process/log.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { keyedApp, newKey } from '../platform/callers.ts';

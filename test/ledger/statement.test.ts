@@ -12,7 +12,7 @@ import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
 import { ledgerRoutes } from '../../src/ledger/routes.ts';
 import { checkStatement } from '../../src/ledger/statement-check.ts';
 import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
-import type { App } from '../../src/platform/http/http.ts';
+import type { App } from '../../src/platform/http/app.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { keyedApp, keyOfEvery } from '../platform/callers.ts';
 import { foldAll } from './books.ts';

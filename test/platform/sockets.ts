@@ -3,7 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { App } from '../../src/platform/http/http.ts';
+import type { App } from '../../src/platform/http/app.ts';
 
 /** Listens on a free port of the loopback and tells its number. */
 export async function listen(app: App): Promise<number> {

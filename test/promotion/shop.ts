@@ -10,7 +10,7 @@ import type { Kysely } from 'kysely';
 
 import type { Scope } from '../../src/platform/keys/actor.ts';
 import { openDatabase } from '../../src/platform/postgres/database.ts';
-import type { App } from '../../src/platform/http/http.ts';
+import type { App } from '../../src/platform/http/app.ts';
 import { buildRegistry } from '../../src/platform/process/metrics.ts';
 import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
-import { buildHttp, type App } from '../../src/platform/http/http.ts';
+import { buildHttp } from '../../src/platform/http/http.ts';
+import type { App } from '../../src/platform/http/app.ts';
 import { lockDaysRoutes } from '../../src/pull/lock-days-routes.ts';
 import { testLog } from '../harness.ts';
 import { SHOP_APPID } from '../sources/doubles/wechat.ts';

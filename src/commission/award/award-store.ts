@@ -1,103 +1,11 @@
 // The rows of the award: claiming what is due, the orders with their standing awards, and the writing of a batch's results. Set-wise.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { MergedOrder } from '../../core/merged.ts';
-import type { Role } from '../../core/party.ts';
 import { groupedBy } from '../../platform/grouped-by.ts';
-import { readKnownOrder, type KnownOrder, type KnownOrderRow } from '../../orders/store.ts';
+import { readKnownOrder, type KnownOrderRow } from '../../orders/store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
-import type { LineDecisionKind } from './decide.ts';
-import type { Pin } from './pin.ts';
-
-export interface DueOrder extends KnownOrder {
-  hasSplitChildren: boolean;
-  isDuplicate: boolean;
-  /** A report of it waits, because with it the order would be larger than orders may be. */
-  isTooLarge: boolean;
-  award: StandingAward | null;
-}
-
-/** The head of an award, as it is in the table. */
-export interface AwardHead {
-  revision: number;
-  state: 'none' | 'estimated' | 'confirmed' | 'released' | 'void';
-  decisions: string[];
-  currency: string | null;
-  attributionAt: Date | null;
-  holdDays: number | null;
-  completedAt: Date | null;
-  /** When the next hold of a line ends. */
-  releasesAt: Date | null;
-  /** When the last line that earns was released; null while one is not. */
-  releasedAt: Date | null;
-  /** Some line is not released, so that its winner may change. */
-  isOpen: boolean;
-  recheckAt: Date | null;
-  lockPromoterId: string | null;
-  lockLinkCode: string | null;
-  lockClickedAt: Date | null;
-  /** How many identities of the locked buyer the order knew; 0 where it locks nobody. */
-  lockIdentities: number;
-}
-
-/** The hold of one line. `endsAt` is null while nothing says when; a release is once and for good. */
-export interface LineHold {
-  lineId: string;
-  holdDays: number;
-  endsAt: Date | null;
-  releasedAt: Date | null;
-}
-
-export interface NewHold extends LineHold {
-  orderKey: bigint;
-}
-
-export interface StandingAward {
-  head: AwardHead;
-  holds: ReadonlyMap<string, LineHold>;
-  lines: StandingDecision[];
-  /** Of the lines that are void, held or given to another order for now: what they were attributed by before. */
-  setAside: StandingDecision[];
-}
-
-/** A decision as it was written; the explanations are JSON texts, to be compared without being parsed. */
-export interface StandingDecision {
-  line_id: string;
-  product_id: string | null;
-  decision: LineDecisionKind;
-  evidence: string | null;
-  promoter_id: string | null;
-  rule_id: string | null;
-  rule_version: number | null;
-  quantity: number;
-  paid_amount: bigint;
-  refunded_amount: bigint;
-  base: bigint;
-  pool: bigint;
-  shares: WrittenShare[];
-  pinned: Pin | null;
-  explanation: string;
-  /** What the explanations of all lines share; with the first line only. */
-  order_explanation: string | null;
-}
-
-/** A net share as it is written: the amount is a JSON integer of minor units. */
-export interface WrittenShare {
-  role: Role;
-  level: number | null;
-  promoter_id: string | null;
-  amount: number;
-}
-
-export interface NewDecision extends StandingDecision {
-  order_key: bigint;
-  revision: number;
-}
-
-export interface NewHead extends AwardHead {
-  orderKey: bigint;
-  merchantId: string;
-}
+import type { AwardHead, DueOrder, StandingDecision, LineHold, StandingAward } from './standing.ts';
 
 /** Lines that one batch awards at most, beyond its first order: its memory and its time are bounded by them. */
 const LINES_PER_BATCH_MAX = 5000;

@@ -2,51 +2,17 @@
 import { attribute, heaviest, type Evidence, type Judged, type Verdict } from '../../core/attribution.ts';
 import type { Order, OrderLine, ReportedKind } from '../../core/order.ts';
 import type { Policy } from '../../core/policy.ts';
-import type { Bar, ExplainedRule } from '../../core/explanation.ts';
-import { candidatesFor, rankOutcomes, untimelyRules, type RuleVersion } from '../../core/rule.ts';
+import type { Bar } from '../../core/explanation.ts';
+import { candidatesFor, rankOutcomes, untimelyRules } from '../../core/rule.ts';
 import { splitOrder, type LineSplit, type SplitLine } from '../../core/split.ts';
 import { explainRule, OrderExplainer } from './explanation-text.ts';
 import { inForce, productKey, type Facts, type MerchantTerms } from '../facts/facts.ts';
 import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
 import { namedAccounts } from '../rules/rule-shelf.ts';
-
-export const DECISION_KINDS = [
-  'attributed',
-  'unattributed',
-  'no_rule',
-  'not_commissionable',
-  'duplicate_order',
-  'parent_earns',
-  'void',
-  'pending',
-] as const;
-
-export type LineDecisionKind = (typeof DECISION_KINDS)[number];
+import type { StandingLine, LineDecision, Choice } from './decision.ts';
 
 /** Rules that an explanation names at most; the route of effective rules shows them all. */
 const RULES_EXPLAINED_MAX = 20;
-
-export interface LineDecision {
-  lineId: string;
-  productId: string | null;
-  decision: LineDecisionKind;
-  evidence: Evidence['kind'] | null;
-  promoterId: string | null;
-  rule: RuleVersion | null;
-  quantity: number;
-  split: LineSplit;
-  pin: Pin | null;
-  explanation: string;
-  /** What the explanations of all lines share; with the first line only. */
-  orderExplanation: string | null;
-}
-
-/** The decision of a line that stands from an earlier award, as far as a new one must respect it. */
-export interface StandingLine {
-  decision: LineDecisionKind;
-  /** What an attributed line holds on to: its winners, its rule, and the rules as they were considered then. */
-  held: { pin: Pin; rule: RuleVersion; rules: ExplainedRule[] } | null;
-}
 
 /** The evidence of an order, and which kinds of it a line takes from its own reports alone. */
 export interface OrderEvidence {
@@ -69,16 +35,6 @@ export interface Subject {
   standing: ReadonlyMap<string, StandingLine>;
   isReleased: (lineId: string) => boolean;
   isPastCutoff: boolean;
-}
-
-/** What is decided of a line before any amount is reckoned. */
-export interface Choice {
-  decision: LineDecisionKind;
-  reason: string | null;
-  verdict: Verdict | null;
-  pin: Pin | null;
-  rule: RuleVersion | null;
-  rules: ExplainedRule[];
 }
 
 const UNDECIDED = { pin: null, rule: null, rules: [] };

@@ -1,8 +1,8 @@
 // Reading decisions: those that stand, and those that lines were attributed by before they were set aside. Set-wise.
 import { sql, type Kysely } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { StandingDecision } from './award-store.ts';
-import type { LineDecisionKind } from './decide.ts';
+import type { StandingDecision } from './standing.ts';
+import type { LineDecisionKind } from './decision.ts';
 
 const SHOWN = sql`order_key, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity, paid_amount,
   refunded_amount, base, pool, shares`;

@@ -4,7 +4,7 @@ import type { Evidence, EvidenceFault, Judged, LossReason, Ruling, Verdict } fro
 import type { ExplainedEvidence, ExplainedLine, ExplainedRule, ExplainedWinner } from '../../core/explanation.ts';
 import type { RuleOutcome } from '../../core/rule.ts';
 import type { LineSplit } from '../../core/split.ts';
-import type { Choice } from './decide.ts';
+import type { Choice } from './decision.ts';
 import type { PinnedWinner } from './pin.ts';
 
 /** The form in which explanations are written. Format 1, without the number, kept all evidence with every line. */

@@ -1,7 +1,7 @@
 // Before identities are merged or parted: which orders that would move, and from whom to whom.
 import { z } from 'zod';
 import type { Transaction } from 'kysely';
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { callerId } from '../../platform/http/fields.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { problems } from '../../platform/http/problem.ts';
@@ -11,7 +11,7 @@ import { statementParams } from '../../promotion/buyers/identity-routes.ts';
 import { identitiesStated, identityBody, readStatement, stateIdentities } from '../../promotion/buyers/identity-statement.ts';
 import type { AwardDeps } from '../award/award.ts';
 import { markDueByIdentities } from '../award/due-store.ts';
-import { DECISION_KINDS } from '../award/decide.ts';
+import { DECISION_KINDS } from '../award/decision.ts';
 import { previewChange, PREVIEWED_MAX, type Preview, type Standing } from './preview.ts';
 
 type Deps = Omit<AwardDeps, 'accounts'>;

@@ -2,7 +2,8 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { MergedOrder } from '../../core/merged.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { readHolds, type AwardHead, type LineHold } from '../award/award-store.ts';
+import { readHolds } from '../award/award-store.ts';
+import type { AwardHead, LineHold } from '../award/standing.ts';
 import { readShownDecisions, type ShownDecision } from '../award/decision-store.ts';
 
 export interface ShownOrder {

@@ -4,7 +4,8 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { accountCache } from '../../ledger/store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { awardOrders, type AwardDeps } from '../award/award.ts';
-import { claimOrders, type StandingDecision } from '../award/award-store.ts';
+import { claimOrders } from '../award/award-store.ts';
+import type { StandingDecision } from '../award/standing.ts';
 import { readDecisions } from '../award/decision-store.ts';
 import { findOpenOrders } from '../award/due-store.ts';
 

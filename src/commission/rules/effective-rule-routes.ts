@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
 import { explainRules, ruleBook, type RuleContext } from '../../core/rule.ts';
 import { callerId, time } from '../../platform/http/fields.ts';
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readMerchants, readProducts, readPromoters } from '../facts/facts-store.ts';

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
 import { canonicalReport, type CanonicalReport } from '../../core/report.ts';
 import { mayActFor } from '../../platform/keys/actor.ts';
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';

@@ -8,7 +8,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
 import { rawBodyScope } from '../../platform/http/bodies.ts';
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { problems } from '../../platform/http/problem.ts';
 import type { RefusedCallers } from '../../platform/http/rate-limit.ts';
 import { uuidv7 } from '../../platform/uuid.ts';

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { addAbortSignal, type Readable } from 'node:stream';
 
 import { DomainError } from '../../core/errors.ts';
-import type { App } from './http.ts';
+import type { App } from './app.ts';
 import { parseJson } from './json.ts';
 
 declare module 'fastify' {

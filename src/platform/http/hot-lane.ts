@@ -1,7 +1,8 @@
 // The hot lane: a scope of its own for a route whose every microsecond counts. It lies beside the furnished scope of all other routes, so
 // that none of their hooks runs in it; its one hook does what is left of them.
 
-import { closingOf, type App } from './http.ts';
+import { closingOf } from './http.ts';
+import type { App } from './app.ts';
 import type { CountHot } from '../process/metrics.ts';
 
 interface HotLane {

@@ -1,11 +1,11 @@
 // The HTTP ground every route stands on: limits, timeouts, bodies, security headers, and one answer for everything that goes wrong.
 
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { fastify, LogController } from 'fastify';
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
@@ -15,9 +15,7 @@ import { acceptJson, isStreaming } from './bodies.ts';
 import { stringifyJson } from './json.ts';
 import { faultsOf, problemHeaders, problemOf, problemOfRefusal, PROBLEM_TYPE } from './problem.ts';
 import { sendSecurityHeaders } from './security-headers.ts';
-
-/** Our server: routes declare zod schemas, and their handlers are typed by them. */
-export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
+import type { App } from './app.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
 /** An id has 128 characters, and percent-encoded each may take 12 bytes. */

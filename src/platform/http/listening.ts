@@ -4,7 +4,7 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import type { Config } from '../process/config.ts';
-import type { App } from './http.ts';
+import type { App } from './app.ts';
 import { StartFailure } from '../process/start-failure.ts';
 
 /** Begins to listen. Throws a `StartFailure` where the port or the address is not to be had. */

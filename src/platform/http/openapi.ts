@@ -6,7 +6,7 @@ import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fast
 import type { OpenAPI } from 'openapi-types';
 import { z } from 'zod';
 
-import type { App } from './http.ts';
+import type { App } from './app.ts';
 import { stringifyJson } from './json.ts';
 
 declare module 'fastify' {

@@ -4,7 +4,7 @@ import { fastifyRateLimit, normalizeIP } from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
 
 import { DomainError } from '../../core/errors.ts';
-import type { App } from './http.ts';
+import type { App } from './app.ts';
 import { problems } from './problem.ts';
 import type { RateCounts } from './rate-counts.ts';
 

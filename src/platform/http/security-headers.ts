@@ -1,6 +1,6 @@
 // The headers that tell a browser what our pages and answers may not be used for.
 
-import type { App } from './http.ts';
+import type { App } from './app.ts';
 
 /** Our own scripts, styles and requests only, and never inside another site's frame. */
 const CONTENT_SECURITY_POLICY = [

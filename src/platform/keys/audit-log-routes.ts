@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { listChanges } from './audit-log.ts';
 import { time } from '../http/fields.ts';
-import type { App } from '../http/http.ts';
+import type { App } from '../http/app.ts';
 import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../http/paging.ts';
 import { problems } from '../http/problem.ts';
 import type { DB } from '../postgres/tables.ts';

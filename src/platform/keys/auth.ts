@@ -7,7 +7,7 @@ import { LruMap } from 'toad-cache';
 import { DomainError } from '../../core/errors.ts';
 import { isGranted, type Actor, type Scope } from './actor.ts';
 import { coalesced } from '../coalesce.ts';
-import type { App } from '../http/http.ts';
+import type { App } from '../http/app.ts';
 import { findActors, hashOfKey, touchKey } from './keys-store.ts';
 import { SECURITY_SCHEME } from '../http/openapi.ts';
 import type { RefusedCallers } from '../http/rate-limit.ts';

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { SCOPES } from './actor.ts';
 import type { KnownKeys } from './auth.ts';
 import { inTransaction } from '../postgres/database.ts';
-import type { App } from '../http/http.ts';
+import type { App } from '../http/app.ts';
 import { answerOnce } from '../http/idempotency.ts';
 import { listKeys, revokeKey } from './keys-store.ts';
 import { grantKey, keyWish, partyId, type KnownParties } from './keys-wish.ts';

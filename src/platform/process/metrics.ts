@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 
 import { collectDefaultMetrics, Counter, Histogram, Registry } from '@prometheus-io/client';
 
-import type { App } from '../http/http.ts';
+import type { App } from '../http/app.ts';
 
 /** Around the promises: a redirect in milliseconds, an answer in a second, nothing over ten. */
 const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

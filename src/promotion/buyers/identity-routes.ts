@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { callerId } from '../../platform/http/fields.ts';
 import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';

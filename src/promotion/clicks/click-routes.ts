@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
 import { mayActFor } from '../../platform/keys/actor.ts';
 import { time } from '../../platform/http/fields.ts';
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { problems } from '../../platform/http/problem.ts';
 import { uuidv7 } from '../../platform/uuid.ts';

@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import { isBotRequest } from './bots.ts';
 import type { Click, Touch } from './click-store.ts';

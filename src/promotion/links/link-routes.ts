@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
 import { mayActAs, mayActFor, type Actor } from '../../platform/keys/actor.ts';
 import { callerId } from '../../platform/http/fields.ts';
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { cursorText, cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';

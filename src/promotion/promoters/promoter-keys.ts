@@ -6,7 +6,7 @@ import { sql, type Kysely } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readClickToken } from '../clicks/token.ts';
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { mayActAs } from '../../platform/keys/actor.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../../platform/http/fields.ts';
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';

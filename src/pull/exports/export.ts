@@ -2,6 +2,9 @@
 import type { SourceReport } from '../../sources/source.ts';
 import type { Fields, Surroundings } from './fields.ts';
 
+/** How amounts stand in a file: as whole minor units, or as decimals of the currency. */
+export type Amounts = 'minor' | 'decimal';
+
 /**
  * What rows say of one order: in our words, or, where an export has all that the platform's own list has, as a row of that list,
  * which the adapter of the platform then reads as it reads the list.

@@ -1,7 +1,7 @@
 // A file in our own words: its columns are named as the fields of a report, or are mapped to them.
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { SourceReport } from '../../sources/source.ts';
-import type { Amounts } from '../uploads/upload-store.ts';
+import type { Amounts } from './export.ts';
 import { RowFault, type Fields } from './fields.ts';
 
 /** What a row may say. Only the id of the order must be there. */

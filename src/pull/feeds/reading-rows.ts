@@ -13,7 +13,7 @@ import { SeenKeys } from './seen-keys.ts';
 import { mayBeRounded } from '../tables/cells.ts';
 import type { TableRow } from '../tables/row.ts';
 import type { Table } from '../tables/table.ts';
-import type { Amounts } from '../uploads/upload-store.ts';
+import type { Amounts } from '../exports/export.ts';
 
 /** An order of more rows is refused. */
 const ORDER_ROWS_MAX = 2000;

@@ -9,7 +9,7 @@ import { recordChange, type Change } from '../../platform/keys/audit-log.ts';
 import { readJson, streamScope } from '../../platform/http/bodies.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import { callerId, time } from '../../platform/http/fields.ts';
-import type { App } from '../../platform/http/http.ts';
+import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { faultsOf, problems } from '../../platform/http/problem.ts';
 import { answerStreamOnce } from '../../platform/http/streamed-request.ts';

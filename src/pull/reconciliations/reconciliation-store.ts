@@ -5,7 +5,8 @@ import type { ErrorCode } from '../../core/errors.ts';
 import { CLAIMED, type ClaimedDelivery } from '../../inbox/store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { Found } from './finding.ts';
-import type { Amounts, RecognisedFile } from '../uploads/upload-store.ts';
+import type { RecognisedFile } from '../uploads/upload-store.ts';
+import type { Amounts } from '../exports/export.ts';
 
 export interface ReconciliationRow {
   reconciliation_id: string;

@@ -3,9 +3,7 @@ import { sql, type Kysely } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { Mapping } from '../exports/recognise.ts';
-
-/** How amounts stand in a file: as whole minor units, or as decimals of the currency. */
-export type Amounts = 'minor' | 'decimal';
+import type { Amounts } from '../exports/export.ts';
 
 /** All of the file of an upload is kept, in so many parts: it may be read now. */
 export async function noteUploaded(db: Kysely<DB>, reconciliationId: string, parts: number): Promise<void> {

@@ -14,7 +14,7 @@ import type { Found } from '../reconciliations/finding.ts';
 import { readRows, type Reading, type ReadRow } from '../feeds/reading-rows.ts';
 import { SeenKeys } from '../feeds/seen-keys.ts';
 import type { Table } from '../tables/table.ts';
-import type { Amounts } from './upload-store.ts';
+import type { Amounts } from '../exports/export.ts';
 
 const ROWS_PER_COMMIT = 500;
 /** So many bad rows are told one by one; all are counted. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { identityPreviewRoutes } from '../../../src/commission/orders/identity-preview-routes.ts';
 import { markDueByIdentities } from '../../../src/commission/award/due-store.ts';
 import { PREVIEWED_MAX } from '../../../src/commission/orders/preview.ts';
-import type { App } from '../../../src/platform/http/http.ts';
+import type { App } from '../../../src/platform/http/app.ts';
 import { identityRoutes } from '../../../src/promotion/buyers/identity-routes.ts';
 import { keyedApp, newKey } from '../../platform/callers.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, type World } from '../world.ts';

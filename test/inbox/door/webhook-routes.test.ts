@@ -5,7 +5,8 @@ import { z } from 'zod';
 
 import type { DeliveryWriter } from '../../../src/inbox/door/delivery-writer.ts';
 import { webhookRoutes } from '../../../src/inbox/door/webhook-routes.ts';
-import { buildHttp, type App } from '../../../src/platform/http/http.ts';
+import { buildHttp } from '../../../src/platform/http/http.ts';
+import type { App } from '../../../src/platform/http/app.ts';
 import { buildRegistry } from '../../../src/platform/process/metrics.ts';
 import { rateCounts } from '../../../src/platform/http/rate-counts.ts';
 import { refusedCallers } from '../../../src/platform/http/rate-limit.ts';

@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { openHotLane } from '../../../src/platform/http/hot-lane.ts';
-import { furnish, openHttp, type App } from '../../../src/platform/http/http.ts';
+import { furnish, openHttp } from '../../../src/platform/http/http.ts';
+import type { App } from '../../../src/platform/http/app.ts';
 import { buildRegistry, hotCounter, serveMetrics, timeRequests } from '../../../src/platform/process/metrics.ts';
 
 let app: App;

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 
 import { DomainError } from '../../../src/core/errors.ts';
-import { buildHttp, type App, type HttpOptions } from '../../../src/platform/http/http.ts';
+import { buildHttp, type HttpOptions } from '../../../src/platform/http/http.ts';
+import type { App } from '../../../src/platform/http/app.ts';
 import { buildLogger } from '../../../src/platform/process/log.ts';
 import { exchange, listen, openSocket } from '../sockets.ts';
 

@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 
 import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
-import { buildHttp, type App } from '../../../src/platform/http/http.ts';
+import { buildHttp } from '../../../src/platform/http/http.ts';
+import type { App } from '../../../src/platform/http/app.ts';
 import { makeKey } from '../../../src/platform/keys/keys-store.ts';
 import { rateCounts } from '../../../src/platform/http/rate-counts.ts';
 import { limitRates, refusedCallers } from '../../../src/platform/http/rate-limit.ts';

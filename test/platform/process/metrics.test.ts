@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { buildHttp, type App } from '../../../src/platform/http/http.ts';
+import { buildHttp } from '../../../src/platform/http/http.ts';
+import type { App } from '../../../src/platform/http/app.ts';
 import { buildRegistry, openMetricsPort, serveMetrics, timeRequests } from '../../../src/platform/process/metrics.ts';
 import { freePort, testDatabase, type TestDatabase } from '../../harness.ts';
 import { keyedApp, keyOfEvery } from '../callers.ts';
