@@ -1,7 +1,7 @@
 // How an order system is asked: what an adapter is given for it, how it says that it got no answer,
 // and the one way of asking for JSON.
 import { parseJson } from '../platform/http/json.ts';
-import { secretsNamed, type Secrets } from './source.ts';
+import { secretsNamed, type Secrets } from './signing.ts';
 
 const ANSWER_TIMEOUT_MS = 20_000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;

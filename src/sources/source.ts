@@ -1,24 +1,17 @@
 // What every order system must be able to do for us. One adapter a file; nothing else knows a platform's words.
-import { createHmac, timingSafeEqual } from 'node:crypto';
 
 import { z } from 'zod';
 
 import type { canonicalReport } from '../core/report.ts';
 import { timeText } from '../platform/http/fields.ts';
 import type { Asking } from './asking.ts';
-
-const SECRET_LENGTH_MAX = 4096;
-const SECRETS_AT_ONCE_MAX = 8;
-const CHOSEN_SECRET_LENGTH_MIN = 4;
-
-/** The secrets of a source by their names; where several are valid at once (rotation), a list. */
-export type Secrets = Record<string, string | string[]>;
+import type { Values, Secrets } from './signing.ts';
 
 /** What arrived at `/webhooks/{source_id}`. Header names are in lower case; what came several times is joined by commas, or a list. */
 export interface Push {
   method: string;
-  headers: Readonly<Record<string, string | string[] | undefined>>;
-  query: Readonly<Record<string, string | string[] | undefined>>;
+  headers: Values;
+  query: Values;
   body: Buffer;
   secrets: Secrets;
   now: Date;
@@ -209,53 +202,3 @@ export const pullOptions = z
   })
   .optional()
   .meta({ description: 'Pull what changed at the platform by itself.' });
-
-const oneSecret = z.string().min(1).max(SECRET_LENGTH_MAX).regex(/\S/, 'must not be blank');
-
-/** A secret, or several that are valid at once. */
-export const oneOrMoreSecrets = z.union([oneSecret, z.array(oneSecret).min(1).max(SECRETS_AT_ONCE_MAX)], {
-  error: `must be a text or a list of 1 to ${SECRETS_AT_ONCE_MAX} texts`,
-});
-
-/**
- * As `oneOrMoreSecrets`, where a shop signs with a text that its owner may have chosen. We cannot ask for the length of a made key, but
- * what is guessed in a few tries protects nothing.
- */
-export const chosenSecrets = oneOrMoreSecrets.refine(
-  (secrets) => [secrets].flat().every((one) => one.trim().length >= CHOSEN_SECRET_LENGTH_MIN),
-  { error: `must have at least ${CHOSEN_SECRET_LENGTH_MIN} characters` },
-);
-
-/** The secrets under a name, none of them empty. */
-export function secretsNamed(secrets: Secrets, name: string): string[] {
-  return [secrets[name] ?? []].flat().filter((secret) => secret !== '');
-}
-
-export function hmacSha256(secret: string | Buffer, ...signed: (string | Buffer)[]): Buffer {
-  const hmac = createHmac('sha256', secret);
-  for (const part of signed) hmac.update(part);
-  return hmac.digest();
-}
-
-/** Whether two texts are equal, in a time that does not tell where they differ. */
-export function sameText(a: string, b: string): boolean {
-  const left = Buffer.from(a);
-  const right = Buffer.from(b);
-  return left.length === right.length && timingSafeEqual(left, right);
-}
-
-/** Of the headers those that are there, for keeping. */
-export function keepHeaders(headers: Push['headers'], names: readonly string[]): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const name of names) {
-    const value = headers[name];
-    if (typeof value === 'string') kept[name] = value;
-  }
-  return kept;
-}
-
-/** The one value of a header or a query parameter; undefined when it is absent, empty or there several times. */
-export function oneOf(values: Push['headers'], name: string): string | undefined {
-  const value = values[name];
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { auditCommand } from '../../src/audit/commands.ts';
 import { erasureLogOf, reconcileLog } from '../../src/erasures/erasure-log.ts';
 import { eraseAll } from '../../src/erasures/erasing.ts';
-import { hmacSha256 } from '../../src/sources/source.ts';
+import { hmacSha256 } from '../../src/sources/signing.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { SECRET } from '../inbox/door.ts';
 import { ADMIN_KEY, openService, type Service } from '../running.ts';

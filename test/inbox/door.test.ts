@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { hmacSha256 } from '../../src/sources/source.ts';
+import { hmacSha256 } from '../../src/sources/signing.ts';
 import { message, openDoor, report, SECRET, type Door } from './door.ts';
 
 let door: Door;

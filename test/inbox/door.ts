@@ -25,7 +25,7 @@ import { mappingRoutes } from '../../src/sources/connections/mapping-routes.ts';
 import { sourcesRoutes } from '../../src/sources/connections/source-routes.ts';
 import { shopify } from '../../src/sources/shopify/adapter.ts';
 import { sourceCache } from '../../src/sources/connections/source-cache.ts';
-import { hmacSha256 } from '../../src/sources/source.ts';
+import { hmacSha256 } from '../../src/sources/signing.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
 import { taobao } from '../../src/sources/unions/taobao.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';

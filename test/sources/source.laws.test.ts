@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest';
 
 import { doudian } from '../../src/sources/doudian/adapter.ts';
 import { shopify } from '../../src/sources/shopify/adapter.ts';
-import type { Adapter, Push, Secrets } from '../../src/sources/source.ts';
+import type { Adapter, Push } from '../../src/sources/source.ts';
+import type { Secrets } from '../../src/sources/signing.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
 import { wechatDecrypt, wechatKey, wechatSign } from '../../src/sources/wechat-shop/crypt.ts';
 import { woocommerce } from '../../src/sources/woocommerce/adapter.ts';

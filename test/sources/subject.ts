@@ -1,5 +1,6 @@
 // What a test must know of an order system to try its adapter: how it signs, how it tells of an order, and a server that speaks as it does.
-import type { Adapter, Secrets } from '../../src/sources/source.ts';
+import type { Adapter } from '../../src/sources/source.ts';
+import type { Secrets } from '../../src/sources/signing.ts';
 
 /** A push as the platform sends it: the body may be encrypted, the signature may stand in the query. */
 export interface Sent {

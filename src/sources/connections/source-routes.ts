@@ -14,7 +14,8 @@ import { decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/pag
 import { faultsOf, problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { askingView, viewAsking } from '../asking-view.ts';
-import { oneOrMoreSecrets, type Adapter, type Secrets } from '../source.ts';
+import type { Adapter } from '../source.ts';
+import { oneOrMoreSecrets, type Secrets } from '../signing.ts';
 import { findSource, hasDeliveries, listSources, lockSource, saveSource, type SourceRow } from './source-store.ts';
 import { noSource, REST, sourcePath, type SourcesDeps } from './wire.ts';
 

@@ -5,7 +5,7 @@ import { DomainError } from '../../core/errors.ts';
 import type { SealedColumn } from '../../platform/keys/reseal.ts';
 import { open, seal, type MasterKeys } from '../../platform/keys/secrets.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { Secrets } from '../source.ts';
+import type { Secrets } from '../signing.ts';
 
 /** A source as it is shown. */
 export interface SourceRow {

@@ -21,7 +21,8 @@ import {
   shareProduct,
 } from './api.ts';
 import { hasOpenAfterSale, mapShopOrder, needsAfterSales, shopOrder } from './orders.ts';
-import { keepHeaders, oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from '../source.ts';
+import { pullOptions } from '../source.ts';
+import { keepHeaders, oneOf, oneOrMoreSecrets, sameText, secretsNamed } from '../signing.ts';
 import type { Adapter, Answer, Feed, Kept, Mapped, Push, Verified, Wanted } from '../source.ts';
 import { unionId, unionWord, UNNAMED_SHOP } from '../unions/union.ts';
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { askWithToken, TokenEnded } from '../access-token.ts';
 import { askJson, AskingFailed, type Asking, type NoAnswer, type Token } from '../asking.ts';
-import { secretsNamed } from '../source.ts';
+import { secretsNamed } from '../signing.ts';
 import { unionId, unionWord } from '../unions/union.ts';
 
 /** A token is renewed so long before it ends. */

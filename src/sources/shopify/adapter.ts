@@ -9,7 +9,8 @@ import { seemsTaxIncluded, shopifyLine } from './line.ts';
 import { asPushed } from './node.ts';
 import { isOrder, mapOrder, shopifyOrder, soldLine, statusCode } from './order.ts';
 import { currencyOf, refundsOf, shopifyRefund } from './refund.ts';
-import { chosenSecrets, hmacSha256, keepHeaders, oneOf, pullOptions, sameText, secretsNamed } from '../source.ts';
+import { pullOptions } from '../source.ts';
+import { chosenSecrets, hmacSha256, keepHeaders, oneOf, sameText, secretsNamed } from '../signing.ts';
 import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from '../source.ts';
 
 const HEADERS = ['topic', 'shop-domain', 'api-version', 'webhook-id', 'event-id', 'triggered-at'].map((name) => `x-shopify-${name}`);

@@ -4,7 +4,8 @@ import { z } from 'zod';
 
 import { askJson, AskingFailed, type Asking } from '../asking.ts';
 import { fetchEach } from '../details.ts';
-import { secretsNamed, type Page, type Question } from '../source.ts';
+import type { Page, Question } from '../source.ts';
+import { secretsNamed } from '../signing.ts';
 
 const API = '/admin/api/2025-07/graphql.json';
 const ORDERS_PER_PAGE = 20;

@@ -5,21 +5,8 @@ import { createPublicKey, verify as verifySignature, type KeyObject } from 'node
 import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
-import {
-  hmacSha256,
-  keepHeaders,
-  oneOf,
-  oneOrMoreSecrets,
-  sameText,
-  secretsNamed,
-  type Adapter,
-  type Kept,
-  type Mapped,
-  type Push,
-  type Secrets,
-  type SourceReport,
-  type Verified,
-} from '../source.ts';
+import type { Adapter, Kept, Mapped, Push, SourceReport, Verified } from '../source.ts';
+import { hmacSha256, keepHeaders, oneOf, oneOrMoreSecrets, sameText, secretsNamed, type Secrets } from '../signing.ts';
 
 const TOLERANCE_SECONDS = 300;
 const SIGNATURES_MAX = 16;

@@ -1,7 +1,8 @@
 // 微信小店: pushes in secure mode that name orders only, which are then fetched; or the commission orders of an institution or a talent.
 import { z } from 'zod';
 
-import { oneOf, oneOrMoreSecrets, pullOptions, sameText, secretsNamed } from '../source.ts';
+import { pullOptions } from '../source.ts';
+import { oneOf, oneOrMoreSecrets, sameText, secretsNamed } from '../signing.ts';
 import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from '../source.ts';
 import { afterSale, complaint, giftAfterSale, mapAfterSale, mapComplaint, mapGiftAfterSale } from './after-sales.ts';
 import { commissionOrder, COMMISSIONS, mapCommissionOrder, SHARER_PAID_BY, sharerBinding } from './commission.ts';

@@ -4,7 +4,8 @@ import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
 import { entriesOf, id } from '../shop-words.ts';
-import { chosenSecrets, hmacSha256, keepHeaders, oneOf, pullOptions, sameText, secretsNamed } from '../source.ts';
+import { pullOptions } from '../source.ts';
+import { chosenSecrets, hmacSha256, keepHeaders, oneOf, sameText, secretsNamed } from '../signing.ts';
 import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from '../source.ts';
 import { askOrder, listOrders } from './api.ts';
 import { bareStatus, isOrder, mapOrder, statusCode, wooOrder } from './order.ts';

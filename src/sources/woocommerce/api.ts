@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { askJson, AskingFailed, type Asking, type JsonAnswer } from '../asking.ts';
 import { fetchEach } from '../details.ts';
 import { entriesOf, fieldOf, gmtOf } from '../shop-words.ts';
-import { secretsNamed, type Page, type Question } from '../source.ts';
+import type { Page, Question } from '../source.ts';
+import { secretsNamed } from '../signing.ts';
 import { isTold } from './refund.ts';
 
 const ORDERS_PER_PAGE = 100;

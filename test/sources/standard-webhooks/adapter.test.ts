@@ -4,7 +4,7 @@ import { createPublicKey, generateKeyPairSync, sign, verify as verifySignature }
 
 import { expect, test } from 'vitest';
 
-import { hmacSha256, type Secrets } from '../../../src/sources/source.ts';
+import { hmacSha256, type Secrets } from '../../../src/sources/signing.ts';
 import { standardWebhooks } from '../../../src/sources/standard-webhooks/adapter.ts';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 
 import { doudian } from '../../../src/sources/doudian/adapter.ts';
-import type { Secrets } from '../../../src/sources/source.ts';
+import type { Secrets } from '../../../src/sources/signing.ts';
 import { doudianDouble } from '../doubles/doudian.ts';
 import type { Sent, Subject } from '../subject.ts';
 

@@ -1,5 +1,5 @@
 // A Shopify shop.
-import { hmacSha256, type Secrets } from '../../../src/sources/source.ts';
+import { hmacSha256, type Secrets } from '../../../src/sources/signing.ts';
 import { shopify } from '../../../src/sources/shopify/adapter.ts';
 import { shopifyDouble } from '../doubles/shopify.ts';
 import type { Sent, Subject } from '../subject.ts';

@@ -1,7 +1,7 @@
 // An in-house order system that speaks Standard Webhooks.
 import { hash } from 'node:crypto';
 
-import { hmacSha256, type Secrets } from '../../../src/sources/source.ts';
+import { hmacSha256, type Secrets } from '../../../src/sources/signing.ts';
 import { standardWebhooks } from '../../../src/sources/standard-webhooks/adapter.ts';
 import type { Sent, Subject } from '../subject.ts';
 

@@ -1,7 +1,7 @@
 // 微信小店: a shop's own orders, in secure mode.
 import { createCipheriv, createHash } from 'node:crypto';
 
-import type { Secrets } from '../../../src/sources/source.ts';
+import type { Secrets } from '../../../src/sources/signing.ts';
 import { wechatShop } from '../../../src/sources/wechat-shop/adapter.ts';
 import type { PlainRow } from '../doubles/server.ts';
 import { SHOP_APPID, wechatDouble } from '../doubles/wechat.ts';

@@ -1,5 +1,5 @@
 // A WooCommerce shop.
-import { hmacSha256, type Secrets } from '../../../src/sources/source.ts';
+import { hmacSha256, type Secrets } from '../../../src/sources/signing.ts';
 import { woocommerce } from '../../../src/sources/woocommerce/adapter.ts';
 import { wooDouble } from '../doubles/woocommerce.ts';
 import type { Sent, Subject } from '../subject.ts';

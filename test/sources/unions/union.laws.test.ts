@@ -8,7 +8,8 @@ import type { Asking } from '../../../src/sources/asking.ts';
 import { doudian } from '../../../src/sources/doudian/adapter.ts';
 import { jd } from '../../../src/sources/unions/jd.ts';
 import { pdd } from '../../../src/sources/unions/pdd.ts';
-import type { Adapter, Secrets } from '../../../src/sources/source.ts';
+import type { Adapter } from '../../../src/sources/source.ts';
+import type { Secrets } from '../../../src/sources/signing.ts';
 import { taobao } from '../../../src/sources/unions/taobao.ts';
 import { TOP_SIGN_METHODS, topSign, yuan } from '../../../src/sources/unions/union.ts';
 
