@@ -1,7 +1,7 @@
 // What the story must come to, reckoned by hand, and how what the service answers differs from it.
 
 import { EXPECTED_ORDERS, type ExpectedLine } from './expected-orders.ts';
-import { ORDER_SYSTEMS, type SystemId } from './order-systems.ts';
+import { ORDER_SYSTEMS, type SystemId } from './platforms/order-systems.ts';
 import { isAskedSince, isAt, type Books, type Explanation, type Guard, type Order, type Rule } from './readings.ts';
 import { sumsOf, type SystemSum } from './side-by-side.ts';
 

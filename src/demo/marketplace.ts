@@ -1,8 +1,8 @@
 // The marketplace of the demo: who sells what, who shares it, what is earned on it, and which order systems tell of the orders.
 
 import { openClient, type Client } from './client.ts';
-import { openOrderSystems, type Secrets, type SystemId } from './order-systems.ts';
-import type { Platforms } from './platforms.ts';
+import { openOrderSystems, type Secrets, type SystemId } from './platforms/order-systems.ts';
+import type { Platforms } from './platforms/platforms.ts';
 
 const DAY_MS = 86_400_000;
 /** Rules that were there before the oldest order. */

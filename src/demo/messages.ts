@@ -3,7 +3,7 @@
 import type { Push } from './client.ts';
 import type { Marketplace } from './marketplace.ts';
 import { hoursAgo, type Tokens } from './shoppers.ts';
-import { shopifyPush, standardPush, woocommercePush } from './signing.ts';
+import { shopifyPush, standardPush, woocommercePush } from './platforms/signing.ts';
 
 /** 好吃零食铺 pushes Standard Webhooks; each message tells only what is new. */
 export function pushesOfErp({ secrets }: Marketplace, tokens: Tokens): Push[] {

@@ -2,7 +2,7 @@
 
 import { EXPECTED_ORDERS } from './expected-orders.ts';
 import { MERCHANTS, PROMOTERS, type MerchantId } from './marketplace.ts';
-import { ORDER_SYSTEMS, type SystemId } from './order-systems.ts';
+import { ORDER_SYSTEMS, type SystemId } from './platforms/order-systems.ts';
 import type { Books, Explanation, Guard, Line, Order, PromoterBalance, Rule, Share, TrialBalance } from './readings.ts';
 import { sentencesOf } from './reasons.ts';
 import { sumsOf, type SystemSum } from './side-by-side.ts';

@@ -71,6 +71,55 @@ test('imports run downwards only', () => {
   ]);
 });
 
+test('imports go in no circle, those of types included', () => {
+  expect(
+    circlesIn(
+      new Map([
+        ['a', ['b']],
+        ['b', ['c']],
+        ['c', ['a']],
+        ['d', ['a']],
+      ]),
+    ),
+  ).toEqual([['a', 'b', 'c']]);
+  const imports = new Map(src.map((file) => [file.path, importsOf(file).flatMap(({ target }) => target ?? [])]));
+  expect(imports.size).toBeGreaterThan(0);
+  expect(circlesIn(imports)).toEqual([]);
+});
+
+/** What imports itself by way of others, each circle once. */
+function circlesIn(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const reached = new Map([...imports.keys()].map((path) => [path, reachedFrom(path, imports)]));
+  const circles = [...reached].flatMap(([path, targets]) => {
+    const circle = [...targets].filter((target) => reached.get(target)?.has(path)).toSorted();
+    return circle[0] === path ? [circle] : [];
+  });
+  return circles;
+}
+
+function reachedFrom(path: string, imports: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const reached = new Set<string>();
+  const open = [...(imports.get(path) ?? [])];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (reached.has(next)) continue;
+    reached.add(next);
+    open.push(...(imports.get(next) ?? []));
+  }
+  return reached;
+}
+
+/** A folder is opened to find a thing by its name: they must be seen at once. */
+const NAMES_MAX = 17;
+
+test('a folder is one screen of names', () => {
+  const names = new Map<string, Set<string>>();
+  for (const { path } of src) {
+    const [, folder, name] = /^(.+)\/([^/]+)$/.exec(path)!;
+    names.set(folder!, (names.get(folder!) ?? new Set()).add(name!));
+  }
+  expect([...names].filter(([, inside]) => inside.size > NAMES_MAX).map(([folder]) => folder)).toEqual([]);
+});
+
 test('every folder stands on a floor', () => {
   const folders = new Set(src.flatMap(({ path }) => folderOf(path) ?? []));
   expect([...folders].filter((folder) => FLOOR_OF[folder] === undefined)).toEqual([]);

@@ -2,14 +2,14 @@
 
 import { expect, test } from 'vitest';
 
-import type { Push } from '../../src/demo/client.ts';
-import { pinduoduoSign, shopifyPush, standardPush, wechatPush, woocommercePush } from '../../src/demo/signing.ts';
-import { shopify } from '../../src/sources/shopify/adapter.ts';
-import type { Adapter } from '../../src/sources/source.ts';
-import type { Secrets } from '../../src/sources/signing.ts';
-import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
-import { wechatShop } from '../../src/sources/wechat-shop/adapter.ts';
-import { woocommerce } from '../../src/sources/woocommerce/adapter.ts';
+import type { Push } from '../../../src/demo/client.ts';
+import { pinduoduoSign, shopifyPush, standardPush, wechatPush, woocommercePush } from '../../../src/demo/platforms/signing.ts';
+import { shopify } from '../../../src/sources/shopify/adapter.ts';
+import type { Adapter } from '../../../src/sources/source.ts';
+import type { Secrets } from '../../../src/sources/signing.ts';
+import { standardWebhooks } from '../../../src/sources/standard-webhooks/adapter.ts';
+import { wechatShop } from '../../../src/sources/wechat-shop/adapter.ts';
+import { woocommerce } from '../../../src/sources/woocommerce/adapter.ts';
 
 const STANDARD = { secret: `whsec_${Buffer.from('a secret of the demo').toString('base64')}` };
 const HUSH = { secret: 'hush' };

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 
-import { openWeixin, type Weixin } from '../../src/demo/weixin.ts';
+import { openWeixin, type Weixin } from '../../../src/demo/platforms/weixin.ts';
 
 const ORDER = '/channels/ec/order/get';
 

@@ -2,8 +2,8 @@
 
 import { expect, test } from 'vitest';
 
-import { openDuoduo, type Duoduo } from '../../src/demo/duoduo.ts';
-import { pinduoduoSign } from '../../src/demo/signing.ts';
+import { openDuoduo, type Duoduo } from '../../../src/demo/platforms/duoduo.ts';
+import { pinduoduoSign } from '../../../src/demo/platforms/signing.ts';
 
 const now = () => Math.floor(Date.now() / 1000);
 

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 
-import type { Client } from './client.ts';
+import type { Client } from '../client.ts';
 import { MALL, POSITIONS } from './duoduo.ts';
 import type { Platforms } from './platforms.ts';
 
