@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, it } from 'vitest';
@@ -26,6 +26,31 @@ async function untilReady(url: string): Promise<void> {
     if (answer?.ok === true) return;
   }
   throw new Error(`${url} is not ready`);
+}
+
+/** The longest way of one order that a reader is asked to go. */
+const WAY_FILES_MAX = 35;
+
+describe('the way of one order in the README', () => {
+  it('is short, and leads from each file to those that it uses', async () => {
+    const text = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    const section = text.split('**The way of one order**')[1]!.split('\n## ')[0]!;
+    const way = [...section.matchAll(/^\d+\. `(src\/[^`]+)`/gm)].map((step) => step[1]!);
+    expect(way.length).toBeGreaterThan(20);
+    expect(way.length).toBeLessThanOrEqual(WAY_FILES_MAX);
+    expect(new Set(way).size).toBe(way.length);
+    // Where it begins: what the server answers, what the worker does, and which order systems there are.
+    const reached = new Set((await Promise.all(['src/app.ts', 'src/worker.ts', 'src/sources/adapters.ts'].map(importedBy))).flat());
+    for (const file of way) {
+      expect([...reached], file).toContain(file);
+      for (const target of await importedBy(file)) reached.add(target);
+    }
+  });
+});
+
+async function importedBy(file: string): Promise<string[]> {
+  const text = await readFile(new URL(`../${file}`, import.meta.url), 'utf8');
+  return [...text.matchAll(/ from '(\.{1,2}\/[^']+)'/g)].map((found) => join(dirname(file), found[1]!));
 }
 
 describe('the quick start of the README', () => {
