@@ -37,7 +37,7 @@ export interface TestDatabase {
 export async function testDatabase({ migrated = true } = {}): Promise<TestDatabase> {
   const template = new URL(inject('templateUrl'));
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await asSuperuser(template, `create database ${name} template ${migrated ? template.pathname.slice(1) : 'template0'} strategy wal_log`);
+  await asSuperuser(template, `create database ${name} template ${migrated ? template.pathname.slice(1) : 'template0'} strategy file_copy`);
   const url = new URL(template);
   url.pathname = name;
   return opened(url.href, url.href, () => asSuperuser(template, `drop database ${name} with (force)`));

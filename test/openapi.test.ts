@@ -21,7 +21,8 @@ describe('the OpenAPI document', () => {
   it('is the one that is kept; UPDATE=1 keeps a new one', async () => {
     const text = `${JSON.stringify(openApiDocument(service.app), null, 2)}\n`;
     if (process.env['UPDATE'] === '1') await writeFile(GOLDEN, text);
-    expect(text).toBe(await readFile(GOLDEN, 'utf8'));
+    // Components stand in the order in which modules were read, which nothing rests on.
+    expect(JSON.parse(text)).toEqual(JSON.parse(await readFile(GOLDEN, 'utf8')));
   });
 
   it('is served as it is kept', async () => {

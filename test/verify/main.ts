@@ -4,6 +4,7 @@
 // Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with mutants, when all are caught.
 
 import { randomInt } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -157,7 +158,7 @@ async function main(): Promise<void> {
   const hostile = options.orders === undefined ? (options.short ? HOSTILE_ORDERS_SHORT : HOSTILE_ORDERS) : orders;
   const all = options.fault?.split(',') ?? (options.short ? SHORT : [...FAULTS.map(({ name }) => name), HOSTILE_MARKET, PULL]);
   const names = all.filter((name) => name !== PULL && name !== HOSTILE_MARKET);
-  const { path: folder, remove } = await temporaryFolder('verify');
+  const { path: folder, remove } = await temporaryFolder('verify', tmpdir());
   try {
     const postgres = await openPostgres(folder);
     try {
