@@ -7,14 +7,17 @@ import { isUnavailable } from '../platform/postgres/database.ts';
 const TRIES_MAX = 8;
 const REST_MS = 500;
 
-/** What the read gives. It is tried for some fifteen seconds while the database is away, and must have told nobody anything before it failed. */
-export async function patiently<T>(read: () => Promise<T>): Promise<T> {
+/**
+ * What the read gives. It is tried for some fifteen seconds while the database is away, and must have told nobody anything before it
+ * failed. Before each further try it rests for `restMs` longer than before the last.
+ */
+export async function patiently<T>(read: () => Promise<T>, restMs = REST_MS): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await read();
     } catch (error) {
       if (!isUnavailable(error) || tries === TRIES_MAX) throw error;
-      await sleep(REST_MS * tries);
+      await sleep(restMs * tries);
     }
   }
 }

@@ -10,7 +10,7 @@ test('what the database could not be asked for a moment is asked again', async (
     asked += 1;
     return asked < 2 ? Promise.reject(away()) : Promise.resolve('read');
   };
-  expect([await patiently(read), asked]).toEqual(['read', 2]);
+  expect([await patiently(read, 10), asked]).toEqual(['read', 2]);
 });
 
 test('what is wrong with the question is not asked again', async () => {
@@ -21,4 +21,14 @@ test('what is wrong with the question is not asked again', async () => {
   };
   await expect(patiently(read)).rejects.toThrow('no such column');
   expect(asked).toBe(1);
+});
+
+test('a database that stays away ends it with the error, in the end', async () => {
+  let asked = 0;
+  const read = () => {
+    asked += 1;
+    return Promise.reject(away());
+  };
+  await expect(patiently(read, 1)).rejects.toThrow('Connection terminated');
+  expect(asked).toBe(8);
 });

@@ -5,8 +5,8 @@ import { openQueue } from '../../src/platform/queue/queue.ts';
 
 process.stdin.resume().once('end', () => process.exit());
 
-const [connectionString = '', redisUrl] = process.argv.slice(2);
-const queue = openQueue({ redisUrl: redisUrl ?? null, connectionString, log: buildLogger('silent') });
+const [lockMs, connectionString = '', redisUrl] = process.argv.slice(2);
+const queue = openQueue({ redisUrl: redisUrl ?? null, connectionString, log: buildLogger('silent'), lockMs: Number(lockMs) });
 queue.onNudge((kind) => {
   process.stdout.write(`${kind}\n`);
   return new Promise(() => undefined);

@@ -15,7 +15,7 @@ export interface Stores {
   /** Where the store is, as an address. */
   addressOf: (store: string) => string;
   /** A queue as a process of its own would have it. */
-  open: (store: string, url?: string) => Queue;
+  open: (store: string, url?: string, more?: { lockMs: number }) => Queue;
   /** All queues that the test has opened. */
   closeAll: () => Promise<void>;
 }
@@ -38,10 +38,10 @@ export async function useStores(): Promise<Stores> {
     return store === 'Redis' ? (redis.url ?? expect.fail('no Redis')) : ground.connectionString;
   }
 
-  function open(store: string, url = addressOf(store)): Queue {
+  function open(store: string, url = addressOf(store), more = {}): Queue {
     const addresses =
       store === 'Redis' ? { redisUrl: url, connectionString: ground.connectionString } : { redisUrl: null, connectionString: url };
-    const queue = openQueue({ ...addresses, log });
+    const queue = openQueue({ ...addresses, ...more, log });
     opened.push(queue);
     return queue;
   }

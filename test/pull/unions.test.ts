@@ -134,9 +134,11 @@ async function seen(url: string, lines: readonly Partial<SeenLine>[]): Promise<v
   }
 }
 
-/** Makes it the turn of a source. */
-const ask = (sourceId: string) =>
-  sql`update pull set rests_until = null, due_at = null where source_id = ${sourceId}`.execute(service.database.owner);
+/** Makes it the turn of a source, and of each of its lists. */
+async function ask(sourceId: string): Promise<void> {
+  await sql`update pull_feed set due_at = now() where source_id = ${sourceId} and due_at is not null`.execute(service.database.owner);
+  await sql`update pull set rests_until = null, due_at = null where source_id = ${sourceId}`.execute(service.database.owner);
+}
 
 async function push(sourceId: string, messages: object[]): Promise<void> {
   const payload = Buffer.from(JSON.stringify(messages));

@@ -19,7 +19,7 @@ const RECONNECT_PAUSE_MS_MAX = 2000;
 const FAILURE_PAUSE_MS = 200;
 
 /** A job is run again by somebody else this long after its worker was killed. Twice is no harm: it only says that there is work. */
-const LOCK_DURATION_MS = 5000;
+export const LOCK_MS = 5000;
 const CONCURRENCY = 8;
 /** After two deaths BullMQ would give a job up for ever. Whether work is left is not for the queue to decide. */
 const STALLED_COUNT_MAX = 1000;
@@ -46,17 +46,19 @@ export interface Engine {
   end: () => Promise<void>;
 }
 
-const RECEIVING = {
-  autorun: false,
-  concurrency: CONCURRENCY,
-  lockDuration: LOCK_DURATION_MS,
-  stalledInterval: LOCK_DURATION_MS,
-  maxStalledCount: STALLED_COUNT_MAX,
-  drainDelay: POLL_SECONDS,
-  runRetryDelay: 1000,
-} satisfies Omit<WorkerOptions, 'connection'>;
+function receiving(lockMs: number) {
+  return {
+    autorun: false,
+    concurrency: CONCURRENCY,
+    lockDuration: lockMs,
+    stalledInterval: lockMs,
+    maxStalledCount: STALLED_COUNT_MAX,
+    drainDelay: POLL_SECONDS,
+    runRetryDelay: 1000,
+  } satisfies Omit<WorkerOptions, 'connection'>;
+}
 
-export function redisEngine(url: string, onError: (error: Error) => void): Engine {
+export function redisEngine(url: string, lockMs: number, onError: (error: Error) => void): Engine {
   const connections: Redis[] = [];
 
   function connect(options: RedisOptions): Redis {
@@ -74,7 +76,7 @@ export function redisEngine(url: string, onError: (error: Error) => void): Engin
     },
     receiver: (processor) => {
       const connection = connect({ maxRetriesPerRequest: null });
-      return new Worker(QUEUE, processor, { ...RECEIVING, connection, prefix: REDIS_PREFIX }).on('error', onError);
+      return new Worker(QUEUE, processor, { ...receiving(lockMs), connection, prefix: REDIS_PREFIX }).on('error', onError);
     },
     end: async () => {
       for (const connection of connections) connection.disconnect();
@@ -86,7 +88,7 @@ function pauseBeforeRetry(times: number): number {
   return Math.min(times * 100, RECONNECT_PAUSE_MS_MAX);
 }
 
-export function postgresEngine(connectionString: string, onError: (error: Error) => void): Engine {
+export function postgresEngine(connectionString: string, lockMs: number, onError: (error: Error) => void): Engine {
   const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
   // A nudge that a crash of the server loses was not worth the wait for the disk: the row is there, and the sweep finds it.
   const pool = new Pool({
@@ -116,7 +118,7 @@ export function postgresEngine(connectionString: string, onError: (error: Error)
   };
   return {
     sender: () => new PostgresQueue(QUEUE, { connection }).on('error', onError),
-    receiver: (processor) => new PostgresWorker(QUEUE, processor, { ...RECEIVING, connection }).on('error', onError),
+    receiver: (processor) => new PostgresWorker(QUEUE, processor, { ...receiving(lockMs), connection }).on('error', onError),
     end: () => pool.end(),
   };
 }

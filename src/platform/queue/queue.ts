@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Logger } from 'pino';
 
-import { postgresEngine, redisEngine, type Engine, type Processor, type Receiver, type Sender } from './queue-engine.ts';
+import { LOCK_MS, postgresEngine, redisEngine, type Engine, type Processor, type Receiver, type Sender } from './queue-engine.ts';
 
 const ATTEMPTS_MAX = 5;
 const RETRY_PAUSE_MS = 100;
@@ -38,11 +38,13 @@ export interface QueueOptions {
   redisUrl: string | null;
   connectionString: string;
   log: Logger;
+  /** After so long without a word from its worker a nudge is given to another. */
+  lockMs?: number;
 }
 
-export function openQueue({ redisUrl, connectionString, log }: QueueOptions): Queue {
+export function openQueue({ redisUrl, connectionString, log, lockMs = LOCK_MS }: QueueOptions): Queue {
   const onError = quietly((error) => log.warn({ err: error }, 'the queue is in trouble; the sweep does its work meanwhile'));
-  const engine = redisUrl === null ? postgresEngine(connectionString, onError) : redisEngine(redisUrl, onError);
+  const engine = redisUrl === null ? postgresEngine(connectionString, lockMs, onError) : redisEngine(redisUrl, lockMs, onError);
   const closing = new AbortController();
   const life: Life = { engine, onError, signal: closing.signal };
   const elsewhere = sending(life);

@@ -13,6 +13,7 @@ import { openProxy } from '../proxy.ts';
 import { freshKind, useStores, work } from '../queue-stores.ts';
 
 const stores = await useStores();
+const LOCK_MS = 500;
 let processes: ChildProcess[] = [];
 
 afterEach(() => {
@@ -67,7 +68,7 @@ test('nudges that a killed worker held are given to another one', async () => {
       .map(async ({ store }) => {
         const killed = await takeAndHold(store, ours);
         const handler = vi.fn(async () => undefined);
-        work(stores.open(store), ours, handler);
+        work(stores.open(store, undefined, { lockMs: LOCK_MS }), ours, handler);
         killed.kill('SIGKILL');
         await vi.waitFor(() => expect(handler).toHaveBeenCalled(), { timeout: 25_000 });
       }),
@@ -79,7 +80,7 @@ async function takeAndHold(store: string, ours: string): Promise<ChildProcess> {
   const script = fileURLToPath(new URL('../queue-receiver.ts', import.meta.url));
   const loader = process.features.typescript ? [] : ['--import', 'tsx'];
   const address = store === 'Redis' ? [stores.ground().connectionString, stores.addressOf(store)] : [stores.ground().connectionString];
-  const child = spawn(process.execPath, [...loader, script, ...address], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...loader, script, String(LOCK_MS), ...address], { stdio: ['pipe', 'pipe', 'inherit'] });
   processes.push(child);
   stores.open(store).nudge(ours);
   await once(createInterface(child.stdout), 'line');
