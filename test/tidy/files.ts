@@ -106,15 +106,24 @@ export interface Visit {
   field: string;
 }
 
-/** Every node of a tree, from the outside in. */
-export function* nodesOf(node: Node, parents: readonly Node[] = [], field = ''): Generator<Visit> {
-  yield { node, parents, field };
-  const inside = [...parents, node];
-  for (const [name, value] of Object.entries(node)) {
+/** Every node of a tree, from the outside in and in the order of the text. */
+export function* nodesOf(root: Node): Generator<Visit> {
+  const left: Visit[] = [{ node: root, parents: [], field: '' }];
+  for (let visit = left.pop(); visit !== undefined; visit = left.pop()) {
+    yield visit;
+    left.push(...insideOf(visit).toReversed());
+  }
+}
+
+function insideOf({ node, parents }: Visit): Visit[] {
+  const inside: Visit[] = [];
+  const around = [...parents, node];
+  for (const [field, value] of Object.entries(node)) {
     for (const child of Array.isArray(value) ? value : [value]) {
-      if (isNode(child)) yield* nodesOf(child, inside, name);
+      if (isNode(child)) inside.push({ node: child, parents: around, field });
     }
   }
+  return inside;
 }
 
 export function isNode(value: unknown): value is Node {
