@@ -6,6 +6,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // What takes long is run by `npm run test:long`.
+    exclude: ['test/**/*.long.test.ts'],
     globalSetup: ['test/global-setup.ts'],
     pool: 'forks',
     // Modules are read once by each of the two processes: most of them hold no state, and the tests of those that do put it back.

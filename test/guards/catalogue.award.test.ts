@@ -7,6 +7,7 @@ import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
 import { foldBalances } from '../../src/ledger/balances.ts';
 import type { PlanInput } from '../commission/statements.ts';
+import { runs } from '../runs.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, WORKED_PLAN, type World } from '../commission/world.ts';
 
 let world: World;
@@ -92,6 +93,6 @@ test('every law holds after every award', async () => {
       }
       await expectLawful(steps);
     }),
-    { numRuns: 30 },
+    { numRuns: runs(8) },
   );
-}, 120_000);
+});

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { MergedOrder } from '../../src/core/merged.ts';
 import { identityHash } from '../../src/promotion/buyers/identity.ts';
 import { makeVisitor, visitorTag } from '../../src/promotion/clicks/visitor.ts';
+import { runs } from '../runs.ts';
 import { furnishedDoor, message, report, SECRET, type Door } from './door.ts';
 
 let door: Door;
@@ -56,7 +57,7 @@ describe('merging', () => {
       fc.asyncProperty(arrival, rest, async (some, others) => {
         expect(await tell([...some, ...others])).toEqual(expected);
       }),
-      { numRuns: 25 },
+      { numRuns: runs(10) },
     );
   });
 

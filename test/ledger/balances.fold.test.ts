@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { balancesOf, foldBalances, trialBalance } from '../../src/ledger/balances.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
+import { runs } from '../runs.ts';
 import { foldAll, openBooks, settle, type Books } from './books.ts';
 import { MERCHANTS, MOVES, PROMOTERS, transferOf } from './shop.ts';
 
@@ -128,7 +129,7 @@ describe('a fold', () => {
           for (const trx of running.values()) await trx.rollback().execute();
         }
       }),
-      { numRuns: 20 },
+      { numRuns: runs(8) },
     );
   });
 

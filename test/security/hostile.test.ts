@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ADMIN_KEY } from '../running.ts';
+import { sampleOf } from '../runs.ts';
 import { CURSORS, IN_ADDRESS, IN_BODY, LONG } from './hostile-values.ts';
 import { openMarket, type Market } from './market.ts';
 import { ROUTES } from './routes.ts';
@@ -112,12 +113,13 @@ describe.each(Object.entries(ROUTES))('%s', (name, { url: template, body }) => {
   const method = name.split(' ')[0]!;
   const operation = operationOf(name);
   const sent = typeof body === 'string' ? body : undefined;
+  const turn = Object.keys(ROUTES).indexOf(name);
 
   test('with strange texts in its address', async () => {
     const url = market.fill(template);
     const payload = body === undefined ? {} : { payload: sent ?? market.fill(JSON.stringify(body)) };
     const urls = [...pathsWith(name, url), ...queriesWith(operation, url)];
-    expect(await faultsOf(urls.map((address) => ({ method, url: address, ...payload })))).toEqual([]);
+    expect(await faultsOf(sampleOf(urls, turn).map((address) => ({ method, url: address, ...payload })))).toEqual([]);
   });
 
   if (typeof body === 'object') {
@@ -126,7 +128,7 @@ describe.each(Object.entries(ROUTES))('%s', (name, { url: template, body }) => {
       const whole = JSON.parse(market.fill(JSON.stringify(body))) as object;
       const named = namesOf(operation.requestBody?.content['application/json']?.schema);
       const payloads = [...bodiesWith(whole, Array.isArray(whole) ? [] : named), ...IN_BODY];
-      expect(await faultsOf(payloads.map((payload) => ({ method, url, payload })))).toEqual([]);
+      expect(await faultsOf(sampleOf(payloads, turn).map((payload) => ({ method, url, payload })))).toEqual([]);
     });
   }
 
@@ -145,7 +147,7 @@ test('files of orders with strange cells', async () => {
   const columns = ['order_id', 'status', 'currency', 'paid_at', 'line_id', 'quantity', 'paid_amount'];
   const good = ['O-1', 'paid', 'CNY', '2026-06-01T00:00:00Z', '1', '1', '100'];
   const attacks = columns.flatMap((column, at) =>
-    cells.map((cell) => ({
+    sampleOf(cells, at).map((cell) => ({
       method: 'POST',
       url: '/v1/reconciliations?merchant_id=m1',
       payload: `${columns.join(',')}\n${good.with(at, cell).join(',')}\n${column},${cell}`,

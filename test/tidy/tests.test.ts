@@ -41,10 +41,10 @@ const tests = pathsBelow('test')
   .filter((path) => path.endsWith('.test.ts'))
   .map((path) => ({ path, text: '' }));
 
-/** `test/core/split.laws.test.ts` is, with `test/core/split.test.ts`, of `src/core/split.ts`. */
+/** `test/core/split.laws.test.ts` is, with `test/core/split.test.ts`, of `src/core/split.ts`; what takes long says so last. */
 const mirrorsSource: Law<TextFile> = ({ path }) => {
   if (OF_THE_WHOLE[path] !== undefined || OF_THE_PROJECT.test(path)) return [];
-  const source = path.replace(/^test\//, 'src/').replace(/(\.[^./]+)?\.test\.ts$/, '');
+  const source = path.replace(/^test\//, 'src/').replace(/(\.[^./]+)?(\.long)?\.test\.ts$/, '');
   return sources.has(`${source}.ts`) || sources.has(`${source}.mjs`) ? [] : [`${path} tests no file of src`];
 };
 

@@ -7,6 +7,7 @@ import { LAWS_OF_BOOKS } from '../../../src/guards/laws/laws-of-books.ts';
 import { lawsOfDecisions } from '../../../src/guards/laws/laws-of-decisions.ts';
 import { LAWS_OF_ORDERS } from '../../../src/guards/laws/laws-of-orders.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, type World } from '../world.ts';
+import { runs } from '../../runs.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -15,7 +16,6 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 type Shop = Awaited<ReturnType<typeof openShop>>;
-const RUNS = 25;
 const DAYS = { deposit: ago(4.5), early: ago(3), late: ago(2), now: ago(1) };
 const often = <Value>(value: Value, ...others: Value[]) => fc.constantFrom(...Array.from({ length: 3 }, () => value), ...others);
 
@@ -143,9 +143,8 @@ test.each(['last_click', 'linear', 'time_decay'])(
       expect(await outcomeOf(shop, piecemeal)).toEqual(await outcomeOf(shop, atOnce));
       expect((await world.standing(shop.m, atOnce)).head!.revision).toBe(1);
     });
-    await fc.assert(property, { numRuns: RUNS });
+    await fc.assert(property, { numRuns: runs(8) });
   },
-  120_000,
 );
 
 /** Orders of one buyer, a day apart: whose link each names, whether it is void, and in which order they become known, with awards between. */
@@ -181,8 +180,8 @@ test('orders lock their buyer for the orders after them in whatever order they b
       locked = winner ?? locked;
     }
   });
-  await fc.assert(property, { numRuns: RUNS });
-}, 120_000);
+  await fc.assert(property, { numRuns: runs(8) });
+});
 
 test('all laws of the books, the decisions and the orders hold over what they have left', async () => {
   for (const law of [...LAWS_OF_BOOKS, ...LAWS_OF_ORDERS, ...lawsOfDecisions(world.deps.levelsMax)]) {
