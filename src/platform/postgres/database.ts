@@ -42,11 +42,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     ...connectionOptions(connectionString, applicationName),
     max: poolSize,
     idleTimeoutMillis: IDLE_TIMEOUT_MS,
-    verify: (client, handOver) => {
-      void beginSession(client, { asOwner, statementMs }).then(() => handOver(), handOver);
+    // Not in `verify`: whoever gave up waiting while that ran would be handed the connection all the same, and nobody would give it back.
+    // The pool waits for what it gives, which the types of pg do not say.
+    onConnect: (client): unknown => {
+      guard(client, log, silenceMs);
+      return beginSession(client, { asOwner, statementMs });
     },
   });
-  pool.on('connect', (client) => guard(client, log, silenceMs));
   pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to the database broke'));
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
   return { db, pool, close: () => db.destroy() };

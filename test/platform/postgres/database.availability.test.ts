@@ -1,6 +1,7 @@
 // A database that is away, and one that must not be used.
 
 import { sql } from 'kysely';
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { assertDurable, isOfStatement, isUnavailable } from '../../../src/platform/postgres/database.ts';
@@ -38,6 +39,23 @@ describe('what counts as "the database is not there"', () => {
     const slow = sql`select pg_sleep(2.5)`.execute(db);
     expect(isUnavailable(await errorOf(run(db, 'select 1')))).toBe(true);
     await slow;
+  });
+
+  test('a connection that its waiter has given up by the time it is made is given back, and the pool can be closed', async () => {
+    const { db, pool, close } = open({ poolSize: 1 });
+    const held = await pool.connect();
+    const waiting = errorOf(run(db, 'select 1'));
+    await expect.poll(() => pool.waitingCount).toBe(1);
+    // The next session begins when its waiter is gone.
+    const ask = Object.getOwnPropertyDescriptor(Client.prototype, 'query')!.value as (...given: unknown[]) => unknown;
+    vi.spyOn(Client.prototype, 'query').mockImplementation(function (this: Client, ...given: unknown[]): unknown {
+      const begins = String(given[0]).startsWith('set statement_timeout');
+      return begins ? waiting.then(() => ask.apply(this, given)) : ask.apply(this, given);
+    });
+    held.release(true);
+    expect(await waiting).toMatchObject({ message: expect.stringContaining('timeout exceeded') });
+    expect(await run(db, 'select 1 as one')).toEqual([{ one: 1 }]);
+    await close();
   });
 
   test('a server that shuts down, a statement that was cancelled, a lock that was not got, a full disk', async () => {
