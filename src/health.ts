@@ -13,11 +13,23 @@ const tags = ['health'];
 /** GET /healthz and GET /readyz. */
 export function healthRoutes(app: App, { db }: { db: Kysely<DB> }): void {
   app.get('/healthz', {
-    schema: { tags, summary: 'The process lives', response: { 200: status } },
+    schema: {
+      operationId: 'health.live',
+      tags,
+      summary: 'The process lives',
+      description: 'Answers as long as the process answers anything. It asks neither the database nor anybody else.',
+      response: { 200: status, ...problems('malformed_request') },
+    },
     handler: async () => ({ status: 'ok' as const }),
   });
   app.get('/readyz', {
-    schema: { tags, summary: 'The database is there and migrated', response: { 200: status, ...problems(503) } },
+    schema: {
+      operationId: 'health.ready',
+      tags,
+      summary: 'The database is there and migrated',
+      description: 'Answers 200 once the database can be reached and has all migrations; until then send no requests here.',
+      response: { 200: status, ...problems('malformed_request', 'unavailable') },
+    },
     handler: async () => {
       if (!(await isMigrated(db))) throw new DomainError('unavailable', 'The database is not migrated.');
       return { status: 'ok' as const };

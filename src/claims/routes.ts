@@ -58,6 +58,7 @@ function makingRoute(app: App, deps: ClaimRoutesDeps): void {
   app.post('/v1/claims', {
     config: { scopes: ['promoter'] },
     schema: {
+      operationId: 'claims.make',
       tags,
       summary: 'Claim an order: "this one is mine"',
       description:
@@ -65,7 +66,23 @@ function makingRoute(app: App, deps: ClaimRoutesDeps): void {
         `operator has ${DECIDE_WITHIN_HOURS} hours. An order that has not arrived, or has not been paid, is waited for. A promoter may make ` +
         `${CLAIMS_PER_DAY} claims in 24 hours, and has one undecided claim to an order at a time.`,
       body: newClaim,
-      response: { 201: claimSchema, ...problems(400, 401, 403, 409, 422, 429) },
+      response: {
+        201: claimSchema,
+        ...problems(
+          'suspended',
+          'ambiguous_order',
+          'claim_exists',
+          'unknown_promoter',
+          'unknown_merchant',
+          'unknown_source',
+          'unknown_order',
+          'unknown_line',
+          'already_credited',
+          'claim_too_late',
+          'order_not_claimable',
+          'claim_limit',
+        ),
+      },
     },
     handler: async (request, reply) => {
       const { actor, body } = request;
@@ -105,6 +122,7 @@ function decidingRoute(app: App, deps: ClaimRoutesDeps): void {
   app.post('/v1/claims/:claim_id/decision', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'claims.decide',
       tags,
       summary: 'Approve or reject a claim, once',
       description:
@@ -112,7 +130,10 @@ function decidingRoute(app: App, deps: ClaimRoutesDeps): void {
         'earned it is booked back, and nothing that is told later moves it.',
       params: place,
       body: decision,
-      response: { 200: claimSchema, ...problems(400, 401, 403, 404, 409, 422) },
+      response: {
+        200: claimSchema,
+        ...problems('not_found', 'claim_decided', 'claim_waiting', 'claimed_by_another', 'promoter_suspended', 'order_not_claimable'),
+      },
     },
     handler: async (request, reply) => {
       const { actor, body, params } = request;
@@ -129,14 +150,16 @@ function readingRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/claims', {
     config: { scopes: [...readers] },
     schema: {
+      operationId: 'claims.list',
       tags,
       summary: 'Claims, the newest first',
+      description: 'A key that is bound to a merchant or a promoter lists claims of that one only.',
       querystring: pageQuery.extend({
         state: z.enum(CLAIM_STATES).optional(),
         promoter_id: callerId.optional(),
         merchant_id: callerId.optional(),
       }),
-      response: { 200: pageOf(claimSchema), ...problems(400, 401, 403) },
+      response: { 200: pageOf(claimSchema) },
     },
     handler: async ({ query, actor }) => {
       const merchantId = query.merchant_id ?? actor.merchantId;
@@ -158,10 +181,12 @@ function readingRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/claims/:claim_id', {
     config: { scopes: [...readers] },
     schema: {
+      operationId: 'claims.get',
       tags,
       summary: 'One claim: what was found, what was decided, and the order before and after',
+      description: "A promoter's key reads its own claims, and in them nothing of other promoters.",
       params: place,
-      response: { 200: claimSchema, ...problems(400, 401, 403, 404) },
+      response: { 200: claimSchema, ...problems('not_found') },
     },
     handler: async ({ params, actor }) => (await showClaims(db, [await findOne(db, params.claim_id, actor)], actor))[0]!,
   });

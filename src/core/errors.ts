@@ -61,6 +61,71 @@ const STATUS_BY_CODE = {
 
 export type ErrorCode = keyof typeof STATUS_BY_CODE;
 
+/** The HTTP status of a code, as a type. */
+export type StatusOf<Code extends ErrorCode> = (typeof STATUS_BY_CODE)[Code];
+
+export const ERROR_CODES = Object.keys(STATUS_BY_CODE) as ErrorCode[];
+
+/** What each code says to whoever reads the document; the detail of a problem says it of the very request. */
+export const MEANING_BY_CODE: Readonly<Record<ErrorCode, string>> = {
+  malformed_request: 'The request cannot be read, or does not fit its schema.',
+  invalid_cursor: 'The cursor is not one of this list.',
+  invalid_idempotency_key: 'An Idempotency-Key has 1 to 255 visible ASCII characters.',
+  unauthorized: 'The key is missing, not known, or was revoked.',
+  invalid_signature: 'The signature of the push is not that of its source.',
+  cannot_choose: 'A promoter does not choose what decides who is paid for a link.',
+  forbidden: 'The scope of the key does not allow it, or the key is bound to another merchant or promoter.',
+  suspended: 'This promoter is suspended: its key may read, and make nothing.',
+  not_found: 'There is no such thing.',
+  method_not_allowed: 'This address answers other methods only; the header Allow names them.',
+  ambiguous_order: 'Several merchants or sources have this order: name one.',
+  claim_decided: 'The claim is settled or was decided, and is not decided twice.',
+  claim_exists: 'The promoter has a claim to this order already that is not decided yet.',
+  claim_waiting: 'The order of the claim has not arrived, or has not been paid.',
+  claimed_by_another: 'A claim of somebody else to the same was approved, and what was ruled stands.',
+  conflict: 'What is there already does not allow it.',
+  coupon_taken: 'The coupon code is that of another promoter.',
+  idempotency_in_progress: 'The first request under this Idempotency-Key is still running. Try again.',
+  rule_conflict: 'A rule of the same scope and priority is in force at the same time.',
+  payload_too_large: 'The body is larger than this address takes.',
+  unsupported_media_type: 'This address does not read bodies of this content type.',
+  idempotency_key_reused: 'This Idempotency-Key was used for another request. Nothing was done.',
+  all_orders_new: 'No order of the file is known, though its source tells of its orders by itself: confirm that this is right.',
+  already_credited: 'The order is credited to the promoter already.',
+  cannot_promote: 'This source makes no tracked links for this promoter.',
+  claim_too_late: 'The order is older than orders of its merchant can be claimed for.',
+  invalid_landing_url: 'The landing URL cannot be used, or there is none.',
+  invalid_plan: 'The rule is well-formed, but its plan or scope cannot be published.',
+  invalid_webhook_url: 'The address is none that webhooks are sent to.',
+  landing_host_not_allowed: 'The landing URL leads to a host that the merchant has not named.',
+  order_not_claimable: 'Nobody can earn this order as it stands.',
+  platform_refused: 'The platform was asked, and refuses.',
+  promoter_suspended: 'The promoter was suspended when the order was paid.',
+  referral_cycle: 'The inviter was invited by this promoter, directly or through others.',
+  referral_levels_exceeded: 'The plan pays deeper up the chain than the levels that may be paid.',
+  reserved_source: 'The source `rest` is there for every merchant by itself.',
+  retroactive_not_allowed: 'The time lies in the past.',
+  rule_ended: 'The rule was ended before.',
+  unknown_agency: 'There is no such agency.',
+  unknown_currency: 'There is no such currency in ISO 4217.',
+  unknown_inviter: 'There is no such inviter.',
+  unknown_line: 'The order has no such line.',
+  unknown_link: 'There is no such link of this merchant.',
+  unknown_merchant: 'There is no such merchant.',
+  unknown_order: 'The order has not arrived, and nobody can tell whose it will be: name its merchant.',
+  unknown_product: 'There is no such product of this merchant.',
+  unknown_promoter: 'There is no such promoter.',
+  unknown_source: 'There is no such source of this merchant.',
+  unproven_share: 'The click token is none of the link that is shared again.',
+  unprocessable: 'The request is well-formed, but cannot be done.',
+  header_too_large: 'The header of the request is larger than 16 KiB.',
+  claim_limit: 'The promoter has made as many claims as a day allows.',
+  link_limit: "The promoter's key has made as many links as a day allows.",
+  too_many_requests: 'More requests came within a minute than are answered.',
+  internal_error: 'Something went wrong on our side. The operator finds it in the log by this request_id.',
+  unavailable: 'We cannot store anything right now. Try again.',
+};
+
 /** Where in the input a fault is: `path` in the dotted form `lines.0.paid_amount`, and what is wrong there. */
 export interface Fault {
   path: string;

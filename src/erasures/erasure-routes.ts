@@ -54,13 +54,14 @@ export function erasureRoutes(app: App, { db, identityKey, onAsked }: ErasureRou
   app.post('/v1/erasures', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'erasures.make',
       tags,
       summary: 'Forget a buyer',
       description:
         'In everything that was kept of the merchant the words of the buyer are replaced by `erased:` and a keyed hash, which is read as the ' +
         'buyer that it was: orders, awards and books stay as they are. Deliveries that come later are freed of them as soon as they are read.',
       body,
-      response: { 202: z.object({ erasure_id: z.uuid() }), ...problems(400, 401, 403, 409, 422) },
+      response: { 202: z.object({ erasure_id: z.uuid() }), ...problems('unknown_merchant', 'unprocessable') },
     },
     handler: async (request, reply) => {
       const { actor } = request;
@@ -84,10 +85,12 @@ export function erasureRoutes(app: App, { db, identityKey, onAsked }: ErasureRou
   app.get('/v1/erasures', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'erasures.list',
       tags,
       summary: 'Erasures, the latest first',
+      description: 'The counts of one that is running are not final.',
       querystring: pageQuery.extend({ merchant_id: callerId.optional() }),
-      response: { 200: pageOf(erasure), ...problems(400, 401, 403) },
+      response: { 200: pageOf(erasure) },
     },
     handler: async ({ query }) => {
       const { limit, cursor, merchant_id: merchantId = null } = query;
@@ -99,10 +102,12 @@ export function erasureRoutes(app: App, { db, identityKey, onAsked }: ErasureRou
   app.get('/v1/erasures/:erasure_id', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'erasures.get',
       tags,
       summary: 'What was found of a buyer who is forgotten',
+      description: 'The counts are final once its state is `finished`. By what the buyer was known is not answered.',
       params: path,
-      response: { 200: erasure, ...problems(401, 403, 404) },
+      response: { 200: erasure, ...problems('not_found') },
     },
     handler: async ({ params }) => show(found(await findErasure(db, params.erasure_id), 'erasure')),
   });

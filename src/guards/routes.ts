@@ -56,9 +56,11 @@ export function guardRoutes(app: App, { db, guards }: { db: Kysely<DB>; guards: 
   app.get('/v1/guards', {
     config: { scopes: [...scopes] },
     schema: {
+      operationId: 'guards.list',
       tags,
       summary: 'The laws of the books and the alarms about the world, as they were last found',
-      response: { 200: guardsAnswer, ...problems(401, 403) },
+      description: 'The top `ok` says that no law is broken; an alarm asks somebody to look.',
+      response: { 200: guardsAnswer },
     },
     handler: async () => {
       const [results, now] = [await readResults(db), new Date()];
@@ -69,7 +71,14 @@ export function guardRoutes(app: App, { db, guards }: { db: Kysely<DB>; guards: 
 
   app.get('/v1/guards/:name', {
     config: { scopes: [...scopes] },
-    schema: { tags, summary: 'One guard', params: path, response: { 200: guardAnswer, ...problems(401, 403, 404) } },
+    schema: {
+      operationId: 'guards.get',
+      tags,
+      summary: 'One guard',
+      description: 'As it was last found, with a sample of what breaks it.',
+      params: path,
+      response: { 200: guardAnswer, ...problems('not_found') },
+    },
     handler: async ({ params }) => {
       const guard = named(params.name);
       return show(guard, (await readResults(db)).get(guard.name), new Date());
@@ -80,10 +89,12 @@ export function guardRoutes(app: App, { db, guards }: { db: Kysely<DB>; guards: 
     config: { scopes: ['admin'] },
     handlerTimeout: RUN_TIMEOUT_MS,
     schema: {
+      operationId: 'guards.run',
       tags,
       summary: 'Ask one guard now, about everything',
+      description: 'Reads everything that it is about, in short pieces, and answers what it found. It changes nothing.',
       params: path,
-      response: { 200: guardAnswer, ...problems(400, 401, 403, 404, 409, 422, 503) },
+      response: { 200: guardAnswer, ...problems('not_found') },
     },
     handler: async (request, reply) => {
       const guard = named(request.params.name);

@@ -47,11 +47,13 @@ function promoterRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/promoters/:promoter_id/balance', {
     config: { scopes: [...ofPromoter] },
     schema: {
+      operationId: 'promoters.balance',
       tags,
       summary: 'What a promoter has, per currency, exact to this moment; nothing where nothing was ever booked',
+      description: 'Summed over all merchants, or of one. What is on its way in a payout is no longer available.',
       params,
       querystring: z.object({ merchant_id: merchantId }),
-      response: { 200: z.object({ data: z.array(balanceAnswer) }), ...problems(400, 401, 403, 404) },
+      response: { 200: z.object({ data: z.array(balanceAnswer) }), ...problems('not_found') },
     },
     handler: async ({ params: { promoter_id: promoterId }, query, actor }) => {
       await requirePromoter(db, promoterId, actor);
@@ -62,11 +64,13 @@ function promoterRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/promoters/:promoter_id/entries', {
     config: { scopes: [...ofPromoter] },
     schema: {
+      operationId: 'promoters.entries',
       tags,
       summary: 'Everything that was booked for a promoter, the newest first, with the balance after each',
+      description: 'Entries are never changed: a correction is another entry.',
       params,
       querystring: pageQuery.extend({ merchant_id: merchantId }),
-      response: { 200: pageOf(entryAnswer), ...problems(400, 401, 403, 404) },
+      response: { 200: pageOf(entryAnswer), ...problems('not_found') },
     },
     handler: async ({ params: { promoter_id: promoterId }, query: { limit, cursor, merchant_id }, actor }) => {
       await requirePromoter(db, promoterId, actor);
@@ -82,9 +86,11 @@ function bookRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/ledger/trial-balance', {
     config: { scopes: [...ofBooks] },
     schema: {
+      operationId: 'ledger.trialBalance',
       tags,
       summary: 'The whole book per currency; every sum is 0',
-      response: { 200: z.object({ data: z.array(trialAnswer) }), ...problems(401, 403) },
+      description: 'The accounts of each currency by their kind. A sum that is not 0 would be a broken law, and a guard ' + 'would say so.',
+      response: { 200: z.object({ data: z.array(trialAnswer) }) },
     },
     handler: async () => ({ data: await trialBalance(db) }),
   });
@@ -92,15 +98,17 @@ function bookRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/ledger/accounts', {
     config: { scopes: [...ofBooks] },
     schema: {
+      operationId: 'ledger.accounts',
       tags,
       summary: 'Accounts with their balances, in the order they were opened',
+      description: 'One account for each kind, merchant, promoter and currency that something was ever booked for.',
       querystring: pageQuery.extend({
         kind: z.enum(ACCOUNT_KINDS).optional(),
         merchant_id: merchantId,
         promoter_id: callerId.optional(),
         currency: z.string().length(3).optional(),
       }),
-      response: { 200: pageOf(accountAnswer), ...problems(400, 401, 403) },
+      response: { 200: pageOf(accountAnswer) },
     },
     handler: async ({ query: { limit, cursor, kind, merchant_id, promoter_id, currency } }) => {
       const after = cursor === undefined ? null : BigInt(decodeCursor(cursor, accountPlace)[0]);
@@ -112,15 +120,17 @@ function bookRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/ledger/transfers', {
     config: { scopes: [...ofBooks] },
     schema: {
+      operationId: 'ledger.transfers',
       tags,
       summary: 'Transfers, the newest first: of an order, a source, a merchant, a promoter, or all',
+      description: 'Each moves an amount above zero from one account to another, and is never changed.',
       querystring: pageQuery.extend({
         order_id: callerId.optional(),
         source_id: callerId.optional(),
         merchant_id: merchantId,
         promoter_id: callerId.optional(),
       }),
-      response: { 200: pageOf(transferAnswer), ...problems(400, 401, 403) },
+      response: { 200: pageOf(transferAnswer) },
     },
     handler: async ({ query: { limit, cursor, order_id, source_id, merchant_id, promoter_id } }) => {
       const place = cursor === undefined ? null : decodeCursor(cursor, transferPlace);

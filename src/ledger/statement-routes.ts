@@ -40,13 +40,15 @@ export function statementRoutes(app: App, { db }: { db: Kysely<DB> }): void {
     // As long as its reader reads: one who stops is cut off by the idle time-out of his connection.
     handlerTimeout: STREAM_TIMEOUT_MS,
     schema: {
+      operationId: 'promoters.statement',
       tags: ['ledger'],
       summary: 'One month of a promoter’s money as CSV: opening balances, entries, closing balances, and their proofs in the hash chain',
+      description: 'It ends with the closing balances and the links of the hash chain: a file without them was cut off.',
       params: z.object({ promoter_id: callerId }),
       querystring: z.object({ month, merchant_id: callerId.optional().meta({ description: 'Of one merchant only.' }) }),
       response: {
         200: { description: 'The statement.', content: { 'text/csv': { schema: z.unknown() } } },
-        ...problems(400, 401, 403, 404),
+        ...problems('not_found'),
       },
     },
     handler: async ({ params: { promoter_id: promoterId }, query, actor }, reply) => {

@@ -81,19 +81,23 @@ webhook-id, webhook-timestamp and webhook-signature. It is sent at least once; t
 Messages are sent side by side: no order is promised, so go by \`timestamp\` and \`revision\`. Anything but 2xx within 15 seconds is tried again
 after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h; 410 stops the endpoint.`.replaceAll('\n', ' ');
 
+/** PUT /v1/webhook-endpoints/{endpoint_id}. */
+const stating = {
+  operationId: 'webhookEndpoints.put',
+  tags,
+  summary: 'Make an endpoint or state it anew; its secret is shown when it is made',
+  description: PROMISE,
+  params: endpointPath,
+  body: statement,
+  response: { 200: endpoint, 201: made, ...problems('conflict', 'invalid_webhook_url', 'unknown_merchant') },
+};
+
 /** Everything under /v1/webhook-endpoints but the messages. */
 export function webhookEndpointRoutes(app: App, deps: EndpointsDeps): void {
   const { db, keys } = deps;
   app.put('/v1/webhook-endpoints/:endpoint_id', {
     config: { scopes: ['admin'] },
-    schema: {
-      tags,
-      summary: 'Make an endpoint or state it anew; its secret is shown when it is made',
-      description: PROMISE,
-      params: endpointPath,
-      body: statement,
-      response: { 200: endpoint, 201: made, ...problems(400, 401, 403, 409, 422) },
-    },
+    schema: stating,
     handler: async (request, reply) => {
       const { endpoint_id: endpointId } = request.params;
       const { merchant_id: merchantId = null, ...body } = request.body;
@@ -111,11 +115,12 @@ export function webhookEndpointRoutes(app: App, deps: EndpointsDeps): void {
   app.post('/v1/webhook-endpoints/:endpoint_id/secret-rotations', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'webhookEndpoints.rotateSecret',
       tags,
       summary: 'Give an endpoint a new secret; it is shown this once',
       description: `For ${FORMER_SECRET_HOURS} hours messages carry two signatures, by the new secret and by the one before.`,
       params: endpointPath,
-      response: { 201: made, ...problems(400, 401, 403, 404, 409, 422) },
+      response: { 201: made, ...problems('not_found') },
     },
     handler: (request, reply) =>
       answerOnce(request, reply, db, async ({ trx, now }) => {
@@ -131,10 +136,12 @@ export function webhookEndpointRoutes(app: App, deps: EndpointsDeps): void {
   app.delete('/v1/webhook-endpoints/:endpoint_id', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'webhookEndpoints.remove',
       tags,
       summary: 'Remove an endpoint, with all its messages',
+      description: 'What was not sent yet is not sent any more.',
       params: endpointPath,
-      response: { 204: z.undefined(), ...problems(401, 403, 404) },
+      response: { 204: z.undefined(), ...problems('not_found') },
     },
     handler: async (request, reply) => {
       const { endpoint_id: endpointId } = request.params;
@@ -154,7 +161,14 @@ export function webhookEndpointRoutes(app: App, deps: EndpointsDeps): void {
 function readingRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/webhook-endpoints/:endpoint_id', {
     config: { scopes: ['admin'] },
-    schema: { tags, summary: 'One endpoint', params: endpointPath, response: { 200: endpoint, ...problems(401, 403, 404) } },
+    schema: {
+      operationId: 'webhookEndpoints.get',
+      tags,
+      summary: 'One endpoint',
+      description: 'Its secret is not shown again: give it a new one where it was lost.',
+      params: endpointPath,
+      response: { 200: endpoint, ...problems('not_found') },
+    },
     handler: async ({ params: { endpoint_id: endpointId } }) => {
       const found = await findEndpoint(db, endpointId);
       if (found === null) throw noEndpoint(endpointId);
@@ -165,10 +179,12 @@ function readingRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/webhook-endpoints', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'webhookEndpoints.list',
       tags,
       summary: 'Endpoints, by id',
+      description: 'Those that are stopped are among them.',
       querystring: pageQuery,
-      response: { 200: pageOf(endpoint), ...problems(400, 401, 403) },
+      response: { 200: pageOf(endpoint) },
     },
     handler: async ({ query: { limit, cursor } }) => {
       const after = cursor === undefined ? '' : decodeCursor(cursor, place)[0];

@@ -53,12 +53,13 @@ export function webhookMessageRoutes(app: App, { db, onAnnounced }: MessagesDeps
   app.get('/v1/webhook-endpoints/:endpoint_id/messages', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'webhookMessages.list',
       tags,
       summary: 'Messages of an endpoint, the latest first',
       description: 'What has ended is kept for 30 days.',
       params: endpointPath,
       querystring: pageQuery.extend({ state: state.optional() }),
-      response: { 200: pageOf(message), ...problems(400, 401, 403, 404) },
+      response: { 200: pageOf(message), ...problems('not_found') },
     },
     handler: async ({ params: { endpoint_id: endpointId }, query }) => {
       if ((await findEndpoint(db, endpointId)) === null) throw noEndpoint(endpointId);
@@ -75,10 +76,12 @@ export function webhookMessageRoutes(app: App, { db, onAnnounced }: MessagesDeps
   app.get('/v1/webhook-messages/:message_id', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'webhookMessages.get',
       tags,
       summary: 'One message, with what is sent',
+      description: 'With the body byte for byte, as it is signed.',
       params: messagePath,
-      response: { 200: detail, ...problems(400, 401, 403, 404) },
+      response: { 200: detail, ...problems('not_found') },
     },
     handler: async ({ params }) => {
       const found = await findMessage(db, params.message_id);
@@ -90,11 +93,12 @@ export function webhookMessageRoutes(app: App, { db, onAnnounced }: MessagesDeps
   app.post('/v1/webhook-messages/:message_id/redeliveries', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'webhookMessages.redeliver',
       tags,
       summary: 'Send a message once more',
       description: 'It begins again with its first attempt, under the same webhook-id. Nothing is sent while its endpoint is not active.',
       params: messagePath,
-      response: { 202: redelivery, ...problems(400, 401, 403, 404, 409, 422) },
+      response: { 202: redelivery, ...problems('not_found') },
     },
     handler: async (request, reply) => {
       const { message_id: messageId } = request.params;

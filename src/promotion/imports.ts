@@ -11,7 +11,6 @@ import { callerId } from '../platform/http/fields.ts';
 import type { App } from '../platform/http/app.ts';
 import { importAnswer, importLines, lineOf, type Outcome } from '../platform/lines/line-import.ts';
 import { NDJSON_TYPES } from '../platform/lines/ndjson.ts';
-import { problems } from '../platform/http/problem.ts';
 import { answerStreamOnce } from '../platform/http/streamed-request.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { PromotionDeps } from './deps.ts';
@@ -102,13 +101,14 @@ function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Li
   app.post(`/v1/imports/${kind}`, {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: `imports.${kind}`,
       tags: ['imports'],
       summary: `Load ${kind} from a file of JSON lines`,
       description: [
         `Each line is what stating one takes, with its ids. Lines are stored as they come, ${LINES_PER_COMMIT} at a time; a bad one is refused`,
         'alone. A file that was cut off can be sent again: what is stored already is not stored twice; of links, those that name their code.',
       ].join(' '),
-      response: { 200: importAnswer, ...problems(400, 401, 403, 409, 413, 415, 422) },
+      response: { 200: importAnswer },
     },
     handler: async (request, reply) => {
       const { actor } = request;

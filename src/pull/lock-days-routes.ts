@@ -49,6 +49,7 @@ export function lockDaysRoutes(app: App, deps: PullDeps): void {
   app.get('/v1/sources/:source_id/lock-days', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'sources.lockDays',
       tags: ['sources'],
       summary: 'For how many days the platform locks a buyer to a promoter, beside the policy',
       description:
@@ -56,7 +57,7 @@ export function lockDaysRoutes(app: App, deps: PullDeps): void {
         'of the merchant says, whatever the platform does: state it anew where `differs` is not empty and the two are to agree.',
       params: sourcePath,
       querystring: query,
-      response: { 200: answer, ...problems(400, 401, 403, 404, 422, 503) },
+      response: { 200: answer, ...problems('not_found', 'unprocessable', 'platform_refused') },
     },
     handler: async ({ params: { source_id: sourceId }, query: { merchant_id, shop } }) => {
       const asked = await openSource(deps, sourceId);

@@ -53,10 +53,12 @@ export function identityPreviewRoutes(app: App, deps: Deps): void {
   app.post('/v1/identities/previews', {
     config: { scopes: ['storefront'] },
     schema: {
+      operationId: 'identities.preview',
       tags: ['links'],
       summary: 'Which orders would move if these identities were one buyer',
+      description: 'Takes what stating them takes, and changes nothing.',
       body: identityBody,
-      response: { 200: answer, ...problems(400, 401, 403, 409, 422) },
+      response: { 200: answer, ...problems('unknown_merchant', 'unprocessable') },
     },
     handler: async (request, reply) => {
       const { keyId } = request.actor;
@@ -72,10 +74,12 @@ export function identityPreviewRoutes(app: App, deps: Deps): void {
   app.post('/v1/identities/:statement_id/reversal/previews', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'identities.previewReversal',
       tags: ['links'],
       summary: 'Which orders would move if a statement about a buyer were taken back',
+      description: 'Changes nothing.',
       params: statementParams,
-      response: { 200: answer, ...problems(400, 401, 403, 404, 409) },
+      response: { 200: answer, ...problems('not_found', 'conflict') },
     },
     handler: async (request, reply) => {
       const { actor } = request;

@@ -24,11 +24,15 @@ export function orderRoutes(app: App, { db }: { db: Kysely<DB> }): void {
   app.get('/v1/orders/:source_id/:order_id', {
     config: { scopes: [...scopes] },
     schema: {
+      operationId: 'orders.get',
       tags,
       summary: 'One order and what it earns',
+      description:
+        "As it was last awarded; right after a report its lines may be `pending`. A promoter's key reads orders " +
+        'in which the promoter has a part, and of the shares its own.',
       params: place,
       querystring: ofMerchant,
-      response: { 200: orderSchema, ...problems(400, 401, 403, 404, 409) },
+      response: { 200: orderSchema, ...problems('not_found', 'ambiguous_order') },
     },
     handler: async ({ params, query, actor }) => showOrder(await findOne(db, params, query.merchant_id, actor), actor),
   });
@@ -36,12 +40,13 @@ export function orderRoutes(app: App, { db }: { db: Kysely<DB> }): void {
   app.get('/v1/orders/:source_id/:order_id/explanation', {
     config: { scopes: [...scopes] },
     schema: {
+      operationId: 'orders.explain',
       tags,
       summary: 'Why an order earns what it earns: evidence, chain, rules, arithmetic, transfers',
       params: place,
       description: 'Of an order with many lines a page of them at a time, with what was booked for these.',
       querystring: ofMerchant.extend(pageQuery.shape),
-      response: { 200: explanationSchema, ...problems(400, 401, 403, 404, 409) },
+      response: { 200: explanationSchema, ...problems('not_found', 'ambiguous_order') },
     },
     handler: async ({ params, query, actor }) => {
       const found = await findOne(db, params, query.merchant_id, actor);
@@ -52,8 +57,12 @@ export function orderRoutes(app: App, { db }: { db: Kysely<DB> }): void {
   app.get('/v1/orders', {
     config: { scopes: [...scopes] },
     schema: {
+      operationId: 'orders.list',
       tags,
       summary: 'Orders, the newest first',
+      description:
+        'A key that is bound to a merchant or a promoter lists orders of that one only. `from` and `to` are ' +
+        'compared with the attribution time.',
       querystring: pageQuery.extend({
         merchant_id: callerId.optional(),
         promoter_id: callerId.optional(),
@@ -61,7 +70,7 @@ export function orderRoutes(app: App, { db }: { db: Kysely<DB> }): void {
         from: time.optional(),
         to: time.optional(),
       }),
-      response: { 200: pageOf(orderSchema), ...problems(400, 401, 403) },
+      response: { 200: pageOf(orderSchema) },
     },
     handler: async ({ query, actor }) => {
       const merchantId = query.merchant_id ?? actor.merchantId;

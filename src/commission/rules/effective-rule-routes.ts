@@ -26,12 +26,16 @@ export function effectiveRuleRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/rules/effective', {
     config: { scopes: ['admin', 'auditor'] },
     schema: {
+      operationId: 'rules.effective',
       tags: ['rules'],
       summary: 'Which rule applies at a time, and why every other one does not',
+      description:
+        'Answers for a line of this merchant, product and promoter what an order at that time would be decided ' +
+        'by. The heaviest scope wins, then the higher priority, then the later `effective_from`.',
       querystring: question,
       response: {
         200: z.object({ at: z.date(), winner: outcomeSchema.nullable(), losers: z.array(outcomeSchema) }),
-        ...problems(400, 401, 403, 404),
+        ...problems('not_found'),
       },
     },
     handler: async ({ query }) => {

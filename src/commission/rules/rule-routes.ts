@@ -34,15 +34,49 @@ export function ruleRoutes(app: App, deps: RuleRoutesDeps): void {
 // The body is read by its handler, because a well-formed rule that may not be published is 422 and not 400.
 const unread = () => (data: unknown) => ({ value: data });
 
+/** POST /v1/rules. */
+const publishing = {
+  operationId: 'rules.publish',
+  tags,
+  summary: 'Publish version 1 of a rule',
+  description:
+    'A rule says for which lines it is, how large their commission is, and how that is split. It counts for ' +
+    'orders whose attribution time lies at or after `effective_from`; what was decided by another rule keeps ' +
+    'that one.',
+  body: newRule,
+  response: {
+    201: versionSchema,
+    ...problems('rule_conflict', 'invalid_plan', 'referral_levels_exceeded', 'retroactive_not_allowed', 'unprocessable'),
+  },
+};
+
+/** POST /v1/rules/{rule_id}/versions. */
+const publishingVersions = {
+  operationId: 'rules.publishVersion',
+  tags,
+  summary: 'Publish the next version of a rule; name, scope, priority and plan stay as they were where they are left out',
+  description:
+    'It replaces the version before for good from its `effective_from` on. What was decided by an earlier version keeps that one.',
+  params: ruleId,
+  body: nextVersion,
+  response: {
+    201: versionSchema,
+    ...problems(
+      'not_found',
+      'rule_conflict',
+      'invalid_plan',
+      'referral_levels_exceeded',
+      'retroactive_not_allowed',
+      'rule_ended',
+      'unprocessable',
+    ),
+  },
+};
+
 function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): void {
   app.post('/v1/rules', {
     config: { scopes: ['admin'] },
-    schema: {
-      tags,
-      summary: 'Publish version 1 of a rule',
-      body: newRule,
-      response: { 201: versionSchema, ...problems(400, 401, 403, 409, 422) },
-    },
+    schema: publishing,
     validatorCompiler: unread,
     handler: async (request, reply) => {
       const { retroactive, ...stated } = readTerms(newRule, request.body);
@@ -57,13 +91,7 @@ function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): v
 
   app.post('/v1/rules/:rule_id/versions', {
     config: { scopes: ['admin'] },
-    schema: {
-      tags,
-      summary: 'Publish the next version of a rule; name, scope, priority and plan stay as they were where they are left out',
-      params: ruleId,
-      body: nextVersion,
-      response: { 201: versionSchema, ...problems(400, 401, 403, 404, 409, 422) },
-    },
+    schema: publishingVersions,
     validatorCompiler: unread,
     handler: async (request, reply) => {
       const { retroactive, ...stated } = readTerms(nextVersion, request.body);
@@ -80,11 +108,13 @@ function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): v
   app.post('/v1/rules/:rule_id/end', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'rules.end',
       tags,
       summary: 'End a rule for good',
+      description: 'Orders whose attribution time lies at or after it are decided by the rules that are left.',
       params: ruleId,
       body: z.strictObject({ at: time.nullish().meta({ description: 'Now when absent.' }) }).default({}),
-      response: { 200: ruleSchema, ...problems(400, 401, 403, 404, 409, 422) },
+      response: { 200: ruleSchema, ...problems('not_found', 'rule_ended', 'retroactive_not_allowed') },
     },
     handler: (request, reply) =>
       answerOnce(request, reply, db, async ({ trx, now }) => {
@@ -99,10 +129,12 @@ function readingRoutes(app: App, { db }: RuleRoutesDeps): void {
   app.get('/v1/rules', {
     config: { scopes: ['admin', 'auditor'] },
     schema: {
+      operationId: 'rules.list',
       tags,
       summary: 'All rules with all their versions',
+      description: 'Ended ones too, in the order in which they were made.',
       querystring: pageQuery,
-      response: { 200: pageOf(ruleSchema), ...problems(400, 401, 403) },
+      response: { 200: pageOf(ruleSchema) },
     },
     handler: async ({ query: { limit, cursor } }) => {
       const after = cursor === undefined ? null : decodeCursor(cursor, z.tuple([cursorText]))[0];
@@ -114,10 +146,12 @@ function readingRoutes(app: App, { db }: RuleRoutesDeps): void {
   app.get('/v1/rules/:rule_id', {
     config: { scopes: ['admin', 'auditor'] },
     schema: {
+      operationId: 'rules.get',
       tags,
       summary: 'One rule with all its versions',
+      description: 'The versions in their order, the first one first.',
       params: ruleId,
-      response: { 200: ruleSchema, ...problems(401, 403, 404) },
+      response: { 200: ruleSchema, ...problems('not_found') },
     },
     handler: async ({ params }) => showRule(await findVersions(db, params.rule_id)),
   });

@@ -81,10 +81,12 @@ export function deliveryRoutes(app: App, { db, onDelivered }: DeliveryRoutesDeps
   app.get('/v1/deliveries', {
     config: { scopes: ['storefront'] },
     schema: {
+      operationId: 'deliveries.list',
       tags,
       summary: 'Deliveries, the latest first',
+      description: 'Everything that came, by REST, push, pull or upload, and what became of it.',
       querystring: pageQuery.extend({ source_id: callerId.optional(), state: state.optional(), merchant_id: callerId.optional() }),
-      response: { 200: pageOf(delivery), ...problems(400, 401, 403) },
+      response: { 200: pageOf(delivery) },
     },
     handler: async ({ query, actor }) => {
       const merchantId = query.merchant_id ?? actor.merchantId;
@@ -103,7 +105,15 @@ export function deliveryRoutes(app: App, { db, onDelivered }: DeliveryRoutesDeps
 
   app.get('/v1/deliveries/:delivery_id', {
     config: { scopes: ['storefront'] },
-    schema: { tags, summary: 'One delivery, with its bytes', params: path, response: { 200: detail, ...problems(400, 401, 403, 404) } },
+    schema: {
+      operationId: 'deliveries.get',
+      tags,
+      summary: 'One delivery, with its bytes',
+      description:
+        'The body is what was signed, of encrypted pushes what was inside, byte for byte; words of erased buyers are replaced in it.',
+      params: path,
+      response: { 200: detail, ...problems('not_found') },
+    },
     handler: async ({ params, actor }) => {
       const found = await findDelivery(db, params.delivery_id, actor.merchantId);
       if (found === null) throw noDelivery();
@@ -114,11 +124,12 @@ export function deliveryRoutes(app: App, { db, onDelivered }: DeliveryRoutesDeps
   app.post('/v1/deliveries/:delivery_id/replays', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'deliveries.replay',
       tags,
       summary: 'Process a delivery once more',
       description: 'Nothing is counted twice: a report that was merged before changes nothing.',
       params: path,
-      response: { 202: replay, ...problems(400, 401, 403, 404, 409, 422) },
+      response: { 202: replay, ...problems('not_found') },
     },
     handler: async (request, reply) => {
       const { delivery_id: deliveryId } = request.params;
@@ -140,12 +151,13 @@ function replaysRoute(app: App, { db, onDelivered }: DeliveryRoutesDeps): void {
   app.post('/v1/deliveries/replays', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'deliveries.replayMany',
       tags,
       summary: 'Process all deliveries once more that fit a filter',
       description:
         'As for one: nothing is counted twice. Of processed ones say `from` and `to`, because replayed ones fit again once they are done.',
       body: replayFilter,
-      response: { 202: replayedAnswer, ...problems(400, 401, 403, 409, 422) },
+      response: { 202: replayedAnswer },
     },
     handler: async (request, reply) => {
       const { state, source_id: sourceId = null, reason = null, from = null, to = null, limit } = request.body;

@@ -38,12 +38,13 @@ export function orderRoutes(app: App, deps: OrderRoutesDeps): void {
   app.post('/v1/orders', {
     config: { scopes: ['storefront'] },
     schema: {
+      operationId: 'orders.report',
       tags: ['orders'],
       summary: 'Report an order, or what has become of it',
       description:
         'Answered once the report is stored for good; it is merged within a second. Reports may come in any order, as often as you like.',
       body: canonicalReport,
-      response: { 202: answer, ...problems(400, 401, 403, 409, 413, 422, 503) },
+      response: { 202: answer, ...problems('unknown_merchant', 'unknown_source') },
     },
     handler: async (request, reply) => {
       const { body: report } = request;

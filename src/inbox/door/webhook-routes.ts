@@ -15,6 +15,7 @@ import { uuidv7 } from '../../platform/uuid.ts';
 import type { SourceCache } from '../../sources/connections/source-cache.ts';
 import type { Adapter, Answer, Push, Refusal } from '../../sources/source.ts';
 import type { LiveSource } from '../../sources/connections/source-store.ts';
+import { pullOnly } from '../../sources/unions/union.ts';
 import { noSource, sourcePath } from '../../sources/connections/wire.ts';
 import type { DeliveryWriter } from './delivery-writer.ts';
 
@@ -113,26 +114,61 @@ export function webhookRoutes(app: App, deps: WebhookDeps): void {
     send(reply, adapter.answer);
   }
 
-  const schema = { tags: ['webhooks'], params: sourcePath };
   rawBodyScope(app);
   app.addHook('onRequest', (request, _reply, done) => {
     const isLong = Number(request.headers['content-length'] ?? 0) > REFUSED_BYTES_MAX;
     if (isLong && refused.isOver(request.ip)) done(refused.problem());
     else done();
   });
-  app.post(WEBHOOKS, {
-    schema: {
-      ...schema,
-      summary: 'A push of an order system, signed as its platform signs',
-      response: problems(400, 401, 404, 413, 429, 503),
-    },
-    handler: take,
-  });
-  app.get(WEBHOOKS, {
-    schema: { ...schema, summary: 'The handshake of an order system, where its platform has one', response: problems(401, 404, 429) },
-    handler: take,
-  });
+  app.post(WEBHOOKS, { schema: pushSchema(deps.adapters.filter(({ answer }) => answer !== pullOnly.answer)), handler: take });
+  app.get(WEBHOOKS, { schema: handshakeSchema, handler: take });
 }
+
+const tags = ['webhooks'];
+
+/** POST /webhooks/{source_id}, with what each of these platforms wants to hear. */
+function pushSchema(adapters: readonly Adapter[]) {
+  return {
+    operationId: 'pushes.send',
+    tags,
+    summary: 'A push of an order system, signed as its platform signs',
+    description:
+      'Order systems send here; you do not. Every body is read as bytes, of whatever content type, and verified with the secrets of the ' +
+      'source before it is stored. It is answered once it is stored for good, exactly as its platform expects:\n\n' +
+      adapters.map(({ kind, answer }) => `- \`${kind}\`: ${answer.status} \`${answer.body}\``).join('\n'),
+    params: sourcePath,
+    sends: { '*/*': pushedBody },
+    response: {
+      200: answersOf(adapters),
+      ...problems('malformed_request', 'invalid_signature', 'not_found', 'payload_too_large', 'too_many_requests', 'unavailable'),
+    },
+  };
+}
+
+/** The body of a push, for the document: bytes that only its platform explains. */
+const pushedBody = z.string().meta({ description: 'The bytes of the push, as its platform signs them.', format: 'binary' });
+
+const text = z.string();
+const HANDSHAKE = { description: 'What was to be repeated.', content: { 'text/plain': { schema: text } } };
+
+/** What the platforms are answered, for the document, by its content type. */
+function answersOf(adapters: readonly Adapter[]) {
+  const types = new Set(adapters.map(({ answer }) => answer.contentType.split(';')[0]!));
+  const schemas = { 'application/json': z.record(z.string(), z.unknown()), 'text/plain': text };
+  const content = Object.fromEntries(Object.entries(schemas).flatMap(([type, schema]) => (types.has(type) ? [[type, { schema }]] : [])));
+  return { description: 'Stored for good; what the platform wants to hear.', content };
+}
+
+const handshakeSchema = {
+  operationId: 'pushes.handshake',
+  tags,
+  summary: 'The handshake of an order system, where its platform has one',
+  description:
+    'Order systems ask this once, when the address is entered at them, signed as their pushes are. What they sent to be repeated is ' +
+    'answered; nothing is stored.',
+  params: sourcePath,
+  response: { 200: HANDSHAKE, ...problems('malformed_request', 'invalid_signature', 'not_found', 'too_many_requests') },
+};
 
 function tooLong(bytesMax: number): DomainError {
   return new DomainError('payload_too_large', `No push of this platform is longer than ${bytesMax} bytes.`);

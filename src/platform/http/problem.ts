@@ -4,10 +4,12 @@ import { STATUS_CODES } from 'node:http';
 
 import { z } from 'zod';
 
-import { DomainError, type ErrorCode, type Fault } from '../../core/errors.ts';
+import { DomainError, MEANING_BY_CODE, statusOf as statusOfCode, type ErrorCode, type Fault, type StatusOf } from '../../core/errors.ts';
 import { isUnavailable } from '../postgres/database.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+const EXAMPLE_REQUEST_ID = '0b9ab6bc-6f3f-4c5f-a0a4-6d0ae3f4a1f5';
 
 /** When to come back, in seconds, for the refusals that pass by themselves. */
 const RETRY_AFTER_SECONDS = new Map<string, number>([
@@ -29,25 +31,49 @@ const CODE_BY_STATUS: Record<number, ErrorCode> = {
   503: 'unavailable',
 };
 
+/** A fault of a request, or of a line of a file. */
+export const faultSchema = z.object({
+  path: z.string().meta({ description: 'Where in the body, dotted: `lines.0.paid_amount`.' }),
+  message: z.string().meta({ description: 'What is wrong there, for people.' }),
+});
+
 export const problemSchema = z
   .object({
     type: z.string().meta({ description: 'A name of this kind of problem, as a URN.' }),
     title: z.string().meta({ description: 'The kind of problem in words.' }),
-    status: z.int(),
+    status: z.int().meta({ description: 'The HTTP status once more.' }),
     detail: z.string().meta({ description: 'What is wrong with this very request.' }),
     code: z.string().meta({ description: 'Stable and snake_case: what a program should look at.' }),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    errors: z.array(faultSchema).optional().meta({ description: 'What is wrong where; of bad input.' }),
     request_id: z.string().optional().meta({ description: 'What to tell the operator when the fault is ours.' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457' });
 
 export type Problem = z.infer<typeof problemSchema>;
 
-/** The `response` entries of a route for the refusals it may answer with: `{...problems(400, 401, 404)}`. */
-export function problems<Status extends number>(...statuses: Status[]) {
-  const content = { 'application/problem+json': { schema: problemSchema } };
-  const entries = statuses.map((status) => [status, { description: STATUS_CODES[status] ?? 'Refused', content }]);
-  return Object.fromEntries(entries) as Record<Status, { description: string; content: typeof content }>;
+/** An answer of a route that is a problem, as the document tells it; which codes it may have is added to what is told of every route. */
+export interface ProblemAnswer {
+  description: string;
+  content: { 'application/problem+json': { schema: typeof problemSchema } };
+  codes: readonly ErrorCode[];
+}
+
+/** The `response` entries of a route for the refusals of its own: `{...problems('not_found', 'unknown_merchant')}`. */
+export function problems<Code extends ErrorCode>(...codes: Code[]) {
+  const entries = codes.map((code): [number, ProblemAnswer] => {
+    const status = statusOfCode(code);
+    const content = { 'application/problem+json': { schema: problemSchema } };
+    const description = STATUS_CODES[status] ?? 'Refused';
+    return [status, { description, content, codes: codes.filter((one) => statusOfCode(one) === status) }];
+  });
+  return Object.fromEntries(entries) as Record<StatusOf<Code>, ProblemAnswer>;
+}
+
+/** A problem of this code as somebody may be answered it. */
+export function exampleOf(code: ErrorCode): Problem {
+  const errors =
+    code === 'malformed_request' ? [{ path: 'lines.0.paid_amount', message: 'Invalid input: expected int, received string' }] : [];
+  return problemOf(new DomainError(code, MEANING_BY_CODE[code], { errors }), EXAMPLE_REQUEST_ID);
 }
 
 /** The problem of whatever was thrown. What is no refusal of ours or of the framework is our fault: 500, and its message stays inside. */

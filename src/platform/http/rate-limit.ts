@@ -5,7 +5,6 @@ import type { FastifyRequest } from 'fastify';
 
 import { DomainError } from '../../core/errors.ts';
 import type { App } from './app.ts';
-import { problems } from './problem.ts';
 import type { RateCounts } from './rate-counts.ts';
 
 const WINDOW_MS = 60_000;
@@ -38,10 +37,6 @@ export function refusedCallers(counts: RateCounts, kind: 'key' | 'push', perAddr
 
 /** Limits every later route: one that asks for a key by that key, any other by the address of its caller. */
 export async function limitRates(app: App, counts: RateCounts, { perKey, perAddress }: RateLimits): Promise<void> {
-  app.addHook('onRoute', (route) => {
-    if (route.config?.scopes === undefined || route.schema === undefined) return;
-    route.schema = { ...route.schema, response: Object.assign({}, route.schema.response, problems(429)) };
-  });
   await app.register(fastifyRateLimit, {
     max: (request) => (hasKey(request) ? perKey : perAddress),
     timeWindow: WINDOW_MS,

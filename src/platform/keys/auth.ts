@@ -9,7 +9,6 @@ import { isGranted, type Actor, type Scope } from './actor.ts';
 import { coalesced } from '../coalesce.ts';
 import type { App } from '../http/app.ts';
 import { findActors, hashOfKey, touchKey } from './keys-store.ts';
-import { SECURITY_SCHEME } from '../http/openapi.ts';
 import type { RefusedCallers } from '../http/rate-limit.ts';
 import type { DB } from '../postgres/tables.ts';
 
@@ -104,8 +103,8 @@ function isOfMachine({ socket, headers }: FastifyRequest): boolean {
 export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers): void {
   app.decorateRequest('actor');
   app.addHook('onRoute', (route) => {
-    if (route.config?.scopes !== undefined) route.schema = { ...route.schema, security: [{ [SECURITY_SCHEME]: [] }] };
-    else if (route.url.startsWith('/v1/')) throw new Error(`${String(route.method)} ${route.url} does not declare its scopes`);
+    if (route.config?.scopes === undefined && route.url.startsWith('/v1/'))
+      throw new Error(`${String(route.method)} ${route.url} does not declare its scopes`);
   });
   app.addHook('onRequest', (request, _reply, done) => {
     const { scopes, openToMachine = false } = request.routeOptions.config;

@@ -36,10 +36,15 @@ export function keysRoutes(app: App, { db, keys, parties }: { db: Kysely<DB>; ke
   app.post('/v1/keys', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'keys.make',
       tags,
       summary: 'Make a key; it is shown this once',
+      description:
+        'A storefront key may be bound to one merchant, a promoter key is bound to its promoter. The key itself ' +
+        'is in this answer alone: only its hash is kept, and a retry under the same Idempotency-Key is answered ' +
+        'without it.',
       body: keyWish,
-      response: { 201: key.extend({ key: z.string() }), ...problems(400, 401, 403, 409, 422) },
+      response: { 201: key.extend({ key: z.string() }), ...problems('unknown_merchant', 'unknown_promoter') },
     },
     handler: (request, reply) =>
       answerOnce(request, reply, db, async ({ trx, now }) => {
@@ -51,10 +56,14 @@ export function keysRoutes(app: App, { db, keys, parties }: { db: Kysely<DB>; ke
   app.get('/v1/keys', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'keys.list',
       tags,
       summary: 'All keys, the newest first, never the keys themselves',
+      description:
+        'Revoked keys stay in the list, with the time of their revocation. Keys are told apart by their label and ' +
+        'their last four characters.',
       querystring: pageQuery,
-      response: { 200: pageOf(key), ...problems(400, 401, 403) },
+      response: { 200: pageOf(key) },
     },
     handler: async ({ query: { limit, cursor } }) => {
       const before = cursor === undefined ? null : decodeCursor(cursor, place)[0];
@@ -70,10 +79,12 @@ export function keysRoutes(app: App, { db, keys, parties }: { db: Kysely<DB>; ke
   app.delete('/v1/keys/:key_id', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'keys.revoke',
       tags,
       summary: 'Revoke a key; it stops within ten seconds everywhere',
+      description: 'Revoking a key twice is no error. The last live admin key cannot be revoked: make another one first.',
       params: z.object({ key_id: z.uuid() }),
-      response: { 204: z.undefined(), ...problems(401, 403, 404, 409) },
+      response: { 204: z.undefined(), ...problems('not_found', 'conflict') },
     },
     handler: async (request, reply) => {
       const { key_id: keyId } = request.params;

@@ -51,10 +51,14 @@ export function identityRoutes(app: App, deps: Deps): void {
   app.post('/v1/identities', {
     config: { scopes: ['storefront'] },
     schema: {
+      operationId: 'identities.state',
       tags: ['links'],
       summary: 'Say that these identities are one buyer',
+      description:
+        'From then on a click by any of them counts for orders by any other, of this merchant alone. Orders that ' +
+        'are not released are decided again. Values are kept as keyed hashes only.',
       body: identityBody,
-      response: { 200: answer, ...problems(400, 401, 403, 409, 422) },
+      response: { 200: answer, ...problems('unknown_merchant', 'unprocessable') },
     },
     handler: async (request, reply) => {
       const asked = readStatement(request.body, request.actor, tokenKeys);
@@ -69,6 +73,7 @@ export function identityRoutes(app: App, deps: Deps): void {
   app.post('/v1/identities/:statement_id/reversal', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'identities.reverse',
       tags: ['links'],
       summary: 'Take a statement about a buyer back',
       description: [
@@ -76,7 +81,7 @@ export function identityRoutes(app: App, deps: Deps): void {
         'left. A storefront that says the same once more makes a new statement.',
       ].join(' '),
       params: statementParams,
-      response: { 200: parted, ...problems(400, 401, 403, 404, 409) },
+      response: { 200: parted, ...problems('not_found', 'conflict') },
     },
     handler: async (request, reply) => {
       const { statement_id: statementId } = request.params;
@@ -92,10 +97,12 @@ export function identityRoutes(app: App, deps: Deps): void {
   app.get('/v1/identities/statements', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'identities.statements',
       tags: ['links'],
       summary: 'What was said of buyers, the latest first',
+      description: 'Those that were taken back are in it too, with who did so and when.',
       querystring: pageQuery.extend({ merchant_id: callerId.optional() }),
-      response: { 200: pageOf(statement), ...problems(400, 401, 403) },
+      response: { 200: pageOf(statement) },
     },
     handler: async ({ query: { limit, cursor, merchant_id: merchantId } }) => {
       const before = cursor === undefined ? null : BigInt(decodeCursor(cursor, z.tuple([cursorNumber]))[0]);

@@ -41,7 +41,16 @@ export function clickRoutes(app: App, deps: Deps): void {
 
   app.post('/v1/clicks', {
     config: { scopes: ['storefront'] },
-    schema: { tags: ['links'], summary: 'Tell of a click', body, response: { 201: answer, ...problems(400, 401, 403, 409, 422) } },
+    schema: {
+      operationId: 'clicks.make',
+      tags: ['links'],
+      summary: 'Tell of a click',
+      description:
+        'For mini-programs, apps and servers that lead the buyer themselves, without the redirect of the link. ' +
+        'The token that is answered proves the click: send it with the order.',
+      body,
+      response: { 201: answer, ...problems('unknown_link', 'unprocessable') },
+    },
     handler: async (request, reply) => {
       const link = links.peek(request.body.code, Date.now()) ?? (await links.load(request.body.code));
       if (link === null) throw fault('unknown_link', 'code', 'is not the code of a link');

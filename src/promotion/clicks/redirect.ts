@@ -22,9 +22,19 @@ const COOKIE_SECONDS = 365 * 24 * 60 * 60;
 const RETRY_SECONDS = 2;
 
 /** For the documents only; the answers are written by hand. */
-const RESPONSES: Record<number, z.ZodType> = {
+const PAGE = { 'text/html': { schema: z.string() } };
+const RESPONSES = {
   302: z.undefined().meta({ description: 'To the landing URL.' }),
-  404: z.string().meta({ description: 'There is no such link.' }),
+  404: { description: 'There is no such link: a page that says so.', content: PAGE },
+  503: { description: 'The link cannot be looked up right now: a page that says so.', content: PAGE },
+};
+const HEADERS = {
+  302: {
+    Location: 'The landing URL with `fy_click`, or the tracked link of the platform.',
+    'Set-Cookie': '`fy_vid`, which knows the visitor again; on the first visit.',
+    'Cache-Control': '`no-store`: every visit is to be seen.',
+  },
+  503: { 'Retry-After': 'When to try again, in seconds.' },
 };
 
 type Deps = Pick<PromotionDeps, 'publicUrl' | 'tokenKeys' | 'identityKey' | 'links' | 'clicks'> & {
@@ -45,11 +55,13 @@ export function redirectRoutes(app: App, deps: Deps): void {
 
   app.get(REDIRECT, {
     schema: {
+      operationId: 'links.follow',
       tags: ['links'],
       summary: 'Follow a link',
       description:
         'Leads to the landing URL with the click token added to its query as `fy_click`, or to the tracked link of its platform.',
       response: RESPONSES,
+      answerHeaders: HEADERS,
     },
     handler: (request, reply) => {
       const { code } = request.params as { code: string };

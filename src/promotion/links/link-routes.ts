@@ -39,19 +39,64 @@ export function linkRoutes(app: App, deps: Deps): void {
   qrRoutes(app, deps);
 }
 
+/** POST /v1/links. */
+const making = {
+  operationId: 'links.make',
+  tags: ['links'],
+  summary: 'Make a link',
+  description:
+    'With a `source_id` its platform is asked for its tracked link of the product, which the link then leads to. Where it does not ' +
+    'answer at once, `tracking.state` is `waiting` and it is asked again; where it refuses, no link is made.',
+  body: trackableBody,
+  response: {
+    201: linkAnswer,
+    ...problems(
+      'suspended',
+      'cannot_choose',
+      'unknown_merchant',
+      'unknown_promoter',
+      'unknown_product',
+      'unknown_link',
+      'unproven_share',
+      'invalid_landing_url',
+      'landing_host_not_allowed',
+      'unknown_source',
+      'cannot_promote',
+      'platform_refused',
+      'link_limit',
+    ),
+  },
+};
+
+/** POST /v1/links/batch. */
+const makingMany = {
+  operationId: 'links.makeMany',
+  tags: ['links'],
+  summary: 'Make up to 1000 links, all of them or none',
+  description: 'The links as a list, or as `{"links": [...]}`.',
+  body: z.union([linkBodies, z.strictObject({ links: linkBodies })]),
+  response: {
+    201: z.object({ data: z.array(linkAnswer) }),
+    ...problems(
+      'suspended',
+      'cannot_choose',
+      'unknown_merchant',
+      'unknown_promoter',
+      'unknown_product',
+      'unknown_link',
+      'unproven_share',
+      'invalid_landing_url',
+      'landing_host_not_allowed',
+      'link_limit',
+    ),
+  },
+};
+
 function makingRoutes(app: App, deps: Deps): void {
   const { db, publicUrl, tokenKeys, linksPerDay: perDay } = deps;
   app.post('/v1/links', {
     config: { scopes: ['storefront', 'promoter'] },
-    schema: {
-      tags: ['links'],
-      summary: 'Make a link',
-      description:
-        'With a `source_id` its platform is asked for its tracked link of the product, which the link then leads to. Where it does not ' +
-        'answer at once, `tracking.state` is `waiting` and it is asked again; where it refuses, no link is made.',
-      body: trackableBody,
-      response: { 201: linkAnswer, ...problems(400, 401, 403, 409, 422, 429) },
-    },
+    schema: making,
     handler: async (request, reply) => {
       mayShare(request.actor, request.body);
       mayChoose(request.actor, request.body, tokenKeys);
@@ -73,13 +118,7 @@ function makingRoutes(app: App, deps: Deps): void {
 
   app.post('/v1/links/batch', {
     config: { scopes: ['storefront', 'promoter'] },
-    schema: {
-      tags: ['links'],
-      summary: 'Make up to 1000 links, all of them or none',
-      description: 'The links as a list, or as `{"links": [...]}`.',
-      body: z.union([linkBodies, z.strictObject({ links: linkBodies })]),
-      response: { 201: z.object({ data: z.array(linkAnswer) }), ...problems(400, 401, 403, 409, 422, 429) },
-    },
+    schema: makingMany,
     handler: (request, reply) => {
       const { body } = request;
       const [wanted, path] = Array.isArray(body) ? [body, ''] : [body.links, 'links.'];
@@ -100,7 +139,14 @@ function makingRoutes(app: App, deps: Deps): void {
 function readingRoutes(app: App, { db, publicUrl }: Deps): void {
   app.get('/v1/links/:code', {
     config: { scopes: ['storefront', 'promoter'] },
-    schema: { tags: ['links'], summary: 'A link', params, response: { 200: linkAnswer, ...problems(400, 401, 403, 404) } },
+    schema: {
+      operationId: 'links.get',
+      tags: ['links'],
+      summary: 'A link',
+      description: 'A key that is bound to a merchant or a promoter reads links of that one only.',
+      params,
+      response: { 200: linkAnswer, ...problems('not_found') },
+    },
     handler: async ({ params: { code }, actor }) => {
       const link = found(await findLink(db, code), 'link');
       mayShare(actor, link);
@@ -111,10 +157,14 @@ function readingRoutes(app: App, { db, publicUrl }: Deps): void {
   app.get('/v1/links', {
     config: { scopes: ['storefront', 'promoter'] },
     schema: {
+      operationId: 'links.list',
       tags: ['links'],
       summary: 'The links of a promoter, the newest first',
+      description:
+        "A promoter's key lists that promoter's links; any other key says whose by `promoter_id`. A key that is " +
+        'bound to a merchant sees the links of that merchant.',
       querystring: filter,
-      response: { 200: pageOf(linkAnswer), ...problems(400, 401, 403) },
+      response: { 200: pageOf(linkAnswer) },
     },
     handler: async ({ query: { limit, cursor, promoter_id, merchant_id }, actor }) => {
       const promoterId = promoter_id ?? actor.promoterId;
@@ -175,7 +225,14 @@ function qrRoutes(app: App, { db, publicUrl }: Deps): void {
 
   app.get('/v1/links/:code/qr.svg', {
     config: { scopes: ['storefront', 'promoter'] },
-    schema: { tags: ['links'], summary: 'The QR code of a link as SVG', params, response: imageResponse('image/svg+xml') },
+    schema: {
+      operationId: 'links.qrSvg',
+      tags: ['links'],
+      summary: 'The QR code of a link as SVG',
+      description: 'It holds the address of the link and a quiet zone of four modules around it.',
+      params,
+      response: imageResponse('image/svg+xml'),
+    },
     handler: async ({ params: { code }, actor }, reply) => {
       const svg = await toString(await linkOf(code, actor), { type: 'svg', margin: QR_MARGIN });
       return reply.type('image/svg+xml').send(svg);
@@ -185,8 +242,10 @@ function qrRoutes(app: App, { db, publicUrl }: Deps): void {
   app.get('/v1/links/:code/qr.png', {
     config: { scopes: ['storefront', 'promoter'] },
     schema: {
+      operationId: 'links.qrPng',
       tags: ['links'],
       summary: 'The QR code of a link as PNG',
+      description: 'It holds the address of the link and a quiet zone of four modules around it.',
       params,
       querystring: qrQuery,
       response: imageResponse('image/png'),
@@ -200,7 +259,7 @@ function qrRoutes(app: App, { db, publicUrl }: Deps): void {
 
 function imageResponse(type: string) {
   const content = { [type]: { schema: z.unknown() } };
-  return { 200: { description: 'The picture.', content }, ...problems(400, 401, 403, 404) };
+  return { 200: { description: 'The picture.', content }, ...problems('not_found') };
 }
 
 /** Refuses a key that is bound to another merchant or to another promoter. */

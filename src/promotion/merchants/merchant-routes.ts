@@ -64,12 +64,13 @@ export function merchantRoutes(app: App, deps: Deps): void {
   app.put('/v1/merchants/:merchant_id', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'merchants.put',
       tags: ['merchants'],
       summary: 'State a merchant',
       description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
       params: merchantParams,
       body: merchantBody,
-      response: { 200: merchantAnswer, 201: merchantAnswer, ...problems(400, 401, 403, 409) },
+      response: { 200: merchantAnswer, 201: merchantAnswer, ...problems('conflict') },
     },
     handler: async ({ params, body, actor }, reply) => {
       const { row, made, changed } = await inTransaction(db, ({ trx, now }) =>
@@ -84,10 +85,14 @@ export function merchantRoutes(app: App, deps: Deps): void {
   app.get('/v1/merchants/:merchant_id', {
     config: { scopes: ['storefront'] },
     schema: {
+      operationId: 'merchants.get',
       tags: ['merchants'],
       summary: 'A merchant as it is now',
+      description:
+        'The version that is in force now, with every default filled in. A storefront key that is bound to a ' +
+        'merchant reads that one only.',
       params: merchantParams,
-      response: { 200: merchantAnswer, ...problems(400, 401, 403, 404) },
+      response: { 200: merchantAnswer, ...problems('not_found') },
     },
     handler: async ({ params, actor }) => {
       mayActFor(actor, params.merchant_id);
@@ -98,10 +103,12 @@ export function merchantRoutes(app: App, deps: Deps): void {
   app.get('/v1/merchants', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'merchants.list',
       tags: ['merchants'],
       summary: 'All merchants as they are now, by id',
+      description: 'The versions that are in force now, with every default filled in.',
       querystring: pageQuery,
-      response: { 200: pageOf(merchantAnswer), ...problems(400, 401, 403) },
+      response: { 200: pageOf(merchantAnswer) },
     },
     handler: async ({ query: { limit, cursor } }) => {
       const after = cursor === undefined ? '' : decodeCursor(cursor, place)[0];
@@ -114,12 +121,13 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
   app.put('/v1/merchants/:merchant_id/products/:product_id', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'products.put',
       tags: ['merchants'],
       summary: 'State a product',
       description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
       params: productParams,
       body: productBody,
-      response: { 200: productAnswer, 201: productAnswer, ...problems(400, 401, 403, 422) },
+      response: { 200: productAnswer, 201: productAnswer, ...problems('unknown_merchant', 'invalid_landing_url') },
     },
     handler: async ({ params, body, actor }, reply) => {
       const product = { merchantId: params.merchant_id, productId: params.product_id };
@@ -133,10 +141,12 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
   app.get('/v1/merchants/:merchant_id/products/:product_id', {
     config: { scopes: ['storefront'] },
     schema: {
+      operationId: 'products.get',
       tags: ['merchants'],
       summary: 'A product as it is now',
+      description: 'The version that is in force now, with every default filled in.',
       params: productParams,
-      response: { 200: productAnswer, ...problems(400, 401, 403, 404) },
+      response: { 200: productAnswer, ...problems('not_found') },
     },
     handler: async ({ params, actor }) => {
       mayActFor(actor, params.merchant_id);
@@ -147,11 +157,13 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
   app.get('/v1/merchants/:merchant_id/products', {
     config: { scopes: ['storefront'] },
     schema: {
+      operationId: 'products.list',
       tags: ['merchants'],
       summary: 'The products of a merchant as they are now, by id',
+      description: 'The versions that are in force now, with every default filled in.',
       params: merchantParams,
       querystring: pageQuery,
-      response: { 200: pageOf(productAnswer), ...problems(400, 401, 403, 404) },
+      response: { 200: pageOf(productAnswer), ...problems('not_found') },
     },
     handler: async ({ params, query: { limit, cursor }, actor }) => {
       mayActFor(actor, params.merchant_id);

@@ -102,12 +102,17 @@ export function promoterRoutes(app: App, deps: Deps): void {
   app.put('/v1/promoters/:promoter_id', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'promoters.put',
       tags: ['promoters'],
       summary: 'State a promoter',
       description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
       params,
       body: promoterBody,
-      response: { 200: promoterAnswer, 201: promoterAnswer, ...problems(400, 401, 403, 409, 422) },
+      response: {
+        200: promoterAnswer,
+        201: promoterAnswer,
+        ...problems('coupon_taken', 'unknown_inviter', 'unknown_agency', 'unknown_merchant', 'referral_cycle', 'unprocessable'),
+      },
     },
     handler: async ({ params: { promoter_id: promoterId }, body, actor }, reply) => {
       const { row, made, changed } = await inTransaction(db, ({ trx, now }) =>
@@ -124,10 +129,12 @@ export function promoterRoutes(app: App, deps: Deps): void {
   app.get('/v1/promoters/:promoter_id', {
     config: { scopes: ['promoter'] },
     schema: {
+      operationId: 'promoters.get',
       tags: ['promoters'],
       summary: 'A promoter as it is now',
+      description: "The version that is in force now, with every default filled in. A promoter's key reads that promoter " + 'only.',
       params,
-      response: { 200: promoterAnswer, ...problems(400, 401, 403, 404) },
+      response: { 200: promoterAnswer, ...problems('not_found') },
     },
     handler: async ({ params: { promoter_id: promoterId }, actor }) => {
       mayActAs(actor, promoterId);
@@ -138,10 +145,12 @@ export function promoterRoutes(app: App, deps: Deps): void {
   app.get('/v1/promoters', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'promoters.list',
       tags: ['promoters'],
       summary: 'All promoters as they are now, by id',
+      description: 'The versions that are in force now, with every default filled in.',
       querystring: pageQuery,
-      response: { 200: pageOf(promoterAnswer), ...problems(400, 401, 403) },
+      response: { 200: pageOf(promoterAnswer) },
     },
     handler: async ({ query: { limit, cursor } }) => {
       const after = cursor === undefined ? '' : decodeCursor(cursor, place)[0];

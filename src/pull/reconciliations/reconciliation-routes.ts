@@ -93,11 +93,12 @@ export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
     scope.post('/v1/reconciliations', {
       config: { scopes: ['admin'] },
       schema: {
+        operationId: 'reconciliations.make',
         tags,
         summary: 'Compare what a source says, or a file of orders, with what is known',
         description: DESCRIPTION,
         querystring: fileQuery,
-        response: { 200: answer, 202: answer, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503) },
+        response: { 200: answer, 202: answer, ...problems('not_found', 'unknown_merchant', 'unprocessable', 'all_orders_new') },
       },
       handler: async (request, reply) => {
         if (request.rawBody === null) {
@@ -127,7 +128,14 @@ export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
 
   app.get('/v1/reconciliations/:reconciliation_id', {
     config: { scopes: ['admin'] },
-    schema: { tags, summary: 'One reconciliation', params: path, response: { 200: answer, ...problems(400, 401, 403, 404) } },
+    schema: {
+      operationId: 'reconciliations.get',
+      tags,
+      summary: 'One reconciliation',
+      description: 'Ask again while `finished_at` is null. What was missing or different is counted as recovered once it was ' + 'merged.',
+      params: path,
+      response: { 200: answer, ...problems('not_found') },
+    },
     // The worker looks again at what was found; of very many orders that takes longer than a reader waits.
     handler: ({ params }) => shown(deps.db, params.reconciliation_id),
   });

@@ -49,19 +49,26 @@ const tags = ['sources'];
 const wordPath = sourcePath.extend(word);
 const place = z.tuple([cursorText, cursorText]);
 
+/** PUT /v1/sources/{source_id}/mappings/{type}/{value}. */
+const stating = {
+  operationId: 'mappings.put',
+  tags,
+  summary: 'State whom a source means by a word',
+  description:
+    'What the platform calls a shop, a pid, a relation or a sharer is ours from then on: exactly one of ' +
+    'merchant, promoter and link. Deliveries that waited for it go on by themselves.',
+  params: wordPath,
+  body: targetBody,
+  response: { 200: mapping, 201: mapping, ...problems('not_found', 'unknown_merchant', 'unknown_promoter', 'unknown_link') },
+};
+
 /** PUT, POST and GET under /v1/sources/{source_id}/mappings. */
 export function mappingRoutes(app: App, deps: SourcesDeps): void {
   const { db } = deps;
 
   app.put('/v1/sources/:source_id/mappings/:type/:value', {
     config: { scopes: ['admin'] },
-    schema: {
-      tags,
-      summary: 'State whom a source means by a word',
-      params: wordPath,
-      body: targetBody,
-      response: { 200: mapping, 201: mapping, ...problems(400, 401, 403, 404, 409, 422) },
-    },
+    schema: stating,
     handler: async (request, reply) => {
       const { source_id: sourceId, type, value } = request.params;
       const statement = toStatement({ type, value, ...request.body });
@@ -80,10 +87,12 @@ export function mappingRoutes(app: App, deps: SourcesDeps): void {
   app.get('/v1/sources/:source_id/mappings/:type/:value', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'mappings.get',
       tags,
       summary: 'All that was stated of a word, the latest first',
+      description: 'Every version with the time from which it counts.',
       params: wordPath,
-      response: { 200: mapping.extend({ versions: z.array(mapping) }), ...problems(401, 403, 404) },
+      response: { 200: mapping.extend({ versions: z.array(mapping) }), ...problems('not_found') },
     },
     handler: async ({ params: { source_id: sourceId, type, value } }) => {
       const versions = await listMappingVersions(db, { sourceId, type, value });
@@ -96,11 +105,13 @@ export function mappingRoutes(app: App, deps: SourcesDeps): void {
   app.get('/v1/sources/:source_id/mappings', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'mappings.list',
       tags,
       summary: 'The words of a source with their latest statements',
+      description: 'Ordered by type and value.',
       params: sourcePath,
       querystring: pageQuery,
-      response: { 200: pageOf(mapping), ...problems(400, 401, 403, 404) },
+      response: { 200: pageOf(mapping), ...problems('not_found') },
     },
     handler: async ({ params: { source_id: sourceId }, query: { limit, cursor } }) => {
       if ((await findSource(db, sourceId)) === null) throw noSource(sourceId);
@@ -123,12 +134,13 @@ function bulkRoute(scope: App, deps: SourcesDeps): void {
   scope.post('/v1/sources/:source_id/mappings', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'mappings.load',
       tags,
       summary: 'State many mappings, a JSON line each',
       description: `Each line is {type, value} and what stating one takes. Lines are stored as they come, ${LINES_PER_COMMIT} at a
         time; a bad line is refused alone. A file that was cut off can be sent again.`,
       params: sourcePath,
-      response: { 200: importAnswer, ...problems(400, 401, 403, 404, 409, 413, 415, 422) },
+      response: { 200: importAnswer, ...problems('not_found') },
     },
     handler: async (request, reply) => {
       const { source_id: sourceId } = request.params;

@@ -53,11 +53,15 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
   app.put('/v1/sources/:source_id', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'sources.put',
       tags,
       summary: 'Make a source or state it anew',
+      description:
+        'The whole statement but for `secrets`, which keep what is left out. What a source needs depends on its ' +
+        'kind. A source that has deliveries keeps its kind and its merchant.',
       params: sourcePath,
       body: statementOf(adapters),
-      response: { 200: source, 201: source, ...problems(400, 401, 403, 409, 422) },
+      response: { 200: source, 201: source, ...problems('reserved_source', 'conflict', 'unknown_merchant') },
     },
     handler: async (request, reply) => {
       const { source_id: sourceId } = request.params;
@@ -73,13 +77,14 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
   app.get('/v1/sources/:source_id', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'sources.get',
       tags,
       summary: 'One source, and how asking it goes',
       description:
         'Shows when each of its lists was last asked and read, to which time, and why it fails; what waits to be fetched, and since when. ' +
         'A list, or a single thing, that fails rests by itself and is asked again; nothing else waits for it.',
       params: sourcePath,
-      response: { 200: sourceDetail, ...problems(401, 403, 404) },
+      response: { 200: sourceDetail, ...problems('not_found') },
     },
     handler: async ({ params: { source_id: sourceId } }) => {
       const found = await findSource(db, sourceId);
@@ -92,10 +97,12 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
   app.get('/v1/sources', {
     config: { scopes: ['admin'] },
     schema: {
+      operationId: 'sources.list',
       tags,
       summary: 'Sources, by id',
+      description: 'The source `rest`, which every merchant has by itself, is not among them.',
       querystring: pageQuery.extend({ merchant_id: callerId.optional() }),
-      response: { 200: pageOf(source), ...problems(400, 401, 403) },
+      response: { 200: pageOf(source) },
     },
     handler: async ({ query: { limit, cursor, merchant_id: merchantId } }) => {
       const after = cursor === undefined ? '' : decodeCursor(cursor, place)[0];

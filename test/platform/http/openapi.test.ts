@@ -13,7 +13,11 @@ async function build() {
   await collectOpenApi(app, { version: '1.2.3' });
   await serveOpenApi(app);
   app.get('/orders/:id', {
-    schema: { summary: 'One order', params: z.object({ id: z.string() }), response: { 200: order, ...problems(404, 429) } },
+    schema: {
+      summary: 'One order',
+      params: z.object({ id: z.string() }),
+      response: { 200: order, ...problems('not_found', 'too_many_requests') },
+    },
     handler: () => Promise.reject(new Error('not called')),
   });
   return app;
@@ -30,10 +34,12 @@ test('the document is made from the schemas of the routes, in OpenAPI 3.1, and n
   });
   const route = document.paths['/orders/{id}'].get;
   expect(route.responses['200'].content['application/json'].schema).toEqual({ $ref: '#/components/schemas/TestOrder' });
-  expect(route.responses['404'].content['application/problem+json'].schema).toEqual({ $ref: '#/components/schemas/Problem' });
+  expect(route.responses['404']).toEqual({ $ref: '#/components/responses/NotFound' });
   const text = JSON.stringify(document);
-  const referred = new Set([...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name));
-  expect(new Set(Object.keys(document.components.schemas))).toEqual(referred);
+  for (const kind of ['schemas', 'responses', 'headers', 'examples', 'parameters']) {
+    const referred = text.matchAll(new RegExp(`"\\$ref":"#/components/${kind}/(\\w+)"`, 'g'));
+    expect(new Set(Object.keys(document.components[kind] ?? {}))).toEqual(new Set([...referred].map(([, name]) => name)));
+  }
   expect(document).toEqual(openApiDocument(app));
   await app.close();
 });
