@@ -1,6 +1,9 @@
 // How a claim looks to the world: what was found, what was decided, and the lines before and after. A promoter reads of its own only.
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
+import { DECISION_KINDS } from '../commission/award/decision.ts';
+import { EXPLAINED_KINDS } from '../core/explanation.ts';
+import { ROLES } from '../core/party.ts';
 import type { Actor } from '../platform/keys/actor.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { CLAIM_STATES, type Claim } from './claim.ts';
@@ -9,10 +12,10 @@ import { readClaimedLines, type ClaimedLine } from './line-store.ts';
 
 const line = z.object({
   line_id: z.string(),
-  decision: z.string(),
-  evidence: z.string().nullable(),
+  decision: z.enum(DECISION_KINDS),
+  evidence: z.enum(EXPLAINED_KINDS).nullable(),
   promoter_id: z.string().nullable().meta({ description: 'Who won the line. A promoter reads null for anybody else.' }),
-  shares: z.array(z.object({ role: z.string(), level: z.int().optional(), promoter_id: z.string().nullable(), amount: z.int() })),
+  shares: z.array(z.object({ role: z.enum(ROLES), level: z.int().optional(), promoter_id: z.string().nullable(), amount: z.int() })),
 });
 
 export const claimSchema = z

@@ -1,7 +1,8 @@
 // What is known about a claim when it is taken up, kept with it as data. Of the buyer it tells what the buyer did, never who that is.
 import { sql, type Kysely } from 'kysely';
 import { z } from 'zod';
-import type { ExplainedEvidence } from '../core/explanation.ts';
+import { DECISION_KINDS } from '../commission/award/decision.ts';
+import { EXPLAINED_KINDS, type ExplainedEvidence } from '../core/explanation.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { winnersOf, type Standing } from './standing.ts';
 
@@ -11,7 +12,7 @@ const NEAR_CLICKS_MAX = 20;
 
 const piece = z.object({
   line_id: z.string(),
-  kind: z.string(),
+  kind: z.enum(EXPLAINED_KINDS),
   at: z.string(),
   promoter_id: z.string().nullable(),
   won: z.boolean(),
@@ -23,9 +24,9 @@ export const gatheredSchema = z.object({
     .array(
       z.object({
         line_id: z.string(),
-        decision: z.string(),
+        decision: z.enum(DECISION_KINDS),
         reason: z.string().nullable(),
-        evidence: z.string().nullable(),
+        evidence: z.enum(EXPLAINED_KINDS).nullable(),
         winners: z.array(z.string()).meta({ description: 'Who has the line. A promoter reads of itself only.' }),
       }),
     )

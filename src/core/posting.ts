@@ -5,7 +5,14 @@ import { compareLineIds } from './split.ts';
 import type { Role } from './party.ts';
 
 /** `commission` is the merchant's, `revenue` the platform's, all others a promoter's. */
-export type AccountKind = 'commission' | 'pending' | 'available' | 'paying' | 'withheld' | 'paid' | 'revenue';
+export const ACCOUNT_KINDS = ['commission', 'pending', 'available', 'paying', 'withheld', 'paid', 'revenue'] as const;
+
+export type AccountKind = (typeof ACCOUNT_KINDS)[number];
+
+/** Why something moves from one account to another: earned, taken back, released, withheld, paid, or a payout that failed. */
+export const TRANSFER_KINDS = ['accrue', 'reverse', 'release', 'withhold', 'pay', 'fail'] as const;
+
+export type TransferKind = (typeof TRANSFER_KINDS)[number];
 
 /** One share of one line: what is booked for it is compared with what it should be. */
 export interface Slot {

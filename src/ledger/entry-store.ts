@@ -2,7 +2,8 @@
 
 import { sql, type Kysely } from 'kysely';
 
-import type { AccountKind } from '../core/posting.ts';
+import type { AccountKind, TransferKind } from '../core/posting.ts';
+import type { Role } from '../core/party.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { UNFOLDED } from './balances.ts';
 
@@ -17,8 +18,6 @@ export interface EntryPlace extends TransferPlace {
   side: number;
 }
 
-export type TransferKind = 'accrue' | 'reverse' | 'release' | 'withhold' | 'pay' | 'fail';
-
 interface Booking {
   booked_xid: bigint;
   transfer_id: bigint;
@@ -28,7 +27,7 @@ interface Booking {
   order_id: string;
   revision: number;
   line_id: string;
-  role: string;
+  role: Role;
   level: number | null;
   currency: string;
   amount: bigint;

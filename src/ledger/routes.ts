@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
+import { ACCOUNT_KINDS } from '../core/posting.ts';
 import { mayActAs, type Actor } from '../platform/keys/actor.ts';
 import type { App } from '../platform/http/app.ts';
 import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
@@ -12,17 +13,7 @@ import type { DB } from '../platform/postgres/tables.ts';
 import { balancesOf, trialBalance } from './balances.ts';
 import { listAccounts, listEntries, listTransfers, promoterExists } from './entry-store.ts';
 import { statementRoutes } from './statement-routes.ts';
-import {
-  ACCOUNT_KINDS,
-  accountAnswer,
-  balanceAnswer,
-  entryAnswer,
-  showAccount,
-  showEntry,
-  showTransfer,
-  transferAnswer,
-  trialAnswer,
-} from './wire.ts';
+import { accountAnswer, balanceAnswer, entryAnswer, showAccount, showEntry, showTransfer, transferAnswer, trialAnswer } from './wire.ts';
 
 const tags = ['ledger'];
 const ofPromoter = ['admin', 'auditor', 'promoter'] as const;
@@ -89,7 +80,7 @@ function bookRoutes(app: App, db: Kysely<DB>): void {
       operationId: 'ledger.trialBalance',
       tags,
       summary: 'The whole book per currency; every sum is 0',
-      description: 'The accounts of each currency by their kind. A sum that is not 0 would be a broken law, and a guard ' + 'would say so.',
+      description: 'The accounts of each currency by their kind. A sum that is not 0 would be a broken law, and a guard would say so.',
       response: { 200: z.object({ data: z.array(trialAnswer) }) },
     },
     handler: async () => ({ data: await trialBalance(db) }),

@@ -2,11 +2,9 @@
 
 import { z } from 'zod';
 
+import { ACCOUNT_KINDS, TRANSFER_KINDS } from '../core/posting.ts';
+import { ROLES } from '../core/party.ts';
 import type { AccountRow, EntryRow, TransferRow } from './entry-store.ts';
-
-export const ACCOUNT_KINDS = ['commission', 'pending', 'available', 'paying', 'withheld', 'paid', 'revenue'] as const;
-
-const TRANSFER_KINDS = ['accrue', 'reverse', 'release', 'withhold', 'pay', 'fail'] as const;
 
 const money = (description: string) => z.bigint().meta({ description });
 
@@ -31,7 +29,7 @@ const booking = {
   order_id: z.string(),
   revision: z.int().meta({ description: 'Which award of the order booked it.' }),
   line_id: z.string(),
-  role: z.string(),
+  role: z.enum(ROLES),
   level: z.int().optional(),
   currency: z.string(),
   booked_at: z.date(),

@@ -52,11 +52,14 @@ const statement = z.strictObject({
   active: z.boolean().default(true).meta({ description: 'While it is not, no event is kept for it, and what waits goes on waiting.' }),
 });
 
+/** As rows hold it. */
+const subscription: z.ZodType<string> = z.enum(SUBSCRIPTIONS);
+
 const endpoint = z
   .object({
     endpoint_id: callerId,
     url: z.string(),
-    events: z.array(z.string()),
+    events: z.array(subscription),
     merchant_id: callerId.nullable(),
     description: z.string(),
     active: z.boolean(),

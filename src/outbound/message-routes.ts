@@ -11,6 +11,7 @@ import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { findEndpoint } from './endpoint-store.ts';
 import { findMessage, listMessages, MESSAGE_STATES, redeliverMessage } from './message-store.ts';
+import { EVENT_TYPES } from './event.ts';
 import { callerId, endpointPath, noEndpoint } from './wire.ts';
 
 export interface MessagesDeps {
@@ -26,7 +27,7 @@ const message = z
     message_id: z.uuid(),
     endpoint_id: callerId,
     event_id: z.uuid().meta({ description: 'The `webhook-id`: the same in every attempt and for every endpoint.' }),
-    type: z.string(),
+    type: z.enum(EVENT_TYPES),
     state,
     attempts: z.int(),
     next_attempt_at: z.date().nullable(),

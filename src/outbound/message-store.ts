@@ -2,6 +2,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
+import type { EventType } from './event.ts';
 import type { Outcome, Verdict } from './ladder.ts';
 
 /** Longer than an attempt can take. Whoever has not said how it went by then has died of it. */
@@ -96,7 +97,7 @@ export interface MessageRow {
   message_id: string;
   endpoint_id: string;
   event_id: string;
-  type: string;
+  type: EventType;
   state: MessageState;
   attempts: number;
   next_attempt_at: Date | null;

@@ -1,4 +1,5 @@
 // What stands of an award: its head, its decisions and holds, as they are in the tables.
+import type { EvidenceKind } from '../../core/attribution.ts';
 import type { KnownOrder } from '../../orders/store.ts';
 import type { LineDecisionKind } from './decision.ts';
 import type { Pin } from './pin.ts';
@@ -60,7 +61,7 @@ export interface StandingDecision {
   line_id: string;
   product_id: string | null;
   decision: LineDecisionKind;
-  evidence: string | null;
+  evidence: EvidenceKind | null;
   promoter_id: string | null;
   rule_id: string | null;
   rule_version: number | null;

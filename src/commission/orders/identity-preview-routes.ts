@@ -1,6 +1,8 @@
 // Before identities are merged or parted: which orders that would move, and from whom to whom.
 import { z } from 'zod';
 import type { Transaction } from 'kysely';
+import { EXPLAINED_KINDS } from '../../core/explanation.ts';
+import { ROLES } from '../../core/party.ts';
 import type { App } from '../../platform/http/app.ts';
 import { callerId } from '../../platform/http/fields.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
@@ -19,9 +21,9 @@ type Deps = Omit<AwardDeps, 'accounts'>;
 const standing = z
   .object({
     decision: z.enum(DECISION_KINDS),
-    evidence: z.string().nullable(),
+    evidence: z.enum(EXPLAINED_KINDS).nullable(),
     promoter_id: callerId.nullable(),
-    shares: z.array(z.object({ role: z.string(), level: z.int().optional(), promoter_id: callerId.nullable(), amount: z.int() })),
+    shares: z.array(z.object({ role: z.enum(ROLES), level: z.int().optional(), promoter_id: callerId.nullable(), amount: z.int() })),
   })
   .nullable()
   .meta({ description: 'Null where there is no decision of the line.' });

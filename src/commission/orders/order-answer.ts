@@ -1,19 +1,22 @@
 // How an order looks to the world: its lines with what they earn, its totals, and why.
 import { z } from 'zod';
+import { EXPLAINED_KINDS, toldExplanation, type ExplainedLine, type ExplainedStep, type ToldLine } from '../../core/explanation.ts';
 import { viewOrder, type OrderLine } from '../../core/order.ts';
-import { toldExplanation, type ExplainedLine, type ExplainedStep, type ToldLine } from '../../core/explanation.ts';
+import { ACCOUNT_KINDS, TRANSFER_KINDS } from '../../core/posting.ts';
+import { ORDER_STATUSES } from '../../core/report.ts';
+import { ROLES } from '../../core/party.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
 import type { LineHold } from '../award/standing.ts';
 import { DECISION_KINDS } from '../award/decision.ts';
 import type { ShownDecision } from '../award/decision-store.ts';
 import { readExplanations } from '../award/explanation-text.ts';
 import { lineState } from '../award/head.ts';
-import type { OrderDelivery, OrderTransfer, ShownOrder } from './order-view-store.ts';
+import { DELIVERY_ORIGINS, DELIVERY_STATES, type OrderDelivery, type OrderTransfer, type ShownOrder } from './order-view-store.ts';
 
 const AWARD_STATES = ['none', 'estimated', 'confirmed', 'released', 'void'] as const;
 
 const share = z.object({
-  role: z.string(),
+  role: z.enum(ROLES),
   level: z.int().optional(),
   promoter_id: z.string().nullable().meta({ description: 'Null: the platform.' }),
   amount: z.int().meta({ description: 'Net, in minor units.' }),
@@ -30,7 +33,7 @@ const line = z.object({
   releases_at: z.date().nullable().meta({ description: 'When the hold ends; null while that is open, and after the release.' }),
   released_at: z.date().nullable(),
   decision: z.enum(DECISION_KINDS),
-  evidence: z.string().nullable(),
+  evidence: z.enum(EXPLAINED_KINDS).nullable(),
   promoter_id: z
     .string()
     .nullable()
@@ -45,7 +48,7 @@ export const orderSchema = z
     source_id: z.string(),
     order_id: z.string(),
     merchant_id: z.string(),
-    status: z.enum(['created', 'paid', 'completed']),
+    status: z.enum(ORDER_STATUSES),
     void: z.union([z.literal(false), z.object({ reason: z.string() })]),
     currency: z.string().nullable().meta({ description: 'Null while reports disagree.' }),
     created_at: z.date().nullable(),
@@ -64,7 +67,13 @@ export const explanationSchema = z
   .object({
     order: orderSchema,
     deliveries: z.array(
-      z.object({ delivery_id: z.uuid(), source_id: z.string(), origin: z.string(), state: z.string(), received_at: z.date() }),
+      z.object({
+        delivery_id: z.uuid(),
+        source_id: z.string(),
+        origin: z.enum(DELIVERY_ORIGINS),
+        state: z.enum(DELIVERY_STATES),
+        received_at: z.date(),
+      }),
     ),
     lines: z.array(
       z.object({
@@ -77,15 +86,15 @@ export const explanationSchema = z
     next_cursor: z.string().nullable().meta({ description: 'Where the explanation of the lines goes on.' }),
     transfers: z.array(
       z.object({
-        transfer_id: z.bigint(),
+        transfer_id: z.string(),
         revision: z.int(),
-        kind: z.string(),
+        kind: z.enum(TRANSFER_KINDS),
         line_id: z.string(),
-        role: z.string(),
+        role: z.enum(ROLES),
         level: z.int().optional(),
         promoter_id: z.string().nullable(),
-        from: z.string(),
-        to: z.string(),
+        from: z.enum(ACCOUNT_KINDS),
+        to: z.enum(ACCOUNT_KINDS),
         amount: z.bigint(),
         currency: z.string(),
         booked_at: z.date(),
@@ -203,7 +212,10 @@ export function showExplanation(
     }),
     evidence_more: evidenceMore,
     next_cursor: nextCursor,
-    transfers: transfers.map(({ level, ...transfer }) => (level === null ? transfer : { ...transfer, level })),
+    transfers: transfers.map(({ level, transfer_id, ...transfer }) => {
+      const shown = { transfer_id: String(transfer_id), ...transfer };
+      return level === null ? shown : { ...shown, level };
+    }),
   };
 }
 

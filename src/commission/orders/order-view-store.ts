@@ -1,6 +1,8 @@
 // Orders as they are shown: what is known of them, and what their standing award says of every line.
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { MergedOrder } from '../../core/merged.ts';
+import type { AccountKind, TransferKind } from '../../core/posting.ts';
+import type { Role } from '../../core/party.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readHolds } from '../award/award-store.ts';
 import type { AwardHead, LineHold } from '../award/standing.ts';
@@ -87,24 +89,28 @@ export async function hasPart(db: Kysely<DB>, orderKey: bigint, promoterId: stri
   return rows.length > 0;
 }
 
+/** How deliveries come, and what becomes of them. */
+export const DELIVERY_ORIGINS = ['rest', 'push', 'pull', 'upload'] as const;
+export const DELIVERY_STATES = ['received', 'processed', 'parked', 'failed'] as const;
+
 export interface OrderDelivery {
   delivery_id: string;
   source_id: string;
-  origin: string;
-  state: string;
+  origin: (typeof DELIVERY_ORIGINS)[number];
+  state: (typeof DELIVERY_STATES)[number];
   received_at: Date;
 }
 
 export interface OrderTransfer {
   transfer_id: bigint;
   revision: number;
-  kind: string;
+  kind: TransferKind;
   line_id: string;
-  role: string;
+  role: Role;
   level: number | null;
   promoter_id: string | null;
-  from: string;
-  to: string;
+  from: AccountKind;
+  to: AccountKind;
   amount: bigint;
   currency: string;
   booked_at: Date;

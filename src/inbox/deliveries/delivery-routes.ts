@@ -4,6 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
+import { DELIVERY_ORIGINS, DELIVERY_STATES } from '../../commission/orders/order-view-store.ts';
 import { DomainError } from '../../core/errors.ts';
 import { mayActFor } from '../../platform/keys/actor.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
@@ -23,14 +24,14 @@ export interface DeliveryRoutesDeps {
   onDelivered: () => void;
 }
 
-const state = z.enum(['received', 'processed', 'parked', 'failed']);
+const state = z.enum(DELIVERY_STATES);
 
 const delivery = z
   .object({
     delivery_id: z.uuid(),
     source_id: z.string(),
     merchant_id: z.string().nullable(),
-    origin: z.enum(['rest', 'push', 'pull', 'upload']),
+    origin: z.enum(DELIVERY_ORIGINS),
     state,
     reason: z.string().nullable().meta({ description: 'Why it is parked.' }),
     waits_for: z.string().nullable().meta({ description: 'What lets a parked one go on by itself.' }),

@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 
-import { DomainError, type Fault } from '../../core/errors.ts';
+import { DomainError, ERROR_CODES, type Fault } from '../../core/errors.ts';
 import { readNdjson, type NdjsonLine } from './ndjson.ts';
-import { faultsOf } from '../http/problem.ts';
+import { faultSchema, faultsOf } from '../http/problem.ts';
 
 const ERRORS_MAX = 1000;
 
@@ -16,9 +16,9 @@ export const importAnswer = z.object({
     .array(
       z.object({
         line: z.int(),
-        code: z.string(),
+        code: z.enum(ERROR_CODES),
         message: z.string(),
-        errors: z.array(z.object({ path: z.string(), message: z.string() })),
+        errors: z.array(faultSchema),
       }),
     )
     .meta({ description: `What is wrong with the refused lines; the first ${ERRORS_MAX} of them.` }),

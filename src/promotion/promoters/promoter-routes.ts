@@ -132,7 +132,7 @@ export function promoterRoutes(app: App, deps: Deps): void {
       operationId: 'promoters.get',
       tags: ['promoters'],
       summary: 'A promoter as it is now',
-      description: "The version that is in force now, with every default filled in. A promoter's key reads that promoter " + 'only.',
+      description: "The version that is in force now, with every default filled in. A promoter's key reads that promoter only.",
       params,
       response: { 200: promoterAnswer, ...problems('not_found') },
     },

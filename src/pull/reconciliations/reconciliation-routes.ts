@@ -132,7 +132,7 @@ export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
       operationId: 'reconciliations.get',
       tags,
       summary: 'One reconciliation',
-      description: 'Ask again while `finished_at` is null. What was missing or different is counted as recovered once it was ' + 'merged.',
+      description: 'Ask again while `finished_at` is null. What was missing or different is counted as recovered once it was merged.',
       params: path,
       response: { 200: answer, ...problems('not_found') },
     },

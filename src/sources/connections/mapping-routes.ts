@@ -55,8 +55,8 @@ const stating = {
   tags,
   summary: 'State whom a source means by a word',
   description:
-    'What the platform calls a shop, a pid, a relation or a sharer is ours from then on: exactly one of ' +
-    'merchant, promoter and link. Deliveries that waited for it go on by themselves.',
+    'What the platform calls a shop is one of our merchants from then on, and what else it names a promoter or a link: exactly one of them. ' +
+    'Deliveries that waited for it go on by themselves.',
   params: wordPath,
   body: targetBody,
   response: { 200: mapping, 201: mapping, ...problems('not_found', 'unknown_merchant', 'unknown_promoter', 'unknown_link') },
