@@ -1,5 +1,6 @@
 // The service over HTTP: every route, and what they need to be durable and quick. It does not listen.
 import type { Registry } from '@prometheus-io/client';
+import { API_DOCUMENT } from './api-document.ts';
 import { claimRoutes } from './claims/routes.ts';
 import { tellClaim } from './claims/claim-events.ts';
 import { markDueByIdentities, markNamedDue } from './commission/award/due-store.ts';
@@ -60,20 +61,6 @@ export const VERSION = '0.1.0';
 /** Order systems wait five seconds for an answer; before that we say that we cannot store, so that they send again. */
 const DELIVERY_DEADLINE_MS = 3000;
 
-const TAGS = [
-  { name: 'merchants', description: 'Who sells, what, and on which terms.' },
-  { name: 'promoters', description: 'Who shares, and who invited whom.' },
-  { name: 'links', description: 'Shares, clicks, buyers.' },
-  { name: 'sources', description: 'Connections to order systems.' },
-  { name: 'orders', description: 'Reports of orders, and what orders earn.' },
-  { name: 'erasures', description: 'Buyers who are forgotten.' },
-  { name: 'claims', description: 'Promoters who say: this order was mine.' },
-  { name: 'rules', description: 'How much is earned, and how it is split.' },
-  { name: 'ledger', description: 'The books.' },
-  { name: 'webhooks', description: 'Who is told of what, here and outside.' },
-  { name: 'guards', description: 'The laws of the books, checked all the time.' },
-];
-
 export interface AppDeps {
   ground: Ground;
   queue: Queue;
@@ -91,7 +78,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const { ground, queue, guards, registry } = deps;
   const { config, db, log } = ground;
   const app = openHttp({ logger: log, trustProxy: config.trustProxy });
-  await collectOpenApi(app, { version: VERSION, tags: TAGS });
+  await collectOpenApi(app, { version: VERSION, ...API_DOCUMENT });
   const promotion = promotionDeps(deps);
   const door = openDoor(app, deps);
   const { counts, limits } = rates(app, ground);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DomainError } from '../core/errors.ts';
 import { mayActAs, mayActFor, type Actor } from '../platform/keys/actor.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';
-import { callerId, words } from '../platform/http/fields.ts';
+import { bodyExamples, callerId, words } from '../platform/http/fields.ts';
 import type { App } from '../platform/http/app.ts';
 import { answerOnce } from '../platform/http/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
@@ -30,16 +30,22 @@ const evidence = z
   .max(EVIDENCE_LENGTH_MAX)
   .regex(/^(?:[^\p{Cc}\p{Cs}]|[\n\r\t])*$/u, 'must not contain control characters');
 
-const newClaim = z.strictObject({
-  promoter_id: callerId.nullish().meta({ description: 'Needed of an operator; a promoter claims for itself.' }),
-  merchant_id: callerId.nullish().meta({ description: 'Needed where the order has not arrived yet, or several merchants have it.' }),
-  source_id: callerId.nullish().meta({ description: 'Any source of the merchant when absent; without a merchant `rest`.' }),
-  order_id: callerId,
-  line_id: callerId.nullish().meta({ description: 'The whole order when absent.' }),
-  evidence: evidence.meta({ description: 'Why it is this promoter’s: who bought, when, after which share.' }),
-});
+const newClaim = z
+  .strictObject({
+    promoter_id: callerId.nullish().meta({ description: 'Needed of an operator; a promoter claims for itself.' }),
+    merchant_id: callerId.nullish().meta({ description: 'Needed where the order has not arrived yet, or several merchants have it.' }),
+    source_id: callerId.nullish().meta({ description: 'Any source of the merchant when absent; without a merchant `rest`.' }),
+    order_id: callerId,
+    line_id: callerId.nullish().meta({ description: 'The whole order when absent.' }),
+    evidence: evidence.meta({ description: 'Why it is this promoter’s: who bought, when, after which share.' }),
+  })
+  .meta(
+    bodyExamples({ promoter_id: 'alice', merchant_id: 'm1', order_id: '1002', evidence: 'My sister bought it, by the link in our group.' }),
+  );
 
-const decision = z.strictObject({ decision: z.enum(['approve', 'reject']), reason: words(REASON_LENGTH_MAX) });
+const decision = z
+  .strictObject({ decision: z.enum(['approve', 'reject']), reason: words(REASON_LENGTH_MAX) })
+  .meta(bodyExamples({ decision: 'reject', reason: 'The buyer had no link of yours before the payment.' }));
 
 export interface ClaimRoutesDeps extends ClaimDeps {
   db: Kysely<DB>;

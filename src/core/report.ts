@@ -174,7 +174,24 @@ export const canonicalReport = z
     refunds: z.array(refund).max(REFUNDS_MAX).superRefine(refuseDoubles('refund_id')).nullish(),
     disputes: z.array(dispute).max(DISPUTES_MAX).superRefine(refuseDoubles('dispute_id')).nullish(),
   })
-  .meta({ title: 'Canonical report', description: 'What is known of an order. May be partial: what is absent or null says nothing.' });
+  .meta({
+    title: 'Canonical report',
+    description: 'What is known of an order. May be partial: what is absent or null says nothing.',
+    'x-examples': {
+      example: {
+        value: {
+          merchant_id: 'm1',
+          order_id: '1001',
+          status: 'paid',
+          currency: 'CNY',
+          paid_at: '2026-06-01T10:05:20Z',
+          buyer: { openid: 'o1' },
+          link_code: 'spring-bob',
+          lines: [{ line_id: '1', product_id: 'p1', quantity: 1, paid_amount: 29900 }],
+        },
+      },
+    },
+  });
 
 export type CanonicalReport = z.output<typeof canonicalReport>;
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';
-import { callerId } from '../platform/http/fields.ts';
+import { bodyExamples, callerId } from '../platform/http/fields.ts';
 import type { App } from '../platform/http/app.ts';
 import { answerOnce } from '../platform/http/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
@@ -26,10 +26,12 @@ export interface ErasureRoutesDeps {
   onAsked: () => void;
 }
 
-const body = z.strictObject({
-  merchant_id: callerId,
-  buyer: buyer.meta({ description: 'All that the buyer is known by: `{type: value}`, as orders name it. It is not kept.' }),
-});
+const body = z
+  .strictObject({
+    merchant_id: callerId,
+    buyer: buyer.meta({ description: 'All that the buyer is known by: `{type: value}`, as orders name it. It is not kept.' }),
+  })
+  .meta(bodyExamples({ merchant_id: 'm1', buyer: { openid: 'o9', phone: '13900139000' } }));
 
 const erasure = z
   .object({

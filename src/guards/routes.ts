@@ -43,7 +43,7 @@ const guardsAnswer = z.object({
   data: z.array(guardAnswer),
 });
 
-const path = z.object({ name: z.string() });
+const path = z.object({ name: z.string().meta({ example: 'balances_folded' }) });
 
 /** GET /v1/guards, GET /v1/guards/{name}, POST /v1/guards/{name}/runs. */
 export function guardRoutes(app: App, { db, guards }: { db: Kysely<DB>; guards: readonly Guard[] }): void {

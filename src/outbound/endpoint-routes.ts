@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
+import { bodyExamples } from '../platform/http/fields.ts';
 import type { Actor } from '../platform/keys/actor.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
@@ -40,17 +41,19 @@ export interface EndpointsDeps {
 
 const URL_LENGTH_MAX = 2048;
 
-const statement = z.strictObject({
-  url: words(URL_LENGTH_MAX).meta({ description: 'https only; no redirect is followed. It must be reachable from the internet.' }),
-  events: z
-    .array(z.enum(SUBSCRIPTIONS))
-    .min(1)
-    .transform((events) => [...new Set(events)].toSorted())
-    .meta({ description: 'Whole families (`commission.*`) or single types (`order.paid`).' }),
-  merchant_id: callerId.nullish().meta({ description: 'Only events of this merchant; without one, those of all.' }),
-  description: z.string().max(500).default(''),
-  active: z.boolean().default(true).meta({ description: 'While it is not, no event is kept for it, and what waits goes on waiting.' }),
-});
+const statement = z
+  .strictObject({
+    url: words(URL_LENGTH_MAX).meta({ description: 'https only; no redirect is followed. It must be reachable from the internet.' }),
+    events: z
+      .array(z.enum(SUBSCRIPTIONS))
+      .min(1)
+      .transform((events) => [...new Set(events)].toSorted())
+      .meta({ description: 'Whole families (`commission.*`) or single types (`order.paid`).' }),
+    merchant_id: callerId.nullish().meta({ description: 'Only events of this merchant; without one, those of all.' }),
+    description: z.string().max(500).default(''),
+    active: z.boolean().default(true).meta({ description: 'While it is not, no event is kept for it, and what waits goes on waiting.' }),
+  })
+  .meta(bodyExamples({ url: 'https://erp.example.com/hooks/fenyong', events: ['commission.*', 'order.paid'], merchant_id: 'm1' }));
 
 /** As rows hold it. */
 const subscription: z.ZodType<string> = z.enum(SUBSCRIPTIONS);

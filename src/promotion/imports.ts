@@ -9,7 +9,7 @@ import { streamScope } from '../platform/http/bodies.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { callerId } from '../platform/http/fields.ts';
 import type { App } from '../platform/http/app.ts';
-import { importAnswer, importLines, lineOf, type Outcome } from '../platform/lines/line-import.ts';
+import { fileOf, importAnswer, importLines, lineOf, type Outcome } from '../platform/lines/line-import.ts';
 import { NDJSON_TYPES } from '../platform/lines/ndjson.ts';
 import { answerStreamOnce } from '../platform/http/streamed-request.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -28,11 +28,17 @@ const LINES_PER_COMMIT = 100;
 /** How lines of a kind are read and stored. `store` answers for each line in order; what it refuses it must not have begun to write. */
 interface Loader<Line> {
   schema: z.ZodType<Line>;
+  /** A file of two lines, for the document. */
+  example: readonly [object, object];
   store: (given: { trx: Transaction<DB>; deps: Deps; actor: Actor; now: Date }, lines: Line[]) => Promise<Outcome[]>;
 }
 
 const merchants: Loader<z.output<typeof merchantBody> & { merchant_id: string }> = {
   schema: merchantBody.extend({ merchant_id: callerId }),
+  example: [
+    { merchant_id: 'm1', name: 'Demo shop', currency: 'CNY', landing_hosts: ['shop.example.com'] },
+    { merchant_id: 'm2', name: 'Second shop', currency: 'USD', landing_hosts: ['second.example.com'] },
+  ],
   store: ({ trx, deps, actor, now }, lines) =>
     oneByOne(lines, ({ merchant_id, ...line }) =>
       applyMerchant(trx, deps, merchant_id, merchantTerms(line), statementOf(line, actor, now)),
@@ -41,6 +47,10 @@ const merchants: Loader<z.output<typeof merchantBody> & { merchant_id: string }>
 
 const products: Loader<z.output<typeof productBody> & { merchant_id: string; product_id: string }> = {
   schema: productBody.extend({ merchant_id: callerId, product_id: callerId }),
+  example: [
+    { merchant_id: 'm1', product_id: 'p1', title: 'Stroller', category: 'baby', landing_url: 'https://shop.example.com/p1' },
+    { merchant_id: 'm1', product_id: 'p2', title: 'Bottle', category: 'baby', landing_url: 'https://shop.example.com/p2' },
+  ],
   store: ({ trx, actor, now }, lines) =>
     oneByOne(lines, (line) =>
       stateProduct(trx, { merchantId: line.merchant_id, productId: line.product_id }, productTerms(line), statementOf(line, actor, now)),
@@ -49,6 +59,10 @@ const products: Loader<z.output<typeof productBody> & { merchant_id: string; pro
 
 const promoters: Loader<z.output<typeof promoterBody> & { promoter_id: string }> = {
   schema: promoterBody.extend({ promoter_id: callerId }),
+  example: [
+    { promoter_id: 'a1', name: 'Agency One', kind: 'agency' },
+    { promoter_id: 'alice', name: 'Alice', kind: 'person', agency_id: 'a1' },
+  ],
   store: async ({ trx, deps, actor, now }, lines) => {
     const changed: string[] = [];
     const collect = { promotersChanged: async (_: unknown, promoterIds: readonly string[]) => void changed.push(...promoterIds) };
@@ -62,6 +76,10 @@ const promoters: Loader<z.output<typeof promoterBody> & { promoter_id: string }>
 
 const links: Loader<z.output<typeof linkLine>> = {
   schema: linkLine,
+  example: [
+    { code: 'spring-bob', promoter_id: 'bob', merchant_id: 'm1', product_id: 'p1', scene: 'group' },
+    { code: 'spring-alice', promoter_id: 'alice', merchant_id: 'm1', product_id: 'p1', scene: 'moments' },
+  ],
   store: async ({ trx, actor, now }, lines) => {
     const results = await makeLinks(trx, lines.map(linkWish), { actor, now });
     return results.map((result) => (result instanceof DomainError ? result : null));
@@ -108,6 +126,7 @@ function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Li
         `Each line is what stating one takes, with its ids. Lines are stored as they come, ${LINES_PER_COMMIT} at a time; a bad one is refused`,
         'alone. A file that was cut off can be sent again: what is stored already is not stored twice; of links, those that name their code.',
       ].join(' '),
+      sends: fileOf(loader.example),
       response: { 200: importAnswer },
     },
     handler: async (request, reply) => {

@@ -16,7 +16,7 @@ import { findShown, hasPart, listShown, readDeliveries, readTransfers, type Show
 
 const tags = ['orders'];
 const scopes = ['admin', 'storefront', 'promoter', 'auditor'] as const;
-const place = z.object({ source_id: callerId, order_id: callerId });
+const place = z.object({ source_id: callerId.meta({ example: 'rest' }), order_id: callerId });
 const ofMerchant = z.object({ merchant_id: callerId.optional().meta({ description: 'Needed where several merchants have this order.' }) });
 
 /** GET under /v1/orders. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
 import { planSchema, scopeSchema } from '../../core/plan.ts';
 import type { RuleOutcome, RuleVersion } from '../../core/rule.ts';
-import { time, words } from '../../platform/http/fields.ts';
+import { bodyExamples, time, words } from '../../platform/http/fields.ts';
 import { faultsOf } from '../../platform/http/problem.ts';
 
 const NAME_LENGTH_MAX = 200;
@@ -19,16 +19,35 @@ const terms = {
   plan: planSchema,
 };
 
-export const newRule = z.strictObject({ ...terms, scope: terms.scope.default({}), priority: terms.priority.default(0) });
+const TEN_PERCENT = {
+  name: 'default 10 %',
+  scope: { merchant_id: 'm1' },
+  plan: {
+    rate_ppm: 100_000,
+    split: [
+      {
+        to: 'agency',
+        share_ppm: 1_000_000,
+        pays: [{ to: 'promoter', share_ppm: 700_000, pays: [{ to: 'upline', level: 1, share_ppm: 100_000 }] }],
+      },
+    ],
+  },
+};
+
+export const newRule = z
+  .strictObject({ ...terms, scope: terms.scope.default({}), priority: terms.priority.default(0) })
+  .meta(bodyExamples(TEN_PERCENT));
 
 /** Name, scope, priority and plan stay as they were where they are left out; every version has times of its own. */
-export const nextVersion = z.strictObject({
-  ...terms,
-  name: terms.name.optional(),
-  scope: terms.scope.optional(),
-  priority: terms.priority.optional(),
-  plan: terms.plan.optional(),
-});
+export const nextVersion = z
+  .strictObject({
+    ...terms,
+    name: terms.name.optional(),
+    scope: terms.scope.optional(),
+    priority: terms.priority.optional(),
+    plan: terms.plan.optional(),
+  })
+  .meta(bodyExamples({ plan: { rate_ppm: 120_000, split: [{ to: 'promoter', share_ppm: 1_000_000 }] } }));
 
 export const versionSchema = z
   .object({

@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { RuleVersion } from '../../core/rule.ts';
-import { callerId, time } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId, time } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
@@ -113,7 +113,10 @@ function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): v
       summary: 'End a rule for good',
       description: 'Orders whose attribution time lies at or after it are decided by the rules that are left.',
       params: ruleId,
-      body: z.strictObject({ at: time.nullish().meta({ description: 'Now when absent.' }) }).default({}),
+      body: z
+        .strictObject({ at: time.nullish().meta({ description: 'Now when absent.' }) })
+        .default({})
+        .meta(bodyExamples({ at: '2099-12-31T16:00:00Z' })),
       response: { 200: ruleSchema, ...problems('not_found', 'rule_ended', 'retroactive_not_allowed') },
     },
     handler: (request, reply) =>

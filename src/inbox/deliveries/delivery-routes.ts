@@ -8,7 +8,7 @@ import { DELIVERY_ORIGINS, DELIVERY_STATES } from '../../commission/orders/order
 import { DomainError } from '../../core/errors.ts';
 import { mayActFor } from '../../platform/keys/actor.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
-import { callerId, time, words } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId, time, words } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
@@ -59,14 +59,16 @@ const replay = z.object({ delivery_id: z.uuid(), state });
 
 const REPLAYS_MAX = 10_000;
 
-const replayFilter = z.strictObject({
-  state: z.enum(['failed', 'parked', 'processed']),
-  source_id: callerId.nullish(),
-  reason: words(256).nullish().meta({ description: 'Why it is parked; of a failed one, words of its error.' }),
-  from: time.nullish().meta({ description: 'Received at or after.' }),
-  to: time.nullish().meta({ description: 'Received before.' }),
-  limit: z.int().min(1).max(REPLAYS_MAX).default(1000).meta({ description: 'At most so many, the oldest first.' }),
-});
+const replayFilter = z
+  .strictObject({
+    state: z.enum(['failed', 'parked', 'processed']),
+    source_id: callerId.nullish(),
+    reason: words(256).nullish().meta({ description: 'Why it is parked; of a failed one, words of its error.' }),
+    from: time.nullish().meta({ description: 'Received at or after.' }),
+    to: time.nullish().meta({ description: 'Received before.' }),
+    limit: z.int().min(1).max(REPLAYS_MAX).default(1000).meta({ description: 'At most so many, the oldest first.' }),
+  })
+  .meta(bodyExamples({ state: 'parked', source_id: 'shop', limit: 100 }));
 
 const replayedAnswer = z.object({
   replayed: z.int(),

@@ -146,7 +146,17 @@ function pushSchema(adapters: readonly Adapter[]) {
 }
 
 /** The body of a push, for the document: bytes that only its platform explains. */
-const pushedBody = z.string().meta({ description: 'The bytes of the push, as its platform signs them.', format: 'binary' });
+const pushedBody = z.string().meta({
+  description: 'The bytes of the push, as its platform signs them.',
+  format: 'binary',
+  examples: [
+    JSON.stringify({
+      type: 'order.paid',
+      timestamp: '2026-06-01T10:05:30Z',
+      data: { merchant_id: 'm1', order_id: '2001', status: 'paid', currency: 'CNY', lines: [{ line_id: '1', paid_amount: 29900 }] },
+    }),
+  ],
+});
 
 const text = z.string();
 const HANDSHAKE = { description: 'What was to be repeated.', content: { 'text/plain': { schema: text } } };

@@ -44,3 +44,8 @@ export const effectiveFromAnswer = z
   .date()
   .nullable()
   .meta({ description: 'Null: the first statement, which counts for all earlier time.' });
+
+/** Examples of a body, for the document. (Of a schema that transforms what it reads zod leaves out what stands under the usual name.) */
+export function bodyExamples(...bodies: unknown[]): Record<'x-examples', Record<string, { value: unknown }>> {
+  return { 'x-examples': Object.fromEntries(bodies.map((value, index) => [`example${index + 1}`, { value }])) };
+}

@@ -4,7 +4,7 @@
 import { STATUS_CODES } from 'node:http';
 
 import type { FastifySchema, RouteOptions } from 'fastify';
-import type { OpenAPIV3, OpenAPIV3_1 } from 'openapi-types';
+import type { OpenAPIV3_1 } from 'openapi-types';
 import type { z } from 'zod';
 
 import { ERROR_CODES, MEANING_BY_CODE, statusOf, type ErrorCode } from '../../core/errors.ts';
@@ -35,6 +35,7 @@ type Operation = OpenAPIV3_1.OperationObject & {
 };
 type Response = OpenAPIV3_1.ResponseObject;
 type Schema = OpenAPIV3_1.SchemaObject;
+type Parameter = OpenAPIV3_1.ParameterObject;
 
 /** What the swagger plugin hands over of a route, and what it takes back. */
 interface Given {
@@ -97,19 +98,62 @@ const sorted = (codes: ReadonlySet<ErrorCode>): ErrorCode[] => ERROR_CODES.filte
 /** Every POST with a key honours an Idempotency-Key. */
 const isRetriable = (method: string, scopes: unknown): boolean => scopes !== undefined && method.toLowerCase() === 'post';
 
+interface Completion {
+  words: PropertyWords;
+  pathExamples: Readonly<Record<string, string>>;
+}
+
 /** The document with all that is said of every operation, and words for all that has none of its own. */
-export function completeDocument(document: OpenAPIV3_1.Document, words: PropertyWords): OpenAPIV3_1.Document {
+export function completeDocument(document: OpenAPIV3_1.Document, { words, pathExamples }: Completion): OpenAPIV3_1.Document {
   const components = { ...document.components, ...COMPONENTS };
-  for (const item of Object.values(document.paths ?? {})) {
+  for (const [name, schema] of Object.entries(components.schemas ?? {})) {
+    if (name.endsWith('Input')) sayDefaults(schema);
+    describeAll(schema, name.replace(/Input$/, ''), words);
+  }
+  const requests = new Map<string, string>();
+  for (const [path, item] of Object.entries(document.paths ?? {})) {
     for (const method of METHODS) {
       const operation = item?.[method] as Operation | undefined;
-      if (operation !== undefined) completeOperation(operation, method);
+      if (operation === undefined) continue;
+      completeOperation(operation, method);
+      describeAll(operation, operation.operationId ?? '', words);
+      for (const parameter of (operation.parameters ?? []) as Parameter[]) giveExample(parameter, pathExamples);
+      requests.set(operation.operationId ?? '', requestOf(method, path, operation));
     }
   }
-  const complete = { ...document, components };
-  for (const [name, schema] of Object.entries(components.schemas ?? {})) if (name.endsWith('Input')) sayDefaults(schema);
-  describeAll(complete, words);
-  return complete;
+  const description = document.info.description?.replace(/\{\{([\w.]+)\}\}/g, (_, id: string) => requests.get(id) ?? `(${id})`);
+  return { ...document, info: { ...document.info, ...(description === undefined ? {} : { description }) }, components };
+}
+
+/** Examples of parameters stand beside their schemas. */
+function giveExample(parameter: Parameter, pathExamples: Completion['pathExamples']): void {
+  const schema = parameter.schema as Schema | undefined;
+  const own: unknown = schema?.example;
+  const example = own ?? (parameter.in === 'path' ? pathExamples[parameter.name] : undefined);
+  if (example !== undefined) parameter.example = example;
+  if (own !== undefined) delete schema!.example;
+}
+
+/** The first example of an operation as the text of a request. */
+function requestOf(method: string, path: string, { operationId, parameters = [], requestBody, ...operation }: Operation): string {
+  const named = new Map((parameters as Parameter[]).map(({ name, in: place, example }) => [`${place} ${name}`, example]));
+  const url = path.replace(/\{(\w+)\}/g, (whole, name: string) => String(named.get(`path ${name}`) ?? whole));
+  const query = [...named].filter(([name, example]) => name.startsWith('query ') && example !== undefined);
+  const search = query.map(([name, example]) => `${name.slice('query '.length)}=${String(example)}`).join('&');
+  const lines = [`${method.toUpperCase()} ${url}${search === '' ? '' : `?${search}`}`];
+  if (operation['x-scopes'] !== undefined) lines.push('Authorization: Bearer <key>');
+  const [type, media] = Object.entries((requestBody as OpenAPIV3_1.RequestBodyObject | undefined)?.content ?? {})[0] ?? [];
+  const example = exampleIn(media);
+  if (example !== undefined) {
+    if (type !== '*/*') lines.push(`Content-Type: ${type}`);
+    lines.push('', typeof example === 'string' ? example.trimEnd() : JSON.stringify(example, null, 2));
+  }
+  return `\`\`\`http\n${lines.join('\n')}\n\`\`\``;
+}
+
+function exampleIn(media: OpenAPIV3_1.MediaTypeObject | undefined): unknown {
+  const [named] = Object.values((media?.examples ?? {}) as Record<string, OpenAPIV3_1.ExampleObject>);
+  return media?.example ?? named?.value;
 }
 
 function completeOperation(operation: Operation, method: string): void {
@@ -193,7 +237,13 @@ function refusalOf(status: number, codes: readonly ErrorCode[]): Response {
   const schema = {
     allOf: [
       { $ref: '#/components/schemas/Problem' },
-      { type: 'object' as const, properties: { status: { const: status }, code: { type: 'string' as const, enum: [...codes] } } },
+      {
+        type: 'object' as const,
+        properties: {
+          status: { const: status, description: 'The HTTP status once more.' },
+          code: { type: 'string' as const, enum: [...codes], description: 'What a program should look at.' },
+        },
+      },
     ],
   };
   const examples = Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]));
@@ -261,21 +311,22 @@ function sayDefaults(schema: Schema): void {
   }
 }
 
-/** Gives every property and parameter that says nothing of its own the words for its name. */
-function describeAll(node: unknown, words: PropertyWords): void {
+/** Gives every property and parameter below that says nothing of its own the words for its name, in `owner` or everywhere. */
+function describeAll(node: unknown, owner: string, words: PropertyWords): void {
   if (Array.isArray(node)) {
-    for (const one of node) describeAll(one, words);
+    for (const one of node) describeAll(one, owner, words);
     return;
   }
   if (typeof node !== 'object' || node === null) return;
+  const wordsOf = (name: string): string | undefined => words[`${owner}.${name}`] ?? words[name];
   const { properties, in: place, name } = node as { properties?: unknown; in?: unknown; name?: unknown };
-  if (typeof place === 'string' && typeof name === 'string') addWords(node, words[name]);
+  if (typeof place === 'string' && typeof name === 'string') addWords(node, wordsOf(name));
   if (typeof properties === 'object' && properties !== null) {
-    for (const [property, schema] of Object.entries(properties)) addWords(schema as object, words[property]);
+    for (const [property, schema] of Object.entries(properties)) addWords(schema as object, wordsOf(property));
   }
-  for (const child of Object.values(node)) describeAll(child, words);
+  for (const [key, child] of Object.entries(node)) if (key !== 'example' && key !== 'examples') describeAll(child, owner, words);
 }
 
-function addWords(target: OpenAPIV3.ParameterBaseObject | Schema, text: string | undefined): void {
+function addWords(target: { description?: string }, text: string | undefined): void {
   if (text !== undefined && target.description === undefined && !('$ref' in target)) target.description = text;
 }

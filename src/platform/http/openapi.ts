@@ -38,13 +38,22 @@ export interface OpenApiOptions {
   tags?: { name: string; description: string }[];
   /** What properties and parameters mean that say nothing of their own, by their names. */
   words?: PropertyWords;
+  /** What stands in the place of a parameter of a path in examples, by its name. */
+  pathExamples?: Readonly<Record<string, string>>;
 }
 
 const NAME = 'Fenyong';
 
 /** Collects the routes registered after it. */
 export async function collectOpenApi(app: App, options: OpenApiOptions): Promise<void> {
-  const { version, title = NAME, description = 'Commission attribution for social commerce.', tags, words = {} } = options;
+  const {
+    version,
+    title = NAME,
+    description = 'Commission attribution for social commerce.',
+    tags,
+    words = {},
+    pathExamples = {},
+  } = options;
   const zodToJsonConfig = { override: describe };
   const addComponents = createJsonSchemaTransformObject({ zodToJsonConfig });
   await app.register(swagger, {
@@ -66,7 +75,7 @@ export async function collectOpenApi(app: App, options: OpenApiOptions): Promise
       },
     },
     transform: describeRoute(createJsonSchemaTransform({ zodToJsonConfig })),
-    transformObject: (document) => pruned(completeDocument(addComponents(document) as OpenAPIV3_1.Document, words)),
+    transformObject: (document) => pruned(completeDocument(addComponents(document) as OpenAPIV3_1.Document, { words, pathExamples })),
   });
 }
 

@@ -6,6 +6,7 @@ import type { Transaction } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
+import { bodyExamples } from '../http/fields.ts';
 import { SCOPES, type Actor } from './actor.ts';
 import { makeKey, type KeyRow } from './keys-store.ts';
 import type { DB } from '../postgres/tables.ts';
@@ -31,7 +32,8 @@ export const keyWish = z
   .refine(({ scope, merchant_id }) => scope === 'storefront' || merchant_id == null, {
     path: ['merchant_id'],
     message: 'Only a storefront key is bound to a merchant',
-  });
+  })
+  .meta(bodyExamples({ scope: 'storefront', merchant_id: 'm1', label: 'shop backend' }));
 
 export type KeyWish = z.output<typeof keyWish>;
 

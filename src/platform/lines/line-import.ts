@@ -8,6 +8,12 @@ import { faultSchema, faultsOf } from '../http/problem.ts';
 
 const ERRORS_MAX = 1000;
 
+/** The body of an import, for the document, with these lines as its example. */
+export function fileOf(lines: readonly object[]): Record<string, z.ZodType> {
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  return { 'application/x-ndjson': z.string().meta({ description: 'JSON lines, each ended by a line feed.', examples: [text] }) };
+}
+
 /** What an import answers. */
 export const importAnswer = z.object({
   accepted: z.int().meta({ description: 'Lines that are stored, or were already.' }),

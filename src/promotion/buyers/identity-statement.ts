@@ -7,7 +7,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
 import { mayActFor, type Actor } from '../../platform/keys/actor.ts';
-import { callerId } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId } from '../../platform/http/fields.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { mergeIdentities } from './buyer-store.ts';
 import { insertTouches } from '../clicks/click-store.ts';
@@ -19,15 +19,17 @@ import { merchantExists, unknownMerchant } from '../merchants/merchant-store.ts'
 import { readClickToken, type ClickProof } from '../clicks/token.ts';
 import { firstTouches } from '../clicks/touches.ts';
 
-export const identityBody = z.strictObject({
-  merchant_id: callerId.nullish().meta({ description: "The key's own merchant when absent." }),
-  identities: buyer,
-  click_token: z
-    .string()
-    .max(2048)
-    .nullish()
-    .meta({ description: 'The `fy_click` of the landing URL: that click was made by this buyer.' }),
-});
+export const identityBody = z
+  .strictObject({
+    merchant_id: callerId.nullish().meta({ description: "The key's own merchant when absent." }),
+    identities: buyer,
+    click_token: z
+      .string()
+      .max(2048)
+      .nullish()
+      .meta({ description: 'The `fy_click` of the landing URL: that click was made by this buyer.' }),
+  })
+  .meta(bodyExamples({ merchant_id: 'm1', identities: { openid: 'o1', phone: '13800138000' } }));
 
 /** What a storefront asks to be believed. */
 export interface AskedStatement {

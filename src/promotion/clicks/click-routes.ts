@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
 import { mayActFor } from '../../platform/keys/actor.ts';
-import { time } from '../../platform/http/fields.ts';
+import { bodyExamples, time } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { problems } from '../../platform/http/problem.ts';
@@ -24,13 +24,15 @@ const FUTURE_MS_MAX = 5 * 60 * 1000;
 const PAST_DAYS_MAX = 180;
 const DAY_MS = 86_400_000;
 
-const body = z.strictObject({
-  code: z.string().max(128).meta({ description: 'The code of the link.' }),
-  buyer: buyer.default({}),
-  occurred_at: time.nullish().meta({ description: `When it was clicked, at most ${PAST_DAYS_MAX} days ago; now when absent.` }),
-  ip: z.string().max(64).nullish().meta({ description: 'Taken, but not kept.' }),
-  user_agent: z.string().max(2048).nullish().meta({ description: 'A click of a crawler or a preview is kept, and earns nothing.' }),
-});
+const body = z
+  .strictObject({
+    code: z.string().max(128).meta({ description: 'The code of the link.' }),
+    buyer: buyer.default({}),
+    occurred_at: time.nullish().meta({ description: `When it was clicked, at most ${PAST_DAYS_MAX} days ago; now when absent.` }),
+    ip: z.string().max(64).nullish().meta({ description: 'Taken, but not kept.' }),
+    user_agent: z.string().max(2048).nullish().meta({ description: 'A click of a crawler or a preview is kept, and earns nothing.' }),
+  })
+  .meta(bodyExamples({ code: 'spring-bob', buyer: { openid: 'o1' }, user_agent: 'MicroMessenger' }));
 
 const answer = z.object({ click_token: z.string().meta({ description: 'To be sent with the order, as its `click_token`.' }) });
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
 import { mayActAs, mayActFor, type Actor } from '../../platform/keys/actor.ts';
-import { callerId } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
@@ -29,6 +29,8 @@ const filter = pageQuery.extend({
   promoter_id: callerId.optional().meta({ description: 'Whose links; a promoter key may leave it out.' }),
   merchant_id: callerId.optional(),
 });
+const LINK = { promoter_id: 'bob', merchant_id: 'm1', product_id: 'p1', scene: 'group' };
+const LINKS = [LINK, { promoter_id: 'alice', merchant_id: 'm1', product_id: 'p1', scene: 'live', content_id: 'room-7' }];
 const linkBodies = z.array(sharedBody).min(1).max(LINKS_MAX);
 const qrQuery = z.object({ size: z.coerce.number().int().min(64).max(2048).default(512).meta({ description: 'Pixels of a side.' }) });
 const place = z.tuple([cursorTime, cursorText]);
@@ -47,7 +49,7 @@ const making = {
   description:
     'With a `source_id` its platform is asked for its tracked link of the product, which the link then leads to. Where it does not ' +
     'answer at once, `tracking.state` is `waiting` and it is asked again; where it refuses, no link is made.',
-  body: trackableBody,
+  body: trackableBody.meta(bodyExamples(LINK)),
   response: {
     201: linkAnswer,
     ...problems(
@@ -74,7 +76,7 @@ const makingMany = {
   tags: ['links'],
   summary: 'Make up to 1000 links, all of them or none',
   description: 'The links as a list, or as `{"links": [...]}`.',
-  body: z.union([linkBodies, z.strictObject({ links: linkBodies })]),
+  body: z.union([linkBodies, z.strictObject({ links: linkBodies })]).meta(bodyExamples({ links: LINKS }, LINKS)),
   response: {
     201: z.object({ data: z.array(linkAnswer) }),
     ...problems(

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
 import { mayActFor } from '../../platform/keys/actor.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
-import { callerId } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
@@ -44,6 +44,16 @@ const merchantParams = z.object({ merchant_id: callerId });
 const productParams = z.object({ merchant_id: callerId, product_id: callerId });
 const place = z.tuple([cursorText]);
 
+const MERCHANT = {
+  name: 'Demo shop',
+  currency: 'CNY',
+  time_zone: 'Asia/Shanghai',
+  landing_hosts: ['shop.example.com'],
+  hold_days: 7,
+  attribution: { model: 'last_click', product_click_days: 30 },
+};
+const PRODUCT = { title: 'Stroller', category: 'baby', price: 29900, landing_url: 'https://shop.example.com/p1' };
+
 /** States a merchant and tells whoever must know. */
 export async function applyMerchant(
   trx: Transaction<DB>,
@@ -69,7 +79,7 @@ export function merchantRoutes(app: App, deps: Deps): void {
       summary: 'State a merchant',
       description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
       params: merchantParams,
-      body: merchantBody,
+      body: merchantBody.meta(bodyExamples(MERCHANT)),
       response: { 200: merchantAnswer, 201: merchantAnswer, ...problems('conflict') },
     },
     handler: async ({ params, body, actor }, reply) => {
@@ -126,7 +136,7 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
       summary: 'State a product',
       description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
       params: productParams,
-      body: productBody,
+      body: productBody.meta(bodyExamples(PRODUCT)),
       response: { 200: productAnswer, 201: productAnswer, ...problems('unknown_merchant', 'invalid_landing_url') },
     },
     handler: async ({ params, body, actor }, reply) => {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { mayActAs } from '../../platform/keys/actor.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
-import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId, effectiveFrom, effectiveFromAnswer, words } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
@@ -62,6 +62,13 @@ const promoterAnswer = z
   .meta({ id: 'Promoter' });
 
 const params = z.object({ promoter_id: callerId });
+const PROMOTER = {
+  name: 'Bob',
+  kind: 'person',
+  inviter_id: 'alice',
+  coupon_codes: [{ merchant_id: 'm1', code: 'BOB10' }],
+  payee: { kind: 'individual' },
+};
 const place = z.tuple([cursorText]);
 
 export function promoterTerms(body: z.output<typeof promoterBody>): PromoterTerms {
@@ -107,7 +114,7 @@ export function promoterRoutes(app: App, deps: Deps): void {
       summary: 'State a promoter',
       description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
       params,
-      body: promoterBody,
+      body: promoterBody.meta(bodyExamples(PROMOTER)),
       response: {
         200: promoterAnswer,
         201: promoterAnswer,

@@ -8,7 +8,7 @@ import { DomainError, type ErrorCode } from '../../core/errors.ts';
 import { recordChange, type Change } from '../../platform/keys/audit-log.ts';
 import { readJson, streamScope } from '../../platform/http/bodies.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
-import { callerId, time } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId, time } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { faultsOf, problems } from '../../platform/http/problem.ts';
@@ -22,7 +22,7 @@ import { EXPORTS } from '../exports/recognise.ts';
 import { COLUMNS } from '../exports/ours.ts';
 import { findReconciliation, makeReconciliation } from './reconciliation-store.ts';
 import { settleReconciliation } from './settling.ts';
-import { FILE_TYPES, fileQuery, takeFile } from '../uploads/taking-files.ts';
+import { FILE_TYPES, fileQuery, takeFile, XLSX } from '../uploads/taking-files.ts';
 import { BAD_ROWS_MAX } from '../uploads/upload.ts';
 
 /** A short reconciliation is answered with what it found. */
@@ -73,7 +73,22 @@ const answer = z
   })
   .meta({ id: 'Reconciliation' });
 
-const range = z.strictObject({ source_id: callerId, from: time, to: time });
+const range = z.strictObject({
+  source_id: callerId.meta({ description: 'The source that is asked.' }),
+  from: time.meta({ description: 'What changed at or after.' }),
+  to: time.meta({ description: 'What changed before.' }),
+});
+
+/** What can be sent, for the document: the body is read by its handler. */
+const sends = {
+  'application/json': range.meta(bodyExamples({ source_id: 'store', from: '2026-06-01T00:00:00Z', to: '2026-06-02T00:00:00Z' })),
+  'text/csv': z.string().meta({
+    description: 'A table of orders, or an export as it is.',
+    examples: ['order_id,status,currency,line_id,paid_amount\n3001,paid,CNY,1,29900\n3002,paid,CNY,1,19900\n'],
+  }),
+  [XLSX]: z.string().meta({ description: 'A spreadsheet.', format: 'binary' }),
+  'multipart/form-data': z.object({ file: z.string().meta({ description: 'A file of either kind.', format: 'binary' }) }),
+};
 
 const path = z.object({ reconciliation_id: z.uuid() });
 const tags = ['sources'];
@@ -98,6 +113,7 @@ export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
         summary: 'Compare what a source says, or a file of orders, with what is known',
         description: DESCRIPTION,
         querystring: fileQuery,
+        sends,
         response: { 200: answer, 202: answer, ...problems('not_found', 'unknown_merchant', 'unprocessable', 'all_orders_new') },
       },
       handler: async (request, reply) => {

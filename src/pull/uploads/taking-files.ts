@@ -18,16 +18,10 @@ import { noteUploaded } from './upload-store.ts';
 import { originOf } from './upload.ts';
 
 const FORM = 'multipart/form-data';
+export const XLSX = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet';
 
 /** What a file comes as. What it is, its bytes say: browsers name CSV as a spreadsheet, and the other way round. */
-export const FILE_TYPES = [
-  'text/csv',
-  'application/csv',
-  'text/tab-separated-values',
-  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-  'application/vnd.ms-excel',
-  FORM,
-];
+export const FILE_TYPES = ['text/csv', 'application/csv', 'text/tab-separated-values', XLSX, 'application/vnd.ms-excel', FORM];
 
 const flag = z
   .enum(['true', 'false'])
@@ -36,13 +30,13 @@ const flag = z
 
 export const fileQuery = z.object({
   source_id: callerId.optional().meta({ description: 'Of a file: whose orders it tells of; `rest` when absent.' }),
-  merchant_id: callerId.optional().meta({ description: 'Of a file of the source `rest`: whose orders these are.' }),
+  merchant_id: callerId.optional().meta({ description: 'Of a file of the source `rest`: whose orders these are.', example: 'm1' }),
   amounts: z.enum(['minor', 'decimal']).default('minor').meta({
     description: 'Of a file in our words: minor units, or decimals of the currency. Exports are read as they write.',
   }),
   columns: z.string().max(8192).optional().meta({
-    description: 'Which columns of a file are which of ours, `theirs:ours,…`. With `order_id` among them the file is read in our words.',
-    example: 'Notes:link_code',
+    description:
+      'Which columns of a file are which of ours, as `Notes:link_code,…`. With `order_id` among them the file is read in our words.',
   }),
   dry_run: flag.meta({ description: '`true`: answers what would happen; nothing of the file enters.' }),
   confirm_all_new: flag.meta({

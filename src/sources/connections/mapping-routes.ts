@@ -5,9 +5,9 @@ import { DomainError } from '../../core/errors.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
 import { streamScope } from '../../platform/http/bodies.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
-import { callerId, effectiveFrom, effectiveFromAnswer, words } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId, effectiveFrom, effectiveFromAnswer, words } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
-import { importAnswer, importLines, lineOf } from '../../platform/lines/line-import.ts';
+import { fileOf, importAnswer, importLines, lineOf } from '../../platform/lines/line-import.ts';
 import { NDJSON_TYPES } from '../../platform/lines/ndjson.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
@@ -28,7 +28,7 @@ const target = {
   effective_from: effectiveFrom,
 };
 
-const targetBody = z.strictObject(target);
+const targetBody = z.strictObject(target).meta(bodyExamples({ promoter_id: 'bob' }));
 const lineBody = z.strictObject({ ...word, ...target });
 
 const mapping = z
@@ -59,7 +59,11 @@ const stating = {
     'Deliveries that waited for it go on by themselves.',
   params: wordPath,
   body: targetBody,
-  response: { 200: mapping, 201: mapping, ...problems('not_found', 'unknown_merchant', 'unknown_promoter', 'unknown_link') },
+  response: {
+    200: mapping,
+    201: mapping,
+    ...problems('not_found', 'unknown_merchant', 'unknown_promoter', 'unknown_link', 'unprocessable'),
+  },
 };
 
 /** PUT, POST and GET under /v1/sources/{source_id}/mappings. */
@@ -140,6 +144,10 @@ function bulkRoute(scope: App, deps: SourcesDeps): void {
       description: `Each line is {type, value} and what stating one takes. Lines are stored as they come, ${LINES_PER_COMMIT} at a
         time; a bad line is refused alone. A file that was cut off can be sent again.`,
       params: sourcePath,
+      sends: fileOf([
+        { type: 'staff', value: '42', promoter_id: 'bob' },
+        { type: 'staff', value: '43', promoter_id: 'alice' },
+      ]),
       response: { 200: importAnswer, ...problems('not_found') },
     },
     handler: async (request, reply) => {

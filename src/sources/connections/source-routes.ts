@@ -8,7 +8,7 @@ import { DomainError } from '../../core/errors.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
-import { callerId } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { faultsOf, problems } from '../../platform/http/problem.ts';
@@ -37,15 +37,17 @@ const tags = ['sources'];
 const place = z.tuple([callerId]);
 
 const statementOf = (adapters: readonly Adapter[]) =>
-  z.strictObject({
-    kind: z.enum(adapters.map((adapter) => adapter.kind)),
-    merchant_id: callerId.nullish(),
-    secrets: z
-      .record(z.string(), oneOrMoreSecrets.nullable())
-      .optional()
-      .meta({ description: 'Those left out keep their values, null removes one; a list holds all that are valid at once.' }),
-    options: z.record(z.string(), z.unknown()).optional(),
-  });
+  z
+    .strictObject({
+      kind: z.enum(adapters.map((adapter) => adapter.kind)),
+      merchant_id: callerId.nullish(),
+      secrets: z
+        .record(z.string(), oneOrMoreSecrets.nullable())
+        .optional()
+        .meta({ description: 'Those left out keep their values, null removes one; a list holds all that are valid at once.' }),
+      options: z.record(z.string(), z.unknown()).optional(),
+    })
+    .meta(bodyExamples({ kind: 'standard-webhooks', merchant_id: 'm1', secrets: { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' } }));
 
 /** PUT and GET under /v1/sources. */
 export function sourcesRoutes(app: App, deps: SourcesDeps): void {
