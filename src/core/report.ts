@@ -184,7 +184,6 @@ export const canonicalReport = z
           order_id: '1001',
           status: 'paid',
           currency: 'CNY',
-          paid_at: '2026-06-01T10:05:20Z',
           buyer: { openid: 'o1' },
           link_code: 'spring-bob',
           lines: [{ line_id: '1', product_id: 'p1', quantity: 1, paid_amount: 29900 }],

@@ -31,7 +31,7 @@ const TRANSFERS_PER_CHUNK = 100;
 const month = z
   .string()
   .regex(/^20\d\d-(0[1-9]|1[0-2])$/, 'must be a month as YYYY-MM')
-  .meta({ description: 'The month in UTC, as YYYY-MM.' });
+  .meta({ description: 'The month in UTC, as YYYY-MM.', example: '2026-06' });
 
 /** `GET /v1/promoters/{promoter_id}/statement.csv`. */
 export function statementRoutes(app: App, { db }: { db: Kysely<DB> }): void {
@@ -46,8 +46,9 @@ export function statementRoutes(app: App, { db }: { db: Kysely<DB> }): void {
       description: 'It ends with the closing balances and the links of the hash chain: a file without them was cut off.',
       params: z.object({ promoter_id: callerId }),
       querystring: z.object({ month, merchant_id: callerId.optional().meta({ description: 'Of one merchant only.' }) }),
+      answerHeaders: { 200: { 'Content-Disposition': 'Names the file.' } },
       response: {
-        200: { description: 'The statement.', content: { 'text/csv': { schema: z.unknown() } } },
+        200: { description: 'The statement.', content: { 'text/csv': { schema: z.unknown().meta({ type: 'string' }) } } },
         ...problems('not_found'),
       },
     },

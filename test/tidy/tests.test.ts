@@ -7,6 +7,7 @@ import { example, expectLaw, pathsBelow, type Law, type TextFile } from './files
 /** The tests of more than one file, each with what it is that they test. */
 const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/openapi.test.ts': 'the published document against all routes',
+  'test/openapi.examples.test.ts': 'the examples of the published document, sent to the running service',
   'test/late-evidence.test.ts': 'evidence that comes after the order, from every route to the award',
   'test/demo/demo.test.ts': 'the demo, run as its user runs it',
   'test/readme.test.ts': 'the commands of the README against what they print',

@@ -13,7 +13,7 @@ import { outcomeSchema, showOutcome } from './rule-body.ts';
 import { readRules } from './rule-shelf.ts';
 
 const question = z.object({
-  merchant_id: callerId,
+  merchant_id: callerId.meta({ example: 'm1' }),
   product_id: callerId.optional(),
   promoter_id: callerId.optional(),
   category: callerId.optional().meta({ description: "The line's own; the product's when absent." }),

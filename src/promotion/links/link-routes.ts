@@ -26,7 +26,7 @@ const QR_MARGIN = 4;
 
 const params = z.object({ code: z.string().max(128) });
 const filter = pageQuery.extend({
-  promoter_id: callerId.optional().meta({ description: 'Whose links; a promoter key may leave it out.' }),
+  promoter_id: callerId.optional().meta({ description: 'Whose links; a promoter key may leave it out.', example: 'bob' }),
   merchant_id: callerId.optional(),
 });
 const LINK = { promoter_id: 'bob', merchant_id: 'm1', product_id: 'p1', scene: 'group' };
@@ -260,7 +260,8 @@ function qrRoutes(app: App, { db, publicUrl }: Deps): void {
 }
 
 function imageResponse(type: string) {
-  const content = { [type]: { schema: z.unknown() } };
+  const shape = type.endsWith('xml') ? { type: 'string' } : { type: 'string', format: 'binary' };
+  const content = { [type]: { schema: z.unknown().meta(shape) } };
   return { 200: { description: 'The picture.', content }, ...problems('not_found') };
 }
 
