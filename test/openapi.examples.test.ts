@@ -77,7 +77,7 @@ function signed(body: string): Record<string, string> {
 
 /** The parameters of an operation; those that are components left out. */
 const parametersOf = ({ parameters = [] }: Operation): OpenAPIV3_1.ParameterObject[] =>
-  parameters.flatMap((parameter) => ('$ref' in parameter ? [] : [parameter as OpenAPIV3_1.ParameterObject]));
+  parameters.flatMap((parameter) => ('$ref' in parameter ? [] : [parameter]));
 
 const isRetriable = ({ parameters = [] }: Operation): boolean =>
   parameters.some((parameter) => '$ref' in parameter && parameter.$ref === '#/components/parameters/IdempotencyKey');
@@ -96,8 +96,8 @@ function urlOf({ path, operation }: Call): string {
   const parameters = parametersOf(operation);
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value: unknown = parameters.find((one) => one.in === 'path' && one.name === name)?.example ?? told.get(name);
-    if (value === undefined) throw new Error(`${path}: there is no example of ${name}, and no answer has told one`);
-    return encodeURIComponent(String(value));
+    if (typeof value !== 'string') throw new Error(`${path}: there is no example of ${name}, and no answer has told one`);
+    return encodeURIComponent(value);
   });
   const query = parameters.filter((one) => one.in === 'query' && one.example !== undefined);
   return (

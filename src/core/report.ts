@@ -39,8 +39,11 @@ const STORABLE = /^[^\0\p{Cs}]*$/u;
 
 const label = (lengthMax: number) => z.string().max(lengthMax).regex(NO_CONTROL, 'must not contain control characters');
 
-/** Text, or a whole number that is read as its decimal text: order systems send the same id in both forms. */
-const textOrInteger = (text: z.ZodString, error: string) => z.union([text, z.int()], { error }).transform(String);
+/**
+ * Text, or a whole number that is read as its decimal text: order systems send the same id in both forms. The document asks for text, since
+ * a client may have rounded a long number before it is sent.
+ */
+const textOrInteger = (text: z.ZodString, error: string) => z.union([text, z.int()], { error }).meta({ type: 'string' }).transform(String);
 
 const id = textOrInteger(label(ID_LENGTH_MAX).min(1), `must be a text of 1 to ${ID_LENGTH_MAX} characters or a whole number`);
 

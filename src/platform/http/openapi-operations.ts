@@ -135,13 +135,14 @@ function giveExample(parameter: Parameter, pathExamples: Completion['pathExample
 }
 
 /** The first example of an operation as the text of a request. */
-function requestOf(method: string, path: string, { operationId, parameters = [], requestBody, ...operation }: Operation): string {
+function requestOf(method: string, path: string, operation: Operation): string {
+  const { parameters = [], requestBody, 'x-scopes': scopes } = operation;
   const named = new Map((parameters as Parameter[]).map(({ name, in: place, example }) => [`${place} ${name}`, example]));
   const url = path.replace(/\{(\w+)\}/g, (whole, name: string) => String(named.get(`path ${name}`) ?? whole));
   const query = [...named].filter(([name, example]) => name.startsWith('query ') && example !== undefined);
   const search = query.map(([name, example]) => `${name.slice('query '.length)}=${String(example)}`).join('&');
   const lines = [`${method.toUpperCase()} ${url}${search === '' ? '' : `?${search}`}`];
-  if (operation['x-scopes'] !== undefined) lines.push('Authorization: Bearer <key>');
+  if (scopes !== undefined) lines.push('Authorization: Bearer <key>');
   const [type, media] = Object.entries((requestBody as OpenAPIV3_1.RequestBodyObject | undefined)?.content ?? {})[0] ?? [];
   const example = exampleIn(media);
   if (example !== undefined) {

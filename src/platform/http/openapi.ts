@@ -134,13 +134,21 @@ interface Described {
 /** Control characters as a range: not every reader of patterns knows classes of Unicode. Lone surrogates are no text of JSON anyway. */
 const CONTROL = '\\u0000-\\u001f\\u007f-\\u009f';
 
-/** What zod cannot say in JSON Schema, or says at length: dates and bigints as sent, no bounds of doubles, no pattern of formats. */
+/**
+ * What zod cannot say in JSON Schema, or says at length: dates and bigints as sent, no bounds of doubles, no pattern of formats. A union whose
+ * `meta` says that it is text is shown as the text, its first form.
+ */
 function describe({ zodSchema, jsonSchema }: Described): void {
   if (zodSchema instanceof z.ZodDate) Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
   if (zodSchema instanceof z.ZodBigInt) Object.assign(jsonSchema, { type: 'integer', format: 'int64' });
   if (zodSchema instanceof z.ZodUndefined) jsonSchema.type = 'null';
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  if (jsonSchema.type === 'string' && jsonSchema.anyOf !== undefined) {
+    const [text] = jsonSchema.anyOf;
+    delete jsonSchema.anyOf;
+    Object.assign(jsonSchema, text);
+  }
   if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
   if (jsonSchema.pattern !== undefined) {
     jsonSchema.pattern = jsonSchema.pattern.replaceAll('\\P{Cc}', `[^${CONTROL}]`).replaceAll('\\p{Cc}', CONTROL).replaceAll('\\p{Cs}', '');

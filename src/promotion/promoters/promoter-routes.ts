@@ -66,6 +66,7 @@ const PROMOTER = {
   name: 'Bob',
   kind: 'person',
   inviter_id: 'alice',
+  agency_id: 'a1',
   coupon_codes: [{ merchant_id: 'm1', code: 'BOB10' }],
   payee: { kind: 'individual' },
 };
