@@ -135,7 +135,7 @@ describe('every example is accepted by the service', () => {
     service = await openService({ works: true, listens: true });
   });
 
-  afterAll(() => service.close());
+  afterAll(() => service.close(), 120_000);
 
   async function send(call: Call, { type, value }: { type: string | null; value: unknown }, retry: string): Promise<Response> {
     const body = value === undefined ? undefined : typeof value === 'string' ? value : JSON.stringify(value);
@@ -218,6 +218,7 @@ describe('the examples of answers', () => {
   it('are shown of every component that has one as it is answered', () => {
     const components = Object.entries(document.components?.schemas ?? {}) as [string, { examples?: unknown[] }][];
     const shown = components.flatMap(([name, { examples = [] }]) => examples.map((example) => ({ name, example })));
+    expect(shown.map(({ name }) => name)).toEqual(expect.arrayContaining(['Balance', 'Claim', 'Link', 'Order']));
     expect(shown.flatMap(({ name, example }) => faultsOf(name, { $ref: `#/components/schemas/${name}` }, example))).toEqual([]);
   });
 });

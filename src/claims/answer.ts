@@ -41,7 +41,29 @@ export const claimSchema = z
     before: z.array(line).nullable().meta({ description: 'The claimed lines before it was settled or approved; null where it was not.' }),
     after: z.array(line).nullable(),
   })
-  .meta({ id: 'Claim' });
+  .meta({
+    id: 'Claim',
+    examples: [
+      {
+        claim_id: '01972951-e493-7383-983d-bf4785787aca',
+        promoter_id: 'alice',
+        merchant_id: 'm1',
+        source_id: null,
+        order_id: '1002',
+        line_id: null,
+        evidence: 'My sister bought it, by the link in our group.',
+        state: 'waiting',
+        made_at: '2026-06-01T12:00:00.000Z',
+        due_at: '2026-06-04T12:00:00.000Z',
+        gathered: null,
+        decided_at: null,
+        decided_by: null,
+        reason: null,
+        before: null,
+        after: null,
+      },
+    ],
+  });
 
 /** Claims as this key may see them. */
 export async function showClaims(db: Kysely<DB>, claims: readonly Claim[], actor: Actor): Promise<z.output<typeof claimSchema>[]> {

@@ -17,7 +17,10 @@ export const balanceAnswer = z
     withheld: money('Kept back as tax.'),
     paid: money('Paid out so far.'),
   })
-  .meta({ id: 'Balance' });
+  .meta({
+    id: 'Balance',
+    examples: [{ currency: 'CNY', pending: 1884, available: 0, paying: 0, withheld: 0, paid: 0 }],
+  });
 
 const account = z.enum(ACCOUNT_KINDS);
 

@@ -43,6 +43,53 @@ const line = z.object({
   pool: z.bigint(),
   shares: z.array(share),
 });
+/** The order that is the example of a report, as the example of a rule splits it. */
+const ORDER_EXAMPLE = {
+  source_id: 'rest',
+  order_id: '1001',
+  merchant_id: 'm1',
+  status: 'paid',
+  void: false,
+  currency: 'CNY',
+  created_at: null,
+  paid_at: '2026-06-01T10:05:20.000Z',
+  completed_at: null,
+  attribution_at: '2026-06-01T10:05:20.000Z',
+  award: 'estimated',
+  releases_at: null,
+  released_at: null,
+  lines: [
+    {
+      line_id: '1',
+      product_id: 'p1',
+      quantity: 1,
+      paid_amount: 29_900,
+      refunded_amount: 0,
+      award: 'estimated',
+      completed_at: null,
+      settled_at: null,
+      releases_at: null,
+      released_at: null,
+      decision: 'attributed',
+      evidence: 'link_code',
+      promoter_id: 'bob',
+      rule_id: '0197294e-aa90-70cd-8d43-8208ba188421',
+      rule_version: 1,
+      pool: 2990,
+      shares: [
+        { role: 'agency', amount: 897, promoter_id: 'a1' },
+        { role: 'promoter', amount: 1884, promoter_id: 'bob' },
+        { role: 'upline', level: 1, amount: 209, promoter_id: 'alice' },
+      ],
+    },
+  ],
+  totals: [
+    { promoter_id: 'a1', amount: 897 },
+    { promoter_id: 'bob', amount: 1884 },
+    { promoter_id: 'alice', amount: 209 },
+  ],
+};
+
 export const orderSchema = z
   .object({
     source_id: z.string(),
@@ -61,7 +108,7 @@ export const orderSchema = z
     lines: z.array(line),
     totals: z.array(z.object({ promoter_id: z.string().nullable(), amount: z.int() })),
   })
-  .meta({ id: 'Order' });
+  .meta({ id: 'Order', examples: [ORDER_EXAMPLE] });
 
 export const explanationSchema = z
   .object({

@@ -74,7 +74,27 @@ export const linkAnswer = z
       .nullable()
       .meta({ description: "The platform's link that this one leads to." }),
   })
-  .meta({ id: 'Link' });
+  .meta({
+    id: 'Link',
+    examples: [
+      {
+        code: '79dO4EbGj6',
+        url: 'https://fy.example.com/r/79dO4EbGj6',
+        landing_url: 'https://shop.example.com/p1',
+        merchant_id: 'm1',
+        promoter_id: 'bob',
+        product_id: 'p1',
+        scene: 'group',
+        content_id: null,
+        talent_id: null,
+        shared_from: null,
+        campaign_id: null,
+        expires_at: null,
+        made_at: '2026-06-01T09:00:00.000Z',
+        tracking: null,
+      },
+    ],
+  });
 
 export function linkWish(body: z.output<typeof linkLine>): LinkWish {
   return {

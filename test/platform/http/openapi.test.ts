@@ -72,6 +72,19 @@ test('amounts, times and formats are said as they are on the wire', async () => 
   await app.close();
 });
 
+test('the page to read it is ours: our name and icon, and nothing of the program that draws it', async () => {
+  const app = await build();
+  const { body } = await app.inject('/documentation/');
+  expect(body).toContain('<title>Fenyong API</title>');
+  expect(body).not.toMatch(/favicon-\d+x\d+|Swagger UI/);
+  const assets = [...body.matchAll(/href="\.?(\/documentation)?\/?(static\/theme\/[^"]+)"/g)].map(([, , path]) => `/documentation/${path}`);
+  expect(assets.length).toBe(2);
+  for (const url of assets) expect((await app.inject(url)).statusCode).toBe(200);
+  const start = (await app.inject('/documentation/static/swagger-initializer.js')).body;
+  expect(start).toContain('"layout":"BaseLayout"');
+  await app.close();
+});
+
 test('the page to read it has a policy of its own, all else the strict one', async () => {
   const app = await build();
   const page = await app.inject('/documentation/');
