@@ -165,15 +165,9 @@ function completeOperation(operation: Operation, method: string): void {
   operation.description = [operation.description, needs].filter((text) => text !== undefined).join('\n\n');
   const retriable = isRetriable(method, scopes);
   if (retriable) operation.parameters = [...(operation.parameters ?? []), { $ref: '#/components/parameters/IdempotencyKey' }];
-  if (operation.requestBody !== undefined) completeBody(operation.requestBody as OpenAPIV3_1.RequestBodyObject);
   const answers = Object.entries((operation.responses ?? {}) as Record<string, Response>).filter(([, { content }]) => !isProblem(content));
   for (const [status, answer] of answers) completeAnswer(answer, status, { retriable, headers: headers[Number(status)] ?? {} });
   operation.responses = { ...Object.fromEntries(answers), ...refusals(codes) };
-}
-
-function completeBody(body: OpenAPIV3_1.RequestBodyObject): void {
-  const schemas = Object.values(body.content).map(({ schema }) => schema as Schema);
-  if (schemas.some((schema) => schema.default !== undefined)) body.required = false;
 }
 
 const listed = (names: readonly string[]): string => names.join(', ').replace(/, ([^,]+)$/, ' or $1');
