@@ -18,14 +18,14 @@ import { startEmbedded } from '../../src/platform/embedded/embedded.ts';
 import { buildLogger } from '../../src/platform/process/log.ts';
 import { migrate } from '../../src/platform/postgres/migrate.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
-import { openCrowd, ORDERS } from './crowd.ts';
+import { openCrowd } from './crowd.ts';
 import { alternate, median, ratioOf } from './rounds.ts';
 
 const ORDERS_PER_BATCH = 1000;
 /** What an award writes; accounts are opened once. */
 const WRITTEN = ['transfer', 'decision', 'award'] as const;
 
-export async function benchAward({ rounds }: { rounds: number }): Promise<string[]> {
+export async function benchAward({ rounds, orders }: { rounds: number; orders: number }): Promise<string[]> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-bench-'));
   const log = buildLogger('warn');
   const embedded = await startEmbedded({ dataDir, log });
@@ -36,7 +36,7 @@ export async function benchAward({ rounds }: { rounds: number }): Promise<string
   const owner = openDatabase({ ...options, asOwner: true });
   try {
     const tokenKey = createSecretKey(randomBytes(32));
-    await openCrowd(owner.db, tokenKey);
+    await openCrowd(owner.db, tokenKey, { orders });
     const deps: AwardDeps = {
       db: service.db,
       tokenKeys: [tokenKey],
@@ -52,12 +52,12 @@ export async function benchAward({ rounds }: { rounds: number }): Promise<string
         deps.accounts = accountCache();
         await sql`insert into award_due (order_key, due_at) select order_key, now() from orders`.execute(owner.db);
         await sql`analyze award_due`.execute(owner.db);
-        return perSecond(async () => {
+        return perSecond(orders, async () => {
           for (let done = 1; done > 0;) done = await awardBacklog(deps, ORDERS_PER_BATCH);
         });
       },
       // The first round of the twin has nothing to copy yet; it is the one that is thrown away.
-      () => insertAgain(owner.db, connectionString),
+      () => insertAgain(owner.db, connectionString, orders),
     );
     const { rows } = await sql<{ attributed: string; transfers: string }>`
       select (select count(*) from award where 'attributed' = any(decisions)) as attributed, (select count(*) from transfer) as transfers`.execute(
@@ -66,7 +66,7 @@ export async function benchAward({ rounds }: { rounds: number }): Promise<string
     return [
       `award, explanations included                ${Math.round(median(pair.ours))} orders/s`,
       `  bulk load of the very rows it writes      ${Math.round(median(pair.twin))} orders/s   ratio ${ratioOf(pair).toFixed(2)}`,
-      `  ${ORDERS} orders, ${rows[0]!.attributed} attributed, ${rows[0]!.transfers} transfers`,
+      `  ${orders} orders, ${rows[0]!.attributed} attributed, ${rows[0]!.transfers} transfers`,
     ];
   } finally {
     await Promise.all([service.close(), owner.close()]);
@@ -75,10 +75,10 @@ export async function benchAward({ rounds }: { rounds: number }): Promise<string
   }
 }
 
-async function perSecond(work: () => Promise<void>): Promise<number> {
+async function perSecond(orders: number, work: () => Promise<void>): Promise<number> {
   const started = performance.now();
   await work();
-  return ORDERS / ((performance.now() - started) / 1000);
+  return orders / ((performance.now() - started) / 1000);
 }
 
 /** The books and decisions go, past the triggers that keep them, so that the next round writes the same again. */
@@ -97,7 +97,7 @@ interface Copied {
 }
 
 /** Empties the books and loads into them what the last award wrote: a thousand orders a transaction, by COPY, the fastest way in for a client. */
-async function insertAgain(db: Kysely<DB>, connectionString: string): Promise<number> {
+async function insertAgain(db: Kysely<DB>, connectionString: string, orders: number): Promise<number> {
   const copies: Copied[] = [];
   for (const table of WRITTEN) copies.push(await readCopy(db, table));
   await sql`drop table if exists accounts_kept`.execute(db);
@@ -107,7 +107,7 @@ async function insertAgain(db: Kysely<DB>, connectionString: string): Promise<nu
   const client = new Client({ connectionString });
   await client.connect();
   try {
-    return await perSecond(async () => {
+    return await perSecond(orders, async () => {
       for (let batch = 0; batch < copies[0]!.batches.length; batch++)
         await copyIn(
           client,

@@ -54,7 +54,7 @@ export async function openBooks({
   const service = openDatabase(options);
   const owner = openDatabase({ ...options, asOwner: true });
   try {
-    await openCrowd(owner.db, BOOK_KEYS.tokenKeys[0]!, CLICKS);
+    await openCrowd(owner.db, BOOK_KEYS.tokenKeys[0]!, { clicks: CLICKS });
     // The orders of the crowd came from nowhere; these come through the door.
     await asReplica(owner.db, async (db) => {
       await sql`delete from order_identity`.execute(db);

@@ -20,7 +20,7 @@ const BUYERS = 200_000;
 const DAY_MS = 86_400_000;
 
 /** Fills an empty database. Every second order carries a token, the others are found by their buyer. */
-export async function openCrowd(db: Kysely<DB>, tokenKey: KeyObject, clicks = CLICKS): Promise<void> {
+export async function openCrowd(db: Kysely<DB>, tokenKey: KeyObject, { clicks = CLICKS, orders = ORDERS } = {}): Promise<void> {
   await sql`insert into merchant values ('m1', now())`.execute(db);
   await sql`
     insert into merchant_version values
@@ -43,7 +43,7 @@ export async function openCrowd(db: Kysely<DB>, tokenKey: KeyObject, clicks = CL
     from generate_series(0, ${PROMOTERS}::int - 1) n`.execute(db);
   await sql`select make_click_partitions(current_date - 31, 32)`.execute(db);
   await openClicks(db, clicks);
-  await openOrders(db, tokenKey);
+  await openOrders(db, tokenKey, orders);
   await sql`analyze`.execute(db);
 }
 
@@ -90,16 +90,21 @@ async function openClicks(db: Kysely<DB>, clicks: number): Promise<void> {
   await sql`insert into touch (identity, clicked_at, click_id) select identity, clicked_at, click_id from click`.execute(db);
 }
 
-async function openOrders(db: Kysely<DB>, tokenKey: KeyObject): Promise<void> {
+/** Of more orders than there are buyers each buyer has several. They are made a part at a time. */
+async function openOrders(db: Kysely<DB>, tokenKey: KeyObject, orders: number): Promise<void> {
   const { rows: buyers } = await sql<{ identity: string }>`
-    select md5('buyer' || n)::uuid as identity from generate_series(0, ${ORDERS}::int - 1) n`.execute(db);
+    select md5('buyer' || n)::uuid as identity from generate_series(0, ${Math.min(orders, BUYERS)}::int - 1) n`.execute(db);
   const now = Date.now();
-  const states = buyers.map(({ identity }, n) => JSON.stringify(stateOf(n, identity, now, tokenKey)));
   const at = new Date(now);
-  await sql`
-    insert into orders (merchant_id, source_id, order_id, merged, status, is_void, currency, currency_conflict, attribution_at, made_at, changed_at)
-    select 'm1', 'rest', 'order' || n, merged, 'paid', false, 'CNY', false, ${at}, now(), now()
-    from unnest(${states}::jsonb[]) with ordinality as told (merged, n)`.execute(db);
+  for (let from = 0; from < orders; from += ORDERS) {
+    const numbers = Array.from({ length: Math.min(ORDERS, orders - from) }, (_, index) => from + index);
+    const states = numbers.map((n) => JSON.stringify(stateOf(n, buyers[n % buyers.length]!.identity, now, tokenKey)));
+    await sql`
+      insert into orders (merchant_id, source_id, order_id, merged, status, is_void, currency, currency_conflict, attribution_at, made_at,
+        changed_at)
+      select 'm1', 'rest', 'order' || (n + ${from}::int), merged, 'paid', false, 'CNY', false, ${at}, now(), now()
+      from unnest(${states}::jsonb[]) with ordinality as told (merged, n)`.execute(db);
+  }
   await sql`
     insert into order_identity (identity, order_key)
     select (merged -> 'identities' -> 0 ->> 0)::uuid, order_key from orders where jsonb_array_length(merged -> 'identities') > 0`.execute(

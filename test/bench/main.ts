@@ -1,16 +1,22 @@
-// npm run bench [-- redirect|webhook|award|latency …] [--rounds N] [--seconds S]: each figure beside its twin, medians of alternating rounds.
+// npm run bench [-- redirect|webhook|award|latency …] [--rounds N] [--seconds S] [--orders N]: each figure beside its twin, medians of
+// alternating rounds; `--orders` says how many orders are awarded.
 
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 
 import { benchAward } from './award.ts';
+import { ORDERS } from './crowd.ts';
 import { benchLatency } from './latency.ts';
 import { benchRedirect } from './redirect.ts';
 import { benchWebhook } from './webhook.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '5' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '5' },
+    orders: { type: 'string', default: String(ORDERS) },
+  },
 });
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
@@ -18,7 +24,7 @@ const seconds = Number(values.seconds);
 const BENCHES: Record<string, () => Promise<string[]>> = {
   redirect: () => benchRedirect({ rounds, seconds }),
   webhook: () => benchWebhook({ rounds, seconds }),
-  award: () => benchAward({ rounds }),
+  award: () => benchAward({ rounds, orders: Number(values.orders) }),
   latency: () => benchLatency({ perSecond: 50, seconds: seconds * 2 }),
 };
 

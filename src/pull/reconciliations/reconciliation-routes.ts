@@ -87,7 +87,7 @@ const sends = {
     examples: ['order_id,status,currency,line_id,paid_amount\n3001,paid,CNY,1,29900\n3002,paid,CNY,1,19900\n'],
   }),
   [XLSX]: z.string().meta({ description: 'A spreadsheet.', format: 'binary' }),
-  'multipart/form-data': z.object({ file: z.string().meta({ description: 'A file of either kind.', format: 'binary' }) }),
+  'multipart/form-data': z.strictObject({ file: z.string().meta({ description: 'A file of either kind.', format: 'binary' }) }),
 };
 
 const path = z.object({ reconciliation_id: z.uuid() });
