@@ -53,6 +53,13 @@ async function importedBy(file: string): Promise<string[]> {
   return [...text.matchAll(/ from '(\.{1,2}\/[^']+)'/g)].map((found) => join(dirname(file), found[1]!));
 }
 
+describe('the README in Chinese', () => {
+  it('starts and types what the English one does, and prints the same', async () => {
+    const text = await readFile(new URL('../README.zh.md', import.meta.url), 'utf8');
+    expect([...text.matchAll(/```(?:sh)?\n([\s\S]*?)```/g)].map((block) => block[1]!).slice(1)).toEqual(await quickStart());
+  });
+});
+
 describe('the quick start of the README', () => {
   it('does what it says, command by command, and prints what is printed there', { timeout: 120_000 }, async () => {
     const [start, commands, printed] = await quickStart();
