@@ -22,6 +22,8 @@ import { openCrowd } from './crowd.ts';
 import { alternate, median, ratioOf } from './rounds.ts';
 
 const ORDERS_PER_BATCH = 1000;
+/** What the twin writes is read at once. */
+const WHOLE_BOOKS_MS = 30 * 60_000;
 /** What an award writes; accounts are opened once. */
 const WRITTEN = ['transfer', 'decision', 'award'] as const;
 
@@ -33,7 +35,7 @@ export async function benchAward({ rounds, orders }: { rounds: number; orders: n
   await migrate(connectionString);
   const options = { connectionString, poolSize: 2, applicationName: 'bench', log };
   const service = openDatabase(options);
-  const owner = openDatabase({ ...options, asOwner: true });
+  const owner = openDatabase({ ...options, asOwner: true, statementMs: WHOLE_BOOKS_MS, silenceMs: WHOLE_BOOKS_MS });
   try {
     const tokenKey = createSecretKey(randomBytes(32));
     await openCrowd(owner.db, tokenKey, { orders });
