@@ -69,8 +69,8 @@ export function example(path: string, text: string): CodeFile {
   return { path, text, tree: parseAst(text, { lang: 'ts' }, path) as unknown as Node };
 }
 
-/** The program and its tests. */
-export function codeBelow(folder: 'src' | 'test'): CodeFile[] {
+/** The program, its tests, and the client that others take with them. */
+export function codeBelow(folder: 'src' | 'test' | 'client'): CodeFile[] {
   return pathsBelow(folder)
     .filter((path) => CODE.test(path))
     .map((path) => example(path, textOf(path)));

@@ -15,7 +15,7 @@ const FILE_NAME = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*$/;
 const TEXT = /(^|\/)([^.]+|\.[^./]+)$|\.(ts|mjs|js|json|sql|md|ya?ml|html|css|csv|sh|example)$/;
 
 const src = codeBelow('src');
-const code = [...src, ...codeBelow('test')];
+const code = [...src, ...codeBelow('test'), ...codeBelow('client')];
 const texts = pathsBelow('')
   .filter((path) => TEXT.test(path) && path !== ITSELF)
   .map((path) => ({ path, text: textOf(path) }));
