@@ -71,6 +71,20 @@ test('imports run downwards only', () => {
   ]);
 });
 
+const takesNothingAlong: Law<CodeFile> = (file) =>
+  importsOf(file).flatMap(({ specifier, target, line }) => {
+    const isOwn = target === null ? specifier === 'openapi-fetch' || specifier.startsWith('node:') : target.startsWith('client/');
+    return isOwn ? [] : [`${file.path}:${line} imports ${specifier}`];
+  });
+
+test('the client is taken elsewhere, so it imports nothing of the program and one package', () => {
+  expectLaw(takesNothingAlong, codeBelow('client'), [
+    example('client/client.ts', `import { makeSecret } from '../src/outbound/signature.ts';`),
+    example('client/client.ts', `import type { Order } from '../src/core/order.ts';`),
+    example('client/client.ts', `import { z } from 'zod';`),
+  ]);
+});
+
 test('imports go in no circle, those of types included', () => {
   expect(
     circlesIn(

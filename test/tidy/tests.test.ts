@@ -37,20 +37,30 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
 /** How the project itself is kept. */
 const OF_THE_PROJECT = /^test\/tidy\//;
 
-const sources = new Set(pathsBelow('src'));
+const sources = new Set([...pathsBelow('src'), ...pathsBelow('client')]);
 const tests = pathsBelow('test')
   .filter((path) => path.endsWith('.test.ts'))
   .map((path) => ({ path, text: '' }));
 
-/** `test/core/split.laws.test.ts` is, with `test/core/split.test.ts`, of `src/core/split.ts`; what takes long says so last. */
+/**
+ * `test/core/split.laws.test.ts` is, with `test/core/split.test.ts`, of `src/core/split.ts`, and `test/client/api.test.ts` of `client/api.ts`;
+ * what takes long says so last.
+ */
 const mirrorsSource: Law<TextFile> = ({ path }) => {
   if (OF_THE_WHOLE[path] !== undefined || OF_THE_PROJECT.test(path)) return [];
-  const source = path.replace(/^test\//, 'src/').replace(/(\.[^./]+)?(\.long)?\.test\.ts$/, '');
-  return sources.has(`${source}.ts`) || sources.has(`${source}.mjs`) ? [] : [`${path} tests no file of src`];
+  const source = path
+    .replace(/^test\/(?!client\/)/, 'src/')
+    .replace(/^test\//, '')
+    .replace(/(\.[^./]+)?(\.long)?\.test\.ts$/, '');
+  return sources.has(`${source}.ts`) || sources.has(`${source}.mjs`) ? [] : [`${path} tests no file of src or client`];
 };
 
 test('every test mirrors a source file, or is named as a test of the whole', () => {
-  expectLaw(mirrorsSource, tests, [example('test/core/no-such-file.test.ts', ''), example('test/no-such-file.laws.test.ts', '')]);
+  expectLaw(mirrorsSource, tests, [
+    example('test/core/no-such-file.test.ts', ''),
+    example('test/no-such-file.laws.test.ts', ''),
+    example('test/client/no-such-file.test.ts', ''),
+  ]);
 });
 
 test('the named tests of the whole are there', () => {
