@@ -187,7 +187,7 @@ const WORDS = {
   hold_days: 'Days from completion to release.',
   inviter_id: 'The promoter who invited this one; null for none.',
   kept_by: 'Who keeps the net of the absent party, named as a payer is.',
-  key: 'The key itself, shown this once.',
+  key: 'The key itself, shown this once; absent where a retry is answered.',
   key_id: 'The key, by an id of ours.',
   'Account.kind': '`commission` is the merchant’s, `revenue` the platform’s, all others a promoter’s.',
   'ledger.accounts.kind': 'Accounts of this kind.',

@@ -76,7 +76,9 @@ const endpoint = z
   })
   .meta({ id: 'WebhookEndpoint' });
 
-const made = endpoint.extend({ secret: z.string().meta({ description: '`whsec_…`, shown this once.' }) });
+const made = endpoint.extend({
+  secret: z.string().optional().meta({ description: '`whsec_…`, shown this once; absent where a retry is answered.' }),
+});
 
 const tags = ['webhooks'];
 const place = z.tuple([callerId]);

@@ -44,7 +44,10 @@ export function keysRoutes(app: App, { db, keys, parties }: { db: Kysely<DB>; ke
         'is in this answer alone: only its hash is kept, and a retry under the same Idempotency-Key is answered ' +
         'without it.',
       body: keyWish,
-      response: { 201: key.extend({ key: z.string() }), ...problems('unknown_merchant', 'unknown_promoter') },
+      response: {
+        201: key.extend({ key: z.string().optional() }),
+        ...problems('unknown_merchant', 'unknown_promoter'),
+      },
     },
     handler: (request, reply) =>
       answerOnce(request, reply, db, async ({ trx, now }) => {
