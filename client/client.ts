@@ -1,11 +1,15 @@
-// A client of the API: typed by its document, it sends again what was lost, throws what was refused, and believes only webhooks that are ours.
+// A client of the API: typed by its document, it sends again what was lost, throws what was
+// refused, and believes only webhooks that are ours.
 
 import openClient, { mergeHeaders } from 'openapi-fetch';
 import type { Client, ClientPathsWithMethod, FetchOptions, FetchResponse, ParseAs } from 'openapi-fetch';
 
 import type { components, paths } from './api.ts';
 
-/** Buyers follow links, and order systems push, without a key: neither is for a program that has one. */
+/**
+ * Buyers follow links, and order systems push, without a key: neither is for a program that has
+ * one.
+ */
 type Paths = Omit<paths, '/r/{code}' | '/webhooks/{source_id}'>;
 type Method = 'get' | 'put' | 'post' | 'delete';
 type PathOf<M extends Method> = ClientPathsWithMethod<Client<Paths>, M>;
@@ -29,7 +33,10 @@ type Data<Path, M extends Method, P extends ParseAs> = NonNullable<
   FetchResponse<Operation<Path, M>, { parseAs: P }, `${string}/${string}`>['data']
 >;
 
-/** Asks one address of the API. Throws a FenyongError for every refusal, and when there is no answer. */
+/**
+ * Asks one address of the API. Throws a FenyongError for every refusal, and when there is no
+ * answer.
+ */
 type Call<M extends Method> = <Path extends PathOf<M>, P extends ParseAs = 'json'>(
   path: Path,
   ...options: Optional<Init<Path, M, P>>
@@ -43,7 +50,10 @@ type ListOptions<Path> = Pick<Operation<Path, 'get'>['parameters'], 'path' | 'qu
 export interface FenyongClient {
   GET: Call<'get'>;
   PUT: Call<'put'>;
-  /** Under an `Idempotency-Key` of its own where none is given in `params.header` or `headers`. A text is sent as JSON lines. */
+  /**
+   * Under an `Idempotency-Key` of its own where none is given in `params.header` or `headers`. A
+   * text is sent as JSON lines.
+   */
   POST: Call<'post'>;
   DELETE: Call<'delete'>;
   /** The items of a list, page after page, each page asked for when it is needed. */
@@ -70,7 +80,10 @@ type Problem = components['schemas']['Problem'];
 /** A refusal, or that there was no answer that could be read. */
 export class FenyongError extends Error {
   override readonly name = 'FenyongError';
-  /** What a program looks at: a code of the API, or `unreachable`, `unexpected_answer`, `invalid_webhook`. */
+  /**
+   * What a program looks at: a code of the API, or `unreachable`, `unexpected_answer`,
+   * `invalid_webhook`.
+   */
   readonly code: string;
   /** The HTTP status; 0 where there is none. */
   readonly status: number;
@@ -220,7 +233,10 @@ async function sendOnce(request: Request, signal: AbortSignal, fetch: Patience['
 const FIRST_WAIT_MS = 250;
 const WAIT_MS_MAX = 8000;
 
-/** How long to wait before the next attempt, in milliseconds; null where the answer would be the same. */
+/**
+ * How long to wait before the next attempt, in milliseconds; null where the answer would be the
+ * same.
+ */
 function waitAfter(outcome: Response | { cause: unknown }, attempt: number): number | null {
   const spread = Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), WAIT_MS_MAX) * (0.5 + Math.random() / 2);
   if (!(outcome instanceof Response)) return spread;
@@ -279,14 +295,20 @@ export interface ReceivedWebhook {
   /** The bytes as they came, or their text: not what was parsed of them. */
   body: string | Uint8Array;
   headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** The secret of the endpoint, `whsec_…`; several while it is being rotated, or of several endpoints. */
+  /**
+   * The secret of the endpoint, `whsec_…`; several while it is being rotated, or of several
+   * endpoints.
+   */
   secret: string | readonly string[];
   now?: Date;
 }
 
 const TOLERANCE_SECONDS = 300;
 
-/** The event of a webhook that we signed within five minutes of now. Throws a FenyongError `invalid_webhook` for any other. */
+/**
+ * The event of a webhook that we signed within five minutes of now. Throws a FenyongError
+ * `invalid_webhook` for any other.
+ */
 export async function verifyWebhook({ body, headers, secret, now = new Date() }: ReceivedWebhook): Promise<WebhookEvent> {
   const [id, timestamp, signature] = [
     fieldOf(headers, 'webhook-id'),

@@ -1,5 +1,6 @@
-// What the API's document says beside its routes: a guide for each task, the tags, and what the names of its fields mean. The requests of
-// the guide are the examples of their operations, put in when the document is made, so that they are those that are tried in tests.
+// What the API's document says beside its routes: a guide for each task, the tags, and what the
+// names of its fields mean. The requests of the guide are the examples of their operations, put in
+// when the document is made, so that they are those that are tried in tests.
 
 import type { OpenApiOptions } from './platform/http/openapi.ts';
 
@@ -331,7 +332,10 @@ const WORDS = {
   zh: 'In Chinese.',
 };
 
-/** What stands in the place of a parameter of a path in examples: one world, which the bodies of the examples set up. */
+/**
+ * What stands in the place of a parameter of a path in examples: one world, which the bodies of the
+ * examples set up.
+ */
 const PATH_EXAMPLES = {
   merchant_id: 'm1',
   product_id: 'p1',

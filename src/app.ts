@@ -1,4 +1,5 @@
-// The service over HTTP: every route, and what they need to be durable and quick. It does not listen.
+// The service over HTTP: every route, and what they need to be durable and quick. It does not
+// listen.
 import type { Registry } from '@prometheus-io/client';
 import { API_DOCUMENT } from './api-document.ts';
 import { claimRoutes } from './claims/routes.ts';
@@ -58,7 +59,10 @@ import type { Adapter } from './sources/source.ts';
 
 export const VERSION = '0.1.0';
 
-/** Order systems wait five seconds for an answer; before that we say that we cannot store, so that they send again. */
+/**
+ * Order systems wait five seconds for an answer; before that we say that we cannot store, so that
+ * they send again.
+ */
 const DELIVERY_DEADLINE_MS = 3000;
 
 export interface AppDeps {

@@ -1,4 +1,5 @@
-// What every process stands on: its database (its own PostgreSQL where none is given), migrated and durable, and the service's keys.
+// What every process stands on: its database (its own PostgreSQL where none is given), migrated and
+// durable, and the service's keys.
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
@@ -29,7 +30,10 @@ export interface Ground {
   close: () => Promise<void>;
 }
 
-/** What order systems are asked with: over the public internet only, or where the configuration says. */
+/**
+ * What order systems are asked with: over the public internet only, or where the configuration
+ * says.
+ */
 export function pullDeps({ db, masterKeys, config }: Ground, adapters: readonly Adapter[], onDelivered: () => void): PullDeps {
   const baseUrls = config.pullBaseUrls;
   return { db, keys: masterKeys, adapters, baseUrls, fetch: publicFetch(Object.values(baseUrls)), onDelivered };
@@ -62,8 +66,9 @@ export async function openStore(config: Config, log: Logger): Promise<Store> {
 }
 
 /**
- * Opens the ground: the store, and the secrets that the service lives by. With a database of its own it makes those that nobody gave; beside
- * others on a given one only where `mayMakeSecrets` is said, and throws a `StartFailure` otherwise.
+ * Opens the ground: the store, and the secrets that the service lives by. With a database of its
+ * own it makes those that nobody gave; beside others on a given one only where `mayMakeSecrets` is
+ * said, and throws a `StartFailure` otherwise.
  */
 export async function openGround(config: Config, log: Logger, { mayMakeSecrets }: { mayMakeSecrets: boolean }): Promise<Ground> {
   const store = await openStore(config, log);
@@ -94,7 +99,10 @@ export async function openGround(config: Config, log: Logger, { mayMakeSecrets }
   }
 }
 
-/** It works, and its triggers refuse what its rights do not; but rights that nobody has can be misused by nobody. */
+/**
+ * It works, and its triggers refuse what its rights do not; but rights that nobody has can be
+ * misused by nobody.
+ */
 async function warnOfOwner(db: Kysely<DB>, log: Logger): Promise<void> {
   const standing = await standingOf(db);
   if (standing.takes && standing.privileged) return;

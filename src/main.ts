@@ -167,7 +167,10 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-/** Opens what the roles need, and closes it in reverse when it is told to: nothing that was accepted is dropped. */
+/**
+ * Opens what the roles need, and closes it in reverse when it is told to: nothing that was accepted
+ * is dropped.
+ */
 async function serve(config: Config, log: Logger, roles: Roles): Promise<void> {
   const opened: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -237,7 +240,10 @@ async function open(ground: Ground, roles: Roles, opened: (() => Promise<void>)[
   }
 }
 
-/** A database that was restored does not know whom it had to forget meanwhile: it learns that before anybody sees what is in it. */
+/**
+ * A database that was restored does not know whom it had to forget meanwhile: it learns that before
+ * anybody sees what is in it.
+ */
 async function forgetAgain({ config, db, log, identityKey }: Ground): Promise<void> {
   const forgotten = await reconcileLog(db, config.dataDir);
   if (forgotten === 0) return;

@@ -1,4 +1,5 @@
-// The worker: everything that happens behind the door. It is woken by nudges and by the sweep, and what is due is always in rows.
+// The worker: everything that happens behind the door. It is woken by nudges and by the sweep, and
+// what is due is always in rows.
 import { tellClaim } from './claims/claim-events.ts';
 import { takeUpClaims } from './claims/take-up.ts';
 import { awardBacklog, type AwardDeps } from './commission/award/award.ts';
@@ -51,7 +52,10 @@ export interface Worker {
   close: () => Promise<void>;
 }
 
-/** Starts to work: deliveries into orders, orders into awards, until nothing is due; and the sweep, the fold and the guards beside it. */
+/**
+ * Starts to work: deliveries into orders, orders into awards, until nothing is due; and the sweep,
+ * the fold and the guards beside it.
+ */
 export function startWorker({ ground, queue, adapters, guards, metrics, messageMetrics }: WorkerDeps): Worker {
   const { config, db, log } = ground;
   const award: AwardDeps = {
@@ -115,7 +119,10 @@ export function startWorker({ ground, queue, adapters, guards, metrics, messageM
 
 type Complain = (task: string) => (error: unknown) => void;
 
-/** What goes on beside the orders: balances are folded, transfers chained, laws asked, claims taken up, and partitions made ahead. */
+/**
+ * What goes on beside the orders: balances are folded, transfers chained, laws asked, claims taken
+ * up, and partitions made ahead.
+ */
 function keepBooks({ ground, guards, metrics }: Pick<WorkerDeps, 'ground' | 'guards' | 'metrics'>, complain: Complain): Repeating[] {
   const { config, db } = ground;
   const asked = () => runGuards(db, guards, { now: new Date(), intervalMs: config.guardIntervalMs, metrics });

@@ -1,4 +1,5 @@
-// One PostgreSQL for the whole run, and in it a migrated template of which every test file gets a copy.
+// One PostgreSQL for the whole run, and in it a migrated template of which every test file gets a
+// copy.
 
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
@@ -12,7 +13,10 @@ const TEMPLATE = 'template_fenyong';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The superuser's address of the server that all tests share, with the template as its database. */
+    /**
+     * The superuser's address of the server that all tests share, with the template as its
+     * database.
+     */
     templateUrl: string;
   }
 }

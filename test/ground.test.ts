@@ -1,4 +1,5 @@
-// The secrets that every process stands on: those of the operator, those that were made before, and what each of them is for.
+// The secrets that every process stands on: those of the operator, those that were made before, and
+// what each of them is for.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -34,7 +35,10 @@ afterEach(async () => {
 });
 afterAll(() => database.close());
 
-/** What stands when the service is started with these variables; nothing of it needs the database any more. */
+/**
+ * What stands when the service is started with these variables; nothing of it needs the database
+ * any more.
+ */
 async function groundWith(env: Record<string, string>, mayMakeSecrets = true): Promise<Ground> {
   const config = readConfig({ DATABASE_URL: database.connectionString, DATA_DIR: dataDir, ...env });
   const log = buildLogger('warn', { write: (line) => (logged += line) });

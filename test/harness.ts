@@ -1,4 +1,5 @@
-// The ground of tests: a real database of one's own, a real Redis where there is one, a port that is free.
+// The ground of tests: a real database of one's own, a real Redis where there is one, a port that
+// is free.
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -23,7 +24,10 @@ export function freePort(): Promise<number> {
 export const testLog = buildLogger('error');
 
 export interface TestDatabase {
-  /** What a service would be given as DATABASE_URL. It is the owner's; `openDatabase` takes the application's role by itself. */
+  /**
+   * What a service would be given as DATABASE_URL. It is the owner's; `openDatabase` takes the
+   * application's role by itself.
+   */
   connectionString: string;
   ownerConnectionString: string;
   /** As the service sees it. */
@@ -33,7 +37,10 @@ export interface TestDatabase {
   close: () => Promise<void>;
 }
 
-/** An empty database for one test file, to be closed after its tests: migrated, unless the test is about migrating. */
+/**
+ * An empty database for one test file, to be closed after its tests: migrated, unless the test is
+ * about migrating.
+ */
 export async function testDatabase({ migrated = true } = {}): Promise<TestDatabase> {
   const template = new URL(inject('templateUrl'));
   const name = `test_${randomBytes(6).toString('hex')}`;
@@ -43,7 +50,10 @@ export async function testDatabase({ migrated = true } = {}): Promise<TestDataba
   return opened(url.href, url.href, () => asSuperuser(template, `drop database ${name} with (force)`));
 }
 
-/** A database of some server, as the login of `connectionString` has it; `superuserUrl` is of the same database. */
+/**
+ * A database of some server, as the login of `connectionString` has it; `superuserUrl` is of the
+ * same database.
+ */
 export function opened(connectionString: string, superuserUrl: string, drop: () => Promise<void>): TestDatabase {
   const options = { connectionString, poolSize: 10, applicationName: new URL(connectionString).pathname.slice(1), log: testLog };
   const app = openDatabase(options);
@@ -75,7 +85,10 @@ async function asSuperuser(template: URL, statement: string): Promise<void> {
 
 export type TestRedis = { url: string; close: () => Promise<void> } | { url: null; reason: string };
 
-/** The Redis at REDIS_URL, else a server of this test's own; `url` is null, with the reason, where neither is to be had. */
+/**
+ * The Redis at REDIS_URL, else a server of this test's own; `url` is null, with the reason, where
+ * neither is to be had.
+ */
 export async function redisForTests(): Promise<TestRedis> {
   const given = process.env['REDIS_URL'];
   if (given !== undefined && given !== '') return { url: given, close: async () => undefined };

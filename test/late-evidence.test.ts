@@ -1,4 +1,5 @@
-// Evidence that comes after the order: whatever tells it, through the routes and the worker of the whole service, the order is decided again.
+// Evidence that comes after the order: whatever tells it, through the routes and the worker of the
+// whole service, the order is decided again.
 
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';

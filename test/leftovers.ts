@@ -1,4 +1,5 @@
-// What tests start must not outlive them, however they end: also when the run is killed, or its output is a pipe that closes.
+// What tests start must not outlive them, however they end: also when the run is killed, or its
+// output is a pipe that closes.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,12 +11,15 @@ import { join } from 'node:path';
 const MEMORY = '/dev/shm';
 /** As the kernel numbers file systems that lie in memory. */
 const TMPFS = 0x01021994;
-/** Eight times what a run holds at once, and as much as the log of its server may take in between. */
+/**
+ * Eight times what a run holds at once, and as much as the log of its server may take in between.
+ */
 const MEMORY_BYTES_MIN = 2 * 1024 ** 3;
 
 /**
- * Where servers of tests keep their data: in memory where Linux has room for it, else with the other temporary files. The server keeps its
- * durable settings, which laws look at; it only waits for no disk. What survives a loss of power is no subject of a test.
+ * Where servers of tests keep their data: in memory where Linux has room for it, else with the
+ * other temporary files. The server keeps its durable settings, which laws look at; it only waits
+ * for no disk. What survives a loss of power is no subject of a test.
  */
 function placeOfServers(): string {
   if (process.platform !== 'linux' || freemem() < 2 * MEMORY_BYTES_MIN) return tmpdir();
@@ -28,7 +32,10 @@ function placeOfServers(): string {
   }
 }
 
-/** Reads until whoever holds the other end of its input is gone, then ends the servers whose data are below the folder, and removes it. */
+/**
+ * Reads until whoever holds the other end of its input is gone, then ends the servers whose data
+ * are below the folder, and removes it.
+ */
 const CLEAN_UP = `
 cat > /dev/null
 for file in "$1"/postgres/postmaster.pid "$1"/*/postgres/postmaster.pid; do
@@ -38,8 +45,8 @@ done
 `;
 
 /**
- * A folder for servers, in `place` or else where theirs is. It goes, with whatever runs in it, when `remove` is called, or else when this
- * process ends.
+ * A folder for servers, in `place` or else where theirs is. It goes, with whatever runs in it, when
+ * `remove` is called, or else when this process ends.
  */
 export async function temporaryFolder(name: string, place = placeOfServers()): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(place, `fenyong-${name}-`));

@@ -1,4 +1,5 @@
-// A server of each PostgreSQL that we say we run on, as far as its programs are installed: `node test/majors.mjs 15 16 17`.
+// A server of each PostgreSQL that we say we run on, as far as its programs are installed: `node
+// test/majors.mjs 15 16 17`.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

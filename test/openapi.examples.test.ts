@@ -1,5 +1,6 @@
-// Every operation of the document is called with its example on the running service, and every answer is held against what the document
-// says of it. What is called comes from the document itself, so no example goes untried.
+// Every operation of the document is called with its example on the running service, and every
+// answer is held against what the document says of it. What is called comes from the document
+// itself, so no example goes untried.
 
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -41,7 +42,10 @@ function rankOf(id: string): number {
   return LAST.indexOf(id) + 1;
 }
 
-/** The bodies of an operation that have an example; one without a body for an operation that takes none. */
+/**
+ * The bodies of an operation that have an example; one without a body for an operation that takes
+ * none.
+ */
 function bodiesOf({ requestBody }: Operation): { type: string | null; value: unknown }[] {
   if (requestBody === undefined) return [{ type: null, value: undefined }];
   const media = Object.entries((requestBody as OpenAPIV3_1.RequestBodyObject).content);
@@ -66,7 +70,9 @@ function faultsOf(name: string, schema: object, value: unknown): string[] {
   return validate(value) ? [] : validate.errors!.map(({ instancePath, message }) => `${name}${instancePath} ${message}`);
 }
 
-/** Signs a push as Standard Webhooks does, with the secret that the example of the source states. */
+/**
+ * Signs a push as Standard Webhooks does, with the secret that the example of the source states.
+ */
 function signed(body: string): Record<string, string> {
   const [id, at] = ['msg_example', String(Math.floor(Date.now() / 1000))];
   const source = bodiesOf(calls.find((call) => call.id === 'sources.put')!.operation)[0]!.value as { secrets: { secret: string } };
@@ -186,7 +192,10 @@ describe('every example is accepted by the service', () => {
   });
 });
 
-/** The source that the example asks, which is nowhere: the worker ends before it would ask. A file is read by the worker. */
+/**
+ * The source that the example asks, which is nowhere: the worker ends before it would ask. A file
+ * is read by the worker.
+ */
 async function readyToAsk(service: Service, type: string | null): Promise<void> {
   if (type !== 'application/json') return;
   const payload = {

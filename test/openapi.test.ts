@@ -1,4 +1,5 @@
-// The OpenAPI document is a golden file: what the routes say is what is kept, and a change of it is seen in review.
+// The OpenAPI document is a golden file: what the routes say is what is kept, and a change of it is
+// seen in review.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -14,7 +15,9 @@ import { openService, type Service } from './running.ts';
 type Operation = OpenAPIV3_1.OperationObject & { 'x-scopes'?: string[] };
 type Schema = OpenAPIV3_1.NonArraySchemaObject & { properties?: Record<string, Schema> };
 
-/** What is refused before it is known which operation is meant, and what no request can bring about. */
+/**
+ * What is refused before it is known which operation is meant, and what no request can bring about.
+ */
 const OF_NO_OPERATION = ['method_not_allowed', 'unknown_currency', 'header_too_large'];
 
 /** Every field of every schema, and every parameter, of which the document says what it means. */

@@ -39,7 +39,8 @@ describe('the way of one order in the README', () => {
     expect(way.length).toBeGreaterThan(20);
     expect(way.length).toBeLessThanOrEqual(WAY_FILES_MAX);
     expect(new Set(way).size).toBe(way.length);
-    // Where it begins: what the server answers, what the worker does, and which order systems there are.
+    // Where it begins: what the server answers, what the worker does, and which order systems there
+    // are.
     const reached = new Set((await Promise.all(['src/app.ts', 'src/worker.ts', 'src/sources/adapters.ts'].map(importedBy))).flat());
     for (const file of way) {
       expect([...reached], file).toContain(file);

@@ -1,4 +1,5 @@
-// The whole service in the test's own process, on a database of its own: what main.ts opens, without its signals.
+// The whole service in the test's own process, on a database of its own: what main.ts opens,
+// without its signals.
 
 import { createSecretKey } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

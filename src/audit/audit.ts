@@ -1,5 +1,5 @@
-// The audit: every order, award, transfer and balance computed again from what was delivered and what stands pinned, and compared. It writes
-// nothing, and holds some batches of orders at a time.
+// The audit: every order, award, transfer and balance computed again from what was delivered and
+// what stands pinned, and compared. It writes nothing, and holds some batches of orders at a time.
 
 import type { Kysely } from 'kysely';
 
@@ -23,7 +23,10 @@ export interface AuditOptions {
   ordersPerBatch?: number;
 }
 
-/** What was looked at. `waiting` orders are due for the award at this moment, so that only their merged state and books are compared. */
+/**
+ * What was looked at. `waiting` orders are due for the award at this moment, so that only their
+ * merged state and books are compared.
+ */
 export interface Audited {
   orders: number;
   waiting: number;
@@ -36,8 +39,9 @@ export interface Audited {
 }
 
 /**
- * Computes everything again and compares. Each batch of orders is read in a snapshot of its own, so that the service may run meanwhile; the
- * lanes take one batch after the other, while the deliveries, the balances and the chain are looked at beside them.
+ * Computes everything again and compares. Each batch of orders is read in a snapshot of its own, so
+ * that the service may run meanwhile; the lanes take one batch after the other, while the
+ * deliveries, the balances and the chain are looked at beside them.
  */
 export async function audit(db: Kysely<DB>, lanes: readonly Lane[], options: AuditOptions): Promise<Audited> {
   const counts = { orders: 0, waiting: 0, reports: 0, transfers: 0, deliveries: 0, accounts: 0, differences: 0 };

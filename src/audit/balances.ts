@@ -9,8 +9,8 @@ const TRANSFERS_PER_RANGE = 200_000;
 const ACCOUNTS_PER_PAGE = 20_000;
 
 /**
- * Where a kept balance is not the sum of the transfers below the fold. All is read in one snapshot, a range of transactions at a time; what
- * is held meanwhile is one sum for each account.
+ * Where a kept balance is not the sum of the transfers below the fold. All is read in one snapshot,
+ * a range of transactions at a time; what is held meanwhile is one sum for each account.
  */
 export async function auditBalances(db: Kysely<DB>, onDifference: (difference: Difference) => void): Promise<{ accounts: number }> {
   return db

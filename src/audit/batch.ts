@@ -1,4 +1,5 @@
-// One batch of orders computed again from what was delivered and what stands pinned, in a snapshot of its own, and compared.
+// One batch of orders computed again from what was delivered and what stands pinned, in a snapshot
+// of its own, and compared.
 
 import type { KeyObject } from 'node:crypto';
 
@@ -47,7 +48,10 @@ export interface AuditedBatch {
 /** Who audits batches, one at a time. */
 export type Lane = (range: Range) => Promise<AuditedBatch>;
 
-/** Audits the orders of a range by these connections. The rules are read once and again when they have changed. */
+/**
+ * Audits the orders of a range by these connections. The rules are read once and again when they
+ * have changed.
+ */
 export function laneOf(deps: LaneDeps, shelf: RuleShelf): Lane {
   const snapshot = deps.db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only');
   return (range) => patiently(() => snapshot.execute((trx) => auditBatch(trx, range, shelf, deps)));

@@ -1,4 +1,5 @@
-// The commands of whoever audits: everything computed again, and a statement checked by nothing but itself. What they print is for people.
+// The commands of whoever audits: everything computed again, and a statement checked by nothing but
+// itself. What they print is for people.
 
 import { readFile } from 'node:fs/promises';
 
@@ -18,7 +19,10 @@ export interface AuditDeps extends LaneDeps {
   connectionString: string;
 }
 
-/** Audits everything and prints every difference on a line of its own. Answers the exit code: 0 where all agrees. */
+/**
+ * Audits everything and prints every difference on a line of its own. Answers the exit code: 0
+ * where all agrees.
+ */
 export async function auditCommand(deps: AuditDeps, print: Print): Promise<number> {
   const started = performance.now();
   const { lanes, close } = (await hasOrders(deps.db, ORDERS_OF_THREADS)) ? openThreads(deps) : ownLanes(deps);

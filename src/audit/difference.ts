@@ -2,7 +2,10 @@
 
 import { isDeepStrictEqual } from 'node:util';
 
-/** `subject` is an order as merchant/source/order, a delivery, an account or a link; `expected` and `found` are texts. */
+/**
+ * `subject` is an order as merchant/source/order, a delivery, an account or a link; `expected` and
+ * `found` are texts.
+ */
 export interface Difference {
   subject: string;
   field: string;
@@ -19,7 +22,10 @@ export function shown(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
 }
 
-/** The fields of `expected` in which `found` is not equal; the order of keys inside of a value does not matter. */
+/**
+ * The fields of `expected` in which `found` is not equal; the order of keys inside of a value does
+ * not matter.
+ */
 export function differingFields<Fields extends object>(subject: string, path: string, expected: Fields, found: Fields): Difference[] {
   return (Object.keys(expected) as (keyof Fields & string)[])
     .filter((field) => !isDeepStrictEqual(expected[field], found[field]))

@@ -1,4 +1,5 @@
-// How reports were understood at any time: their words by what was stated of them until then, and who existed then.
+// How reports were understood at any time: their words by what was stated of them until then, and
+// who existed then.
 
 import { sql, type Transaction } from 'kysely';
 
@@ -10,7 +11,10 @@ import type { DB } from '../platform/postgres/tables.ts';
 import type { MappingTarget } from '../sources/connections/mapping-store.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 
-/** A statement about a word that counts at the word's time, by when it was recorded; the one to be taken first stands first. */
+/**
+ * A statement about a word that counts at the word's time, by when it was recorded; the one to be
+ * taken first stands first.
+ */
 interface Meaning extends MappingTarget {
   recorded_at: Date;
 }
@@ -34,7 +38,8 @@ export async function everyResolution(trx: Transaction<DB>, statements: readonly
         meaningOf: ({ origin: { sourceId }, asOf }, type, value) =>
           meanings.get(wordName({ sourceId, type, value, at: asOf }))?.find((meaning) => meaning.recorded_at.getTime() <= moment) ?? null,
         isMissing: (column, id) => (births.get(`${column}:${id}`)?.getTime() ?? Infinity) > moment,
-        // An order keeps its merchant: whoever named it first did so before this report could be understood.
+        // An order keeps its merchant: whoever named it first did so before this report could be
+        // understood.
         ownerOf: ({ sourceId, stated }) => owners.get(ownerWait({ sourceId, orderId: stated.order_id })) ?? null,
       }),
     );

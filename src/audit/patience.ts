@@ -1,4 +1,5 @@
-// Reading again while the database is away for a moment, or has no connection left: an audit takes long, and need not begin anew for that.
+// Reading again while the database is away for a moment, or has no connection left: an audit takes
+// long, and need not begin anew for that.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -8,8 +9,9 @@ const TRIES_MAX = 8;
 const REST_MS = 500;
 
 /**
- * What the read gives. It is tried for some fifteen seconds while the database is away, and must have told nobody anything before it
- * failed. Before each further try it rests for `restMs` longer than before the last.
+ * What the read gives. It is tried for some fifteen seconds while the database is away, and must
+ * have told nobody anything before it failed. Before each further try it rests for `restMs` longer
+ * than before the last.
  */
 export async function patiently<T>(read: () => Promise<T>, restMs = REST_MS): Promise<T> {
   for (let tries = 1; ; tries++) {

@@ -1,4 +1,5 @@
-// The books of an order written again: what each revision had to book after those before it, beside what it has booked. Pure.
+// The books of an order written again: what each revision had to book after those before it, beside
+// what it has booked. Pure.
 
 import { applyPostings, differences as postingsFor, type Booked, type Posting, type Target } from '../core/posting.ts';
 import type { BookedSlot } from '../ledger/store.ts';
@@ -17,9 +18,10 @@ export interface OrderBooks {
 }
 
 /**
- * Where the transfers of an order are not those which its decisions ask for, revision by revision. What is compared with is always what
- * should have been booked before, so that one fault is told once. An order whose currency was corrected moved all it had from one currency
- * to the other, which no revision remembers: its books are compared as they stand in the end.
+ * Where the transfers of an order are not those which its decisions ask for, revision by revision.
+ * What is compared with is always what should have been booked before, so that one fault is told
+ * once. An order whose currency was corrected moved all it had from one currency to the other,
+ * which no revision remembers: its books are compared as they stand in the end.
  */
 export function rebook({ subject, revision: last, released, decided, transfers }: OrderBooks): Difference[] {
   if (new Set(transfers.map((transfer) => transfer.currency)).size > 1) return transfers.flatMap((one) => strayAccounts(subject, one));

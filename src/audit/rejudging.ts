@@ -1,4 +1,5 @@
-// The award of an order decided again, by the very functions of the service and from the pins of what stands, beside what stands. Pure.
+// The award of an order decided again, by the very functions of the service and from the pins of
+// what stands, beside what stands. Pure.
 
 import { isDeepStrictEqual } from 'node:util';
 
@@ -13,12 +14,16 @@ import { differingFields, shown, type Difference } from './difference.ts';
 
 const EXPLAINED = ['attribution_at', 'reason', 'evidence', 'winners', 'rules', 'arithmetic'] as const satisfies (keyof ExplainedLine)[];
 
-/** Of a released line nobody asks again what evidence came later, so that its explanation need not know of it. */
+/**
+ * Of a released line nobody asks again what evidence came later, so that its explanation need not
+ * know of it.
+ */
 const ASKED_UNTIL_RELEASED: ReadonlySet<string> = new Set(['evidence', 'reason']);
 
 /**
- * Where an award is not what its order, its evidence and its pins make of it. The bench's `now` is the time of the award: what only time
- * has changed since then is due, and is no fault of what stands.
+ * Where an award is not what its order, its evidence and its pins make of it. The bench's `now` is
+ * the time of the award: what only time has changed since then is due, and is no fault of what
+ * stands.
  */
 export function rejudge(subject: string, one: Case, booked: readonly BookedSlot[], bench: Bench): Difference[] {
   const { due } = one;
@@ -99,7 +104,10 @@ function compareDecisions(subject: string, { path, should, is, isReleased, share
   return differences;
 }
 
-/** Rules that match and were not in force may be published at any time; nobody awards an order again for them. */
+/**
+ * Rules that match and were not in force may be published at any time; nobody awards an order again
+ * for them.
+ */
 function withoutLaterRules(explained: ExplainedLine): ExplainedLine {
   return { ...explained, rules: explained.rules.filter((rule) => rule.reason !== NOT_IN_FORCE) };
 }

@@ -1,4 +1,5 @@
-// Orders told again from the raw bytes of their deliveries: through the adapters, the canonical report and the merge, as the inbox does it.
+// Orders told again from the raw bytes of their deliveries: through the adapters, the canonical
+// report and the merge, as the inbox does it.
 
 import type { KeyObject } from 'node:crypto';
 
@@ -28,7 +29,9 @@ export interface RetellingDeps {
 }
 
 export interface Retelling {
-  /** The state of each order as its deliveries tell it; the standing one where that is told as well. */
+  /**
+   * The state of each order as its deliveries tell it; the standing one where that is told as well.
+   */
   merged: Map<bigint, MergedOrder>;
   reports: number;
   differences: Difference[];
@@ -77,7 +80,10 @@ interface OwnStatement {
   statement: Statement;
 }
 
-/** The reports that are noted as the orders', read off the bytes; one that cannot be read is a difference. */
+/**
+ * The reports that are noted as the orders', read off the bytes; one that cannot be read is a
+ * difference.
+ */
 async function readStatements(
   trx: Transaction<DB>,
   range: Range,
@@ -115,8 +121,9 @@ function joinOf(told: readonly (MergedOrder | null)[]): MergedOrder {
 }
 
 /**
- * Whether the order says all that its deliveries say, and nothing besides, in the words as they were understood at some time: a delivery is
- * merged by what is known then, and once more when its words are explained.
+ * Whether the order says all that its deliveries say, and nothing besides, in the words as they
+ * were understood at some time: a delivery is merged by what is known then, and once more when its
+ * words are explained.
  */
 async function wasTold(
   trx: Transaction<DB>,

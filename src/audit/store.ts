@@ -1,4 +1,5 @@
-// The rows that an audit reads beside those of the award, a range of orders at a time. Nothing here writes.
+// The rows that an audit reads beside those of the award, a range of orders at a time. Nothing here
+// writes.
 
 import { sql, type Kysely } from 'kysely';
 
@@ -33,7 +34,10 @@ export async function hasOrders(db: Kysely<DB>, count: number): Promise<boolean>
 
 const within = (column: string, { after, upTo }: Range) => sql`${sql.ref(column)} > ${after} and ${sql.ref(column)} <= ${upTo}`;
 
-/** An order as it stands beside what it has merged to. `awarded_at` is null where it was never awarded; `isDue` says that it waits for the award. */
+/**
+ * An order as it stands beside what it has merged to. `awarded_at` is null where it was never
+ * awarded; `isDue` says that it waits for the award.
+ */
 export interface StandingRow {
   order_key: bigint;
   merchant_id: string;
@@ -135,7 +139,10 @@ export async function readOtherShares(db: Kysely<DB>, range: Range): Promise<Dec
   return rows;
 }
 
-/** A page of processed deliveries by id, with those of which fewer reports were merged than they hold; null when there are no more. */
+/**
+ * A page of processed deliveries by id, with those of which fewer reports were merged than they
+ * hold; null when there are no more.
+ */
 export interface DeliveryPage {
   last: string;
   count: bigint;

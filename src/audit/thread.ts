@@ -1,4 +1,5 @@
-// What one thread of the audit does: it audits the ranges of orders that it is sent, by connections of its own, until it is sent nothing.
+// What one thread of the audit does: it audits the ranges of orders that it is sent, by connections
+// of its own, until it is sent nothing.
 
 import type { KeyObject } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
@@ -26,7 +27,9 @@ export interface ThreadAnswer {
   batch: AuditedBatch;
 }
 
-/** Serves a port. What goes wrong ends the thread, and is told to who has started it as its error. */
+/**
+ * Serves a port. What goes wrong ends the thread, and is told to who has started it as its error.
+ */
 export function auditInThread(port: MessagePort, { connectionString, lanes, ...deps }: ThreadData): void {
   const log = buildLogger('warn');
   const { db, close } = openDatabase({ connectionString, poolSize: lanes, applicationName: 'fenyong-audit', log });

@@ -1,4 +1,5 @@
-// The threads of an audit: what is computed again is nearly all of its work, and no order needs to know of another.
+// The threads of an audit: what is computed again is nearly all of its work, and no order needs to
+// know of another.
 
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -13,7 +14,10 @@ import type { ThreadAnswer, ThreadData } from './thread.ts';
 const LANES_PER_THREAD = 2;
 /** Each holds some batches in memory. */
 const THREADS_MAX = 8;
-/** A batch lives longer than the young generation of V8 by default: it would be copied again and again. */
+/**
+ * A batch lives longer than the young generation of V8 by default: it would be copied again and
+ * again.
+ */
 const YOUNG_MIB_MAX = 96;
 
 /** Who audits the orders of one audit. */

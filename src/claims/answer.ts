@@ -1,4 +1,5 @@
-// How a claim looks to the world: what was found, what was decided, and the lines before and after. A promoter reads of its own only.
+// How a claim looks to the world: what was found, what was decided, and the lines before and after.
+// A promoter reads of its own only.
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { DECISION_KINDS } from '../commission/award/decision.ts';

@@ -11,7 +11,10 @@ const TYPE: Readonly<Record<ClaimState, EventType>> = {
   rejected: 'claim.rejected',
 };
 
-/** Tells of a claim in the transaction in which it got its state. One that waited and is then open was made once, and is told of once. */
+/**
+ * Tells of a claim in the transaction in which it got its state. One that waited and is then open
+ * was made once, and is told of once.
+ */
 export const tellClaim: TellClaim = async (trx, claim, now) => {
   const { claimId, merchantId, promoterId, sourceId, orderId, lineId, state, reason } = claim;
   const data = {

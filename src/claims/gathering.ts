@@ -1,4 +1,5 @@
-// What is known about a claim when it is taken up, kept with it as data. Of the buyer it tells what the buyer did, never who that is.
+// What is known about a claim when it is taken up, kept with it as data. Of the buyer it tells what
+// the buyer did, never who that is.
 import { sql, type Kysely } from 'kysely';
 import { z } from 'zod';
 import { DECISION_KINDS } from '../commission/award/decision.ts';
@@ -6,7 +7,10 @@ import { EXPLAINED_KINDS, type ExplainedEvidence } from '../core/explanation.ts'
 import type { DB } from '../platform/postgres/tables.ts';
 import { winnersOf, type Standing } from './standing.ts';
 
-/** Clicks of anybody are looked for so long before the order only: they are found by their time, among those of all promoters. */
+/**
+ * Clicks of anybody are looked for so long before the order only: they are found by their time,
+ * among those of all promoters.
+ */
 const NEAR_MS = 86_400_000;
 const NEAR_CLICKS_MAX = 20;
 
@@ -58,7 +62,10 @@ export interface GatheringQuestion {
   attributionAt: Date;
 }
 
-/** Gathers what speaks for and against the claim: from the standing explanation, and from the clicks near the order. */
+/**
+ * Gathers what speaks for and against the claim: from the standing explanation, and from the clicks
+ * near the order.
+ */
 export async function gather(db: Kysely<DB>, standing: Standing, question: GatheringQuestion): Promise<Gathered> {
   const pieces = standing.lines.flatMap((line) => line.explained.evidence.map((one) => ({ ...one, line_id: line.line_id })));
   const own = pieces.filter((one) => one.promoter_id === question.promoterId);
@@ -88,8 +95,8 @@ export async function gather(db: Kysely<DB>, standing: Standing, question: Gathe
 const isClick = ({ kind }: ExplainedEvidence) => kind === 'click' || kind === 'click_token';
 
 /**
- * The latest click of the very buyer on a link of the promoter, before the order and by a person: an approved claim rests on it, for its
- * chain and campaign. Null where there is none.
+ * The latest click of the very buyer on a link of the promoter, before the order and by a person:
+ * an approved claim rests on it, for its chain and campaign. Null where there is none.
  */
 export function clickOfBuyer({ lines }: Standing, promoterId: string): { linkCode: string; clickedAt: Date } | null {
   const clicks = lines

@@ -1,4 +1,5 @@
-// The lines that claims are about, as the awards before and after decided them. Decisions are kept for good, so claims need no copy of them.
+// The lines that claims are about, as the awards before and after decided them. Decisions are kept
+// for good, so claims need no copy of them.
 import { sql, type Kysely } from 'kysely';
 import type { StandingDecision } from '../commission/award/standing.ts';
 import type { DB } from '../platform/postgres/tables.ts';

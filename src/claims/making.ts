@@ -1,4 +1,5 @@
-// Making a claim: it is refused where nothing could come of it; else its order is awarded anew, and the claim is settled, open or waiting.
+// Making a claim: it is refused where nothing could come of it; else its order is awarded anew, and
+// the claim is settled, open or waiting.
 import type { Transaction } from 'kysely';
 import { inForce } from '../commission/facts/facts.ts';
 import { readMerchants } from '../commission/facts/facts-store.ts';
@@ -36,9 +37,10 @@ export interface Occasion {
 }
 
 /**
- * Makes a claim. Throws `unknown_promoter`, `unknown_merchant`, `unknown_source`, `unknown_line` and `ambiguous_order` for what it names,
- * `unknown_order` for one that is not here and of which nobody can tell whose it will be, `claim_limit`, `claim_exists`, and for orders
- * that it cannot move `already_credited`, `claim_too_late` and `order_not_claimable`.
+ * Makes a claim. Throws `unknown_promoter`, `unknown_merchant`, `unknown_source`, `unknown_line`
+ * and `ambiguous_order` for what it names, `unknown_order` for one that is not here and of which
+ * nobody can tell whose it will be, `claim_limit`, `claim_exists`, and for orders that it cannot
+ * move `already_credited`, `claim_too_late` and `order_not_claimable`.
  */
 export async function makeClaim(trx: Transaction<DB>, wish: Wish, occasion: Occasion, deps: ClaimDeps): Promise<Claim> {
   const { now } = occasion;
@@ -83,7 +85,10 @@ function claimOf(wish: Wish, { merchantId, sourceId, now }: { merchantId: string
   };
 }
 
-/** What is answered to a claim of something that is not there, or that tells of it that it is there: it counts. */
+/**
+ * What is answered to a claim of something that is not there, or that tells of it that it is there:
+ * it counts.
+ */
 const MISSES: ReadonlySet<string> = new Set([
   'unknown_order',
   'unknown_merchant',
@@ -116,7 +121,10 @@ async function findNamed(trx: Transaction<DB>, { orderId, merchantId, sourceId }
   throw new DomainError('ambiguous_order', `Several ${what} an order ${orderId}; name one by ${field}.`);
 }
 
-/** Whose order it will be when it arrives: the named merchant's, or that of a source which has one only. */
+/**
+ * Whose order it will be when it arrives: the named merchant's, or that of a source which has one
+ * only.
+ */
 async function merchantOf(trx: Transaction<DB>, { orderId, merchantId, sourceId }: Wish): Promise<string> {
   const source = sourceId === null || sourceId === REST ? null : await findSource(trx, sourceId);
   const isNoSource = sourceId !== null && sourceId !== REST && source === null;
@@ -131,7 +139,10 @@ async function merchantOf(trx: Transaction<DB>, { orderId, merchantId, sourceId 
   return owner;
 }
 
-/** The order's award with everything that is known by now, and which one stood before; null while it is still pending. */
+/**
+ * The order's award with everything that is known by now, and which one stood before; null while it
+ * is still pending.
+ */
 async function awardClaimed(
   trx: Transaction<DB>,
   { promoterId, lineId }: Claim,

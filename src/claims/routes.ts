@@ -1,4 +1,5 @@
-// Claims over HTTP: a promoter makes them, an operator decides them, and everybody concerned reads them.
+// Claims over HTTP: a promoter makes them, an operator decides them, and everybody concerned reads
+// them.
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { DomainError } from '../core/errors.ts';

@@ -1,4 +1,5 @@
-// An operator's ruling. An approved claim is evidence for good: its order is awarded anew in the same transaction, which books the differences.
+// An operator's ruling. An approved claim is evidence for good: its order is awarded anew in the
+// same transaction, which books the differences.
 import type { Transaction } from 'kysely';
 import { inForce } from '../commission/facts/facts.ts';
 import { readPromoters } from '../commission/facts/facts-store.ts';
@@ -18,8 +19,9 @@ export interface Decision {
 }
 
 /**
- * Decides a claim. Throws `not_found`; `claim_decided` for one that is settled or was decided; and where one cannot be approved
- * `claim_waiting`, `claimed_by_another`, `promoter_suspended` and `order_not_claimable`.
+ * Decides a claim. Throws `not_found`; `claim_decided` for one that is settled or was decided; and
+ * where one cannot be approved `claim_waiting`, `claimed_by_another`, `promoter_suspended` and
+ * `order_not_claimable`.
  */
 export async function decideClaim(
   trx: Transaction<DB>,

@@ -1,4 +1,5 @@
-// The award that a claim is about: the decisions that stand, whom they credit, and the order awarded anew in the claim's own transaction.
+// The award that a claim is about: the decisions that stand, whom they credit, and the order
+// awarded anew in the claim's own transaction.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { awardOrders, type AwardDeps } from '../commission/award/award.ts';
 import { claimOrders } from '../commission/award/award-store.ts';
@@ -34,12 +35,13 @@ export async function readStanding(db: Kysely<DB>, orderKey: bigint, lineId: str
 }
 
 /**
- * Awards an order anew and at once. It is marked first, which waits for whoever awards it just now; so of two who award one order the second
- * sees what the first has booked.
+ * Awards an order anew and at once. It is marked first, which waits for whoever awards it just now;
+ * so of two who award one order the second sees what the first has booked.
  */
 export async function awardAnew(trx: Transaction<DB>, orderKey: bigint, now: Date, award: Omit<AwardDeps, 'accounts'>): Promise<void> {
   await markDue(trx, [orderKey], now);
-  // The accounts that are found here are not remembered: the request may run in a savepoint, and what is opened there may roll back.
+  // The accounts that are found here are not remembered: the request may run in a savepoint, and
+  // what is opened there may roll back.
   await awardOrders(trx, await claimOrders(trx, [orderKey]), now, { ...award, accounts: accountCache() });
 }
 
@@ -55,7 +57,10 @@ export async function markRelativesDue(trx: Transaction<DB>, orderKey: bigint, n
 
 const EARNABLE: ReadonlySet<string> = new Set(['attributed', 'unattributed', 'no_rule']);
 
-/** The lines that somebody may be credited with; the others are void, held, not commissionable, or another order earns in their place. */
+/**
+ * The lines that somebody may be credited with; the others are void, held, not commissionable, or
+ * another order earns in their place.
+ */
 export function earnableLines({ lines }: Standing): ExplainedDecision[] {
   return lines.filter((line) => EARNABLE.has(line.decision));
 }
@@ -76,7 +81,10 @@ export function isPending({ lines }: Standing): boolean {
   return lines.every((line) => line.decision === 'pending');
 }
 
-/** Who else has an approved claim to the same line: of the order itself, of the whole that it is a part of, or of its parts. */
+/**
+ * Who else has an approved claim to the same line: of the order itself, of the whole that it is a
+ * part of, or of its parts.
+ */
 export async function findRival(trx: Transaction<DB>, orderKey: bigint, lineId: string | null): Promise<string | null> {
   const { rows } = await sql<{ claim_id: string }>`
     with own as (select * from orders where order_key = ${orderKey}), kin as (

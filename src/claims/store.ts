@@ -49,7 +49,10 @@ function claimOf(row: ClaimRow): Claim {
   };
 }
 
-/** Holds the promoter, so that claims of one promoter are counted and made one after the other. False: there is no such promoter. */
+/**
+ * Holds the promoter, so that claims of one promoter are counted and made one after the other.
+ * False: there is no such promoter.
+ */
 export async function lockPromoter(trx: Transaction<DB>, promoterId: string): Promise<boolean> {
   const { rows } = await sql`select from promoter where promoter_id = ${promoterId} for no key update`.execute(trx);
   return rows.length > 0;
@@ -181,7 +184,10 @@ interface NamedRow {
   attribution_at: Date | null;
 }
 
-/** The orders of this id: of the merchant, from any source where none is named; or of that source, whosesoever. Two are one too many. */
+/**
+ * The orders of this id: of the merchant, from any source where none is named; or of that source,
+ * whosesoever. Two are one too many.
+ */
 export async function findOrders(
   db: Kysely<DB>,
   { orderId, merchantId, sourceId }: { orderId: string; merchantId: string | null; sourceId: string | null },
@@ -208,8 +214,8 @@ export async function lockOrder(trx: Transaction<DB>, orderKey: bigint): Promise
 }
 
 /**
- * Claims whose orders have come and stand awarded by now, the oldest first, each with the order that came first. What is still due for the
- * award is left for when that is done.
+ * Claims whose orders have come and stand awarded by now, the oldest first, each with the order
+ * that came first. What is still due for the award is left for when that is done.
  */
 export async function findArrived(db: Kysely<DB>, limit: number): Promise<{ claimId: string; orderKey: bigint }[]> {
   const { rows } = await sql<{ claim_id: string; order_key: bigint }>`

@@ -1,5 +1,5 @@
-// Taking a claim up, once its order is here and awarded: evidence is gathered, and strong evidence settles it. What waited for its order is
-// found by the sweep.
+// Taking a claim up, once its order is here and awarded: evidence is gathered, and strong evidence
+// settles it. What waited for its order is found by the sweep.
 import type { Kysely, Transaction } from 'kysely';
 import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -8,7 +8,10 @@ import { gather } from './gathering.ts';
 import { findArrived, lockClaim, lockOrder, saveTakenUp, type NamedOrder } from './store.ts';
 import { isCredited, readStanding, type Standing } from './standing.ts';
 
-/** Gathers what is known about a claim, and settles it where the standing award credits the promoter. `before` is the revision before. */
+/**
+ * Gathers what is known about a claim, and settles it where the standing award credits the
+ * promoter. `before` is the revision before.
+ */
 export async function takeUp(
   trx: Transaction<DB>,
   claim: Pick<Claim, 'claimId' | 'promoterId'>,
@@ -22,8 +25,9 @@ export async function takeUp(
 }
 
 /**
- * Takes up at most `limit` claims whose orders have arrived, and answers how many. Each is done by itself: one that fails waits on, the
- * others are taken up, and what went wrong is thrown in the end.
+ * Takes up at most `limit` claims whose orders have arrived, and answers how many. Each is done by
+ * itself: one that fails waits on, the others are taken up, and what went wrong is thrown in the
+ * end.
  */
 export async function takeUpClaims(db: Kysely<DB>, tell: TellClaim, limit: number): Promise<number> {
   const errors: unknown[] = [];

@@ -1,11 +1,14 @@
-// The web console over HTTP: one page and the files it is made of, read once and served from memory. The data comes from the public API.
+// The web console over HTTP: one page and the files it is made of, read once and served from
+// memory. The data comes from the public API.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import type { App } from '../platform/http/app.ts';
 
-/** Stricter than that of other answers: nothing but our own files, and requests to nobody but us. */
+/**
+ * Stricter than that of other answers: nothing but our own files, and requests to nobody but us.
+ */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -44,7 +47,10 @@ const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
 };
 
-/** GET /console and the files that it loads from /console/. They hold no data, so no key is asked for; the page asks for one. */
+/**
+ * GET /console and the files that it loads from /console/. They hold no data, so no key is asked
+ * for; the page asks for one.
+ */
 export function consoleRoutes(app: App): void {
   serveFile(app, '/console', PAGE);
   for (const name of PARTS) serveFile(app, `/console/${name}`, name);
@@ -56,7 +62,8 @@ function serveFile(app: App, url: string, name: string): void {
   const headers = {
     'content-type': TYPES[name.slice(name.lastIndexOf('.') + 1)],
     'content-security-policy': CONTENT_SECURITY_POLICY,
-    // The names stay the same from release to release, so a browser asks each time and is mostly told that nothing changed.
+    // The names stay the same from release to release, so a browser asks each time and is mostly
+    // told that nothing changed.
     'cache-control': 'no-cache',
     etag,
   };
@@ -66,7 +73,10 @@ function serveFile(app: App, url: string, name: string): void {
   });
 }
 
-/** Whether the browser has this very file. A proxy that compresses marks our tag as weak, and it is ours nevertheless. */
+/**
+ * Whether the browser has this very file. A proxy that compresses marks our tag as weak, and it is
+ * ours nevertheless.
+ */
 function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
   const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
   return tags.includes(etag) || tags.includes('*');

@@ -1,18 +1,34 @@
-// Which evidence earns a line: each piece is judged by itself, then against the others. Pure; every loser keeps its reason.
+// Which evidence earns a line: each piece is judged by itself, then against the others. Pure; every
+// loser keeps its reason.
 import { allocate } from './money.ts';
 import type { Policy } from './policy.ts';
 
-/** The kinds that a policy ranks, and above them all the approved claim, which no policy can rank or leave out. */
+/**
+ * The kinds that a policy ranks, and above them all the approved claim, which no policy can rank or
+ * leave out.
+ */
 export type EvidenceKind = Policy['precedence'][number] | 'claim';
 
-/** One thing that may tie an order to a promoter, with what is known of it at the attribution time. Times are epoch milliseconds. */
+/**
+ * One thing that may tie an order to a promoter, with what is known of it at the attribution time.
+ * Times are epoch milliseconds.
+ */
 export interface Evidence {
   kind: EvidenceKind;
-  /** What names it: a click's id, a link's code, a coupon's code, a promoter's id, the order of a lock. */
+  /**
+   * What names it: a click's id, a link's code, a coupon's code, a promoter's id, the order of a
+   * lock.
+   */
   reference: string;
-  /** When the buyer clicked, when an order was told of the code, when the locking order was paid, when the claim was approved. */
+  /**
+   * When the buyer clicked, when an order was told of the code, when the locking order was paid,
+   * when the claim was approved.
+   */
   at: number;
-  /** As of when the chain above the promoter is read: the click, of a lock the locking order's, and where nobody clicked the attribution time. */
+  /**
+   * As of when the chain above the promoter is read: the click, of a lock the locking order's, and
+   * where nobody clicked the attribution time.
+   */
   chainAt: number;
   promoterId: string | null;
   linkCode: string | null;
@@ -27,22 +43,32 @@ export interface Evidence {
   bot: boolean;
   suspended: boolean;
   selfPurchase: boolean;
-  /** Why it cannot be read at all: it names nothing that we know, or something of another merchant. */
+  /**
+   * Why it cannot be read at all: it names nothing that we know, or something of another merchant.
+   */
   fault: EvidenceFault | null;
   /** What was ruled of an approved claim; null for all other evidence. */
   ruling: Ruling | null;
-  /** The line of which a report says it; null: it speaks for every line that names none of its kind. */
+  /**
+   * The line of which a report says it; null: it speaks for every line that names none of its kind.
+   */
   lineId: string | null;
 }
 
-/** An approved claim: the one line that it is about (null: the whole order), whose key approved it, and why. */
+/**
+ * An approved claim: the one line that it is about (null: the whole order), whose key approved it,
+ * and why.
+ */
 export interface Ruling {
   lineId: string | null;
   decidedBy: string;
   reason: string;
 }
 
-/** Why a piece of evidence cannot be read at all: it names nothing that we know, or something of another merchant. */
+/**
+ * Why a piece of evidence cannot be read at all: it names nothing that we know, or something of
+ * another merchant.
+ */
 const EVIDENCE_FAULTS = ['unreadable_token', 'unknown_link', 'unknown_coupon', 'unknown_promoter', 'link_of_other_merchant'] as const;
 export type EvidenceFault = (typeof EVIDENCE_FAULTS)[number];
 
@@ -96,12 +122,14 @@ export interface Verdict {
 
 const DAY_MS = 86_400_000;
 const WHOLE_PPM = 1_000_000n;
-// Weights of the time decay are integers before they are normalised: fine enough for parts per million.
+// Weights of the time decay are integers before they are normalised: fine enough for parts per
+// million.
 const DECAY_SCALE = 2 ** 50;
 
 /**
- * Judges all evidence of one line: the strongest kind that has anything eligible wins, and within it the policy's model. An approved claim
- * goes before every kind, whatever the policy, so that nothing which is told later moves what was ruled.
+ * Judges all evidence of one line: the strongest kind that has anything eligible wins, and within
+ * it the policy's model. An approved claim goes before every kind, whatever the policy, so that
+ * nothing which is told later moves what was ruled.
  */
 export function attribute(all: readonly Evidence[], question: Question): Verdict {
   const judged = clicksOnce(
@@ -128,7 +156,10 @@ export function attribute(all: readonly Evidence[], question: Question): Verdict
   return { credits: perPromoter(contenders, weights), judged };
 }
 
-/** A click that its token proves and its buyer as well is told once: as the stronger kind that the policy ranks. */
+/**
+ * A click that its token proves and its buyer as well is told once: as the stronger kind that the
+ * policy ranks.
+ */
 function clicksOnce(judged: Judged[], { precedence }: Policy): Judged[] {
   const rank = (kind: EvidenceKind) => (precedence as readonly string[]).indexOf(kind);
   if (rank('click_token') < 0 || rank('click') < 0) return judged;
@@ -170,7 +201,10 @@ function usedAtOf(evidence: Evidence, attributionAt: number): number {
   return isClick(evidence) ? evidence.at : attributionAt;
 }
 
-/** The days before the attribution time in which this evidence counts; null where no window applies (codes on the order itself). */
+/**
+ * The days before the attribution time in which this evidence counts; null where no window applies
+ * (codes on the order itself).
+ */
 export function windowDays(evidence: Pick<Evidence, 'kind' | 'content'>, policy: Policy): number | null {
   if (evidence.kind === 'lock') return policy.order_lock_days;
   if (evidence.kind !== 'click_token' && evidence.kind !== 'click') return null;
@@ -191,8 +225,8 @@ function byTime(a: Judged, b: Judged): number {
 }
 
 /**
- * Weights of contenders in time order: exact parts, but of the time decay, which is normalised to parts per million. A lock is the last
- * order's and a claim the last ruling's, whatever the model.
+ * Weights of contenders in time order: exact parts, but of the time decay, which is normalised to
+ * parts per million. A lock is the last order's and a claim the last ruling's, whatever the model.
  */
 function weigh(contenders: Judged[], kind: EvidenceKind, { policy, attributionAt, paidAt }: Question): bigint[] {
   const model = kind === 'lock' || kind === 'claim' ? 'last_click' : policy.model;
@@ -208,7 +242,10 @@ function weigh(contenders: Judged[], kind: EvidenceKind, { policy, attributionAt
   return contenders.map((_, index) => (index === 0 || index === last ? ofAnEnd : 1n));
 }
 
-/** 2^(−age / half-life) as integers; a click after the payment has no age. Only ratios count, so ages are taken beyond the youngest's. */
+/**
+ * 2^(−age / half-life) as integers; a click after the payment has no age. Only ratios count, so
+ * ages are taken beyond the youngest's.
+ */
 function decayed(ages: readonly number[], halfLifeDays: number): bigint[] {
   const youngest = Math.min(...ages);
   return ages.map((age) => BigInt(Math.round(DECAY_SCALE * 2 ** (-(age - youngest) / (halfLifeDays * DAY_MS)))));
@@ -220,7 +257,10 @@ function lossReason(kind: EvidenceKind, policy: Policy): LossReason {
   return policy.model === 'first_click' ? 'earlier_click_won' : 'later_click_won';
 }
 
-/** A promoter with several winning clicks is one winner: the weights add up, and the latest click stands for them, in its place. */
+/**
+ * A promoter with several winning clicks is one winner: the weights add up, and the latest click
+ * stands for them, in its place.
+ */
 function perPromoter(contenders: Judged[], weights: bigint[]): Credit[] {
   const credits = new Map<string, Credit>();
   contenders.forEach(({ evidence }, index) => {
@@ -233,14 +273,20 @@ function perPromoter(contenders: Judged[], weights: bigint[]): Credit[] {
   return [...credits.values()];
 }
 
-/** The credit that chooses the rule and stands for the line: the heaviest, of equals the later click. */
+/**
+ * The credit that chooses the rule and stands for the line: the heaviest, of equals the later
+ * click.
+ */
 export function heaviest(credits: readonly Credit[]): Credit | null {
   let best: Credit | null = null;
   for (const credit of credits) if (best === null || credit.weight >= best.weight) best = credit;
   return best;
 }
 
-/** The weights as parts per million that sum to 1 000 000, for people to read: ties of the last parts go to the earlier. */
+/**
+ * The weights as parts per million that sum to 1 000 000, for people to read: ties of the last
+ * parts go to the earlier.
+ */
 export function weightsPpm(credits: readonly Credit[]): number[] {
   return allocate(
     WHOLE_PPM,

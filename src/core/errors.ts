@@ -1,4 +1,5 @@
-// The one error that the domain throws, and the closed list of what can be wrong with a request, each with its HTTP status.
+// The one error that the domain throws, and the closed list of what can be wrong with a request,
+// each with its HTTP status.
 
 const STATUS_BY_CODE = {
   malformed_request: 400,
@@ -66,7 +67,10 @@ export type StatusOf<Code extends ErrorCode> = (typeof STATUS_BY_CODE)[Code];
 
 export const ERROR_CODES = Object.keys(STATUS_BY_CODE) as ErrorCode[];
 
-/** What each code says to whoever reads the document; the detail of a problem says it of the very request. */
+/**
+ * What each code says to whoever reads the document; the detail of a problem says it of the very
+ * request.
+ */
 export const MEANING_BY_CODE: Readonly<Record<ErrorCode, string>> = {
   malformed_request: 'The request cannot be read, or does not fit its schema.',
   invalid_cursor: 'The cursor is not one of this list.',
@@ -126,13 +130,19 @@ export const MEANING_BY_CODE: Readonly<Record<ErrorCode, string>> = {
   unavailable: 'We cannot store anything right now. Try again.',
 };
 
-/** Where in the input a fault is: `path` in the dotted form `lines.0.paid_amount`, and what is wrong there. */
+/**
+ * Where in the input a fault is: `path` in the dotted form `lines.0.paid_amount`, and what is wrong
+ * there.
+ */
 export interface Fault {
   path: string;
   message: string;
 }
 
-/** A request that cannot be done, said in words for its sender. Anything else that is thrown is our own fault and is answered 500. */
+/**
+ * A request that cannot be done, said in words for its sender. Anything else that is thrown is our
+ * own fault and is answered 500.
+ */
 export class DomainError extends Error {
   readonly code: ErrorCode;
   readonly errors: Fault[];

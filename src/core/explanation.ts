@@ -1,5 +1,6 @@
-// Why a line was decided as it was, in the form in which that is kept and told. Whatever writes or reads an explanation has its types from
-// here: the award, claims, the audit, the API and its document.
+// Why a line was decided as it was, in the form in which that is kept and told. Whatever writes or
+// reads an explanation has its types from here: the award, claims, the audit, the API and its
+// document.
 import { z } from 'zod';
 
 import { LOSS_REASONS } from './attribution.ts';
@@ -9,7 +10,10 @@ import { EVIDENCE_KINDS } from './policy.ts';
 /** The kinds that a policy ranks, and the claim that an operator has approved. */
 export const EXPLAINED_KINDS = [...EVIDENCE_KINDS, 'claim'] as const;
 
-/** Why nothing is earned on an order as it stands: it is void, or it waits, or another order earns in its place. */
+/**
+ * Why nothing is earned on an order as it stands: it is void, or it waits, or another order earns
+ * in its place.
+ */
 export const BARS = ['void', 'pending', 'duplicate_order', 'parent_earns'] as const;
 export type Bar = (typeof BARS)[number];
 
@@ -70,7 +74,10 @@ export const explainedRule = z
   .meta({ id: 'ExplainedRule' });
 export type ExplainedRule = z.output<typeof explainedRule>;
 
-/** What a node of the tree is given. Explanations of early versions do not say who pays it, and how much of what. */
+/**
+ * What a node of the tree is given. Explanations of early versions do not say who pays it, and how
+ * much of what.
+ */
 const granted = {
   role: z.enum(ROLES),
   level: z.int().optional(),

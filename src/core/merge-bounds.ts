@@ -1,9 +1,15 @@
-// What the state of an order keeps of evidence, whatever is told: bounded in such a way that the bounded states still join.
+// What the state of an order keeps of evidence, whatever is told: bounded in such a way that the
+// bounded states still join.
 import type { MergedEvidence, MergedLine, MergedOrder, Told } from './merged.ts';
 
-/** Pieces that buyers brought: those that were told first. More than are looked at, so that the rest can be counted. */
+/**
+ * Pieces that buyers brought: those that were told first. More than are looked at, so that the rest
+ * can be counted.
+ */
 const PIECES_MAX = 2500;
-/** Words of the source: those that were told last, two for every line that an order may ever have. */
+/**
+ * Words of the source: those that were told last, two for every line that an order may ever have.
+ */
 const WORDS_MAX = 4000;
 const IDENTITIES_MAX = 200;
 const STAMPS_MAX = 64;
@@ -21,8 +27,9 @@ interface Place {
 }
 
 /**
- * Keeps what was told first of pieces and identities, whose times only fall, and what was told last of words and stamps, whose times only
- * rise. So nothing that was left out can come back but by its own time, and the order in which reports come changes nothing.
+ * Keeps what was told first of pieces and identities, whose times only fall, and what was told last
+ * of words and stamps, whose times only rise. So nothing that was left out can come back but by its
+ * own time, and the order in which reports come changes nothing.
  */
 export function boundEvidence(order: MergedOrder): MergedOrder {
   const identities = order.identities.length > IDENTITIES_MAX ? first(order.identities, IDENTITIES_MAX) : order.identities;
@@ -36,7 +43,9 @@ function first(told: readonly Told[], most: number): Told[] {
   return told.filter((one) => kept.has(one));
 }
 
-/** Keeps the `most` first (1) or last (-1) told of these lists, over the order and all of its lines. */
+/**
+ * Keeps the `most` first (1) or last (-1) told of these lists, over the order and all of its lines.
+ */
 function bound(order: MergedOrder, lists: readonly List[], most: number, direction: 1 | -1): MergedOrder {
   if (countOf(order, lists) <= most) return order;
   const places = lists.flatMap((list) => [

@@ -1,5 +1,6 @@
-// The join of reports: what all reports of one order say together, whatever order they came in and however often.
-// The state is plain JSON; every part of it is a maximum, a minimum or a union, so `merge` commutes, associates and is idempotent.
+// The join of reports: what all reports of one order say together, whatever order they came in and
+// however often. The state is plain JSON; every part of it is a maximum, a minimum or a union, so
+// `merge` commutes, associates and is idempotent.
 import { boundEvidence } from './merge-bounds.ts';
 import { NO_EVIDENCE, NOTHING_TOLD } from './merged.ts';
 import type { MergedDispute, MergedEvidence, MergedLine, MergedOrder, MergedRefund, Register, Told, WholeStamps } from './merged.ts';
@@ -9,9 +10,10 @@ import type { OrderStatus, Report, ReportDispute, ReportEvidence, ReportLine, Re
 const TIE_LENGTH = 16;
 
 /**
- * What one report says. `contentHash` is the delivery's, in hex. A storefront's word about another source's order says `evidence`
- * only: the buyer, and for the order or a line click token, link code and coupon codes. Whom it names besides is not that source's
- * word, and whatever decides what is paid is left out.
+ * What one report says. `contentHash` is the delivery's, in hex. A storefront's word about another
+ * source's order says `evidence` only: the buyer, and for the order or a line click token, link
+ * code and coupon codes. Whom it names besides is not that source's word, and whatever decides what
+ * is paid is left out.
  */
 export function lift(report: Report, contentHash: string, says: 'all' | 'evidence'): MergedOrder {
   const at = report.observedAt;
@@ -56,7 +58,10 @@ export function lift(report: Report, contentHash: string, says: 'all' | 'evidenc
   };
 }
 
-/** A status without its time takes `observedAt`; what is completed was paid by then, and by its completion, at the latest. */
+/**
+ * A status without its time takes `observedAt`; what is completed was paid by then, and by its
+ * completion, at the latest.
+ */
 function liftTimes({ status, observedAt, createdAt, depositPaidAt, paidAt, completedAt, settledAt }: Report) {
   const paidBy = status === 'completed' ? earliest(completedAt, observedAt) : status === 'paid' ? observedAt : null;
   return {
@@ -145,8 +150,8 @@ function liftDispute(dispute: ReportDispute, state: State): MergedDispute {
 }
 
 /**
- * The join of two states. Reads them in any key order (a database may have its own), and as they were kept before they had all of
- * today's fields; answers in the order of `MergedOrder`.
+ * The join of two states. Reads them in any key order (a database may have its own), and as they
+ * were kept before they had all of today's fields; answers in the order of `MergedOrder`.
  */
 export function merge(a: MergedOrder, b: MergedOrder): MergedOrder {
   return boundEvidence({
@@ -271,7 +276,10 @@ function greatest(a: Time, b: Time): number | null {
   return a == null || b == null ? (a ?? b ?? null) : Math.max(a, b);
 }
 
-/** The later of two registers. One delivery may say two things of one field at once: then their texts decide, never the arrival. */
+/**
+ * The later of two registers. One delivery may say two things of one field at once: then their
+ * texts decide, never the arrival.
+ */
 function latest<Value>(a: Register<Value> | undefined, b: Register<Value> | undefined): Register<Value> {
   if (a == null || b == null) return a ?? b ?? null;
   if (a[1] !== b[1]) return a[1] > b[1] ? a : b;
@@ -300,7 +308,10 @@ function union<Item>(items: readonly Item[], keyOf: (item: Item) => string, join
   return [...byKey.values()].toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
-/** The union of what has fields: what stands alone joins with itself, which puts its fields in our order. */
+/**
+ * The union of what has fields: what stands alone joins with itself, which puts its fields in our
+ * order.
+ */
 function unionOf<Item>(items: readonly Item[], keyOf: (item: Item) => string, join: (a: Item, b: Item) => Item): Item[] {
   return union(
     items.map((item) => join(item, item)),

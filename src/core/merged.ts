@@ -1,13 +1,23 @@
-// The state of an order: what all of its reports say together, as plain JSON, so that it can be stored and joined.
+// The state of an order: what all of its reports say together, as plain JSON, so that it can be
+// stored and joined.
 import type { DisputeState, OrderStatus, ParentKind, RefundStatus } from './report.ts';
 
-/** The last writer wins: the value of the report with the greatest `observedAt`, then the greater hash. Null: nobody states it. */
+/**
+ * The last writer wins: the value of the report with the greatest `observedAt`, then the greater
+ * hash. Null: nobody states it.
+ */
 export type Register<Value> = readonly [value: Value, observedAt: number, contentHash: string] | null;
 
-/** A word and when it was told: what a buyer brought has the earliest `observedAt` that tells it, what a source says the latest. */
+/**
+ * A word and when it was told: what a buyer brought has the earliest `observedAt` that tells it,
+ * what a source says the latest.
+ */
 export type Told = readonly [value: string, toldAt: number];
 
-/** What ties an order or a line to a promoter: pieces that a buyer brought, and words of the source itself. */
+/**
+ * What ties an order or a line to a promoter: pieces that a buyer brought, and words of the source
+ * itself.
+ */
 export interface MergedEvidence {
   clickTokens: readonly Told[];
   linkCodes: readonly Told[];
@@ -20,7 +30,10 @@ export interface MergedEvidence {
 
 export interface MergedLine {
   lineId: string;
-  /** The greatest `observedAt` at which the order's source states the line; null: so far only evidence names it. */
+  /**
+   * The greatest `observedAt` at which the order's source states the line; null: so far only
+   * evidence names it.
+   */
   toldAt: number | null;
   productId: Register<string>;
   category: Register<string>;
@@ -57,11 +70,17 @@ export interface MergedDispute {
 export interface WholeStamps {
   lines: number | null;
   refunds: number | null;
-  /** All of them, falling: to a part of a split order counts the latest that is not later than the part itself. */
+  /**
+   * All of them, falling: to a part of a split order counts the latest that is not later than the
+   * part itself.
+   */
   evidence: readonly number[];
 }
 
-/** The state of an order. Lists are sorted by their ids, so that equal states are equal texts. Times are epoch milliseconds. */
+/**
+ * The state of an order. Lists are sorted by their ids, so that equal states are equal texts. Times
+ * are epoch milliseconds.
+ */
 export interface MergedOrder extends MergedEvidence {
   status: OrderStatus | null;
   createdAt: number | null;

@@ -1,4 +1,5 @@
-// Money: whole minor units as bigint, ratios in parts per million, and the only places where anything is rounded.
+// Money: whole minor units as bigint, ratios in parts per million, and the only places where
+// anything is rounded.
 
 import { assert, DomainError } from './errors.ts';
 
@@ -22,9 +23,10 @@ export function proportionOf(amount: bigint, part: bigint, whole: bigint): bigin
 }
 
 /**
- * Divides `total` by `weights` with the method of the largest remainder: every part is the ideal one rounded down, and the units still
- * left go one each to the largest remainders, ties to the lower index. The parts sum to `total` exactly, except when every weight is zero:
- * then nobody has a claim and every part is zero.
+ * Divides `total` by `weights` with the method of the largest remainder: every part is the ideal
+ * one rounded down, and the units still left go one each to the largest remainders, ties to the
+ * lower index. The parts sum to `total` exactly, except when every weight is zero: then nobody has
+ * a claim and every part is zero.
  */
 export function allocate(total: bigint, weights: readonly bigint[]): bigint[] {
   assert(total >= 0n, 'what is divided is not negative');
@@ -52,8 +54,9 @@ export function allocate(total: bigint, weights: readonly bigint[]): bigint[] {
   return parts;
 }
 
-// The active codes of ISO 4217 (list one of 2026-01-01) that somebody can pay with: no funds codes, metals, bonds or test codes.
-// The digits are ISO's own; Intl answers those of CLDR, which differ (HUF, IDR and many others have 2 here and 0 there).
+// The active codes of ISO 4217 (list one of 2026-01-01) that somebody can pay with: no funds codes,
+// metals, bonds or test codes. The digits are ISO's own; Intl answers those of CLDR, which differ
+// (HUF, IDR and many others have 2 here and 0 there).
 const CODES_BY_DIGITS: readonly [digits: number, codes: string][] = [
   [0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF'],
   [
@@ -76,19 +79,24 @@ export function isCurrency(code: string): boolean {
   return DIGITS_BY_CODE.has(code);
 }
 
-/** How many decimal digits the minor unit of a currency has: CNY 2, JPY 0, KWD 3. Throws `unknown_currency`. */
+/**
+ * How many decimal digits the minor unit of a currency has: CNY 2, JPY 0, KWD 3. Throws
+ * `unknown_currency`.
+ */
 export function minorDigits(currency: string): number {
   const digits = DIGITS_BY_CODE.get(currency);
   if (digits === undefined) throw new DomainError('unknown_currency', `${currency} is not a currency of ISO 4217.`);
   return digits;
 }
 
-// Thirty digits are far more than any amount has, and keep a hostile text from becoming a giant number.
+// Thirty digits are far more than any amount has, and keep a hostile text from becoming a giant
+// number.
 const DECIMAL = /^(-?)(\d{1,30})(?:\.(\d{1,30}))?$/;
 
 /**
- * The minor units that a decimal text such as "109.99" or "-50.00" says, exactly, for a currency with `digits` decimals. Null when the
- * text is no plain decimal (exponents, signs +, spaces, separators) or says more decimals than the currency has, unless those are zeros.
+ * The minor units that a decimal text such as "109.99" or "-50.00" says, exactly, for a currency
+ * with `digits` decimals. Null when the text is no plain decimal (exponents, signs +, spaces,
+ * separators) or says more decimals than the currency has, unless those are zeros.
  */
 export function parseDecimal(text: string, digits: number): bigint | null {
   const match = DECIMAL.exec(text);
@@ -98,7 +106,9 @@ export function parseDecimal(text: string, digits: number): bigint | null {
   return BigInt(sign + whole + fraction.slice(0, digits).padEnd(digits, '0'));
 }
 
-/** An amount as it is written in JSON: a number as long as that is exact, else its digits as text. */
+/**
+ * An amount as it is written in JSON: a number as long as that is exact, else its digits as text.
+ */
 export function jsonAmount(amount: bigint): number | string {
   return amount <= BigInt(Number.MAX_SAFE_INTEGER) && amount >= BigInt(Number.MIN_SAFE_INTEGER) ? Number(amount) : String(amount);
 }

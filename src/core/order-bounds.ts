@@ -1,4 +1,5 @@
-// How large an order may be. What goes beyond waits outside, so that the work of one order stays bounded whatever is sent.
+// How large an order may be. What goes beyond waits outside, so that the work of one order stays
+// bounded whatever is sent.
 import type { MergedOrder } from './merged.ts';
 import { AMOUNT_MAX } from './report.ts';
 

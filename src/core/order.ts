@@ -1,4 +1,5 @@
-// An order as the award reads it: the merged state with its defaults filled in and its amounts as bigint minor units.
+// An order as the award reads it: the merged state with its defaults filled in and its amounts as
+// bigint minor units.
 import type { MergedDispute, MergedEvidence, MergedLine, MergedOrder, MergedRefund, Register, Told } from './merged.ts';
 import type { OrderStatus, ParentKind, RefundStatus } from './report.ts';
 import { compareLineIds } from './split.ts';
@@ -7,7 +8,10 @@ export interface OrderLine {
   lineId: string;
   productId: string | null;
   category: string | null;
-  /** 0: the line was removed, or is gone. Its amounts stay as they were told; nothing is earned on them. */
+  /**
+   * 0: the line was removed, or is gone. Its amounts stay as they were told; nothing is earned on
+   * them.
+   */
   quantity: number;
   /** A later report of the whole order does not list it any more. */
   isGone: boolean;
@@ -74,20 +78,22 @@ export interface Order {
 }
 
 /**
- * The id of a line or a refund that stands for the whole order, where a report knows no others: it counts only for as long as nobody has
- * told of a line or a refund by an id of its own, so that what is known better later is not counted beside it.
+ * The id of a line or a refund that stands for the whole order, where a report knows no others: it
+ * counts only for as long as nobody has told of a line or a refund by an id of its own, so that
+ * what is known better later is not counted beside it.
  */
 export const WHOLE_ORDER = '*';
 
 /**
- * Whether an id stands in for those that a report does not know: of the whole order, or, as `*:…`, of a part of it. Whatever is told by
- * an id of its own takes the place of all that stands in.
+ * Whether an id stands in for those that a report does not know: of the whole order, or, as `*:…`,
+ * of a part of it. Whatever is told by an id of its own takes the place of all that stands in.
  */
 export const standsIn = (id: string): boolean => id === WHOLE_ORDER || id.startsWith(`${WHOLE_ORDER}:`);
 
 /**
- * Reads the merged state. Lines stand in the order of `compareLineIds`, refunds by id, evidence by when it was told, then by its text. What
- * later reports of the whole order do not list is gone; to a part of a split order, `wholeUntil` its own first report, later ones take nothing away.
+ * Reads the merged state. Lines stand in the order of `compareLineIds`, refunds by id, evidence by
+ * when it was told, then by its text. What later reports of the whole order do not list is gone; to
+ * a part of a split order, `wholeUntil` its own first report, later ones take nothing away.
  */
 export function viewOrder(merged: MergedOrder, { wholeUntil = Infinity } = {}): Order {
   const currencies = currenciesOf(merged);
@@ -121,7 +127,10 @@ export function viewOrder(merged: MergedOrder, { wholeUntil = Infinity } = {}): 
 /** Told before the latest report that tells all of its kind, and not since. */
 const isGoneBy = (toldAt: number, stamp: number | null | undefined): boolean => stamp != null && toldAt < stamp;
 
-/** Only reports that are not older than the last whole one can disagree; where none of those states a currency, the latest word stands. */
+/**
+ * Only reports that are not older than the last whole one can disagree; where none of those states
+ * a currency, the latest word stands.
+ */
 function currenciesOf({ currencies, whole }: MergedOrder): string[] {
   const told = currencies.map((one): Told => (typeof one === 'string' ? [one, 0] : one));
   const latest = Math.max(...told.map(([, toldAt]) => toldAt));
@@ -130,8 +139,8 @@ function currenciesOf({ currencies, whole }: MergedOrder): string[] {
 }
 
 /**
- * The lines that the order's source ever told of. One that stands in counts as removed beside lines with ids of their own, and the whole
- * order's beside any other.
+ * The lines that the order's source ever told of. One that stands in counts as removed beside lines
+ * with ids of their own, and the whole order's beside any other.
  */
 function viewLines(merged: MergedOrder, wordsFrom: number | null): OrderLine[] {
   const told = merged.lines.filter((line) => line.toldAt !== null);
@@ -176,7 +185,9 @@ function isGoneRefund(refund: MergedRefund, { whole }: MergedOrder): boolean {
   return refund.toldAt !== undefined && isGoneBy(refund.toldAt, whole?.refunds);
 }
 
-/** A refund that stands in counts as nothing beside one that is known of its line or of the order. */
+/**
+ * A refund that stands in counts as nothing beside one that is known of its line or of the order.
+ */
 function viewRefunds(merged: MergedOrder): OrderRefund[] {
   const viewed = merged.refunds.filter((refund) => !isGoneRefund(refund, merged)).map(viewRefund);
   return viewed.map((refund) => {
@@ -205,7 +216,10 @@ const KIND_OF_LIST = [
   ['promoterIds', 'platform', true],
 ] as const;
 
-/** What reports brought, first told first. A word of the source that a later report of all evidence does not repeat is gone. */
+/**
+ * What reports brought, first told first. A word of the source that a later report of all evidence
+ * does not repeat is gone.
+ */
 function viewEvidence(merged: MergedOrder, wordsFrom: number | null): ReportedEvidence[] {
   const piecesOf = (evidence: MergedEvidence | null | undefined, lineId: string | null): ReportedEvidence[] =>
     KIND_OF_LIST.flatMap(([list, kind, isWord]) =>

@@ -1,4 +1,5 @@
-// A rule's plan and scope, the documents an operator writes: their shape on the wire, which is also how they are stored, and what is refused.
+// A rule's plan and scope, the documents an operator writes: their shape on the wire, which is also
+// how they are stored, and what is refused.
 
 import { z } from 'zod';
 import { DomainError } from './errors.ts';
@@ -30,7 +31,10 @@ const planNodeSchema = z
   })
   .meta({ id: 'PlanNode' });
 
-/** The plan of a rule. Money in it is in minor units of its `currency`, as JSON integers; the arithmetic turns it into bigint. */
+/**
+ * The plan of a rule. Money in it is in minor units of its `currency`, as JSON integers; the
+ * arithmetic turns it into bigint.
+ */
 export const planSchema = z
   .strictObject({
     base: z.enum(['paid_amount', 'platform_commission']).default('paid_amount'),
@@ -61,16 +65,19 @@ export type PlanNode = z.infer<typeof planNodeSchema>;
 export type Plan = z.infer<typeof planSchema>;
 export type Scope = z.infer<typeof scopeSchema>;
 
-/** What makes two nodes the same role: the beneficiary with its level, or the name of the account. */
+/**
+ * What makes two nodes the same role: the beneficiary with its level, or the name of the account.
+ */
 function roleIdentity(node: PlanNode): string {
   if (typeof node.to === 'object') return node.to.account;
   return node.to === 'upline' ? `upline ${node.level}` : node.to;
 }
 
 /**
- * Refuses a plan that the schema lets through but nobody may publish. `referralLevelsMax` counts the paid levels of the chain, the seller
- * being the first. Throws `referral_levels_exceeded` when the plan pays deeper than that, else `invalid_plan`, with every fault and its
- * path from `path`, which says where the plan stands in the request.
+ * Refuses a plan that the schema lets through but nobody may publish. `referralLevelsMax` counts
+ * the paid levels of the chain, the seller being the first. Throws `referral_levels_exceeded` when
+ * the plan pays deeper than that, else `invalid_plan`, with every fault and its path from `path`,
+ * which says where the plan stands in the request.
  */
 export function checkPlan(plan: Plan, referralLevelsMax: number, path = 'plan'): void {
   const faults = faultsOfMoney(plan, path);

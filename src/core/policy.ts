@@ -1,4 +1,5 @@
-// A merchant's attribution policy: which evidence counts, for how long, and how several clicks share. Always complete once read.
+// A merchant's attribution policy: which evidence counts, for how long, and how several clicks
+// share. Always complete once read.
 import { z } from 'zod';
 
 /** Kinds of evidence that a policy ranks, in their default order from strong to weak. */
@@ -11,7 +12,10 @@ const SCENES_MAX = 50;
 
 const days = (least: number) => z.int().min(least).max(DAYS_MAX);
 
-/** What is left out takes its default; the answer of `parse` has every field, so that a later default changes nothing stored. */
+/**
+ * What is left out takes its default; the answer of `parse` has every field, so that a later
+ * default changes nothing stored.
+ */
 export const policySchema = z
   .strictObject({
     precedence: z

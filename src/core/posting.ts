@@ -1,4 +1,5 @@
-// What must be booked so that an order's books say what its lines now earn: always the difference, never the whole.
+// What must be booked so that an order's books say what its lines now earn: always the difference,
+// never the whole.
 
 import { assert } from './errors.ts';
 import { compareLineIds } from './split.ts';
@@ -9,7 +10,10 @@ export const ACCOUNT_KINDS = ['commission', 'pending', 'available', 'paying', 'w
 
 export type AccountKind = (typeof ACCOUNT_KINDS)[number];
 
-/** Why something moves from one account to another: earned, taken back, released, withheld, paid, or a payout that failed. */
+/**
+ * Why something moves from one account to another: earned, taken back, released, withheld, paid, or
+ * a payout that failed.
+ */
 export const TRANSFER_KINDS = ['accrue', 'reverse', 'release', 'withhold', 'pay', 'fail'] as const;
 
 export type TransferKind = (typeof TRANSFER_KINDS)[number];
@@ -22,18 +26,27 @@ export interface Slot {
   promoterId: string | null;
 }
 
-/** What the order's earlier transfers sum to on one slot. The platform's slots have no wait: their sum on `revenue` stands in `available`. */
+/**
+ * What the order's earlier transfers sum to on one slot. The platform's slots have no wait: their
+ * sum on `revenue` stands in `available`.
+ */
 export interface Booked extends Slot {
   pending: bigint;
   available: bigint;
 }
 
-/** What a slot should have in all. Several targets of one slot (several winners with one agency) add up. */
+/**
+ * What a slot should have in all. Several targets of one slot (several winners with one agency) add
+ * up.
+ */
 export interface Target extends Slot {
   amount: bigint;
 }
 
-/** One positive amount from one account to another. Accounts of kind `commission` and `revenue` belong to the order's merchant and to us. */
+/**
+ * One positive amount from one account to another. Accounts of kind `commission` and `revenue`
+ * belong to the order's merchant and to us.
+ */
 export interface Posting extends Slot {
   kind: 'accrue' | 'reverse' | 'release';
   from: AccountKind;
@@ -49,9 +62,10 @@ interface Balance {
 }
 
 /**
- * The postings that bring `booked` to `target`, sorted by slot. More is accrued to pending; less is reversed from pending as far as that
- * goes and from available for the rest; and once its line is released, whatever is pending then moves to available. A slot without a
- * target goes to zero. Applied to `booked` they give `target` exactly, so that asking again gives nothing.
+ * The postings that bring `booked` to `target`, sorted by slot. More is accrued to pending; less is
+ * reversed from pending as far as that goes and from available for the rest; and once its line is
+ * released, whatever is pending then moves to available. A slot without a target goes to zero.
+ * Applied to `booked` they give `target` exactly, so that asking again gives nothing.
  */
 export function differences({
   booked,

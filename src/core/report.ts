@@ -1,5 +1,5 @@
-// The canonical report: what a storefront or an adapter says of an order, as it stands on the wire and as the core reads it.
-// A report may be partial: what is absent or null says nothing.
+// The canonical report: what a storefront or an adapter says of an order, as it stands on the wire
+// and as the core reads it. A report may be partial: what is absent or null says nothing.
 import { z } from 'zod';
 import { isCurrency } from './money.ts';
 
@@ -18,7 +18,10 @@ export type ParentKind = (typeof PARENT_KINDS)[number];
 
 const ID_LENGTH_MAX = 128;
 const TOKEN_LENGTH_MAX = 2048;
-/** No token of ours is longer; what is longer cannot be read anyway, and keeps its beginning for people to see. */
+/**
+ * No token of ours is longer; what is longer cannot be read anyway, and keeps its beginning for
+ * people to see.
+ */
 const TOKEN_LENGTH_KEPT = 512;
 const IDENTITY_LENGTH_MAX = 512;
 const REASON_LENGTH_MAX = 1000;
@@ -28,20 +31,25 @@ const DISPUTES_MAX = 1000;
 const QUANTITY_MAX = 2 ** 31 - 1;
 const COUPON_CODES_MAX = 50;
 const IDENTITIES_MAX = 20;
-/** The greatest amount of a line and of an order, in minor units: sums over very many orders stay exact numbers. */
+/**
+ * The greatest amount of a line and of an order, in minor units: sums over very many orders stay
+ * exact numbers.
+ */
 export const AMOUNT_MAX = 10 ** 13;
 const EARLIEST = Date.UTC(2000);
 const LATEST = Date.UTC(2101);
 
-// Lone surrogates and NUL have no place in the database's text; other control characters only make two ids look like one.
+// Lone surrogates and NUL have no place in the database's text; other control characters only make
+// two ids look like one.
 const NO_CONTROL = /^[^\p{Cc}\p{Cs}]*$/u;
 const STORABLE = /^[^\0\p{Cs}]*$/u;
 
 const label = (lengthMax: number) => z.string().max(lengthMax).regex(NO_CONTROL, 'must not contain control characters');
 
 /**
- * Text, or a whole number that is read as its decimal text: order systems send the same id in both forms. The document asks for text, since
- * a client may have rounded a long number before it is sent.
+ * Text, or a whole number that is read as its decimal text: order systems send the same id in both
+ * forms. The document asks for text, since a client may have rounded a long number before it is
+ * sent.
  */
 const textOrInteger = (text: z.ZodString, error: string) => z.union([text, z.int()], { error }).meta({ type: 'string' }).transform(String);
 
@@ -241,7 +249,10 @@ export interface ReportDispute {
   state: DisputeState | null;
 }
 
-/** A report as the core reads it: null says nothing, times are epoch milliseconds, amounts minor units (safe integers). */
+/**
+ * A report as the core reads it: null says nothing, times are epoch milliseconds, amounts minor
+ * units (safe integers).
+ */
 export interface Report {
   merchantId: string;
   orderId: string;
@@ -270,10 +281,14 @@ export interface Report {
 
 const instant = (text: string | null | undefined): number | null => (text ? Date.parse(text) : null);
 
-// Storefronts send an empty text where a cookie or a field was absent; an order must not be refused for it.
+// Storefronts send an empty text where a cookie or a field was absent; an order must not be refused
+// for it.
 const said = (text: string | null | undefined): string | null => text || null;
 
-/** Whom and which links the words of a source mean: of the order, and of each line that they speak of. */
+/**
+ * Whom and which links the words of a source mean: of the order, and of each line that they speak
+ * of.
+ */
 export interface NamedEvidence {
   promoterIds: readonly string[];
   linkCodes: readonly string[];
@@ -282,10 +297,16 @@ export interface NamedEvidence {
 
 /** What the caller knows of a parsed report beside its text. */
 export interface Reading {
-  /** The delivery's, so that a replay reads the same: stands in for an absent `observed_at`, and for one that lies beyond `observedMax`. */
+  /**
+   * The delivery's, so that a replay reads the same: stands in for an absent `observed_at`, and for
+   * one that lies beyond `observedMax`.
+   */
   receivedAt: Date;
   observedMax: Date;
-  /** Stands in for an absent `observed_at` where a row must not count as later than what was told in full before it. */
+  /**
+   * Stands in for an absent `observed_at` where a row must not count as later than what was told in
+   * full before it.
+   */
   untimedAt: Date | null;
   /** The hashes of the buyer's identities. */
   identities: readonly string[];

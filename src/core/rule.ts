@@ -1,8 +1,12 @@
-// Which rule applies: an index over all rule versions that answers by scope and time, and the reasons why every other rule lost.
+// Which rule applies: an index over all rule versions that answers by scope and time, and the
+// reasons why every other rule lost.
 
 import type { Plan, Scope } from './plan.ts';
 
-/** One immutable version of a rule, in force in [effectiveFrom, effectiveTo) until a higher version takes over. */
+/**
+ * One immutable version of a rule, in force in [effectiveFrom, effectiveTo) until a higher version
+ * takes over.
+ */
 export interface RuleVersion {
   ruleId: string;
   version: number;
@@ -14,7 +18,10 @@ export interface RuleVersion {
   plan: Plan;
 }
 
-/** What is known of a line when its rule is looked for; null is not known, and matches no scope that asks for it. */
+/**
+ * What is known of a line when its rule is looked for; null is not known, and matches no scope that
+ * asks for it.
+ */
 export interface RuleContext {
   merchantId: string | null;
   productId: string | null;
@@ -35,7 +42,10 @@ export interface RuleOutcome {
   reason: string;
 }
 
-/** A version with its real time in force, [from, until) in epoch milliseconds: empty when a higher version took over before it began. */
+/**
+ * A version with its real time in force, [from, until) in epoch milliseconds: empty when a higher
+ * version took over before it began.
+ */
 interface Period {
   rule: RuleVersion;
   from: number;
@@ -46,7 +56,10 @@ interface Period {
 export interface RuleBook {
   /** Every version, by rule id, the highest version first. */
   readonly periods: readonly Period[];
-  /** The scope weights that occur, heaviest first. A weight is a set of scope keys, because its summands are powers of two. */
+  /**
+   * The scope weights that occur, heaviest first. A weight is a set of scope keys, because its
+   * summands are powers of two.
+   */
   readonly weights: readonly number[];
   /** The periods of each scope, the best first. */
   readonly byScope: ReadonlyMap<string, readonly Period[]>;
@@ -102,7 +115,10 @@ export function ruleBook(versions: readonly RuleVersion[]): RuleBook {
   return { periods, weights: [...weights].toSorted((a, b) => b - a), byScope };
 }
 
-/** When each version is in force: from its `effectiveFrom` a higher version takes over from all lower ones, for good. */
+/**
+ * When each version is in force: from its `effectiveFrom` a higher version takes over from all
+ * lower ones, for good.
+ */
 function periodsOf(versions: readonly RuleVersion[]): Period[] {
   const ordered = versions.toSorted((a, b) => compareText(a.ruleId, b.ruleId) || b.version - a.version);
   let ruleId: string | undefined;
@@ -121,7 +137,10 @@ function endOf(rule: RuleVersion): number {
   return rule.effectiveTo === null ? Infinity : rule.effectiveTo.getTime();
 }
 
-/** Within one scope: the higher priority, then the later start. Equal ones cannot be published; the rule id keeps even them in one order. */
+/**
+ * Within one scope: the higher priority, then the later start. Equal ones cannot be published; the
+ * rule id keeps even them in one order.
+ */
 function comparePeriods(a: Period, b: Period): number {
   return b.rule.priority - a.rule.priority || b.from - a.from || compareText(a.rule.ruleId, b.rule.ruleId);
 }
@@ -131,8 +150,8 @@ function compareText(a: string, b: string): number {
 }
 
 /**
- * Every rule version that matches the context and is in force at `at`, the one that applies first. One lookup for each set of scope keys
- * that occurs in the book, however many rules there are.
+ * Every rule version that matches the context and is in force at `at`, the one that applies first.
+ * One lookup for each set of scope keys that occurs in the book, however many rules there are.
  */
 export function candidatesFor(book: RuleBook, context: RuleContext, at: Date): RuleVersion[] {
   const time = at.getTime();
@@ -150,7 +169,10 @@ export function candidatesFor(book: RuleBook, context: RuleContext, at: Date): R
   return candidates;
 }
 
-/** The scope text of the keys that `weight` stands for, or null when the context does not know one of them. */
+/**
+ * The scope text of the keys that `weight` stands for, or null when the context does not know one
+ * of them.
+ */
 function keyForWeight(weight: number, parts: readonly (string | null)[]): string | null {
   let text = '';
   for (const [index, [, , keyWeight]] of SCOPE_KEYS.entries()) {
@@ -162,7 +184,10 @@ function keyForWeight(weight: number, parts: readonly (string | null)[]): string
   return text;
 }
 
-/** Says of matching rules, as `candidatesFor` ranked them, which won and why, and why the others lost. */
+/**
+ * Says of matching rules, as `candidatesFor` ranked them, which won and why, and why the others
+ * lost.
+ */
 export function rankOutcomes(candidates: readonly RuleVersion[]): RuleOutcome[] {
   const [winner, second] = candidates;
   return candidates.map((rule) => {
@@ -171,7 +196,10 @@ export function rankOutcomes(candidates: readonly RuleVersion[]): RuleOutcome[] 
   });
 }
 
-/** Every rule version of the book with its outcome and the reason: first those that matched, the best first, then the rest by rule. */
+/**
+ * Every rule version of the book with its outcome and the reason: first those that matched, the
+ * best first, then the rest by rule.
+ */
 export function explainRules(book: RuleBook, context: RuleContext, at: Date): RuleOutcome[] {
   const candidates = candidatesFor(book, context, at);
   const outcomes = rankOutcomes(candidates);
@@ -182,7 +210,10 @@ export function explainRules(book: RuleBook, context: RuleContext, at: Date): Ru
   return outcomes;
 }
 
-/** The rules that match the context and were not in force at that time, at most `most` of them, by rule. */
+/**
+ * The rules that match the context and were not in force at that time, at most `most` of them, by
+ * rule.
+ */
 export function untimelyRules(book: RuleBook, context: RuleContext, at: Date, most: number): RuleOutcome[] {
   const outcomes: RuleOutcome[] = [];
   for (const period of book.periods) {
@@ -221,7 +252,10 @@ function reasonToMiss(period: Period, context: RuleContext, at: Date): string {
   return period.from <= time && time < endOf(period.rule) ? 'superseded_version' : NOT_IN_FORCE;
 }
 
-/** Whether two versions of different rules may not both be published: same scope, same priority, overlapping [from, to). */
+/**
+ * Whether two versions of different rules may not both be published: same scope, same priority,
+ * overlapping [from, to).
+ */
 export function rulesOverlap(a: RuleVersion, b: RuleVersion): boolean {
   return (
     a.ruleId !== b.ruleId &&
@@ -232,7 +266,10 @@ export function rulesOverlap(a: RuleVersion, b: RuleVersion): boolean {
   );
 }
 
-/** The published versions that forbid `candidate`. A version that a higher one of its rule has taken over forbids nothing from then on. */
+/**
+ * The published versions that forbid `candidate`. A version that a higher one of its rule has taken
+ * over forbids nothing from then on.
+ */
 export function conflictsOf(candidate: RuleVersion, published: readonly RuleVersion[]): RuleVersion[] {
   const from = candidate.effectiveFrom.getTime();
   return periodsOf(published)

@@ -1,4 +1,5 @@
-// The arithmetic of commission, whole and pure: what the lines of an order keep after refunds, their pools, and who gets what of them.
+// The arithmetic of commission, whole and pure: what the lines of an order keep after refunds,
+// their pools, and who gets what of them.
 
 import { allocate, jsonAmount, partOf, proportionOf } from './money.ts';
 import type { Ppm } from './money.ts';
@@ -38,7 +39,10 @@ export interface Refund {
 
 export interface SplitOrder {
   currency: string;
-  /** All lines of the order, in any order, also those that earn nothing: refunds of the whole order fall on them too. */
+  /**
+   * All lines of the order, in any order, also those that earn nothing: refunds of the whole order
+   * fall on them too.
+   */
   lines: readonly SplitLine[];
   refunds: readonly Refund[];
 }
@@ -64,7 +68,10 @@ interface Pooled {
   arithmetic: ExplainedStep[];
 }
 
-/** Splits an order: one result per line, in the order of `lines`. All amounts are minor units of the order's currency, none negative. */
+/**
+ * Splits an order: one result per line, in the order of `lines`. All amounts are minor units of the
+ * order's currency, none negative.
+ */
 export function splitOrder(order: SplitOrder): LineSplit[] {
   const refunded = refundedAmounts(order);
   const pooled = order.lines.map((line, index) => poolOf(line, refunded[index]!, order));
@@ -75,8 +82,9 @@ export function splitOrder(order: SplitOrder): LineSplit[] {
 const DIGITS = /^\d+$/;
 
 /**
- * The order of lines, which breaks ties between them: ids of digits by their number, however long, then all others as text. Ids of digits
- * come first as a whole, because comparing "10", "1a" and "2" pair by pair would go round in a circle.
+ * The order of lines, which breaks ties between them: ids of digits by their number, however long,
+ * then all others as text. Ids of digits come first as a whole, because comparing "10", "1a" and
+ * "2" pair by pair would go round in a circle.
  */
 export function compareLineIds(a: string, b: string): number {
   const [aIsNumber, bIsNumber] = [DIGITS.test(a), DIGITS.test(b)];
@@ -89,8 +97,9 @@ export function compareLineIds(a: string, b: string): number {
 }
 
 /**
- * The refunded amount of every line: its own refunds, and its part of those that name no line, which are taken together and spread over
- * what the lines still have left. What exceeds that falls on nobody, and so does a refund of a line that the order does not have.
+ * The refunded amount of every line: its own refunds, and its part of those that name no line,
+ * which are taken together and spread over what the lines still have left. What exceeds that falls
+ * on nobody, and so does a refund of a line that the order does not have.
  */
 function refundedAmounts({ lines, refunds }: SplitOrder): bigint[] {
   if (refunds.length === 0) return lines.map(() => 0n);
@@ -155,8 +164,9 @@ function poolOf(line: SplitLine, refundedAmount: bigint, { currency }: SplitOrde
 }
 
 /**
- * What a rule's rate applies to, given what is kept of the paid amount. Of the platform's commission it is the same proportion; where
- * nothing was paid there is nothing to be in proportion to, and it is 0.
+ * What a rule's rate applies to, given what is kept of the paid amount. Of the platform's
+ * commission it is the same proportion; where nothing was paid there is nothing to be in proportion
+ * to, and it is 0.
  */
 function baseOf(line: SplitLine, plan: Plan | null, kept: bigint): bigint {
   if (plan?.base !== 'platform_commission') return kept;

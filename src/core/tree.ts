@@ -1,4 +1,5 @@
-// The tree of a plan, run once for one winner: each node takes a part of its payer's gross, pays its children and keeps the rest.
+// The tree of a plan, run once for one winner: each node takes a part of its payer's gross, pays
+// its children and keeps the rest.
 
 import { jsonAmount, partOf } from './money.ts';
 import type { PlanNode } from './plan.ts';
@@ -12,21 +13,28 @@ interface Run {
   arithmetic: ExplainedStep[];
 }
 
-/** The payer of nodes: its name as the reckoning tells it, and who keeps what absent nodes leave, which is the nearest present one. */
+/**
+ * The payer of nodes: its name as the reckoning tells it, and who keeps what absent nodes leave,
+ * which is the nearest present one.
+ */
 interface Payer {
   name: string;
   gross: bigint;
   keeper: string;
 }
 
-/** Pays the tree out of `part`, the merchant's gross; returns what the merchant is charged, which is the sum of the shares. */
+/**
+ * Pays the tree out of `part`, the merchant's gross; returns what the merchant is charged, which is
+ * the sum of the shares.
+ */
 export function payTree(nodes: readonly PlanNode[], part: bigint, run: Run): bigint {
   return payNodes(nodes, { name: 'merchant', gross: part, keeper: 'merchant' }, run).charged;
 }
 
 /**
- * Pays `nodes` from their payer's gross. `granted` is the sum of their grosses, `charged` what really leaves the payer: an absent
- * node costs only what the nodes below it cost, so that its net stays with the payer's keeper.
+ * Pays `nodes` from their payer's gross. `granted` is the sum of their grosses, `charged` what
+ * really leaves the payer: an absent node costs only what the nodes below it cost, so that its net
+ * stays with the payer's keeper.
  */
 function payNodes(nodes: readonly PlanNode[], payer: Payer, run: Run): { granted: bigint; charged: bigint } {
   let granted = 0n;
@@ -39,7 +47,10 @@ function payNodes(nodes: readonly PlanNode[], payer: Payer, run: Run): { granted
   return { granted, charged };
 }
 
-/** Pays one node and all below it; returns what that costs its payer. The rows stand in the order of the tree, the payer first. */
+/**
+ * Pays one node and all below it; returns what that costs its payer. The rows stand in the order of
+ * the tree, the payer first.
+ */
 function payNode(node: PlanNode, gross: bigint, payer: Payer, run: Run): bigint {
   const [role, level, named] = typeof node.to === 'string' ? [node.to, node.level] : ['account' as const, undefined, node.to.account];
   const name = named ?? (level === undefined ? role : `${role} ${level}`);

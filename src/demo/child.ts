@@ -31,8 +31,9 @@ interface Start {
 }
 
 /**
- * Runs the service while `work` does: on the given data folder, else on a new one that is removed afterwards, also when `work` throws.
- * Throws when the service does not start, or does not end in good order.
+ * Runs the service while `work` does: on the given data folder, else on a new one that is removed
+ * afterwards, also when `work` throws. Throws when the service does not start, or does not end in
+ * good order.
  */
 export async function withService<Result>(
   { dataDir: given, pullBaseUrls, signal }: Start,
@@ -57,7 +58,8 @@ async function withChild<Result>(
     env: environmentOf({ DATA_DIR: dataDir, PORT: String(port), ADMIN_KEY: adminKey, PULL_BASE_URLS: pullBaseUrls }),
     // Tables alone go to our output; what the service has to complain of goes to where errors go.
     stdio: ['ignore', 2, 2],
-    // A Ctrl-C in the terminal reaches us alone: a service that is told to end twice does not end in good order.
+    // A Ctrl-C in the terminal reaches us alone: a service that is told to end twice does not end
+    // in good order.
     detached: true,
     windowsHide: true,
   });
@@ -75,7 +77,10 @@ async function withChild<Result>(
   return result;
 }
 
-/** All that the service is told. Nothing of our own environment: the demo is the same everywhere, and touches no database but its own. */
+/**
+ * All that the service is told. Nothing of our own environment: the demo is the same everywhere,
+ * and touches no database but its own.
+ */
 function environmentOf(own: Record<'DATA_DIR' | 'PORT' | 'ADMIN_KEY' | 'PULL_BASE_URLS', string>): Record<string, string> {
   return {
     ...own,

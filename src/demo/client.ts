@@ -1,8 +1,12 @@
-// How the demo speaks to the service: JSON with a key, a browser that follows a link, and an order system that pushes.
+// How the demo speaks to the service: JSON with a key, a browser that follows a link, and an order
+// system that pushes.
 
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** The service as one key sees it. Every call throws an error that quotes the answer when that is no success. */
+/**
+ * The service as one key sees it. Every call throws an error that quotes the answer when that is no
+ * success.
+ */
 export interface Client {
   get: <Answer>(path: string) => Promise<Answer>;
   put: (path: string, body: unknown) => Promise<void>;
@@ -43,7 +47,10 @@ export async function followLink(url: string, userAgent: string, signal: AbortSi
   throw new Error(`GET ${url} was answered ${response.status} to ${landing ?? 'nowhere'}`);
 }
 
-/** Sends a webhook as its order system does, without any key. Throws when it is not answered with the status. */
+/**
+ * Sends a webhook as its order system does, without any key. Throws when it is not answered with
+ * the status.
+ */
 export async function deliver(url: string, push: Push, signal: AbortSignal, status = 200): Promise<void> {
   const { sourceId, query, headers, body } = push;
   const path = `/webhooks/${sourceId}`;

@@ -1,4 +1,5 @@
-// The demo: a small lively marketplace on a database of its own, set up and read back over the public API alone. The story, in order.
+// The demo: a small lively marketplace on a database of its own, set up and read back over the
+// public API alone. The story, in order.
 
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
@@ -20,9 +21,10 @@ const INTERRUPTED = new Error('interrupted');
 const EXIT_INTERRUPTED = 130;
 
 /**
- * Tells the story and checks every figure of it. Answers with the exit code: 0 when all is as it must be, 1 when something differs or
- * fails, 130 when it was interrupted. With `--keep` the service is left running until a signal comes. The data go to `dataDir`, which stays,
- * or where it is null to a folder that is removed afterwards.
+ * Tells the story and checks every figure of it. Answers with the exit code: 0 when all is as it
+ * must be, 1 when something differs or fails, 130 when it was interrupted. With `--keep` the
+ * service is left running until a signal comes. The data go to `dataDir`, which stays, or where it
+ * is null to a folder that is removed afterwards.
  */
 export async function demo(args: string[], dataDir: string | null): Promise<number> {
   const end = new AbortController();
@@ -51,7 +53,10 @@ export async function demo(args: string[], dataDir: string | null): Promise<numb
   }
 }
 
-/** Everything that happens, and everything that is shown of it. Answers with what is not as it must be. */
+/**
+ * Everything that happens, and everything that is shown of it. Answers with what is not as it must
+ * be.
+ */
 async function tellStory({ url, adminKey }: Service, platforms: Platforms, signal: AbortSignal): Promise<string[]> {
   const admin = openClient(url, adminKey, signal);
   await refuseInhabited(admin);
@@ -68,7 +73,9 @@ async function tellStory({ url, adminKey }: Service, platforms: Platforms, signa
   return [...bookDifferences(books), ...guardDifferences(guards, settledAt)];
 }
 
-/** The second order and the late click come when the first orders have been decided without them. */
+/**
+ * The second order and the late click come when the first orders have been decided without them.
+ */
 async function trade(admin: Client, market: Marketplace): Promise<void> {
   const tokens = await browse(market);
   await Promise.all([orderFromMumu(market, tokens), pushEverything(market, tokens), orderAtDuoduo(market, admin)]);

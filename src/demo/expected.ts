@@ -17,7 +17,10 @@ const EXPECTED_BALANCES: Readonly<Record<string, readonly [pending: number, avai
   dave: [5377, 4250],
 };
 
-/** What must stand beside each other. Every push came twice and is kept once; what WeChat pushed was fetched, too. */
+/**
+ * What must stand beside each other. Every push came twice and is kept once; what WeChat pushed was
+ * fetched, too.
+ */
 const EXPECTED_SUMS: Readonly<Record<SystemId, Omit<SystemSum, 'source_id'>>> = {
   rest: { deliveries: { rest: 9 }, orders: 7, evidence: { click: 2, click_token: 2, lock: 1, nobody: 2 }, commission: 12_667 },
   'haochi-erp': { deliveries: { push: 10 }, orders: 6, evidence: { click_token: 5, nobody: 1 }, commission: 6_797 },
@@ -69,7 +72,9 @@ export function orderDifferences(orders: readonly Order[], rules: readonly Rule[
   });
 }
 
-/** Of the first order everybody who shared is told of, with the reason; of the robot's the robot. */
+/**
+ * Of the first order everybody who shared is told of, with the reason; of the robot's the robot.
+ */
 function explanationDifferences(explanations: readonly Explanation[]): string[] {
   const told = (orderId: string) =>
     explanations
@@ -81,7 +86,10 @@ function explanationDifferences(explanations: readonly Explanation[]): string[] 
   ];
 }
 
-/** No law is broken, all of them were asked after the story, and the one thing that is wrong in it has rung. */
+/**
+ * No law is broken, all of them were asked after the story, and the one thing that is wrong in it
+ * has rung.
+ */
 export function guardDifferences(guards: readonly Guard[], settledAt: Date): string[] {
   const laws = guards.filter(({ kind }) => kind === 'law');
   return [

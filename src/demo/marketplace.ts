@@ -1,4 +1,5 @@
-// The marketplace of the demo: who sells what, who shares it, what is earned on it, and which order systems tell of the orders.
+// The marketplace of the demo: who sells what, who shares it, what is earned on it, and which order
+// systems tell of the orders.
 
 import { openClient, type Client } from './client.ts';
 import { openOrderSystems, type Secrets, type SystemId } from './platforms/order-systems.ts';
@@ -160,7 +161,9 @@ export interface Marketplace {
   platforms: Platforms;
 }
 
-/** Throws when the service has a marketplace already: the figures of two would add up to neither's. */
+/**
+ * Throws when the service has a marketplace already: the figures of two would add up to neither's.
+ */
 export async function refuseInhabited(admin: Client): Promise<void> {
   const orders = await admin.get<{ data: unknown[] }>('/v1/orders?limit=1');
   const rules = await admin.get<{ data: unknown[] }>('/v1/rules?limit=1');

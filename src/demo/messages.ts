@@ -88,7 +88,10 @@ export function pushesOfShopify({ secrets }: Marketplace, tokens: Tokens): Push[
   ];
 }
 
-/** 青禾茶铺 sells with WooCommerce, which writes times without their zone, and refunds as negative amounts. */
+/**
+ * 青禾茶铺 sells with WooCommerce, which writes times without their zone, and refunds as negative
+ * amounts.
+ */
 export function pushesOfWoocommerce({ secrets }: Marketplace, tokens: Tokens): Push[] {
   const push = (event: string, minutes: number, order: object) => {
     const [madeAt, changedAt] = [2, minutes].map((ago) => hoursAgo(ago / 60).slice(0, 19));

@@ -1,4 +1,5 @@
-// What is read back from the service: orders, the explanation of one, balances, the trial balance, guards. Nothing here is computed.
+// What is read back from the service: orders, the explanation of one, balances, the trial balance,
+// guards. Nothing here is computed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -8,7 +9,10 @@ import { PROMOTERS } from './marketplace.ts';
 const POLL_MS = 150;
 /** Orders settle within a second or two. */
 const SETTLE_TIMEOUT_MS = 30_000;
-/** A guard rests many times as long as it took, as guards/run.ts says, which on a busy machine is a while. */
+/**
+ * A guard rests many times as long as it took, as guards/run.ts says, which on a busy machine is a
+ * while.
+ */
 const GUARDS_TIMEOUT_MS = 120_000;
 
 interface List<Item> {
@@ -151,7 +155,10 @@ interface Standing {
   deliveries: Delivery[];
 }
 
-/** Waits until all orders have settled, then reads everything. What has not settled within its time is read as it is. */
+/**
+ * Waits until all orders have settled, then reads everything. What has not settled within its time
+ * is read as it is.
+ */
 export async function readBooks(api: Client, { places, isSettled }: Question, signal: AbortSignal): Promise<Books> {
   const rules = await readRules(api);
   const { orders, deliveries } = await readUntil(
@@ -180,7 +187,10 @@ export function isAt(order: Order, place: Question['places'][number]): boolean {
   return order.source_id === place.source_id && order.order_id === place.order_id;
 }
 
-/** Reads again and again until it is enough, or the time is up; answers with the last reading, enough or not. */
+/**
+ * Reads again and again until it is enough, or the time is up; answers with the last reading,
+ * enough or not.
+ */
 export async function readUntil<Reading>(
   signal: AbortSignal,
   read: () => Promise<Reading>,
@@ -214,7 +224,10 @@ async function readRules(api: Client): Promise<Rule[]> {
   return data.flatMap(({ versions }) => versions);
 }
 
-/** Everybody's balance in CNY, the one currency here. For whom nothing was ever booked the service names none, and it is 0. */
+/**
+ * Everybody's balance in CNY, the one currency here. For whom nothing was ever booked the service
+ * names none, and it is 0.
+ */
 async function readBalances(api: Client): Promise<PromoterBalance[]> {
   return Promise.all(
     Object.keys(PROMOTERS).map(async (promoter_id) => {

@@ -1,4 +1,5 @@
-// One explanation, in sentences for whoever asks "why not me?": the evidence, the chain, the rule, and the arithmetic to the fen.
+// One explanation, in sentences for whoever asks "why not me?": the evidence, the chain, the rule,
+// and the arithmetic to the fen.
 
 import type { Evidence, Explanation, PlanNode, RuleOutcome, Step } from './readings.ts';
 import { percent, yuan } from './table.ts';
@@ -27,7 +28,10 @@ const RULE_REASONS: Readonly<Record<string, string>> = {
 
 const LIMITS: Readonly<Record<string, string>> = { base: 'what was paid', cap_per_line: 'the cap per line' };
 
-/** The explanation of an order of one line and one winner as sentences, one a line; `split` is the tree of the rule that it went by. */
+/**
+ * The explanation of an order of one line and one winner as sentences, one a line; `split` is the
+ * tree of the rule that it went by.
+ */
 export function sentencesOf({ order, lines, transfers }: Explanation, split: readonly PlanNode[]): string[] {
   const [line] = lines;
   const [shown] = order.lines;
@@ -62,7 +66,10 @@ function sentenceOfTransfer({ kind, promoter_id, amount, from, to }: Explanation
   return `Booked (${kind}): ${yuan(amount)} from the ${from} of the merchant to the ${to} of ${promoter_id ?? 'the platform'}.`;
 }
 
-/** The shares stand in the order of the tree: so each has its node, which says what part of whose gross it is. */
+/**
+ * The shares stand in the order of the tree: so each has its node, which says what part of whose
+ * gross it is.
+ */
 function sentencesOfSteps(steps: readonly Step[], split: readonly PlanNode[]): string[] {
   const nodes = nodesOf(split, null);
   const pool = steps.flatMap((step) => ('pool' in step ? step.pool : [])).at(-1) ?? 0;

@@ -1,4 +1,5 @@
-// What buyers do, and what the storefront tells of it: clicks, who a buyer is, and the orders of the shop that reports by REST.
+// What buyers do, and what the storefront tells of it: clicks, who a buyer is, and the orders of
+// the shop that reports by REST.
 
 import { followLink, type Client } from './client.ts';
 import type { LinkName, Marketplace } from './marketplace.ts';
@@ -16,7 +17,10 @@ export function hoursAgo(hours: number): string {
   return new Date(Date.now() - hours * HOUR_MS).toISOString();
 }
 
-/** Everybody clicks. One buyer is told by her openid first and by her browser later, and the storefront says that both are she. */
+/**
+ * Everybody clicks. One buyer is told by her openid first and by her browser later, and the
+ * storefront says that both are she.
+ */
 export async function browse(market: Marketplace): Promise<Tokens> {
   const { storefront } = market;
   const follow = async (name: LinkName, userAgent = PHONE) => tokenIn(await landingOf(market, name, userAgent));
@@ -87,7 +91,10 @@ export async function tellLateClick(market: Marketplace): Promise<void> {
   await tellClick(market, 'diapersOfAlice', 'o-jin', hoursAgo(5));
 }
 
-/** A buyer is led to the union by its own link, and buys there. The union tells nobody; so the service is told to ask. */
+/**
+ * A buyer is led to the union by its own link, and buys there. The union tells nobody; so the
+ * service is told to ask.
+ */
 export async function orderAtDuoduo(market: Marketplace, admin: Client): Promise<void> {
   market.platforms.duoduo.sell(await landingOf(market, 'orangesOfCarol'));
   const asked = { source_id: 'duoduo', from: hoursAgo(1), to: hoursAgo(0) };

@@ -1,11 +1,15 @@
-// The order systems beside each other: how many reports of each were kept, what its orders were earned by, and what that comes to.
+// The order systems beside each other: how many reports of each were kept, what its orders were
+// earned by, and what that comes to.
 
 import type { Books } from './readings.ts';
 
 /** One order system. */
 export interface SystemSum {
   source_id: string;
-  /** How many reports were kept, by the way they came, and with what became of them where they were not processed: `push parked`. */
+  /**
+   * How many reports were kept, by the way they came, and with what became of them where they were
+   * not processed: `push parked`.
+   */
   deliveries: Record<string, number>;
   orders: number;
   /** How many orders each kind of evidence has won; `nobody` are those that nobody earned. */

@@ -1,6 +1,10 @@
-// Tables for a terminal: columns line up also where Chinese stands in them, and a cell may have several lines.
+// Tables for a terminal: columns line up also where Chinese stands in them, and a cell may have
+// several lines.
 
-/** What a terminal draws two columns wide: the scripts of East Asia, their punctuation, full-width forms and emoji. */
+/**
+ * What a terminal draws two columns wide: the scripts of East Asia, their punctuation, full-width
+ * forms and emoji.
+ */
 const WIDE = new RegExp(
   '[\\u1100-\\u115f\\u2e80-\\u303e\\u3041-\\ua4cf\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f' +
     '\\uff00-\\uff60\\uffe0-\\uffe6\\u{1f300}-\\u{1faff}\\u{20000}-\\u{3fffd}]',
@@ -22,7 +26,10 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** A table as text, ending in a line break. A row that is a text stands alone, as a heading over what follows. */
+/**
+ * A table as text, ending in a line break. A row that is a text stands alone, as a heading over
+ * what follows.
+ */
 export function table(columns: readonly Column[], rows: readonly (readonly string[] | string)[]): string {
   const cells = rows.map((row) => (typeof row === 'string' ? row : columns.map((_, at) => (row[at] ?? '').split('\n'))));
   const widthAt = (title: string, at: number) =>

@@ -1,5 +1,6 @@
-// Erasing a buyer: everything that was kept is looked through, a part at a time, and its words are replaced in place. Whoever is killed on
-// the way has it begun again by another, which finds nothing in what is done already.
+// Erasing a buyer: everything that was kept is looked through, a part at a time, and its words are
+// replaced in place. Whoever is killed on the way has it begun again by another, which finds
+// nothing in what is done already.
 import type { KeyObject } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -31,7 +32,10 @@ export interface ErasingDeps {
   dataDir: string;
 }
 
-/** Carries out every erasure that is not finished, the oldest first. One that waits for an uploaded file is looked at again next time. */
+/**
+ * Carries out every erasure that is not finished, the oldest first. One that waits for an uploaded
+ * file is looked at again next time.
+ */
 export async function eraseAll(deps: ErasingDeps, signal?: AbortSignal): Promise<void> {
   const erasures = await readErasures(deps.db, { unfinished: true, after: null, limit: ERASURES_PER_ROUND });
   if (erasures.length === 0) return;
@@ -67,7 +71,10 @@ interface Pass {
 /** Looks through the rows after this place, and answers where to go on; null at the end. */
 type Part = (trx: Transaction<DB>, pass: Pass, after: string) => Promise<string | null>;
 
-/** One order at a time, with a part of its deliveries: what it keeps of their reasons changes with them. */
+/**
+ * One order at a time, with a part of its deliveries: what it keeps of their reasons changes with
+ * them.
+ */
 const eraseInOrders: Part = async (trx, pass, after) => {
   const { erasure, buyer, deps } = pass;
   const [orderAfter = '0', deliveryAfter = null] = after.split('/');
@@ -99,7 +106,10 @@ interface DecisionTexts {
   shared: string | null;
 }
 
-/** What is decided stays; but the reasons of orders and of rulings, in which anything may stand, are told in explanations, too. */
+/**
+ * What is decided stays; but the reasons of orders and of rulings, in which anything may stand, are
+ * told in explanations, too.
+ */
 async function redactDecisions(trx: Transaction<DB>, { clean }: Pass, orderKeys: readonly bigint[]): Promise<void> {
   const { rows } = await sql<DecisionTexts>`
     select order_key, revision, line_id, explanation::text as explanation, order_explanation::text as shared
@@ -115,7 +125,10 @@ async function redactDecisions(trx: Transaction<DB>, { clean }: Pass, orderKeys:
   }
 }
 
-/** What became no report of an order: what waits or cannot be read, and what tells of something else. */
+/**
+ * What became no report of an order: what waits or cannot be read, and what tells of something
+ * else.
+ */
 const eraseInOtherDeliveries: Part = async (trx, { erasure, buyer, deps }, after) => {
   const deliveries = await lockDeliveries(
     trx,

@@ -1,5 +1,5 @@
-// The log of erasures beside the database: a database that is restored from a backup does not know whom it had to forget meanwhile. It names
-// buyers by keyed hashes only.
+// The log of erasures beside the database: a database that is restored from a backup does not know
+// whom it had to forget meanwhile. It names buyers by keyed hashes only.
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -27,8 +27,8 @@ type Entry = z.output<typeof entry>;
 export const erasureLogOf = (dataDir: string): string => join(dataDir, FILE);
 
 /**
- * Reads the log, and how long it is without a last line that a kill has cut off. Any other line that is no entry throws: somebody would not
- * be forgotten.
+ * Reads the log, and how long it is without a last line that a kill has cut off. Any other line
+ * that is no entry throws: somebody would not be forgotten.
  */
 async function readLog(dataDir: string): Promise<{ entries: Entry[]; length: number }> {
   const bytes = await readFile(erasureLogOf(dataDir)).catch(ifMissing(Buffer.alloc(0)));
@@ -45,7 +45,10 @@ function entryOf(line: string, index: number, dataDir: string): Entry {
   }
 }
 
-/** Writes those of these erasures into the log that it does not have. They are on the disk when it resolves. */
+/**
+ * Writes those of these erasures into the log that it does not have. They are on the disk when it
+ * resolves.
+ */
 export async function appendErasures(dataDir: string, erasures: readonly KeptErasure[]): Promise<void> {
   const { entries, length } = await readLog(dataDir);
   const known = new Set(entries.map(({ erasure_id: erasureId }) => erasureId));
@@ -67,8 +70,8 @@ function toEntry({ erasureId, merchantId, madeAt, identities }: KeptErasure): En
 }
 
 /**
- * Makes the log and the database know the same erasures, and answers how many the database had forgotten: those stand in it again, and are
- * to be carried out before anybody is served.
+ * Makes the log and the database know the same erasures, and answers how many the database had
+ * forgotten: those stand in it again, and are to be carried out before anybody is served.
  */
 export async function reconcileLog(db: Kysely<DB>, dataDir: string): Promise<number> {
   const { entries } = await readLog(dataDir);

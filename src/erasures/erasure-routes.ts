@@ -1,4 +1,5 @@
-// POST /v1/erasures: a buyer who is to be forgotten. What was made of its orders stays; what it is known by goes.
+// POST /v1/erasures: a buyer who is to be forgotten. What was made of its orders stays; what it is
+// known by goes.
 import type { KeyObject } from 'node:crypto';
 
 import type { Kysely } from 'kysely';
@@ -122,7 +123,10 @@ function show(row: ErasureRow): z.output<typeof erasure> {
 /** What a country code may stand before, as people leave it out: a mobile phone of China. */
 const CHINESE_MOBILE = /^(?:00)?(?:86)?(1\d{10})$/;
 
-/** The identities of a buyer who is to be erased, each with its type: a phone with and without the code of its country. */
+/**
+ * The identities of a buyer who is to be erased, each with its type: a phone with and without the
+ * code of its country.
+ */
 function identitiesNamed(identityKey: KeyObject, merchantId: string, named: z.output<typeof buyer>): ErasedIdentity[] {
   const words = Object.entries(named).flatMap(([type, word]) => {
     if (word === null) return [];

@@ -1,4 +1,5 @@
-// Erasures in the database: who is to be forgotten, what was found of it, and whether all is looked through.
+// Erasures in the database: who is to be forgotten, what was found of it, and whether all is looked
+// through.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
@@ -18,7 +19,10 @@ export interface NewErasure {
   madeAt: Date;
 }
 
-/** What is counted of an erasure, in rows of which something was replaced; `orders` are all of the buyer's. */
+/**
+ * What is counted of an erasure, in rows of which something was replaced; `orders` are all of the
+ * buyer's.
+ */
 export const COUNTED = ['orders', 'deliveries', 'answers', 'messages', 'claims', 'log_entries'] as const;
 export type Counted = (typeof COUNTED)[number];
 
@@ -31,7 +35,10 @@ export interface ErasureRow extends Record<Counted, number> {
 
 const SHOWN = sql`erasure_id, merchant_id, made_at, finished_at, orders, deliveries, answers, messages, claims, log_entries`;
 
-/** Stores an erasure; one of that id that is there already stays as it is. False: its merchant is not here. */
+/**
+ * Stores an erasure; one of that id that is there already stays as it is. False: its merchant is
+ * not here.
+ */
 export async function storeErasure(
   trx: Transaction<DB>,
   { erasureId, merchantId, identities, madeBy, madeAt }: NewErasure,
@@ -54,7 +61,10 @@ export async function findErasure(db: Kysely<DB>, erasureId: string): Promise<Er
   return rows[0] ?? null;
 }
 
-/** Erasures from the latest, of one merchant or of all, one more than asked for. `before` is the id to go on below. */
+/**
+ * Erasures from the latest, of one merchant or of all, one more than asked for. `before` is the id
+ * to go on below.
+ */
 export async function listErasures(
   db: Kysely<DB>,
   merchantId: string | null,
@@ -82,7 +92,9 @@ export interface KeptErasure {
   identities: ErasedIdentity[];
 }
 
-/** Erasures with their identities, in the order of their ids; all, or those that are not finished. */
+/**
+ * Erasures with their identities, in the order of their ids; all, or those that are not finished.
+ */
 export async function readErasures(
   db: Kysely<DB>,
   { unfinished, after, limit }: { unfinished: boolean; after: string | null; limit: number },
@@ -105,15 +117,18 @@ export function buyerOf({ merchantId, identities }: KeptErasure): Erased {
   };
 }
 
-/** Adds to a count, in the transaction of what is counted, so that a pass that is begun again counts nothing twice. */
+/**
+ * Adds to a count, in the transaction of what is counted, so that a pass that is begun again counts
+ * nothing twice.
+ */
 export async function count(trx: Transaction<DB>, erasureId: string, what: Counted, more: number): Promise<void> {
   if (more === 0) return;
   await sql`update erasure set ${sql.id(what)} = ${sql.id(what)} + ${more} where erasure_id = ${erasureId}::uuid`.execute(trx);
 }
 
 /**
- * Where the transactions stand that might not know of an erasure: each of them has begun before `mark`. Taken after the erasure was
- * committed; all of them have ended once `isPast` says so.
+ * Where the transactions stand that might not know of an erasure: each of them has begun before
+ * `mark`. Taken after the erasure was committed; all of them have ended once `isPast` says so.
  */
 export async function markTransactions(db: Kysely<DB>): Promise<string> {
   const { rows } = await sql<{ mark: string }>`select pg_current_xact_id()::text as mark`.execute(db);
@@ -126,7 +141,10 @@ export async function isPast(db: Kysely<DB>, mark: string): Promise<boolean> {
   return rows[0]!.past;
 }
 
-/** Ends an erasure, unless a file that was uploaded before it is still kept: that one is dropped once it is read. */
+/**
+ * Ends an erasure, unless a file that was uploaded before it is still kept: that one is dropped
+ * once it is read.
+ */
 export async function finish(trx: Transaction<DB>, erasureId: string): Promise<boolean> {
   const { rows } = await sql`
     update erasure set orders = (

@@ -7,9 +7,15 @@ import { uuidv7 } from '../platform/uuid.ts';
 
 /** From so many on it is cheaper to read everything. */
 const ORDERS_MAX = 100_000;
-/** A transaction writes the time of its beginning and shows its rows at its end, so what began a while ago is looked at once more. */
+/**
+ * A transaction writes the time of its beginning and shows its rows at its end, so what began a
+ * while ago is looked at once more.
+ */
 const OVERLAP_MS = 60_000;
-/** A report is stored when it comes and is finished later; one that waited for longer is read by the next full run. */
+/**
+ * A report is stored when it comes and is finished later; one that waited for longer is read by the
+ * next full run.
+ */
 const FINISHED_WITHIN_MS = 10 * 60_000;
 
 export interface Changes {

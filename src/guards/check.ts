@@ -1,4 +1,5 @@
-// Asks one guard: by short read-only queries, a range of keys at a time where all of the books are to be read, or only what is new in them.
+// Asks one guard: by short read-only queries, a range of keys at a time where all of the books are
+// to be read, or only what is new in them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -11,7 +12,10 @@ import { readingKeys, type Guard, type SqlGuard, type Violation } from './guard.
 const SAMPLE_MAX = 5;
 const VIOLATIONS_MAX = 10_000;
 const KEYS_PER_RANGE = 20_000;
-/** Below the limit of every statement, so that a guard that is too slow is told from a database that is away. */
+/**
+ * Below the limit of every statement, so that a guard that is too slow is told from a database that
+ * is away.
+ */
 const STATEMENT_TIMEOUT = '25s';
 
 /** What a guard found; at most some 10 000 are counted, and five shown. */
@@ -26,7 +30,10 @@ export interface Extent {
   changes?: Changes;
 }
 
-/** Asks the guard. Within a transaction it asks that one, so that what it has not committed can be judged too. */
+/**
+ * Asks the guard. Within a transaction it asks that one, so that what it has not committed can be
+ * judged too.
+ */
 export async function askGuard(db: Kysely<DB>, guard: Guard, { keysPerRange = KEYS_PER_RANGE, changes }: Extent = {}): Promise<Found> {
   if (guard.scope === 'process') return toFound(await guard.rows(db));
   if (guard.scope === 'present' || guard.scope === 'whole') return reading(db, (trx) => askOnce(trx, guard.sql, []));

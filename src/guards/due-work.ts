@@ -1,4 +1,5 @@
-// How much is due and since when, for each kind of work that the worker and the sweep find in rows: what a backlog looks like.
+// How much is due and since when, for each kind of work that the worker and the sweep find in rows:
+// what a backlog looks like.
 
 import { Gauge, type Registry } from '@prometheus-io/client';
 import { sql, type Kysely, type RawBuilder } from 'kysely';
@@ -8,7 +9,10 @@ import type { DB } from '../platform/postgres/tables.ts';
 
 const COUNTED_MAX = 10_000;
 
-/** Where the due rows of each kind are, found by an index from the oldest on, and since when they are. */
+/**
+ * Where the due rows of each kind are, found by an index from the oldest on, and since when they
+ * are.
+ */
 const DUE: Record<string, RawBuilder<unknown>> = {
   deliveries: sql`select next_attempt_at as since from delivery where state = 'received' and next_attempt_at <= now() order by next_attempt_at`,
   awards: sql`select due_at as since from award_due where due_at <= now() order by due_at`,

@@ -1,10 +1,14 @@
-// What is told to the world of guards: that one has begun to find violations, and that it finds none any more. Pure.
+// What is told to the world of guards: that one has begun to find violations, and that it finds
+// none any more. Pure.
 import type { Event } from '../outbound/event.ts';
 import type { Guard } from './guard.ts';
 import { showWords } from './guard-words.ts';
 import type { GuardResult } from './store.ts';
 
-/** The events of results that differ from the ones before. Two processes that find the same at once tell of it as one event. */
+/**
+ * The events of results that differ from the ones before. Two processes that find the same at once
+ * tell of it as one event.
+ */
 export function guardEvents(results: readonly GuardResult[], before: ReadonlyMap<string, GuardResult>, guards: readonly Guard[]): Event[] {
   const words = new Map(guards.map((guard) => [guard.name, guard.words]));
   return results.flatMap(({ name, kind, violations, checkedAt }): Event[] => {

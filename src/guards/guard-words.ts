@@ -1,11 +1,15 @@
-// What guards say to people, in each language: one dictionary a language, and a guard without words there is none.
+// What guards say to people, in each language: one dictionary a language, and a guard without words
+// there is none.
 
 import { GUARDS_EN, type GuardWords } from './words-en.ts';
 import { GUARDS_ZH } from './words-zh.ts';
 
 export type GuardTold = Readonly<Record<'en' | 'zh', GuardWords>>;
 
-/** The words of the guard of this name. Throws where a language has none: a guard is not finished without. */
+/**
+ * The words of the guard of this name. Throws where a language has none: a guard is not finished
+ * without.
+ */
 export function wordsOf(name: string): GuardTold {
   const [en, zh] = [GUARDS_EN[name], GUARDS_ZH[name]];
   if (en === undefined || zh === undefined) throw new Error(`broken law: the guard ${name} has words in every language`);

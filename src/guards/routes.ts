@@ -1,4 +1,5 @@
-// The guards over HTTP: what each of them last found, whether the books hold, and one of them asked now.
+// The guards over HTTP: what each of them last found, whether the books hold, and one of them asked
+// now.
 
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
@@ -15,7 +16,9 @@ import { readResults, type GuardResult } from './store.ts';
 
 const tags = ['guards'];
 const scopes = ['admin', 'auditor'] as const;
-/** A guard that reads all of the books reads them in short pieces, which take as long as they take. */
+/**
+ * A guard that reads all of the books reads them in short pieces, which take as long as they take.
+ */
 const RUN_TIMEOUT_MS = 120_000;
 
 const wordsAnswer = z.object({

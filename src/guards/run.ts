@@ -1,4 +1,5 @@
-// Runs the guards that are due and keeps what they found. A guard that cannot be run is broken, too: nothing is silently in order.
+// Runs the guards that are due and keeps what they found. A guard that cannot be run is broken,
+// too: nothing is silently in order.
 
 import { Gauge, type Registry } from '@prometheus-io/client';
 import { sql, type Kysely } from 'kysely';
@@ -13,12 +14,21 @@ import { guardEvents } from './guard-events.ts';
 import type { Guard } from './guard.ts';
 import { keepResults, readResults, type GuardResult } from './store.ts';
 
-/** A guard rests fifty times as long as it took, half of which was rest already: it takes a hundredth of the time, whatever the books. */
+/**
+ * A guard rests fifty times as long as it took, half of which was rest already: it takes a
+ * hundredth of the time, whatever the books.
+ */
 const REST_RATIO = 50;
 const STALE_MS = 15 * 60_000;
-/** What reads only what is new in between reads everything once a day: a row may be damaged without being changed by us. */
+/**
+ * What reads only what is new in between reads everything once a day: a row may be damaged without
+ * being changed by us.
+ */
 const FULL_MS = 24 * 3_600_000;
-/** What was found is kept at least so often, so that slow guards do not hold back what others have found. */
+/**
+ * What was found is kept at least so often, so that slow guards do not hold back what others have
+ * found.
+ */
 const KEEP_MS = 1000;
 const QUERY_CANCELED = '57014';
 
@@ -64,8 +74,9 @@ export interface GuardRun {
 }
 
 /**
- * Asks the guards that are due, one after the other, and answers with what was found. Those that read by keys read only what is new, for as
- * long as they find nothing, and everything once a day, one of them in a run. Throws only when the database is not there.
+ * Asks the guards that are due, one after the other, and answers with what was found. Those that
+ * read by keys read only what is new, for as long as they find nothing, and everything once a day,
+ * one of them in a run. Throws only when the database is not there.
  */
 export async function runGuards(
   db: Kysely<DB>,
@@ -116,7 +127,10 @@ async function keepAndTell(db: Kysely<DB>, { fresh, kept, guards }: Findings): P
   });
 }
 
-/** Shows what was kept, whichever process has found it; of two results of one guard the later in the list. */
+/**
+ * Shows what was kept, whichever process has found it; of two results of one guard the later in the
+ * list.
+ */
 function showResults({ violations, checkedAt, fullAt }: GuardMetrics, results: readonly GuardResult[]): void {
   for (const result of results) {
     const { name: guard, kind } = result;
@@ -126,7 +140,10 @@ function showResults({ violations, checkedAt, fullAt }: GuardMetrics, results: r
   }
 }
 
-/** The due guards that need to look only at what is new. Of those whose day is over one reads everything, the others have their turn. */
+/**
+ * The due guards that need to look only at what is new. Of those whose day is over one reads
+ * everything, the others have their turn.
+ */
 function partialOf(due: readonly Guard[], kept: ReadonlyMap<string, GuardResult>, now: Date): Guard[] {
   const able = due.filter(({ name, scope }) => {
     const last = kept.get(name);
@@ -157,7 +174,10 @@ async function check(db: Kysely<DB>, guard: Guard, { checkedAt, look, last }: Ch
   return { name, kind, ...found, checkedAt, tookMs, seenUpTo: look.seenUpTo, fullAt: changes === null ? checkedAt : last!.fullAt };
 }
 
-/** What was found; of a guard that failed, that it did. A connection that broke is tried once more, and a database that is away is no find. */
+/**
+ * What was found; of a guard that failed, that it did. A connection that broke is tried once more,
+ * and a database that is away is no find.
+ */
 async function foundBy(db: Kysely<DB>, ask: () => Promise<Found>): Promise<Found> {
   try {
     return await ask();
@@ -200,7 +220,9 @@ function restMs({ tookMs }: GuardResult): number {
   return tookMs * REST_RATIO;
 }
 
-/** Whether a result is so old that nobody can be running the guards: then it says nothing any more. */
+/**
+ * Whether a result is so old that nobody can be running the guards: then it says nothing any more.
+ */
 export function isStale(result: GuardResult, now: Date): boolean {
   return now.getTime() > result.checkedAt.getTime() + STALE_MS + 2 * restMs(result);
 }

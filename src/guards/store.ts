@@ -1,4 +1,5 @@
-// What the guards last found, kept so that every process tells the same and nobody asks the books twice.
+// What the guards last found, kept so that every process tells the same and nobody asks the books
+// twice.
 
 import { sql, type Kysely } from 'kysely';
 
@@ -8,13 +9,18 @@ import type { GuardKind, Violation } from './guard.ts';
 export interface GuardResult {
   name: string;
   kind: GuardKind;
-  /** How many were found; counting stops at some 10 000. A guard that could not be run has one: that it could not. */
+  /**
+   * How many were found; counting stops at some 10 000. A guard that could not be run has one: that
+   * it could not.
+   */
   violations: number;
   /** A few of them. */
   sample: Violation[];
   checkedAt: Date;
   tookMs: number;
-  /** What was changed before this was read, by the database's clock; null when that is not known. */
+  /**
+   * What was changed before this was read, by the database's clock; null when that is not known.
+   */
   seenUpTo: Date | null;
   /** When everything was read last; null when that has not been yet. */
   fullAt: Date | null;

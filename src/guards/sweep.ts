@@ -1,4 +1,5 @@
-// The sweep: finds what is due whatever happened to the queue, what time alone has made due, and what has outlived its use.
+// The sweep: finds what is due whatever happened to the queue, what time alone has made due, and
+// what has outlived its use.
 import type { Kysely } from 'kysely';
 import { markMaturedDue } from '../commission/award/due-store.ts';
 import { lookForLeft } from '../commission/award/relocked-store.ts';
@@ -14,8 +15,9 @@ const BATCHES_MAX = 10;
 const LOOKS_PER_SWEEP = 10;
 
 /**
- * One sweep, in short transactions and bounded: what is left over is found by the next. The orders that it marks are for the worker to
- * award, and reports that nobody was told of are found by the worker itself, who looks as often.
+ * One sweep, in short transactions and bounded: what is left over is found by the next. The orders
+ * that it marks are for the worker to award, and reports that nobody was told of are found by the
+ * worker itself, who looks as often.
  */
 export async function sweep(db: Kysely<DB>): Promise<void> {
   await inBatches(db, ({ trx, now }) => markMaturedDue(trx, now, ROWS_PER_BATCH));

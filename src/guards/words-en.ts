@@ -1,4 +1,5 @@
-// What each guard says in English: while it holds, when it is broken, and what its reader is to do then.
+// What each guard says in English: while it holds, when it is broken, and what its reader is to do
+// then.
 
 /** Each one sentence or a few, for people who answer for money and not for the program. */
 export interface GuardWords {

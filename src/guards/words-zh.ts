@@ -1,4 +1,5 @@
-// What each guard says in Chinese: while it holds, when it is broken, and what its reader is to do then.
+// What each guard says in Chinese: while it holds, when it is broken, and what its reader is to do
+// then.
 
 import type { GuardWords } from './words-en.ts';
 

@@ -1,4 +1,5 @@
-// What becomes of deliveries that fail: they are parted from their neighbours, tried again ever later, and given up with their error.
+// What becomes of deliveries that fail: they are parted from their neighbours, tried again ever
+// later, and given up with their error.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
@@ -6,7 +7,10 @@ import type { DB } from '../platform/postgres/tables.ts';
 import { ERROR_LENGTH_MAX } from './store.ts';
 
 const ATTEMPTS_MAX = 8;
-/** A delivery that takes too long may be a victim of a database that is slow: it is tried for some hours. */
+/**
+ * A delivery that takes too long may be a victim of a database that is slow: it is tried for some
+ * hours.
+ */
 const SLOW_ATTEMPTS_MAX = 24;
 const BACK_OFF_MS_MAX = 10 * 60_000;
 const PUT_OFF_MS_MAX = 10_000;
@@ -32,9 +36,10 @@ export interface Processing {
 }
 
 /**
- * Settles deliveries that could not be processed together. A batch is processed again in halves until the one that fails stands alone and
- * is put off with its error. Those who stood in the way of others are put off, each by another time, and nothing is given up for it. Throws
- * when the database is away: then nobody has failed.
+ * Settles deliveries that could not be processed together. A batch is processed again in halves
+ * until the one that fails stands alone and is put off with its error. Those who stood in the way
+ * of others are put off, each by another time, and nothing is given up for it. Throws when the
+ * database is away: then nobody has failed.
  */
 export async function settleFailed(db: Kysely<DB>, deliveryIds: readonly string[], error: unknown, processing: Processing): Promise<void> {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -64,7 +69,10 @@ export async function processApart(db: Kysely<DB>, deliveryIds: readonly string[
   }
 }
 
-/** Puts off a delivery that failed by itself, twice as long each time, or gives it up; either way with its error. */
+/**
+ * Puts off a delivery that failed by itself, twice as long each time, or gives it up; either way
+ * with its error.
+ */
 async function postpone(trx: Transaction<DB>, deliveryId: string, error: string, attemptsMax: number): Promise<FailedDelivery | null> {
   const row = await trx
     .selectFrom('delivery')

@@ -4,7 +4,10 @@ import { ORDER_STATUSES } from '../core/report.ts';
 import type { MergedInto } from '../orders/merge-store.ts';
 import type { Event, EventType } from '../outbound/event.ts';
 
-/** The events of orders that have changed. One of which nobody has told its status yet is known by its evidence only, and is no event. */
+/**
+ * The events of orders that have changed. One of which nobody has told its status yet is known by
+ * its evidence only, and is no event.
+ */
 export function orderEvents(touched: readonly MergedInto[], now: Date): Event[] {
   return touched.filter(({ changed }) => changed).flatMap((one) => eventsOf(one, now));
 }
@@ -31,7 +34,10 @@ function typesOf(former: Order | null, order: Order): EventType[] {
   ];
 }
 
-/** An order without its buyer, in the words of `GET /v1/orders`. Amounts are of all lines, and of all refunds that went through. */
+/**
+ * An order without its buyer, in the words of `GET /v1/orders`. Amounts are of all lines, and of
+ * all refunds that went through.
+ */
 function shown(order: Order) {
   const refunds = order.refunds.filter(({ status }) => status === 'succeeded');
   return {

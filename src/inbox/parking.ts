@@ -1,5 +1,5 @@
-// What waits for a word to be explained, and what lets it go on. Nobody locks anybody out: who parks at the very moment in which another
-// explains is found by the sweep.
+// What waits for a word to be explained, and what lets it go on. Nobody locks anybody out: who
+// parks at the very moment in which another explains is found by the sweep.
 import { sql, type Transaction } from 'kysely';
 
 import type { OrderId } from '../orders/store.ts';
@@ -20,9 +20,10 @@ export async function noteWaiting(trx: Transaction<DB>, waiting: readonly Waitin
 }
 
 /**
- * Makes due again what has waited for one of these (`merchant:<id>`, `promoter:<id>`, `mapping:<source>/<type>/<value>`): parked
- * deliveries, and those of orders that name a promoter nobody knew. To be called in the transaction that has made or stated it, after
- * that. Tells how many deliveries go on.
+ * Makes due again what has waited for one of these (`merchant:<id>`, `promoter:<id>`,
+ * `mapping:<source>/<type>/<value>`): parked deliveries, and those of orders that name a promoter
+ * nobody knew. To be called in the transaction that has made or stated it, after that. Tells how
+ * many deliveries go on.
  */
 export async function unpark(trx: Transaction<DB>, waitedFor: readonly string[]): Promise<number> {
   if (waitedFor.length === 0) return 0;
@@ -40,8 +41,8 @@ export async function unpark(trx: Transaction<DB>, waitedFor: readonly string[])
 }
 
 /**
- * Makes due again what waits for something that is there by now, at most `limit` of each kind: the merchant or the mapping may have been
- * made while the report that needed it was being parked.
+ * Makes due again what waits for something that is there by now, at most `limit` of each kind: the
+ * merchant or the mapping may have been made while the report that needed it was being parked.
  */
 export async function unparkExplained(trx: Transaction<DB>, limit: number): Promise<number> {
   const owned = await unparkOwned(trx, limit);
@@ -67,7 +68,10 @@ export async function unparkExplained(trx: Transaction<DB>, limit: number): Prom
 
 const OWNER = 'owner:';
 
-/** What a report waits for that names no shop: that another report of its source says whose the order is. */
+/**
+ * What a report waits for that names no shop: that another report of its source says whose the
+ * order is.
+ */
 export function ownerWait({ sourceId, orderId }: { sourceId: string; orderId: string }): string {
   return OWNER + [sourceId, orderId].map(encodeURIComponent).join('/');
 }
@@ -95,8 +99,9 @@ export function roomOf({ merchantId, sourceId, orderId }: OrderId): string {
 }
 
 /**
- * Lets reports that were too much for these orders be tried again: a whole report has told what is still there. They say what they wait for
- * until they are in, so that the order is not taken for complete meanwhile.
+ * Lets reports that were too much for these orders be tried again: a whole report has told what is
+ * still there. They say what they wait for until they are in, so that the order is not taken for
+ * complete meanwhile.
  */
 export async function letRoomIn(trx: Transaction<DB>, orders: readonly OrderId[]): Promise<void> {
   if (orders.length === 0) return;
@@ -105,7 +110,10 @@ export async function letRoomIn(trx: Transaction<DB>, orders: readonly OrderId[]
     where state = 'parked' and waits_for = any(${orders.map(roomOf)}::text[])`.execute(trx);
 }
 
-/** Notes of orders whether a report of theirs waits for room, and gives the keys of those of which that has changed. */
+/**
+ * Notes of orders whether a report of theirs waits for room, and gives the keys of those of which
+ * that has changed.
+ */
 export async function noteTooLarge(trx: Transaction<DB>, orders: readonly OrderId[]): Promise<bigint[]> {
   if (orders.length === 0) return [];
   const { rows } = await sql<{ order_key: bigint }>`

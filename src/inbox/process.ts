@@ -1,4 +1,5 @@
-// Deliveries become orders: a batch is read, resolved, merged and finished in one transaction, by a constant number of statements.
+// Deliveries become orders: a batch is read, resolved, merged and finished in one transaction, by a
+// constant number of statements.
 import type { KeyObject } from 'node:crypto';
 
 import type { Kysely, Transaction } from 'kysely';
@@ -43,8 +44,9 @@ export interface ProcessDeps {
 }
 
 /**
- * Processes one batch of due deliveries and answers how many were taken; 0 says that nothing is due. A delivery that fails does not hold
- * up the others: it is tried again later, by itself, and given up in the end. Throws when the database is away.
+ * Processes one batch of due deliveries and answers how many were taken; 0 says that nothing is
+ * due. A delivery that fails does not hold up the others: it is tried again later, by itself, and
+ * given up in the end. Throws when the database is away.
  */
 export async function processDeliveries(deps: ProcessDeps, limit = DELIVERIES_PER_BATCH): Promise<number> {
   const onFailed = deps.onFailed ?? (() => undefined);
@@ -154,7 +156,8 @@ async function readAll(
       wanted = wantedBy(byKind.get(source?.kind ?? ''), delivery, source?.options);
       return { delivery, origin: source, statements: readDelivery(delivery, source, byKind), wanted, error: null };
     } catch (error) {
-      // Reading is pure: it fails in the same way until the code or the source is another, and then the delivery is replayed.
+      // Reading is pure: it fails in the same way until the code or the source is another, and then
+      // the delivery is replayed.
       return { delivery, origin: source, statements: [], wanted, error: error instanceof Error ? error.message : String(error) };
     }
   });
@@ -238,7 +241,10 @@ function justRead(
   });
 }
 
-/** A delivery is processed when all its reports are; one that fails or waits does not keep the others from their orders. */
+/**
+ * A delivery is processed when all its reports are; one that fails or waits does not keep the
+ * others from their orders.
+ */
 function outcomeOf({ delivery, statements, error }: ReadDelivery, resolutions: ReadonlyMap<Statement, Resolution>): Outcome {
   const nothing = { deliveryId: delivery.delivery_id, reports: statements.length, reason: null, waitsFor: null, error: null };
   if (error !== null) return { ...nothing, state: 'failed', reports: null, error };
@@ -247,7 +253,8 @@ function outcomeOf({ delivery, statements, error }: ReadDelivery, resolutions: R
   if (failed !== undefined) return { ...nothing, state: 'failed', error: failed.error };
   const parked = all.find((resolution) => resolution.status === 'parked');
   if (parked !== undefined) return { ...nothing, state: 'parked', reason: parked.reason, waitsFor: parked.waitsFor };
-  // What is known of it has had its effect; what the code means is told by a replay, once a later version knows it.
+  // What is known of it has had its effect; what the code means is told by a replay, once a later
+  // version knows it.
   const unknown = statements.find((statement) => statement.unknownCode !== null);
   if (unknown !== undefined) return { ...nothing, state: 'parked', reason: 'unknown_code', waitsFor: `code:${unknown.unknownCode}` };
   return { ...nothing, state: 'processed' };

@@ -1,4 +1,5 @@
-// What a delivery says, before anything else is known: its bytes read into checked reports. Pure, so what fails here fails for good.
+// What a delivery says, before anything else is known: its bytes read into checked reports. Pure,
+// so what fails here fails for good.
 import { createHash } from 'node:crypto';
 
 import { z } from 'zod';
@@ -39,14 +40,22 @@ export interface Statement {
   names: PlatformName[];
   /** A code that the adapter does not know; see `Mapped`. */
   unknownCode: string | null;
-  /** As of when the words of the source are understood: when the order was paid, else when this was said. */
+  /**
+   * As of when the words of the source are understood: when the order was paid, else when this was
+   * said.
+   */
   asOf: Date;
 }
 
-/** The headers of an uploaded row that is as the platform's own list has it: its adapter reads it. */
+/**
+ * The headers of an uploaded row that is as the platform's own list has it: its adapter reads it.
+ */
 export const PLATFORM_ROW = { form: 'platform-row' } as const;
 
-/** Of a row whose file does not say when it was last changed: what stands for that in a list is not to be taken for it. */
+/**
+ * Of a row whose file does not say when it was last changed: what stands for that in a list is not
+ * to be taken for it.
+ */
 export const UNTIMED = { untimed: 'yes' } as const;
 
 /** Reads a delivery into its reports, or throws with what is wrong with it. */
@@ -54,7 +63,8 @@ export function readDelivery(delivery: ClaimedDelivery, origin: Origin | undefin
   const { source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
   if (sourceId === REST) return [readStatement(delivery, restOf(delivery), 0, { report: parseJson(body), shop: null, names: [] })];
   if (origin === undefined) throw new Error(`there is no source ${sourceId}`);
-  // What is uploaded for a source is in our words, unless it is a row of an export that has all that the platform's own list has.
+  // What is uploaded for a source is in our words, unless it is a row of an export that has all
+  // that the platform's own list has.
   if (delivery.origin === 'upload' && headers['form'] !== PLATFORM_ROW.form) {
     return [readStatement(delivery, origin, 0, { report: parseJson(body), shop: null, names: [] })];
   }

@@ -1,4 +1,5 @@
-// Deliveries and orders without the words of erased buyers: every report is read from them as before, to the last field.
+// Deliveries and orders without the words of erased buyers: every report is read from them as
+// before, to the last field.
 import { isUtf8 } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 
@@ -24,7 +25,9 @@ import type { Adapter } from '../sources/source.ts';
 import { readDelivery, stableJson, type Origin, type Statement } from './read.ts';
 import type { ClaimedDelivery } from './store.ts';
 
-/** Edits that change what is read are looked for one by one; each is a reading of the whole body. */
+/**
+ * Edits that change what is read are looked for one by one; each is a reading of the whole body.
+ */
 const EDITS_TRIED_MAX = 50;
 
 /** A delivery to be looked through. */
@@ -48,7 +51,10 @@ export interface RedactingDeps {
   identityKey: KeyObject;
 }
 
-/** The delivery without the words of these buyers; null where it has none. Its reports are what they were, each buyer the same identities. */
+/**
+ * The delivery without the words of these buyers; null where it has none. Its reports are what they
+ * were, each buyer the same identities.
+ */
 export async function redactDelivery(redactable: Redactable, erased: readonly Erased[], deps: RedactingDeps): Promise<Redacted | null> {
   const { delivery } = redactable;
   const encoding = encodingOf(delivery.body);
@@ -86,15 +92,18 @@ function statementsOf({ delivery, origin }: Redactable, body: Buffer, { adapters
   }
 }
 
-/** What the hashes of an erased buyer find in a text of any size, without keeping others waiting. */
+/**
+ * What the hashes of an erased buyer find in a text of any size, without keeping others waiting.
+ */
 async function wordsAnywhere(text: string, erased: Erased, { identityKey }: RedactingDeps): Promise<Replacements> {
   const found = await inSlices([...wordsIn(text)], (word) => [...erasedAmong([word], erased, identityKey)]);
   return new Map(found.flat());
 }
 
 /**
- * All that the reports of an erased buyer know it by, beside what was named when it was erased. A word that is an identity of two types
- * stands in several of these, to be tried one after the other.
+ * All that the reports of an erased buyer know it by, beside what was named when it was erased. A
+ * word that is an identity of two types stands in several of these, to be tried one after the
+ * other.
  */
 function wordsOfBuyers(
   statements: readonly Statement[],
@@ -145,8 +154,9 @@ function readingFor(redactable: Redactable, erased: Erased, deps: RedactingDeps)
 }
 
 /**
- * Reasons are told in anybody's words: those of a buyer may stand in them, and nothing hangs on them. Orders keep them, too, so the words
- * are found in a reason by itself, as they are found there.
+ * Reasons are told in anybody's words: those of a buyer may stand in them, and nothing hangs on
+ * them. Orders keep them, too, so the words are found in a reason by itself, as they are found
+ * there.
  */
 function withReasons(stated: Statement['stated'], change: (reason: string) => string): Statement['stated'] {
   const { void: voided, refunds } = stated;
@@ -176,7 +186,9 @@ async function withoutWords(text: string, words: Replacements, read: (text: stri
   return edited(text, kept);
 }
 
-/** Writes a redacted delivery: past the trigger that keeps its bytes, by the one function that may. */
+/**
+ * Writes a redacted delivery: past the trigger that keeps its bytes, by the one function that may.
+ */
 export async function writeRedacted(trx: Transaction<DB>, { deliveryId, body, contentHashes, error }: Redacted): Promise<void> {
   await sql`select redact_delivery(${deliveryId}::uuid, ${body}, ${contentHashes}::text[], ${error})`.execute(trx);
 }
@@ -218,7 +230,10 @@ export interface JustRead extends Redactable {
   merchantId: string | null;
 }
 
-/** Frees deliveries, as soon as they are read, of the words of buyers who were erased before they came. */
+/**
+ * Frees deliveries, as soon as they are read, of the words of buyers who were erased before they
+ * came.
+ */
 export async function redactJustRead(trx: Transaction<DB>, read: readonly JustRead[], deps: RedactingDeps): Promise<void> {
   const ofOrders = await erasedOfOrders(
     trx,
@@ -259,7 +274,10 @@ async function erasedOfOrders(trx: Transaction<DB>, orderKeys: readonly bigint[]
   return new Map([...groupedBy(rows, ({ order_key }) => order_key)].map(([orderKey, own]) => [orderKey, erasedBuyers(own)]));
 }
 
-/** The erased buyers whose words stand in deliveries that became no report of an order: pings, news of customers, what cannot be read. */
+/**
+ * The erased buyers whose words stand in deliveries that became no report of an order: pings, news
+ * of customers, what cannot be read.
+ */
 async function erasedInBodies(
   trx: Transaction<DB>,
   deliveries: readonly JustRead[],

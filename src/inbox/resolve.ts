@@ -1,4 +1,5 @@
-// Whom a report means: its merchant, and the promoters and links that its source knows under words of its own. Set-wise.
+// Whom a report means: its merchant, and the promoters and links that its source knows under words
+// of its own. Set-wise.
 import { sql, type Transaction } from 'kysely';
 
 import type { NamedEvidence } from '../core/report.ts';
@@ -45,8 +46,9 @@ export interface Known {
 const ownerWaitOf = ({ sourceId, stated }: Statement): string => ownerWait({ sourceId, orderId: stated.order_id });
 
 /**
- * The merchants of orders that reports are about which name nobody whose they are, by what waits for it: a source of many shops may name
- * them in its orders only, and not in its refunds. An order that two merchants have is nobody's.
+ * The merchants of orders that reports are about which name nobody whose they are, by what waits
+ * for it: a source of many shops may name them in its orders only, and not in its refunds. An order
+ * that two merchants have is nobody's.
  */
 export async function readOwners(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Map<string, string>> {
   const nameless = statements.filter(({ origin, stated, shop }) => origin.merchantId === null && shop === null && !stated.merchant_id);
@@ -68,7 +70,10 @@ export type AskedWord = Word & { at: Date };
 /** One text for a word at its time. */
 export const wordName = ({ sourceId, type, value, at }: AskedWord): string => `${sourceId}\0${type}\0${value}\0${at.getTime()}`;
 
-/** Where a report names somebody: the order (null) or one of its lines, in our words or in those of its source. */
+/**
+ * Where a report names somebody: the order (null) or one of its lines, in our words or in those of
+ * its source.
+ */
 interface Naming {
   lineId: string | null;
   promoterId: string | null;
@@ -127,10 +132,16 @@ export function resolveOne(statement: Statement, known: Known): Resolution {
 
 const WORD_LENGTH_KEPT = 128;
 
-/** A word that nobody has explained, in the place of a promoter: no id of ours holds a tabulator, so that it is never anybody's. */
+/**
+ * A word that nobody has explained, in the place of a promoter: no id of ours holds a tabulator, so
+ * that it is never anybody's.
+ */
 const unexplained = (type: string, value: string): string => `${type}\t${value.slice(0, WORD_LENGTH_KEPT)}`;
 
-/** As resolutions were before lines kept words that nobody has explained; null where there is none to leave out. */
+/**
+ * As resolutions were before lines kept words that nobody has explained; null where there is none
+ * to leave out.
+ */
 export function withoutUnexplained(resolution: Resolution): Resolution | null {
   if (resolution.status !== 'resolved') return null;
   const named = new Map(
@@ -140,7 +151,10 @@ export function withoutUnexplained(resolution: Resolution): Resolution | null {
   return isSame ? null : { ...resolution, named };
 }
 
-/** Who is meant where a report names somebody; adds what would explain what nobody has explained yet to `waitsFor`. */
+/**
+ * Who is meant where a report names somebody; adds what would explain what nobody has explained yet
+ * to `waitsFor`.
+ */
 function resolveNaming(statement: Statement, naming: Naming, known: Known, waitsFor: string[]): NamedEvidence {
   const { origin } = statement;
   const found = { promoterIds: [] as string[], linkCodes: [] as string[] };
@@ -164,7 +178,8 @@ function resolveNaming(statement: Statement, naming: Naming, known: Known, waits
     if (meaning !== null) take(meaning);
     else {
       waitFor(type, value, false);
-      // The line is somebody's whom nobody has explained yet, so it is not meanwhile whose the order is.
+      // The line is somebody's whom nobody has explained yet, so it is not meanwhile whose the
+      // order is.
       if (naming.lineId !== null) found.promoterIds.push(unexplained(type, value));
     }
   }

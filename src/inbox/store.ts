@@ -7,7 +7,10 @@ import type { DB } from '../platform/postgres/tables.ts';
 
 export type DeliveryState = 'received' | 'processed' | 'parked' | 'failed';
 
-/** What was delivered, byte for byte; `bodyHash` is the SHA-256 of the body, by which a source's doubles are known. */
+/**
+ * What was delivered, byte for byte; `bodyHash` is the SHA-256 of the body, by which a source's
+ * doubles are known.
+ */
 export interface NewDelivery {
   deliveryId: string;
   sourceId: string;
@@ -50,8 +53,8 @@ const FIND = `
   join delivery using (source_id, body_hash) where told.merchant_id is null and delivery.merchant_id is null`;
 
 /**
- * Stores deliveries, each once, and gives in their order the ids under which they are kept: a double has the id of the one that came
- * first, in this batch or at any time before.
+ * Stores deliveries, each once, and gives in their order the ids under which they are kept: a
+ * double has the id of the one that came first, in this batch or at any time before.
  */
 export async function storeDeliveries(run: Run, deliveries: readonly NewDelivery[]): Promise<string[]> {
   const names = deliveries.map(doubleName);
@@ -100,13 +103,19 @@ export interface ClaimedDelivery {
   origin: NewDelivery['origin'];
   body: Buffer;
   headers: Record<string, string>;
-  /** Of what was pulled or uploaded: when it was asked for, or its upload began. What it says was known by then. */
+  /**
+   * Of what was pulled or uploaded: when it was asked for, or its upload began. What it says was
+   * known by then.
+   */
   received_at: Date;
   /** How far ahead of `received_at` its reports may be; null: none is ahead. */
   clock_skew_seconds: number | null;
   /** What a report without a time of its own counts as; null: as `received_at`. */
   untimed_at: Date | null;
-  /** Of the reports as they came, where words of an erased buyer were replaced in the body since; else null. */
+  /**
+   * Of the reports as they came, where words of an erased buyer were replaced in the body since;
+   * else null.
+   */
   content_hashes: string[] | null;
 }
 
@@ -117,9 +126,10 @@ export interface Claimed {
 }
 
 /**
- * Locks due deliveries, the longest due first, that nobody else is processing, and gives their ids: at most `limit`, and no more than
- * `bytesMax` of bodies beyond the first. The others are free again after the transaction. What is due is judged by the database's own
- * clock: a time cut to a millisecond would lie before a delivery that came within it, and leave that to the sweep.
+ * Locks due deliveries, the longest due first, that nobody else is processing, and gives their ids:
+ * at most `limit`, and no more than `bytesMax` of bodies beyond the first. The others are free
+ * again after the transaction. What is due is judged by the database's own clock: a time cut to a
+ * millisecond would lie before a delivery that came within it, and leave that to the sweep.
  */
 export async function claimDue(trx: Transaction<DB>, { limit, bytesMax }: { limit: number; bytesMax: number }): Promise<Claimed> {
   const { rows } = await sql<{ delivery_id: string; attempts: number; bytes: number }>`
@@ -131,7 +141,10 @@ export async function claimDue(trx: Transaction<DB>, { limit, bytesMax }: { limi
   return { fresh: ids(false), failing: ids(true) };
 }
 
-/** Reads these deliveries where they are still to be processed, locked, without those that somebody else is processing. */
+/**
+ * Reads these deliveries where they are still to be processed, locked, without those that somebody
+ * else is processing.
+ */
 export async function readClaimed(trx: Transaction<DB>, deliveryIds: readonly string[]): Promise<ClaimedDelivery[]> {
   const { rows } = await sql<ClaimedDelivery>`
     select ${CLAIMED} from delivery where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'
@@ -151,7 +164,10 @@ export interface KeptTimes {
   untimedAt: Date | null;
 }
 
-/** Keeps how the times of deliveries are read, so that a replay and an audit read them in the same way. */
+/**
+ * Keeps how the times of deliveries are read, so that a replay and an audit read them in the same
+ * way.
+ */
 export async function keepTimes(trx: Transaction<DB>, kept: readonly KeptTimes[]): Promise<void> {
   if (kept.length === 0) return;
   await sql`

@@ -1,5 +1,6 @@
-// How the times of reports are read: one that lies ahead of its receipt beyond what clocks may differ counts as the receipt, and a row of a
-// list or a file without a time of its own as earlier than what was told in full before it. Both are kept with the delivery.
+// How the times of reports are read: one that lies ahead of its receipt beyond what clocks may
+// differ counts as the receipt, and a row of a list or a file without a time of its own as earlier
+// than what was told in full before it. Both are kept with the delivery.
 import { sql, type Transaction } from 'kysely';
 
 import type { Policy } from '../core/policy.ts';
@@ -15,7 +16,10 @@ export interface TimedReport {
   order: OrderId;
 }
 
-/** Decides how the times of these reports are read where that is not decided yet, and keeps it with their deliveries, here and in the database. */
+/**
+ * Decides how the times of these reports are read where that is not decided yet, and keeps it with
+ * their deliveries, here and in the database.
+ */
 export async function settleTimes(trx: Transaction<DB>, reports: readonly TimedReport[]): Promise<void> {
   const unread = reports.filter(({ statement: { delivery } }) => delivery.clock_skew_seconds === null && delivery.untimed_at === null);
   const ahead = unread.filter(({ statement }) => aheadMs(statement) > 0);

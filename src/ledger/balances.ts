@@ -1,4 +1,5 @@
-// Balances: folded from the transfers behind a watermark, and exact at every read by adding what lies after it.
+// Balances: folded from the transfers behind a watermark, and exact at every read by adding what
+// lies after it.
 
 import { sql, type Kysely } from 'kysely';
 
@@ -9,8 +10,9 @@ import type { DB } from '../platform/postgres/tables.ts';
 const TRANSFERS_PER_FOLD_MAX = 100_000;
 
 /**
- * The transfers that are not folded yet. The upper bound says nothing; but a range with two ends lets the planner expect few rows, where
- * one open end lets it expect a third of the table and read all of it.
+ * The transfers that are not folded yet. The upper bound says nothing; but a range with two ends
+ * lets the planner expect few rows, where one open end lets it expect a third of the table and read
+ * all of it.
  */
 export const UNFOLDED = sql`booked_xid >= (select below_xid from ledger_fold) and booked_xid <= 9223372036854775807`;
 
@@ -27,9 +29,11 @@ interface Watermark {
 }
 
 /**
- * Moves the watermark up to the oldest running transaction, and what lies below it into the balances; at most some 100 000 transfers at
- * a time. Nothing that commits late is skipped, because its transaction keeps the watermark below it. Where another process folds at this
- * moment, nothing is done. Throws when the watermark lies above all transactions: then the books were restored, see `continueLedger`.
+ * Moves the watermark up to the oldest running transaction, and what lies below it into the
+ * balances; at most some 100 000 transfers at a time. Nothing that commits late is skipped, because
+ * its transaction keeps the watermark below it. Where another process folds at this moment, nothing
+ * is done. Throws when the watermark lies above all transactions: then the books were restored, see
+ * `continueLedger`.
  */
 export async function foldBalances(db: Kysely<DB>, limit = TRANSFERS_PER_FOLD_MAX): Promise<Fold> {
   return inTransaction(db, async ({ trx }) => {
@@ -51,7 +55,10 @@ export async function foldBalances(db: Kysely<DB>, limit = TRANSFERS_PER_FOLD_MA
   });
 }
 
-/** How far the fold may go now. What the next statement of this transaction sees is at least what this one has seen. */
+/**
+ * How far the fold may go now. What the next statement of this transaction sees is at least what
+ * this one has seen.
+ */
 async function nextWatermark(
   trx: Kysely<DB>,
   { below_xid: old, xid_offset: offset, limit }: { below_xid: bigint; xid_offset: bigint; limit: number },
@@ -70,16 +77,20 @@ async function nextWatermark(
 }
 
 /**
- * To be called at every start. The watermark compares numbers of transactions, which a cluster counts from its own beginning: after a
- * restore into a younger cluster they would begin anew below the watermark, and new transfers would be taken for folded ones. This lets the
- * count go on above all that was ever booked. True when that was needed.
+ * To be called at every start. The watermark compares numbers of transactions, which a cluster
+ * counts from its own beginning: after a restore into a younger cluster they would begin anew below
+ * the watermark, and new transfers would be taken for folded ones. This lets the count go on above
+ * all that was ever booked. True when that was needed.
  */
 export async function continueLedger(db: Kysely<DB>): Promise<boolean> {
   const { rows } = await sql<{ continued: boolean }>`select continue_ledger() as continued`.execute(db);
   return rows[0]!.continued;
 }
 
-/** Computes all balances again from the first transfer on, for when a guard has found them to differ. Reads meanwhile see the old ones. */
+/**
+ * Computes all balances again from the first transfer on, for when a guard has found them to
+ * differ. Reads meanwhile see the old ones.
+ */
 export async function rebuildBalances(db: Kysely<DB>): Promise<void> {
   await inTransaction(db, async ({ trx }) => {
     await sql`select from ledger_fold for update`.execute(trx);
@@ -94,7 +105,10 @@ export async function rebuildBalances(db: Kysely<DB>): Promise<void> {
   });
 }
 
-/** What a promoter has in one currency, in minor units; `available` below zero is owed and nets off what comes. */
+/**
+ * What a promoter has in one currency, in minor units; `available` below zero is owed and nets off
+ * what comes.
+ */
 export interface Balance {
   currency: string;
   pending: bigint;
@@ -104,7 +118,10 @@ export interface Balance {
   paid: bigint;
 }
 
-/** The promoter's money per currency, of one merchant or over all, exact as of this statement. Empty when nothing was ever booked. */
+/**
+ * The promoter's money per currency, of one merchant or over all, exact as of this statement. Empty
+ * when nothing was ever booked.
+ */
 export async function balancesOf(db: Kysely<DB>, promoterId: string, merchantId: string | null = null): Promise<Balance[]> {
   const { rows } = await sql<Record<keyof Balance, string>>`
     with mine as materialized (
@@ -127,7 +144,10 @@ export async function balancesOf(db: Kysely<DB>, promoterId: string, merchantId:
   }));
 }
 
-/** A sum is numeric, which arrives as its digits: it has no greatest value, so that no account can make a statement fail. */
+/**
+ * A sum is numeric, which arrives as its digits: it has no greatest value, so that no account can
+ * make a statement fail.
+ */
 function sumOf(kind: keyof Omit<Balance, 'currency'>) {
   return sql`coalesce(sum(amount) filter (where kind = ${sql.lit(kind)}), 0) as ${sql.ref(kind)}`;
 }

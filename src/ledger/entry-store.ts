@@ -1,4 +1,5 @@
-// The books as they are read: the entries of a promoter with running balances, transfers, accounts. Lists run by key, newest first.
+// The books as they are read: the entries of a promoter with running balances, transfers, accounts.
+// Lists run by key, newest first.
 
 import { sql, type Kysely } from 'kysely';
 
@@ -7,13 +8,18 @@ import type { Role } from '../core/party.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { UNFOLDED } from './balances.ts';
 
-/** Where a list of transfers goes on: strictly before this one in the order of (booked_xid, transfer_id). */
+/**
+ * Where a list of transfers goes on: strictly before this one in the order of (booked_xid,
+ * transfer_id).
+ */
 export interface TransferPlace {
   bookedXid: bigint;
   transferId: bigint;
 }
 
-/** Where a list of entries goes on; `side` is 0 for what left an account, 1 for what came to one. */
+/**
+ * Where a list of entries goes on; `side` is 0 for what left an account, 1 for what came to one.
+ */
 export interface EntryPlace extends TransferPlace {
   side: number;
 }
@@ -34,7 +40,10 @@ interface Booking {
   booked_at: Date;
 }
 
-/** One side of a transfer on one of a promoter's accounts; `balance` is that account's after it. Amounts are signed minor units. */
+/**
+ * One side of a transfer on one of a promoter's accounts; `balance` is that account's after it.
+ * Amounts are signed minor units.
+ */
 export interface EntryRow extends Booking {
   side: number;
   account: AccountKind;
@@ -48,8 +57,8 @@ export async function promoterExists(db: Kysely<DB>, promoterId: string): Promis
 }
 
 /**
- * A promoter's entries, the newest first, one more than `limit`. Balances are counted back from the present ones, so that the first pages,
- * which are the ones looked at, cost no more than they show.
+ * A promoter's entries, the newest first, one more than `limit`. Balances are counted back from the
+ * present ones, so that the first pages, which are the ones looked at, cost no more than they show.
  */
 export async function listEntries(
   db: Kysely<DB>,

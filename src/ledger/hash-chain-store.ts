@@ -1,4 +1,5 @@
-// The hash chain in the database: links are written behind the fold's watermark, and verified by reading the transfers again.
+// The hash chain in the database: links are written behind the fold's watermark, and verified by
+// reading the transfers again.
 
 import { sql, type Kysely } from 'kysely';
 
@@ -34,7 +35,10 @@ export interface ChainedRow {
   to_promoter_id: string | null;
 }
 
-/** What `showChained` reads of a transfer. Joins are outer ones: a transfer whose order or account is gone is still a transfer. */
+/**
+ * What `showChained` reads of a transfer. Joins are outer ones: a transfer whose order or account
+ * is gone is still a transfer.
+ */
 export const CHAINED = sql`transfer_id, booked_xid, booked_at, transfer.kind, transfer.merchant_id, source_id, order_id, revision, position,
   line_id, role, level, transfer.promoter_id, transfer.currency, amount,
   source.kind as from_kind, source.merchant_id as from_merchant_id, source.promoter_id as from_promoter_id,
@@ -66,16 +70,21 @@ export function showChained(row: ChainedRow): ChainedTransfer {
   };
 }
 
-/** What a run of the chain did: how many transfers it took, and whether there are more to take at once. */
+/**
+ * What a run of the chain did: how many transfers it took, and whether there are more to take at
+ * once.
+ */
 export interface Chaining {
   chained: number;
   more: boolean;
 }
 
 /**
- * Chains the transfers that lie below the fold's watermark and in no link yet, at most some `limit` at a time: whole transactions, in the
- * order of (booked_xid, transfer_id), a link for each run of one day. Nothing that commits late is skipped, because the watermark stays
- * below it. Holds the fold's row, so that one process chains at a time; a fold that comes meanwhile is done a moment later.
+ * Chains the transfers that lie below the fold's watermark and in no link yet, at most some `limit`
+ * at a time: whole transactions, in the order of (booked_xid, transfer_id), a link for each run of
+ * one day. Nothing that commits late is skipped, because the watermark stays below it. Holds the
+ * fold's row, so that one process chains at a time; a fold that comes meanwhile is done a moment
+ * later.
  */
 export async function chainTransfers(db: Kysely<DB>, limit = TRANSFERS_PER_LINK_MAX): Promise<Chaining> {
   return inTransaction(db, async ({ trx, now }) => {
@@ -114,7 +123,10 @@ async function readRange(db: Kysely<DB>, from: bigint, below: bigint): Promise<C
 
 const dayOf = (row: ChainedRow): string => row.booked_at.toISOString().slice(0, 10);
 
-/** Transactions one after the other that are of one day; a transaction is of the day of its first transfer. */
+/**
+ * Transactions one after the other that are of one day; a transaction is of the day of its first
+ * transfer.
+ */
 function runsOfDays(rows: readonly ChainedRow[]): ChainedRow[][] {
   const runs: ChainedRow[][] = [];
   for (const row of rows) {
@@ -162,7 +174,10 @@ async function insertLink(db: Kysely<DB>, link: NewLink, now: Date): Promise<voi
     .execute();
 }
 
-/** A link as it is kept, without its leaves. Its transfers are those from the link before it up to `belowXid`. */
+/**
+ * A link as it is kept, without its leaves. Its transfers are those from the link before it up to
+ * `belowXid`.
+ */
 export interface KeptLink extends Link {
   belowXid: bigint;
 }
@@ -212,7 +227,10 @@ export async function linkOf(db: Kysely<DB>, xid: bigint): Promise<ProvingLink |
   return rows[0] ?? null;
 }
 
-/** How a verification ended: how far it came, the last link that agreed, and the first that does not, with the reason. */
+/**
+ * How a verification ended: how far it came, the last link that agreed, and the first that does
+ * not, with the reason.
+ */
 export interface Verified {
   links: number;
   transfers: number;
@@ -221,8 +239,9 @@ export interface Verified {
 }
 
 /**
- * Computes the chain again from the transfers as they stand, link by link, and stops at the first that does not agree. From the link
- * `after` on, which is then believed; 0 is the beginning. What it reads never changes, so that it needs no snapshot.
+ * Computes the chain again from the transfers as they stand, link by link, and stops at the first
+ * that does not agree. From the link `after` on, which is then believed; 0 is the beginning. What
+ * it reads never changes, so that it needs no snapshot.
  */
 export async function verifyChain(db: Kysely<DB>, { after = 0n }: { after?: bigint } = {}): Promise<Verified> {
   let head = after === 0n ? null : ((await readLinks(db, { after: after - 1n, limit: 1 }))[0] ?? null);

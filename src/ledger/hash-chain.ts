@@ -4,7 +4,10 @@ import { hash } from 'node:crypto';
 
 import type { AccountKind } from '../core/posting.ts';
 
-/** A transfer as the chain reads it: in the words of the outside, so that nothing of ours is needed to hash it again. */
+/**
+ * A transfer as the chain reads it: in the words of the outside, so that nothing of ours is needed
+ * to hash it again.
+ */
 export interface ChainedTransfer {
   transferId: string;
   bookedAt: string;
@@ -56,12 +59,18 @@ export function accountText(kind: AccountKind, merchantId: string, promoterId: s
   return `${kind}:${promoterId ?? merchantId}`;
 }
 
-/** The canonical text of a transfer: its sixteen fields in this order, each followed by a line feed. No field holds one itself. */
+/**
+ * The canonical text of a transfer: its sixteen fields in this order, each followed by a line feed.
+ * No field holds one itself.
+ */
 export function transferText(transfer: ChainedTransfer): string {
   return FIELDS.map((field) => `${transfer[field]}\n`).join('');
 }
 
-/** SHA-256. The hash is taken as a string and written into a buffer, which is three times as quick as being given one. */
+/**
+ * SHA-256. The hash is taken as a string and written into a buffer, which is three times as quick
+ * as being given one.
+ */
 function sha256(data: string | Buffer): Buffer {
   return Buffer.from(hash('sha256', data, 'binary'), 'latin1');
 }
@@ -74,7 +83,10 @@ export function leafOf(transfer: ChainedTransfer): Buffer {
 /** A byte of one, the left and the right: what a node of the tree is hashed from. */
 const pair = Buffer.alloc(1 + 2 * HASH_LENGTH, NODE);
 
-/** The next level of the tree: neighbours are joined, and one that is left over stands there as it is. */
+/**
+ * The next level of the tree: neighbours are joined, and one that is left over stands there as it
+ * is.
+ */
 function levelAbove(level: Buffer): Buffer {
   const count = level.length / HASH_LENGTH;
   const above = Buffer.allocUnsafe(Math.ceil(count / 2) * HASH_LENGTH);
@@ -89,7 +101,10 @@ function levelAbove(level: Buffer): Buffer {
   return above;
 }
 
-/** What must be joined to a leaf, from the bottom to the root; `right` says on which side of what is there so far. */
+/**
+ * What must be joined to a leaf, from the bottom to the root; `right` says on which side of what is
+ * there so far.
+ */
 export interface PathStep {
   right: boolean;
   hash: Buffer;
@@ -98,16 +113,25 @@ export interface PathStep {
 /** The Merkle tree (RFC 6962, 2.1) over at least one leaf, built once for any number of paths. */
 export interface Tree {
   root: Buffer;
-  /** Its levels from the third above the leaves on, one after the other: an eighth, a sixteenth … of the leaves. */
+  /**
+   * Its levels from the third above the leaves on, one after the other: an eighth, a sixteenth … of
+   * the leaves.
+   */
   upper: Buffer;
   /** The path of the leaf at this place. */
   pathOf: (place: number) => PathStep[];
 }
 
-/** Below this level a path costs a few hashes, above it the whole tree: so that is what is kept of it. */
+/**
+ * Below this level a path costs a few hashes, above it the whole tree: so that is what is kept of
+ * it.
+ */
 const UPPER_FROM = 3;
 
-/** The tree over leaves that lie one after the other in one buffer. With its `upper` levels it is not built again. */
+/**
+ * The tree over leaves that lie one after the other in one buffer. With its `upper` levels it is
+ * not built again.
+ */
 export function treeOf(leaves: Buffer, upper: Buffer | null = null): Tree {
   const levels = upper === null ? levelsOf(leaves) : levelsWith(leaves, upper);
   const top = levels.length - 1;
@@ -186,7 +210,10 @@ export interface Link {
   hash: Buffer;
 }
 
-/** The hash of a link: SHA-256 over number, day, count, root and previous hash (both in hex), each followed by a line feed. */
+/**
+ * The hash of a link: SHA-256 over number, day, count, root and previous hash (both in hex), each
+ * followed by a line feed.
+ */
 export function linkHash({ linkNo, day, transfers, root, previousHash }: Omit<Link, 'hash'>): Buffer {
   const text = [linkNo, day, transfers, root.toString('hex'), previousHash.toString('hex')].map((field) => `${field}\n`).join('');
   return sha256(text);

@@ -1,4 +1,5 @@
-// The books over HTTP: what a promoter has and how it came to that, and for auditors every transfer, account and the trial balance.
+// The books over HTTP: what a promoter has and how it came to that, and for auditors every
+// transfer, account and the trial balance.
 
 import type { Kysely } from 'kysely';
 import { z } from 'zod';

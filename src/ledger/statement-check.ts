@@ -1,4 +1,5 @@
-// Checks a statement by nothing but itself: its sums, and that its entries lie in the hash chain. Pure, so that it works anywhere.
+// Checks a statement by nothing but itself: its sums, and that its entries lie in the hash chain.
+// Pure, so that it works anywhere.
 
 import { parse } from 'csv-parse/sync';
 
@@ -50,7 +51,8 @@ function faultsOfSums(rows: readonly Row[]): string[] {
 
 function faultsOfEntry(row: Row, links: ReadonlyMap<string, Row>): string[] {
   const name = `transfer ${row.transfer_id}`;
-  // A spreadsheet's guard puts an apostrophe before what it would calculate: it is not part of what was hashed.
+  // A spreadsheet's guard puts an apostrophe before what it would calculate: it is not part of what
+  // was hashed.
   const bare = Object.fromEntries(Object.entries(row).map(([column, value]) => [column, value.replace(/^'/, '')])) as Row;
   const readings = [row, bare];
   if (!readings.some((one) => movedOn(one.account, one.promoter_id, transferOf(one)) === BigInt(row.amount))) {

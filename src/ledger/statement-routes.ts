@@ -1,4 +1,5 @@
-// The statement over HTTP: one month of a promoter's money as CSV, with what is needed to check it without us.
+// The statement over HTTP: one month of a promoter's money as CSV, with what is needed to check it
+// without us.
 
 import { Readable } from 'node:stream';
 
@@ -70,8 +71,8 @@ function bounds(text: string): { from: Date; until: Date } {
 }
 
 /**
- * The rows of a statement, in chunks. Whoever is cut off has no closing balances, and so cannot take a part for the whole; his connection
- * breaks, too.
+ * The rows of a statement, in chunks. Whoever is cut off has no closing balances, and so cannot
+ * take a part for the whole; his connection breaks, too.
  */
 export async function* statementRows(db: Kysely<DB>, question: StatementQuestion): AsyncGenerator<string> {
   const accounts = await openingBalances(db, question);

@@ -1,4 +1,5 @@
-// What a statement reads: balances and entries below a watermark, which nothing that commits later can change, and the links around them.
+// What a statement reads: balances and entries below a watermark, which nothing that commits later
+// can change, and the links around them.
 
 import { sql, type Kysely } from 'kysely';
 
@@ -19,7 +20,10 @@ import type { StatedBalance } from './statement.ts';
 
 const LINKS_PER_PAGE = 500;
 
-/** Whose statement, and of when: entries booked from `from` until `until`, by transactions below `belowXid`. */
+/**
+ * Whose statement, and of when: entries booked from `from` until `until`, by transactions below
+ * `belowXid`.
+ */
 export interface StatementQuestion {
   promoterId: string;
   merchantId: string | null;
@@ -61,7 +65,10 @@ export interface TransferPlace {
   transferId: bigint;
 }
 
-/** A transfer of the month with its entries: what left an account of the promoter's, and what came to one. */
+/**
+ * A transfer of the month with its entries: what left an account of the promoter's, and what came
+ * to one.
+ */
 export interface MonthTransfer extends TransferPlace {
   transfer: ChainedTransfer;
   entries: { accountId: bigint; amount: bigint }[];
@@ -70,8 +77,8 @@ export interface MonthTransfer extends TransferPlace {
 type MonthRow = ChainedRow & { from_account_id: bigint; to_account_id: bigint };
 
 /**
- * The next transfers of the month, the earliest first. The transfers of the page are found by their index first, and only those are joined:
- * otherwise every page would sort all that are left.
+ * The next transfers of the month, the earliest first. The transfers of the page are found by their
+ * index first, and only those are joined: otherwise every page would sort all that are left.
  */
 export async function readMonth(
   db: Kysely<DB>,
@@ -114,8 +121,9 @@ interface OpenLink extends ProvingLink {
 }
 
 /**
- * Proves transfers that come in the order of the chain. One link is held at a time, with its tree, whatever number of its transfers are
- * asked for. Null where a transfer is in no link yet, or is not the one that was chained.
+ * Proves transfers that come in the order of the chain. One link is held at a time, with its tree,
+ * whatever number of its transfers are asked for. Null where a transfer is in no link yet, or is
+ * not the one that was chained.
  */
 export function prover(db: Kysely<DB>): (transfer: MonthTransfer) => Promise<Proof | null> | Proof | null {
   let open: OpenLink | null = null;

@@ -1,9 +1,13 @@
-// A promoter's statement of one month as a CSV table: opening balances, entries, closing balances, and the links that prove them.
+// A promoter's statement of one month as a CSV table: opening balances, entries, closing balances,
+// and the links that prove them.
 
 import { csvRow } from '../platform/lines/csv.ts';
 import type { ChainedTransfer, Link, PathStep } from './hash-chain.ts';
 
-/** The columns; every record fills those that it has. Amounts are minor units, times are of UTC, hashes hex. */
+/**
+ * The columns; every record fills those that it has. Amounts are minor units, times are of UTC,
+ * hashes hex.
+ */
 export const STATEMENT_COLUMNS = [
   'record',
   'merchant_id',

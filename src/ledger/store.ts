@@ -1,4 +1,5 @@
-// The hot path of the books: finding the accounts of a batch of postings, booking them, and what is booked so far. Set-wise, append-only.
+// The hot path of the books: finding the accounts of a batch of postings, booking them, and what is
+// booked so far. Set-wise, append-only.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { LruMap } from 'toad-cache';
@@ -9,7 +10,10 @@ import type { DB } from '../platform/postgres/tables.ts';
 
 const ACCOUNTS_REMEMBERED_MAX = 200_000;
 
-/** A posting of an order, with the place in the books that it takes once and for all: (order, revision, position). */
+/**
+ * A posting of an order, with the place in the books that it takes once and for all: (order,
+ * revision, position).
+ */
 export interface NewTransfer extends Posting {
   orderKey: bigint;
   merchantId: string;
@@ -18,7 +22,10 @@ export interface NewTransfer extends Posting {
   position: number;
 }
 
-/** What is booked on one slot of an order, in one currency: an order whose currency was corrected has slots in both. */
+/**
+ * What is booked on one slot of an order, in one currency: an order whose currency was corrected
+ * has slots in both.
+ */
 export interface BookedSlot extends Booked {
   currency: string;
 }
@@ -31,21 +38,28 @@ export interface AccountName {
   currency: string;
 }
 
-/** Ids of accounts that are known to be committed, by `nameKey`. Accounts are never deleted, so that a known id stays right. */
+/**
+ * Ids of accounts that are known to be committed, by `nameKey`. Accounts are never deleted, so that
+ * a known id stays right.
+ */
 export type AccountCache = LruMap<bigint>;
 
 export function accountCache(): AccountCache {
   return new LruMap(ACCOUNTS_REMEMBERED_MAX);
 }
 
-/** The text of a name, under which `accountIds` answers. Ids hold no control characters, so that a line feed keeps them apart. */
+/**
+ * The text of a name, under which `accountIds` answers. Ids hold no control characters, so that a
+ * line feed keeps them apart.
+ */
 export function nameKey({ kind, merchantId, promoterId, currency }: AccountName): string {
   return `${kind}\n${currency}\n${merchantId}\n${promoterId ?? ''}`;
 }
 
 /**
- * The ids of accounts by `nameKey`; those that are not there are opened. An id that this very transaction opened is not remembered, because
- * it may still roll back. Not to be called inside a savepoint, whose rows would pass for committed ones.
+ * The ids of accounts by `nameKey`; those that are not there are opened. An id that this very
+ * transaction opened is not remembered, because it may still roll back. Not to be called inside a
+ * savepoint, whose rows would pass for committed ones.
  */
 export async function accountIds(trx: Transaction<DB>, wanted: readonly AccountName[], cache: AccountCache): Promise<Map<string, bigint>> {
   const ids = new Map<string, bigint>();
@@ -65,7 +79,10 @@ export async function accountIds(trx: Transaction<DB>, wanted: readonly AccountN
   return ids;
 }
 
-/** Moves the accounts that exist from `unknown` to `ids`. Two branches, because an index cannot be asked for "equal, or both null". */
+/**
+ * Moves the accounts that exist from `unknown` to `ids`. Two branches, because an index cannot be
+ * asked for "equal, or both null".
+ */
 async function find(trx: Transaction<DB>, unknown: Map<string, AccountName>, ids: Map<string, bigint>, cache: AccountCache): Promise<void> {
   if (unknown.size === 0) return;
   const names = [...unknown.values()];
@@ -85,7 +102,10 @@ async function find(trx: Transaction<DB>, unknown: Map<string, AccountName>, ids
   }
 }
 
-/** Opens accounts in one order for everybody, so that two who open the same ones wait for each other and not crosswise. */
+/**
+ * Opens accounts in one order for everybody, so that two who open the same ones wait for each other
+ * and not crosswise.
+ */
 async function open(trx: Transaction<DB>, names: readonly AccountName[]): Promise<void> {
   await sql`
     insert into account (kind, merchant_id, promoter_id, currency)
@@ -109,7 +129,10 @@ function unnest(names: readonly AccountName[]) {
     as wanted (kind, merchant_id, promoter_id, currency)`;
 }
 
-/** Books a batch of postings by one insert, opening the accounts they need. Refused by `transfer_once` when one was booked before. */
+/**
+ * Books a batch of postings by one insert, opening the accounts they need. Refused by
+ * `transfer_once` when one was booked before.
+ */
 export async function bookTransfers(
   trx: Transaction<DB>,
   transfers: readonly NewTransfer[],
@@ -122,7 +145,8 @@ export async function bookTransfers(
   const ids = await accountIds(trx, [...sources, ...targets], cache);
   const idsOf = (names: readonly AccountName[]) => names.map((name) => String(ids.get(nameKey(name))));
   const column = <Value>(read: (transfer: NewTransfer) => Value) => transfers.map(read);
-  // The number of the transaction is asked for once; the default of the column would ask for every row.
+  // The number of the transaction is asked for once; the default of the column would ask for every
+  // row.
   await sql`
     insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, level,
       from_account_id, to_account_id, amount, booked_at, booked_xid)
@@ -153,8 +177,8 @@ interface SlotRow {
 }
 
 /**
- * What the transfers of each order sum to, slot by slot, without what was paid out since: an order's share stays its share when it is paid.
- * Orders without transfers are absent.
+ * What the transfers of each order sum to, slot by slot, without what was paid out since: an
+ * order's share stays its share when it is paid. Orders without transfers are absent.
  */
 export async function bookedSlots(db: Kysely<DB>, orderKeys: readonly bigint[]): Promise<Map<bigint, BookedSlot[]>> {
   const slots = new Map<bigint, BookedSlot[]>();

@@ -9,7 +9,8 @@ import { groupedBy } from '../platform/grouped-by.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { lockOrders, orderName, unnestOrders, type OrderId, type OrderRow } from './store.ts';
 
-// An order that is not found can be made by somebody else only once, since orders are never deleted.
+// An order that is not found can be made by somebody else only once, since orders are never
+// deleted.
 const ROUNDS_MAX = 3;
 
 /** What the `ordinal`th report of a delivery says of an order. */
@@ -33,15 +34,19 @@ export interface MergedInto extends TouchedOrder {
   merged: MergedOrder;
 }
 
-/** What became of reports: the orders they were merged into, and those that would make their order larger than orders may be. */
+/**
+ * What became of reports: the orders they were merged into, and those that would make their order
+ * larger than orders may be.
+ */
 export interface Merging {
   touched: MergedInto[];
   refused: OrderReport[];
 }
 
 /**
- * Merges reports into their orders, making those that are not there yet, and notes which delivery had which effect. Several reports of one
- * order are joined first. The number of statements does not depend on how many reports there are.
+ * Merges reports into their orders, making those that are not there yet, and notes which delivery
+ * had which effect. Several reports of one order are joined first. The number of statements does
+ * not depend on how many reports there are.
  */
 export async function mergeIntoOrders(
   trx: Transaction<DB>,
@@ -87,8 +92,8 @@ export async function mergeIntoOrders(
 }
 
 /**
- * The orders whose award depends on the touched ones: these themselves, their parents and children, and the orders of the same id that
- * other sources of the merchant report.
+ * The orders whose award depends on the touched ones: these themselves, their parents and children,
+ * and the orders of the same id that other sources of the merchant report.
  */
 export async function relativesOf(db: Kysely<DB>, touched: readonly TouchedOrder[]): Promise<bigint[]> {
   if (touched.length === 0) return [];
@@ -106,15 +111,18 @@ export async function relativesOf(db: Kysely<DB>, touched: readonly TouchedOrder
   return rows.map((row) => row.order_key);
 }
 
-/** What is to be merged into an order, and what the order is then, as long as nobody else has made or changed it meanwhile. */
+/**
+ * What is to be merged into an order, and what the order is then, as long as nobody else has made
+ * or changed it meanwhile.
+ */
 interface Wanted extends OrderId {
   merged: MergedOrder;
   after: MergedOrder;
 }
 
 /**
- * Joins the reports of one order, in their order, as far as the order stays within its bounds; `merged` is null where none of them fits, and
- * `after` what the order is with them.
+ * Joins the reports of one order, in their order, as far as the order stays within its bounds;
+ * `merged` is null where none of them fits, and `after` what the order is with them.
  */
 function joinWithin(own: readonly OrderReport[], standing: MergedOrder, bounds: OrderBounds) {
   let merged: MergedOrder | null = null;
@@ -143,7 +151,8 @@ async function updateOrders(
   const orders = wanted.map((one) => {
     const before = standing.get(orderName(one))!;
     const merged = asJoined ? one.after : merge(before.merged, one.merged);
-    // Merging with nothing puts the stored state in our order of keys, so that equal states are equal texts.
+    // Merging with nothing puts the stored state in our order of keys, so that equal states are
+    // equal texts.
     const changed = JSON.stringify(merged) !== JSON.stringify(merge(before.merged, NOTHING_TOLD));
     return { ...one, before, merged, changed, columns: columnsOf(merged) };
   });

@@ -39,7 +39,10 @@ export async function findOrders(
   return rows.map(readOrder);
 }
 
-/** Locks the orders that are there, in the order of their keys, so that two who merge never wait for each other crosswise. */
+/**
+ * Locks the orders that are there, in the order of their keys, so that two who merge never wait for
+ * each other crosswise.
+ */
 export async function lockOrders(trx: Transaction<DB>, wanted: readonly OrderId[]): Promise<Map<string, OrderRow>> {
   const { rows } = await sql<StoredOrder>`
     select order_key, merchant_id, source_id, order_id, merged, parent_order_id, parent_kind, made_at, changed_at

@@ -1,19 +1,22 @@
-// Tells endpoints of events: the messages are rows of the very transaction that makes the fact, so that neither is without the other.
+// Tells endpoints of events: the messages are rows of the very transaction that makes the fact, so
+// that neither is without the other.
 import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
 import { eventBody, eventId, subscriptionsTo, type Event } from './event.ts';
 
 /**
- * Writes a message for every event and every endpoint that wants it; the same event is written once for an endpoint, however often it is
- * announced. While there is no endpoint the events are not even described, and it costs a look at an empty index.
+ * Writes a message for every event and every endpoint that wants it; the same event is written once
+ * for an endpoint, however often it is announced. While there is no endpoint the events are not
+ * even described, and it costs a look at an empty index.
  */
 export async function announce(trx: Transaction<DB>, describe: () => readonly Event[], now: Date): Promise<void> {
   const { rows } = await sql`select from webhook_endpoint where active limit 1`.execute(trx);
   if (rows.length === 0) return;
   const events = describe();
   if (events.length === 0) return;
-  // An array of arrays would have to be of one length, so the two names of an event are two columns.
+  // An array of arrays would have to be of one length, so the two names of an event are two
+  // columns.
   const names = events.map(({ type }) => subscriptionsTo(type));
   await sql`
     insert into webhook_message (message_id, endpoint_id, event_id, type, body, next_attempt_at, made_at)

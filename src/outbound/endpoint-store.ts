@@ -1,4 +1,5 @@
-// Endpoints in the database. Their secrets leave this file only for whoever signs, and once for whoever made them.
+// Endpoints in the database. Their secrets leave this file only for whoever signs, and once for
+// whoever made them.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
@@ -92,7 +93,10 @@ export async function lockEndpoint(trx: Transaction<DB>, endpointId: string): Pr
   return row ?? null;
 }
 
-/** Makes an endpoint with a secret of its own. Throws `unknown_merchant`, and `conflict` when somebody else has just made it. */
+/**
+ * Makes an endpoint with a secret of its own. Throws `unknown_merchant`, and `conflict` when
+ * somebody else has just made it.
+ */
 export async function makeEndpoint(
   trx: Transaction<DB>,
   keys: MasterKeys,
@@ -155,7 +159,10 @@ export async function removeEndpoint(trx: Transaction<DB>, endpointId: string): 
   await trx.deleteFrom('webhook_endpoint').where('endpoint_id', '=', endpointId).execute();
 }
 
-/** Stops an endpoint that has said that it is gone, unless it was sent to another address since. Null when there was nothing to stop. */
+/**
+ * Stops an endpoint that has said that it is gone, unless it was sent to another address since.
+ * Null when there was nothing to stop.
+ */
 export async function stopGoneEndpoint(
   trx: Transaction<DB>,
   { endpointId, url, now }: { endpointId: string; url: string; now: Date },

@@ -1,4 +1,5 @@
-// The address of an endpoint, judged when it is stated: where we would never send, nothing is promised.
+// The address of an endpoint, judged when it is stated: where we would never send, nothing is
+// promised.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { DomainError } from '../core/errors.ts';
@@ -8,9 +9,10 @@ import { addressOf, guardedLookup, isLocalName, mayCall, type Allowed, type Reso
 const LOOKUP_MS_MAX = 2000;
 
 /**
- * The URL as it is called. Throws `invalid_webhook_url` for anything but https (http, where the host is this machine and may be called), for
- * credentials and fragments, and for hosts at addresses that we do not call. A name that is not found now is let pass: every connection
- * checks again.
+ * The URL as it is called. Throws `invalid_webhook_url` for anything but https (http, where the
+ * host is this machine and may be called), for credentials and fragments, and for hosts at
+ * addresses that we do not call. A name that is not found now is let pass: every connection checks
+ * again.
  */
 export async function readEndpointUrl(text: string, allowed: Allowed, resolve?: Resolve): Promise<string> {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -1,4 +1,5 @@
-// What can be told to the world: the types of events, what an endpoint may subscribe to, and an event as it is sent.
+// What can be told to the world: the types of events, what an endpoint may subscribe to, and an
+// event as it is sent.
 import { createHash } from 'node:crypto';
 
 import { stringifyJson } from '../platform/http/json.ts';
@@ -32,7 +33,10 @@ export const SUBSCRIPTIONS: readonly string[] = [...new Set(EVENT_TYPES.map(fami
 /** Something that has happened. */
 export interface Event {
   type: EventType;
-  /** What makes it this event among those of its type: the same fact has the same key, however often it is told. */
+  /**
+   * What makes it this event among those of its type: the same fact has the same key, however often
+   * it is told.
+   */
   key: string;
   /** Null: of no single merchant. */
   merchantId: string | null;
@@ -44,7 +48,10 @@ export interface Event {
 /** The names under which an event is subscribed to. */
 export const subscriptionsTo = (type: EventType): string[] => [type, familyOf(type)];
 
-/** The id of an event, made of its type and key alone: a UUID of version 8 (RFC 9562), whose bits are ours to choose. */
+/**
+ * The id of an event, made of its type and key alone: a UUID of version 8 (RFC 9562), whose bits
+ * are ours to choose.
+ */
 export function eventId({ type, key }: Pick<Event, 'type' | 'key'>): string {
   const hash = createHash('sha256').update(`${type}\0${key}`).digest('hex');
   const variant = ((Number.parseInt(hash.slice(16, 17), 16) & 0x3) | 0x8).toString(16);

@@ -4,7 +4,10 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** How long is waited after each attempt but the last: the schedule of Standard Webhooks, 75 h 35 min in all. */
+/**
+ * How long is waited after each attempt but the last: the schedule of Standard Webhooks, 75 h 35
+ * min in all.
+ */
 const WAITS_MS = [
   5 * SECOND_MS,
   5 * MINUTE_MS,
@@ -30,7 +33,10 @@ export type Outcome = { status: number; retryAfter: string | null } | { status: 
 /** What becomes of the message. `gone`: the receiver wants none of these any more. */
 export type Verdict = { state: 'delivered' } | { state: 'pending'; waitMs: number } | { state: 'failed'; gone: boolean };
 
-/** Judges the nth attempt. `dice` is at least 0 and below 1, `now` what a date in `Retry-After` is compared with. */
+/**
+ * Judges the nth attempt. `dice` is at least 0 and below 1, `now` what a date in `Retry-After` is
+ * compared with.
+ */
 export function judge(outcome: Outcome, { attempt, dice, now }: { attempt: number; dice: number; now: Date }): Verdict {
   const { status } = outcome;
   if (status !== null && status >= 200 && status < 300) return { state: 'delivered' };
@@ -42,7 +48,10 @@ export function judge(outcome: Outcome, { attempt, dice, now }: { attempt: numbe
   return { state: 'pending', waitMs: Math.max(waitMs, askedMs) + jitterMs };
 }
 
-/** `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); what is neither asks for nothing. A day is waited at the most. */
+/**
+ * `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); what is neither asks for
+ * nothing. A day is waited at the most.
+ */
 function retryAfterMs(header: string | null, now: Date): number {
   if (header === null) return 0;
   const ms = /^\d{1,9}$/.test(header) ? Number(header) * SECOND_MS : Date.parse(header) - now.getTime();

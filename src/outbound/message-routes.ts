@@ -49,7 +49,10 @@ const tags = ['webhooks'];
 const messagePath = z.object({ message_id: z.uuid() });
 const place = z.tuple([z.uuid()]);
 
-/** GET /v1/webhook-endpoints/{id}/messages, GET /v1/webhook-messages/{id}, POST /v1/webhook-messages/{id}/redeliveries. */
+/**
+ * GET /v1/webhook-endpoints/{id}/messages, GET /v1/webhook-messages/{id}, POST
+ * /v1/webhook-messages/{id}/redeliveries.
+ */
 export function webhookMessageRoutes(app: App, { db, onAnnounced }: MessagesDeps): void {
   app.get('/v1/webhook-endpoints/:endpoint_id/messages', {
     config: { scopes: ['admin'] },

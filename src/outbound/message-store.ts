@@ -1,4 +1,5 @@
-// Messages in the database: which are due, taking them under a lease, how they ended, and showing them.
+// Messages in the database: which are due, taking them under a lease, how they ended, and showing
+// them.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
@@ -40,8 +41,9 @@ export async function endpointsDue(db: Kysely<DB>, limit: number): Promise<strin
 }
 
 /**
- * Takes due messages of an active endpoint, the longest due first. They come back by themselves when the lease ends without a word. How
- * often a message was tried does not matter here: a limit in this query would let the last ones lie for ever.
+ * Takes due messages of an active endpoint, the longest due first. They come back by themselves
+ * when the lease ends without a word. How often a message was tried does not matter here: a limit
+ * in this query would let the last ones lie for ever.
  */
 export async function claimMessages(db: Kysely<DB>, endpointId: string, limit: number): Promise<ClaimedMessage[]> {
   const { rows } = await sql<ClaimedMessage>`
@@ -56,7 +58,10 @@ export async function claimMessages(db: Kysely<DB>, endpointId: string, limit: n
   return rows;
 }
 
-/** Writes down how an attempt went; nothing where somebody else has taken the message since, or it was removed. */
+/**
+ * Writes down how an attempt went; nothing where somebody else has taken the message since, or it
+ * was removed.
+ */
 export async function settleMessage(
   db: Kysely<DB>,
   { message_id: messageId, lease }: ClaimedMessage,
@@ -111,7 +116,10 @@ export interface MessageRow {
 const SHOWN = sql`message_id, endpoint_id, event_id, type, state, attempts, last_attempt_at, last_status, last_error, made_at, finished_at,
   case when state = 'pending' then next_attempt_at end as next_attempt_at`;
 
-/** Messages of an endpoint from the latest, one more than asked for. `before` is the id to go on below. */
+/**
+ * Messages of an endpoint from the latest, one more than asked for. `before` is the id to go on
+ * below.
+ */
 export async function listMessages(
   db: Kysely<DB>,
   { endpointId, state }: { endpointId: string; state: MessageState | null },
@@ -132,7 +140,10 @@ export async function findMessage(db: Kysely<DB>, messageId: string): Promise<(M
   return rows[0] ?? null;
 }
 
-/** How many messages wait, and since when the oldest of them does (seconds; 0 without any). Those of stopped endpoints do not count. */
+/**
+ * How many messages wait, and since when the oldest of them does (seconds; 0 without any). Those of
+ * stopped endpoints do not count.
+ */
 export async function measureMessages(db: Kysely<DB>): Promise<{ pending: number; oldestSeconds: number }> {
   const { rows } = await sql<{ pending: bigint; oldest_seconds: number }>`
     select count(*) as pending, coalesce(extract(epoch from now() - min(message.made_at)), 0)::float8 as oldest_seconds

@@ -1,4 +1,5 @@
-// Sends messages: a lane for every endpoint that something is due for, so that one that is slow or dead keeps nobody else waiting.
+// Sends messages: a lane for every endpoint that something is due for, so that one that is slow or
+// dead keeps nobody else waiting.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
@@ -17,11 +18,17 @@ import { signedHeaders } from './signature.ts';
 
 const LANES_MAX = 32;
 const MESSAGES_AT_ONCE = 10;
-/** A lane with a long backlog ends after so many rounds; it begins again behind those that wait longer. */
+/**
+ * A lane with a long backlog ends after so many rounds; it begins again behind those that wait
+ * longer.
+ */
 const ROUNDS_MAX = 10;
 const FORGOTTEN_AT_ONCE = 1000;
 const MEASURE_INTERVAL_MS = 10_000;
-/** What is under way when we are told to end may take so long; the receivers of the rest may get it twice. */
+/**
+ * What is under way when we are told to end may take so long; the receivers of the rest may get it
+ * twice.
+ */
 const CLOSE_TIMEOUT_MS = 5000;
 
 /** What is told to Prometheus; made once per process. */
@@ -61,7 +68,9 @@ export interface MessengerDeps {
 }
 
 export interface Messenger {
-  /** Begins to send whatever is due. The promise is of the look at what is due, not of the sending. */
+  /**
+   * Begins to send whatever is due. The promise is of the look at what is due, not of the sending.
+   */
   deliver: () => Promise<void>;
   /** Resolves when nothing is under way. */
   idle: () => Promise<void>;
@@ -132,7 +141,8 @@ async function deliverMessage(deps: MessengerDeps, message: ClaimedMessage, sign
 async function attempt(deps: MessengerDeps, message: ClaimedMessage, now: Date, signal: AbortSignal): Promise<Outcome> {
   const { keys, allowed, resolve } = deps;
   const { attempts, endpoint_id: endpointId, event_id: id, secrets, url, body } = message;
-  // Every attempt that went before was counted when it began, and the last ones have never said how they went.
+  // Every attempt that went before was counted when it began, and the last ones have never said how
+  // they went.
   if (attempts > ATTEMPTS_MAX) return { status: null, error: 'our process ended during every one of the last attempts' };
   let headers: Record<string, string>;
   try {

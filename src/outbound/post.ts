@@ -1,4 +1,5 @@
-// One attempt over the network: a POST to an address that may be called, followed nowhere, and not for ever.
+// One attempt over the network: a POST to an address that may be called, followed nowhere, and not
+// for ever.
 import { request as requestPlainly, type IncomingMessage } from 'node:http';
 import { request as requestSecurely } from 'node:https';
 
@@ -6,7 +7,9 @@ import { addressOf, guardedLookup, mayCall, type Allowed, type Resolve } from '.
 import type { Outcome } from './ladder.ts';
 
 const TIMEOUT_MS = 15_000;
-/** The status is all that counts; so much of the answer is read out of politeness, and none is kept. */
+/**
+ * The status is all that counts; so much of the answer is read out of politeness, and none is kept.
+ */
 const ANSWER_BYTES_MAX = 64 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
 
@@ -21,7 +24,10 @@ export interface Post {
   resolve?: Resolve;
 }
 
-/** Posts, and tells how it went; it never throws. A redirect is an answer like any other that is not 2xx. */
+/**
+ * Posts, and tells how it went; it never throws. A redirect is an answer like any other that is not
+ * 2xx.
+ */
 export async function post({ url, headers, body, allowed, signal, timeoutMs = TIMEOUT_MS, resolve }: Post): Promise<Outcome> {
   const target = new URL(url);
   const address = addressOf(target.hostname);

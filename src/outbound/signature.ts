@@ -1,4 +1,5 @@
-// Standard Webhooks on the sending side: secrets, and the headers that let a receiver believe a message (standardwebhooks.com).
+// Standard Webhooks on the sending side: secrets, and the headers that let a receiver believe a
+// message (standardwebhooks.com).
 import { createHmac, randomBytes } from 'node:crypto';
 
 const SECRET_PREFIX = 'whsec_';
@@ -16,7 +17,10 @@ export interface Signed {
   body: string;
 }
 
-/** The headers of one attempt. With several secrets there is a signature by each, and a receiver takes the message for any of them. */
+/**
+ * The headers of one attempt. With several secrets there is a signature by each, and a receiver
+ * takes the message for any of them.
+ */
 export function signedHeaders({ id, at, body }: Signed, secrets: readonly string[]): Record<string, string> {
   const timestamp = String(Math.floor(at.getTime() / 1000));
   const signatures = secrets.map((secret) => {

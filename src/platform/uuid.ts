@@ -1,4 +1,5 @@
-// UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then 74 random ones, so that new rows lie beside each other in an index.
+// UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then 74 random ones, so that new rows
+// lie beside each other in an index.
 
 import { randomFillSync } from 'node:crypto';
 
@@ -14,8 +15,9 @@ const pool = Buffer.alloc(POOL_BYTES);
 let used = POOL_BYTES;
 
 /**
- * The text of a new id for the moment `nowMs` (whole milliseconds since 1970). Ten random bytes may be given, for an id that can be
- * made again; otherwise they come from the system's generator. Ids of one millisecond have no order among themselves.
+ * The text of a new id for the moment `nowMs` (whole milliseconds since 1970). Ten random bytes may
+ * be given, for an id that can be made again; otherwise they come from the system's generator. Ids
+ * of one millisecond have no order among themselves.
  */
 export function uuidv7(nowMs: number, random?: Uint8Array): string {
   if (!Number.isInteger(nowMs) || nowMs < 0 || nowMs > TIME_MS_MAX) throw new RangeError(`not a time of a UUID: ${nowMs}`);
@@ -33,7 +35,10 @@ function hex(bytes: Uint8Array, position: number): string {
   return HEX[bytes[position]!]!;
 }
 
-/** The moment inside a version 7 id, in milliseconds since 1970. Throws a RangeError for anything else. */
+/**
+ * The moment inside a version 7 id, in milliseconds since 1970. Throws a RangeError for anything
+ * else.
+ */
 export function uuidTime(id: string): number {
   if (!UUID_V7.test(id)) throw new RangeError('not a UUID of version 7');
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

@@ -1,5 +1,6 @@
-// HMAC-SHA256 (RFC 2104) of short texts, many times a second. Node's own makes an object with a native part for every one, which costs
-// twice as much as the hashing; here both pads of a key are laid out once, and two one-shot hashes do the rest.
+// HMAC-SHA256 (RFC 2104) of short texts, many times a second. Node's own makes an object with a
+// native part for every one, which costs twice as much as the hashing; here both pads of a key are
+// laid out once, and two one-shot hashes do the rest.
 
 import { createHmac, hash, type KeyObject } from 'node:crypto';
 

@@ -1,4 +1,5 @@
-// Loading in bulk: files of lines, each a full statement as its PUT or POST takes it, in transactions of some hundred lines.
+// Loading in bulk: files of lines, each a full statement as its PUT or POST takes it, in
+// transactions of some hundred lines.
 
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
@@ -25,7 +26,10 @@ type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'promotersChan
 
 const LINES_PER_COMMIT = 100;
 
-/** How lines of a kind are read and stored. `store` answers for each line in order; what it refuses it must not have begun to write. */
+/**
+ * How lines of a kind are read and stored. `store` answers for each line in order; what it refuses
+ * it must not have begun to write.
+ */
 interface Loader<Line> {
   schema: z.ZodType<Line>;
   /** A file of two lines, for the document. */

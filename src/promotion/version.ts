@@ -1,5 +1,6 @@
-// Effective-dated statements: every PUT is a full statement that counts from a time on, and nothing that was stated is changed.
-// In force at t is the version with the greatest (effective_from, version) not after t.
+// Effective-dated statements: every PUT is a full statement that counts from a time on, and nothing
+// that was stated is changed. In force at t is the version with the greatest (effective_from,
+// version) not after t.
 
 import { isDeepStrictEqual } from 'node:util';
 
@@ -9,7 +10,10 @@ import type { DB } from '../platform/postgres/tables.ts';
 
 type VersionTable = 'merchant_version' | 'product_version' | 'promoter_version' | 'coupon_version';
 
-/** What every version has. `effective_from` is null for the first statement, which counts for all earlier time. */
+/**
+ * What every version has. `effective_from` is null for the first statement, which counts for all
+ * earlier time.
+ */
 export interface Version {
   version: number;
   effective_from: Date | null;
@@ -46,8 +50,8 @@ export interface Stretch {
 }
 
 /**
- * Things as they are now, by the last column of their key, one more than asked for. `table` is that of the things; the columns before the
- * last are fixed by `within`.
+ * Things as they are now, by the last column of their key, one more than asked for. `table` is that
+ * of the things; the columns before the last are fixed by `within`.
  */
 export async function listInForce<Row extends Version>(
   db: Kysely<DB>,
@@ -70,14 +74,18 @@ export async function listInForce<Row extends Version>(
   return rows.map(readVersion);
 }
 
-/** A version as the database answers it, which gives the time of the first statement as minus infinity. */
+/**
+ * A version as the database answers it, which gives the time of the first statement as minus
+ * infinity.
+ */
 export function readVersion<Row extends Version>(row: Row): Row {
   return row.effective_from instanceof Date ? row : { ...row, effective_from: null };
 }
 
 /**
- * Where a statement goes that is to count from `asked` on, or from now. The thing's own row must be locked. A statement for now never
- * counts from before the one in force, whatever the clocks of two writers say: it would be shadowed by what it replaces.
+ * Where a statement goes that is to count from `asked` on, or from now. The thing's own row must be
+ * locked. A statement for now never counts from before the one in force, whatever the clocks of two
+ * writers say: it would be shadowed by what it replaces.
  */
 export async function placeStatement<Row extends Version>(
   db: Kysely<DB>,

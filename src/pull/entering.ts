@@ -1,4 +1,5 @@
-// Rows that were pulled or uploaded go through the one door, and a reconciliation notes what it found of each order before that.
+// Rows that were pulled or uploaded go through the one door, and a reconciliation notes what it
+// found of each order before that.
 import { hash } from 'node:crypto';
 
 import { sql, type Transaction } from 'kysely';
@@ -29,8 +30,9 @@ export interface Rows {
 }
 
 /**
- * Stores rows as deliveries. With a reconciliation, their orders are judged first, as they stand, and what failed at its first coming is
- * tried again. What cannot be read is stored all the same: it fails where everybody looks for what fails.
+ * Stores rows as deliveries. With a reconciliation, their orders are judged first, as they stand,
+ * and what failed at its first coming is tried again. What cannot be read is stored all the same:
+ * it fails where everybody looks for what fails.
  */
 export async function enterRows(
   trx: Transaction<DB>,
@@ -85,7 +87,10 @@ export async function judge(trx: Transaction<DB>, statements: readonly Statement
   return statements.map((statement, index) => ({ statement, found: foundBy(statement, standing.get(index)) }));
 }
 
-/** A report that cannot be merged is different, and keeps no other row of its page from being stored. */
+/**
+ * A report that cannot be merged is different, and keeps no other row of its page from being
+ * stored.
+ */
 function foundBy(statement: Statement, standing: MergedOrder | undefined): Found {
   try {
     return findingOf(statement, standing);
@@ -94,7 +99,10 @@ function foundBy(statement: Statement, standing: MergedOrder | undefined): Found
   }
 }
 
-/** What a source calls the merchant of a report, as far as a key may hold it; empty where it does not say. */
+/**
+ * What a source calls the merchant of a report, as far as a key may hold it; empty where it does
+ * not say.
+ */
 const shopOf = ({ shop, stated }: Statement): string => (shop ?? stated.merchant_id ?? '').replaceAll('\0', '').slice(0, SHOP_LENGTH_MAX);
 
 function deliveryOf({ origin, source, merchantId, headers, fetchedAt }: Rows, body: Buffer): NewDelivery {
@@ -135,8 +143,9 @@ function statementsOf(delivery: NewDelivery, { source, fetchedAt }: Rows, adapte
 const FIRST = new Uint8Array(10);
 
 /**
- * Stores each row once. Bytes that came before are the same row, unless they state no time of their own and another word of their order
- * came in between, before this fetch: then the order has gone back to what it was, and that is said anew.
+ * Stores each row once. Bytes that came before are the same row, unless they state no time of their
+ * own and another word of their order came in between, before this fetch: then the order has gone
+ * back to what it was, and that is said anew.
  */
 async function storeLatest(
   trx: Transaction<DB>,

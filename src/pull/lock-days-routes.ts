@@ -1,4 +1,5 @@
-// For how long a platform locks buyers to whoever shared, beside the policy of the merchant: asked of the platform whenever it is read.
+// For how long a platform locks buyers to whoever shared, beside the policy of the merchant: asked
+// of the platform whenever it is read.
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
@@ -84,7 +85,10 @@ function fault(path: string, message: string): DomainError {
   return new DomainError('malformed_request', `Say which shop: ${path} ${message}.`, { errors: [{ path, message }] });
 }
 
-/** An order locks for one number of days here, and for two at the platform: it differs where either is another. */
+/**
+ * An order locks for one number of days here, and for two at the platform: it differs where either
+ * is another.
+ */
 function compare({ productClick, productOrder, contentClick, contentOrder }: LockDays, policy: Policy) {
   const stated: Record<(typeof COMPARED)[number], (number | null)[]> = {
     product_click_days: [productClick],

@@ -14,13 +14,19 @@ import { endCutUploads } from './uploads/upload-store.ts';
 const EVERY_MS = 1000;
 /** Longer than a file may take. */
 const UPLOAD_MS_MAX = STREAM_TIMEOUT_MS + 60_000;
-/** So many sources are asked at a time, each for one turn, and some of them only where their platforms answer quickly. */
+/**
+ * So many sources are asked at a time, each for one turn, and some of them only where their
+ * platforms answer quickly.
+ */
 const SOURCES_AT_ONCE = 4;
 const BRISK_SOURCES_AT_ONCE = 4;
 /** A short file does not wait for a long one. */
 const FILES_AT_ONCE = 2;
 
-/** Begins to ask. Closing it ends after the pages that are being asked for; what comes next goes on from there. */
+/**
+ * Begins to ask. Closing it ends after the pages that are being asked for; what comes next goes on
+ * from there.
+ */
 export function startAsking(deps: PullDeps & { log: Logger }): Repeating {
   const closing = new AbortController();
   const { db, adapters, log } = deps;

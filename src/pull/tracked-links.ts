@@ -1,4 +1,5 @@
-// Asking platforms for their tracked links (转链): at once when a link of ours is made, and again in the background until they answer.
+// Asking platforms for their tracked links (转链): at once when a link of ours is made, and again in
+// the background until they answer.
 import { DomainError } from '../core/errors.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { isAllowed } from '../promotion/links/landing.ts';
@@ -11,7 +12,9 @@ import { impatient, openSource, type AskedSource, type PullDeps } from './asked-
 
 /** Whoever makes a link waits for the answer. */
 const PATIENCE_MS = 4000;
-/** So few that a turn ends before its lease does, even when every answer takes as long as it may. */
+/**
+ * So few that a turn ends before its lease does, even when every answer takes as long as it may.
+ */
 const LINKS_PER_TURN = 25;
 const REFUSED_RETRY_MS = 3_600_000;
 const ERROR_LENGTH_MAX = 1000;
@@ -47,15 +50,17 @@ function refusal(code: 'unknown_source' | 'cannot_promote' | 'platform_refused',
 }
 
 /**
- * Asks again for the links that are missing, and for new ones before the old ones expire. One that a platform refuses now is asked for
- * again, too: it may be a right that somebody restores. Answers how many were made.
+ * Asks again for the links that are missing, and for new ones before the old ones expire. One that
+ * a platform refuses now is asked for again, too: it may be a right that somebody restores. Answers
+ * how many were made.
  */
 export async function retryTrackedLinks(deps: TrackingDeps): Promise<number> {
   const { db } = deps;
   const silent = new Set<string>();
   let made = 0;
   for (const due of await takeDueTracking(db, LINKS_PER_TURN)) {
-    // What is left of a source that gives no answer comes up again when its lease ends, and has lost no attempt.
+    // What is left of a source that gives no answer comes up again when its lease ends, and has
+    // lost no attempt.
     if (silent.has(due.sourceId)) continue;
     const asked = await openSource(deps, due.sourceId);
     const { answer, gives } = asked === null ? refused(`there is no source ${due.sourceId} any more`) : await askFor(deps, asked, due);
@@ -69,7 +74,10 @@ export async function retryTrackedLinks(deps: TrackingDeps): Promise<number> {
 
 interface Asked {
   answer: TrackedAnswer;
-  /** A refusal changes by somebody's doing only, here or at the platform; nonsense may be about this one link, nothing is about all. */
+  /**
+   * A refusal changes by somebody's doing only, here or at the platform; nonsense may be about this
+   * one link, nothing is about all.
+   */
   gives: 'link' | 'refusal' | 'nonsense' | 'nothing';
 }
 
@@ -98,7 +106,10 @@ function refused(error: string): Asked {
   return { answer: { state: 'waiting', error, retryAfterMs: REFUSED_RETRY_MS }, gives: 'refusal' };
 }
 
-/** The URL when it leads to the platform itself: whatever a platform answers, our redirect leads nowhere else. */
+/**
+ * The URL when it leads to the platform itself: whatever a platform answers, our redirect leads
+ * nowhere else.
+ */
 function checkHost({ kind, linkHosts = [] }: Adapter, text: string): string {
   if (!URL.canParse(text) || text.length > URL_LENGTH_MAX) throw new Error(`${kind} answered with a link that is no web address`);
   const url = new URL(text);

@@ -1,4 +1,5 @@
-// How pushes are signed and questions are authorised: secrets as sources state them, and what every adapter verifies with.
+// How pushes are signed and questions are authorised: secrets as sources state them, and what every
+// adapter verifies with.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 import { z } from 'zod';
@@ -23,8 +24,8 @@ export const oneOrMoreSecrets = z.union([oneSecret, z.array(oneSecret).min(1).ma
 });
 
 /**
- * As `oneOrMoreSecrets`, where a shop signs with a text that its owner may have chosen. We cannot ask for the length of a made key, but
- * what is guessed in a few tries protects nothing.
+ * As `oneOrMoreSecrets`, where a shop signs with a text that its owner may have chosen. We cannot
+ * ask for the length of a made key, but what is guessed in a few tries protects nothing.
  */
 export const chosenSecrets = oneOrMoreSecrets.refine(
   (secrets) => [secrets].flat().every((one) => one.trim().length >= CHOSEN_SECRET_LENGTH_MIN),
@@ -59,7 +60,10 @@ export function keepHeaders(headers: Values, names: readonly string[]): Record<s
   return kept;
 }
 
-/** The one value of a header or a query parameter; undefined when it is absent, empty or there several times. */
+/**
+ * The one value of a header or a query parameter; undefined when it is absent, empty or there
+ * several times.
+ */
 export function oneOf(values: Values, name: string): string | undefined {
   const value = values[name];
   return typeof value === 'string' && value !== '' ? value : undefined;

@@ -1,4 +1,5 @@
-// Audit and laws after files have entered: rows of files are read by them as the inbox read them, with and without lines and times.
+// Audit and laws after files have entered: rows of files are read by them as the inbox read them,
+// with and without lines and times.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { allGuards } from '../../src/guards/catalogue.ts';

@@ -1,4 +1,5 @@
-// The audit agrees with books that are in order, whatever happened in them, and finds every fault that is planted.
+// The audit agrees with books that are in order, whatever happened in them, and finds every fault
+// that is planted.
 
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

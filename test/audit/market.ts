@@ -1,4 +1,5 @@
-// A lively market behind the real door: deliveries of two kinds of sources, clicks, locks, parts, refunds, releases, words explained late.
+// A lively market behind the real door: deliveries of two kinds of sources, clicks, locks, parts,
+// refunds, releases, words explained late.
 
 import { createSecretKey, randomBytes } from 'node:crypto';
 
@@ -122,7 +123,8 @@ export async function trade(market: Market): Promise<void> {
   await market.push('sw', 'whole', { link_code: code });
   await market.push('sw', 'part', { parent: { order_id: 'whole', kind: 'split' }, link_code: null });
 
-  // A storefront tells of a source's order, and the source calls bob by a name that is explained only later, and then anew.
+  // A storefront tells of a source's order, and the source calls bob by a name that is explained
+  // only later, and then anew.
   await market.order('plain-of-sw', { source_id: 'sw', status: 'created', click_token: token });
   await market.push('sw', 'plain-of-sw');
   await market.push('sw', 'worded', { promoter_id: 'pid-7', observed_at: ago(1) });
@@ -147,7 +149,8 @@ export async function trade(market: Market): Promise<void> {
 
 /** What the audit finds after something was done that nobody may do; it is undone again. */
 export async function auditedAfter(market: Market, statement: string) {
-  // The audit reads in transactions of its own, so that the damage must stand; the rows are put back from a copy.
+  // The audit reads in transactions of its own, so that the damage must stand; the rows are put
+  // back from a copy.
   const { owner } = market;
   const run = (text: string) =>
     owner.transaction().execute(async (trx) => {

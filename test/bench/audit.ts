@@ -1,5 +1,6 @@
-// How many orders a second the audit computes again, as the command does it, over orders that came as deliveries and were merged, awarded and
-// chained. node --import tsx test/bench/audit.ts [orders]
+// How many orders a second the audit computes again, as the command does it, over orders that came
+// as deliveries and were merged, awarded and chained. node --import tsx test/bench/audit.ts
+// [orders]
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';

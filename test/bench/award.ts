@@ -1,5 +1,6 @@
-// The worker's award of many orders, explanations included, beside the bulk load of the very rows that it writes into the same tables.
-// 10 000 promoters in chains of three, 1 000 rules, 1 000 000 clicks; orders are found by their buyers' identities and by tokens.
+// The worker's award of many orders, explanations included, beside the bulk load of the very rows
+// that it writes into the same tables. 10 000 promoters in chains of three, 1 000 rules, 1 000 000
+// clicks; orders are found by their buyers' identities and by tokens.
 
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -83,7 +84,10 @@ async function perSecond(orders: number, work: () => Promise<void>): Promise<num
   return orders / ((performance.now() - started) / 1000);
 }
 
-/** The books and decisions go, past the triggers that keep them, so that the next round writes the same again. */
+/**
+ * The books and decisions go, past the triggers that keep them, so that the next round writes the
+ * same again.
+ */
 async function emptyBooks(db: Kysely<DB>): Promise<void> {
   await db.connection().execute(async (session) => {
     await sql`set session_replication_role = replica`.execute(session);
@@ -98,7 +102,10 @@ interface Copied {
   batches: string[];
 }
 
-/** Empties the books and loads into them what the last award wrote: a thousand orders a transaction, by COPY, the fastest way in for a client. */
+/**
+ * Empties the books and loads into them what the last award wrote: a thousand orders a transaction,
+ * by COPY, the fastest way in for a client.
+ */
 async function insertAgain(db: Kysely<DB>, connectionString: string, orders: number): Promise<number> {
   const copies: Copied[] = [];
   for (const table of WRITTEN) copies.push(await readCopy(db, table));

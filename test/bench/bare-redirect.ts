@@ -1,4 +1,5 @@
-// The bare twin of the redirect: the same HTTP work, byte for byte about as much, and nothing behind it.
+// The bare twin of the redirect: the same HTTP work, byte for byte about as much, and nothing
+// behind it.
 
 import { fastify } from 'fastify';
 

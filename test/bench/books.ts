@@ -1,5 +1,6 @@
-// Books of any size, as the service writes them: deliveries are put down as the door stores them and merged by the worker. The first orders are
-// awarded by the worker too; the others say the same for other buyers, so that what was decided of the first is theirs, copied set-wise.
+// Books of any size, as the service writes them: deliveries are put down as the door stores them
+// and merged by the worker. The first orders are awarded by the worker too; the others say the same
+// for other buyers, so that what was decided of the first is theirs, copied set-wise.
 
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 
@@ -39,7 +40,10 @@ export const BOOK_KEYS = {
   levelsMax: 3,
 };
 
-/** Fills an empty database with so many awarded orders, folds their balances and chains their transfers. */
+/**
+ * Fills an empty database with so many awarded orders, folds their balances and chains their
+ * transfers.
+ */
 export async function openBooks({
   connectionString,
   orders,
@@ -123,7 +127,10 @@ async function deliver(db: Kysely<DB>, { first, end, evidence }: Told): Promise<
   }
 }
 
-/** What the orders say of who earned them and when: every second one a token, the others a link code. */
+/**
+ * What the orders say of who earned them and when: every second one a token, the others a link
+ * code.
+ */
 function evidenceOf(tokenKey: KeyObject): object[] {
   const now = Date.now();
   return Array.from({ length: AWARDED }, (_, n) => {
@@ -149,7 +156,10 @@ function reportOf(n: number, evidence: readonly object[]): object {
   };
 }
 
-/** Gives the orders that are due what was decided and booked of those that say the same, a batch of orders a transaction. */
+/**
+ * Gives the orders that are due what was decided and booked of those that say the same, a batch of
+ * orders a transaction.
+ */
 async function copyAwards(db: Kysely<DB>): Promise<void> {
   await sql`
     create table twin as select due.order_key, twin.order_key as of, row_number() over (order by due.order_key) as n

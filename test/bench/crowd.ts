@@ -1,4 +1,5 @@
-// A market of bench size, made by SQL: promoters in chains of three, rules, links, clicks, and orders that are due.
+// A market of bench size, made by SQL: promoters in chains of three, rules, links, clicks, and
+// orders that are due.
 
 import type { KeyObject } from 'node:crypto';
 
@@ -19,7 +20,9 @@ const CLICKS = 1_000_000;
 const BUYERS = 200_000;
 const DAY_MS = 86_400_000;
 
-/** Fills an empty database. Every second order carries a token, the others are found by their buyer. */
+/**
+ * Fills an empty database. Every second order carries a token, the others are found by their buyer.
+ */
 export async function openCrowd(db: Kysely<DB>, tokenKey: KeyObject, { clicks = CLICKS, orders = ORDERS } = {}): Promise<void> {
   await sql`insert into merchant values ('m1', now())`.execute(db);
   await sql`
@@ -77,7 +80,10 @@ async function openRules(db: Kysely<DB>): Promise<void> {
   await sql`update rule_book set revision = revision + 1`.execute(db);
 }
 
-/** Over the last thirty days, each buyer with five clicks. The ids carry the time, as those of the service do. */
+/**
+ * Over the last thirty days, each buyer with five clicks. The ids carry the time, as those of the
+ * service do.
+ */
 async function openClicks(db: Kysely<DB>, clicks: number): Promise<void> {
   await sql`
     insert into click (click_id, link_code, clicked_at, identity, bot)

@@ -1,5 +1,6 @@
-// What the guards cost on books of some size: everything read once, what is new read after that, and GET /v1/guards beside a service that asks
-// them all the time. node --import tsx test/bench/guards.ts [orders]
+// What the guards cost on books of some size: everything read once, what is new read after that,
+// and GET /v1/guards beside a service that asks them all the time. node --import tsx
+// test/bench/guards.ts [orders]
 
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// From the 202 of an order to its commission, at a steady rate on the embedded default: API, worker and database beside each other.
+// From the 202 of an order to its commission, at a steady rate on the embedded default: API, worker
+// and database beside each other.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 

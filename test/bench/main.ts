@@ -1,5 +1,6 @@
-// npm run bench [-- redirect|webhook|award|latency …] [--rounds N] [--seconds S] [--orders N]: each figure beside its twin, medians of
-// alternating rounds; `--orders` says how many orders are awarded.
+// npm run bench [-- redirect|webhook|award|latency …] [--rounds N] [--seconds S] [--orders N]: each
+// figure beside its twin, medians of alternating rounds; `--orders` says how many orders are
+// awarded.
 
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';

@@ -16,7 +16,10 @@ export async function ask(service: Pick<Running, 'url'>, method: string, path: s
   return JSON.parse(text) as Record<string, unknown>;
 }
 
-/** One merchant `m1` with one product, a seller with an inviter and an agency, the usual rule and a source; the codes of `count` links. */
+/**
+ * One merchant `m1` with one product, a seller with an inviter and an agency, the usual rule and a
+ * source; the codes of `count` links.
+ */
 export async function openMarket(service: Running, count: number): Promise<string[]> {
   await ask(service, 'PUT', '/v1/merchants/m1', { name: 'Baby Care', currency: 'CNY', landing_hosts: ['shop.example.com'] });
   await ask(service, 'PUT', '/v1/merchants/m1/products/p1', { title: 'Bottle', landing_url: 'https://shop.example.com/p/1' });

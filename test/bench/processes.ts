@@ -1,4 +1,5 @@
-// The processes that a bench measures: the service as its user runs it, a bare twin, and what CPU time they take.
+// The processes that a bench measures: the service as its user runs it, a bare twin, and what CPU
+// time they take.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +26,10 @@ export interface Running {
   stop: () => Promise<void>;
 }
 
-/** Starts the service on an embedded database of its own, or on that of `DATA_DIR`, which is removed with it. */
+/**
+ * Starts the service on an embedded database of its own, or on that of `DATA_DIR`, which is removed
+ * with it.
+ */
 export async function startService(role: 'serve' | 'api', env: Record<string, string> = {}): Promise<Running> {
   const dataDir = env['DATA_DIR'] ?? (await mkdtemp(join(tmpdir(), 'fenyong-bench-')));
   const port = await freePort();

@@ -1,5 +1,5 @@
-// How long a file of orders takes that nobody knew of: kept, read row by row, entered through the one door, merged, looked at again.
-// node --import tsx test/bench/upload.ts [rows]
+// How long a file of orders takes that nobody knew of: kept, read row by row, entered through the
+// one door, merged, looked at again. node --import tsx test/bench/upload.ts [rows]
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

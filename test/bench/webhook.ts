@@ -1,4 +1,5 @@
-// A signed webhook that is durable before its answer, beside a bare Fastify that verifies and parses.
+// A signed webhook that is durable before its answer, beside a bare Fastify that verifies and
+// parses.
 
 import { createHmac, randomUUID } from 'node:crypto';
 
@@ -45,7 +46,10 @@ export async function benchWebhook({ rounds, seconds }: { rounds: number; second
   }
 }
 
-/** Signed before the clock runs, each another order, so that the client signs nothing while it measures. */
+/**
+ * Signed before the clock runs, each another order, so that the client signs nothing while it
+ * measures.
+ */
 function signedRequests(): autocannon.Request[] {
   const key = Buffer.from(WEBHOOK_SECRET, 'base64');
   const timestamp = String(Math.floor(Date.now() / 1000));

@@ -1,4 +1,5 @@
-// Rulings: an approved claim moves the money at once, is explained to both, and nothing that is told later moves it.
+// Rulings: an approved claim moves the money at once, is explained to both, and nothing that is
+// told later moves it.
 import { afterAll, describe, expect, test } from 'vitest';
 import { ago, inDays, SIMPLE_PLAN } from '../commission/world.ts';
 import { booksOf, openClaims, openMarket, type Market } from './stage.ts';

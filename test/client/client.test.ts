@@ -38,7 +38,10 @@ async function readReadme(): Promise<{ program: string; printed: string }> {
   return { program: program.replace('./client.ts', CLIENT), printed: blocks.at(-1)![2]! };
 }
 
-/** What follows the README's code: a webhook that is signed as the service signs, and one that is not. */
+/**
+ * What follows the README's code: a webhook that is signed as the service signs, and one that is
+ * not.
+ */
 function webhooksAfterwards(secret: string): string {
   const body = JSON.stringify({ type: 'order.paid', timestamp: new Date().toISOString(), data: { order_id: '1001' } });
   const headers = signedHeaders({ id: 'e1', at: new Date(), body }, [secret]);

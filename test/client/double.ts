@@ -3,7 +3,10 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** `reset` ends the connection without a word, `cut` in the middle of the answer, `hang` never answers. */
+/**
+ * `reset` ends the connection without a word, `cut` in the middle of the answer, `hang` never
+ * answers.
+ */
 export type Answer = 'reset' | 'cut' | 'hang' | { status: number; headers?: Record<string, string>; body?: unknown };
 
 export interface Asked {

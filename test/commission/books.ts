@@ -1,4 +1,5 @@
-// What the books of a world say: orders as they are shown, why, what was booked for them, and what promoters have.
+// What the books of a world say: orders as they are shown, why, what was booked for them, and what
+// promoters have.
 import type { Kysely } from 'kysely';
 import { showOrder } from '../../src/commission/orders/order-answer.ts';
 import { explain } from '../../src/commission/orders/order-view-routes.ts';

@@ -1,4 +1,5 @@
-// What happens in a world: buyers click and become known, sources report orders. Each goes the way it goes in the service.
+// What happens in a world: buyers click and become known, sources report orders. Each goes the way
+// it goes in the service.
 import { createHash, randomUUID, type KeyObject } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { markDue, markDueByIdentities } from '../../src/commission/award/due-store.ts';
@@ -25,7 +26,10 @@ export interface ClickInput {
   bot?: boolean;
 }
 
-/** A report as a sender writes it, and whose word it is: `evidence` is a storefront's about another source's order. */
+/**
+ * A report as a sender writes it, and whose word it is: `evidence` is a storefront's about another
+ * source's order.
+ */
 export interface ReportInput {
   fields: Record<string, unknown>;
   sourceId?: string;
@@ -36,7 +40,10 @@ const hashOf = (text: string) => createHash('sha256').update(text).digest();
 
 export function happenings(db: Kysely<DB>, { tokenKey, identityKey }: Keys) {
   return {
-    /** A click as a storefront tells it, with its touches and the orders they wake. Its answer is the token. */
+    /**
+     * A click as a storefront tells it, with its touches and the orders they wake. Its answer is
+     * the token.
+     */
     async click(code: string, { at, buyer = {}, bot = false }: ClickInput) {
       const { merchant_id: merchantId } = await db
         .selectFrom('link')

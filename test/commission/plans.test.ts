@@ -1,4 +1,5 @@
-// The statements of the hot paths on a large, analysed database: none of them reads a table that grows from its beginning to its end.
+// The statements of the hot paths on a large, analysed database: none of them reads a table that
+// grows from its beginning to its end.
 import { sql } from 'kysely';
 import { Client, type QueryConfig } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';

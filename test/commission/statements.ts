@@ -1,4 +1,5 @@
-// What operators state of their world: merchants, products, promoters, coupon codes, links, sources and rules. Written by plain inserts.
+// What operators state of their world: merchants, products, promoters, coupon codes, links, sources
+// and rules. Written by plain inserts.
 import { randomUUID } from 'node:crypto';
 import { sql, type Insertable, type Kysely } from 'kysely';
 import type { z } from 'zod';
@@ -14,7 +15,10 @@ export type PlanInput = z.input<typeof planSchema>;
 type Row<Table extends keyof DB> = Partial<Insertable<DB[Table]>>;
 type VersionTable = 'merchant_version' | 'product_version' | 'promoter_version' | 'coupon_version';
 
-/** From when on a statement counts, now when absent; the first one of a thing counts for all earlier time. */
+/**
+ * From when on a statement counts, now when absent; the first one of a thing counts for all earlier
+ * time.
+ */
 interface Dated {
   from?: string;
 }
@@ -40,7 +44,10 @@ async function state(owner: Kysely<DB>, table: VersionTable, id: object, fields:
   await sql`insert into ${sql.table(table)} (${columns}) values (${sql.join(Object.values(row))})`.execute(owner);
 }
 
-/** The statements about one world; each call is one statement, and a second one of the same thing is its next version. */
+/**
+ * The statements about one world; each call is one statement, and a second one of the same thing is
+ * its next version.
+ */
 export function statements(owner: Kysely<DB>) {
   return {
     async merchant(id: string, { from, hold_days = 7, currency = 'CNY', ...policy }: Dated & Record<string, unknown> = {}) {

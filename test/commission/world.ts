@@ -1,4 +1,5 @@
-// A world to award orders in, on a real database: what is stated in it, what happens in it, and the award.
+// A world to award orders in, on a real database: what is stated in it, what happens in it, and the
+// award.
 import { createSecretKey } from 'node:crypto';
 import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/award/award.ts';
 import { claimDue } from '../../src/commission/award/award-store.ts';
@@ -18,7 +19,10 @@ const AWARDS_PER_BATCH = 1000;
 export const ago = (days: number) => new Date(Date.now() - days * DAY_MS).toISOString();
 export const inDays = (days: number) => ago(-days);
 
-/** The worked example: 10 %, of which the agency keeps 30 %, and the promoter's upline gets 10 % of the promoter's. */
+/**
+ * The worked example: 10 %, of which the agency keeps 30 %, and the promoter's upline gets 10 % of
+ * the promoter's.
+ */
 export const WORKED_PLAN: PlanInput = {
   rate_ppm: 100_000,
   split: [
@@ -79,7 +83,10 @@ export async function openWorld({ levelsMax = 2 } = {}) {
   };
 }
 
-/** Names of its own for one test: a shop of the worked example, with Bob, who sells, Alice, who invited him, and their agency. */
+/**
+ * Names of its own for one test: a shop of the worked example, with Bob, who sells, Alice, who
+ * invited him, and their agency.
+ */
 export async function openShop(world: World, terms: Record<string, unknown> = {}) {
   const [m, agency, alice, bob] = ['m', 'agency', 'alice', 'bob'].map((name) => `${name}-${crypto.randomUUID().slice(0, 8)}`) as [
     string,

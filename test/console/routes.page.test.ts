@@ -1,4 +1,5 @@
-// What the served page reckons and says, as far as it needs no browser: exact amounts, both languages, and nothing that becomes markup.
+// What the served page reckons and says, as far as it needs no browser: exact amounts, both
+// languages, and nothing that becomes markup.
 
 import { readdir, readFile } from 'node:fs/promises';
 

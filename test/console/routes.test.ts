@@ -1,4 +1,5 @@
-// The console as a browser gets it: its files and nothing else, under a policy that lets only them run.
+// The console as a browser gets it: its files and nothing else, under a policy that lets only them
+// run.
 
 import { readdir, readFile } from 'node:fs/promises';
 

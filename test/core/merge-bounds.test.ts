@@ -1,4 +1,5 @@
-// What is kept of evidence: no more than can count, and the same whatever order the reports came in.
+// What is kept of evidence: no more than can count, and the same whatever order the reports came
+// in.
 import { describe, expect, test } from 'vitest';
 import { lift, merge } from '../../src/core/merge.ts';
 import { NOTHING_TOLD, type MergedOrder } from '../../src/core/merged.ts';

@@ -1,4 +1,5 @@
-// The laws of the join, over reports drawn from so few ids, times and hashes that they collide all the time.
+// The laws of the join, over reports drawn from so few ids, times and hashes that they collide all
+// the time.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { lift, merge } from '../../src/core/merge.ts';
@@ -110,7 +111,10 @@ const reversed = (report: Report): Report => ({
 const rank = (state: MergedOrder) => (state.status === null ? -1 : ORDER_STATUSES.indexOf(state.status));
 const stated = (fields: object) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 
-/** The last writer's fields, found the slow way: the reports in the order of their writing, each overwriting what it states. */
+/**
+ * The last writer's fields, found the slow way: the reports in the order of their writing, each
+ * overwriting what it states.
+ */
 function overwritten(reports: Report[]) {
   const head: Record<string, unknown> = {};
   const lines = new Map<string, Partial<ReportLine>>();
@@ -267,7 +271,10 @@ const wordsOf = ({ promoterIds, namedLinkCodes, talentId }: Pick<MergedOrder, 'p
   return { promoterIds, namedLinkCodes, talentId };
 };
 
-/** Which lines, refunds and words are there, found the slow way: those that a report tells which is not older than the last whole one. */
+/**
+ * Which lines, refunds and words are there, found the slow way: those that a report tells which is
+ * not older than the last whole one.
+ */
 function thereBy(reports: readonly Report[]) {
   const from = (list: (typeof WHOLE_LISTS)[number]) =>
     Math.max(0, ...reports.filter((one) => one.whole.includes(list)).map((one) => one.observedAt));

@@ -1,4 +1,5 @@
-// Reports as the core reads them, made from what a sender writes: whom they name is meant as it stands.
+// Reports as the core reads them, made from what a sender writes: whom they name is meant as it
+// stands.
 import {
   readReport,
   type CanonicalReport,

@@ -89,7 +89,9 @@ test('every step says who pays what part, the gross, the net and who keeps an ab
   ]);
 });
 
-/** Trees of at most `depth` nodes on a path, in which the children of a node take at most all of it. */
+/**
+ * Trees of at most `depth` nodes on a path, in which the children of a node take at most all of it.
+ */
 function treesOf(depth: number): fc.Arbitrary<PlanNode[]> {
   const drawn = fc.record({
     to: fc.constantFrom<PlanNode['to']>('promoter', 'upline', 'agency', 'talent', 'talent_agency', 'platform', { account: 'promoter:x' }),

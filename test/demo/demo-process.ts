@@ -14,7 +14,10 @@ const ENTRY = fileURLToPath(new URL('../../src/start.mjs', import.meta.url));
 /** How long a story may take, on the busiest machine. */
 export const STORY_MS_MAX = 240_000;
 
-/** A folder in the place of the system's for temporary files, for the tests of the file that calls it, and the demos that run there. */
+/**
+ * A folder in the place of the system's for temporary files, for the tests of the file that calls
+ * it, and the demos that run there.
+ */
 export function useDemo() {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   const running = new Set<ChildProcess>();

@@ -1,4 +1,5 @@
-// The demo as whoever tries it runs it: told to its end, kept, or ended in the middle, of which nothing is left.
+// The demo as whoever tries it runs it: told to its end, kept, or ended in the middle, of which
+// nothing is left.
 
 import { join } from 'node:path';
 

@@ -1,4 +1,5 @@
-// A buyer is erased through the whole service: no row of the database holds its words afterwards, and every order and fen is what it was.
+// A buyer is erased through the whole service: no row of the database holds its words afterwards,
+// and every order and fen is what it was.
 import { createSecretKey } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -75,7 +76,10 @@ const shopifyOrder = (orderId: string, more: object = {}) =>
     ...more,
   });
 
-/** How many rows of each table hold one of these words, in whatever column; bytes are looked at as bytes. */
+/**
+ * How many rows of each table hold one of these words, in whatever column; bytes are looked at as
+ * bytes.
+ */
 async function rowsWith(words: readonly string[]): Promise<Record<string, number>> {
   const { owner } = service.database;
   const { rows: tables } = await sql<{ name: string }>`

@@ -30,7 +30,10 @@ export const earningOrder = (orderId: string, more: Partial<OrderSpec> = {}): Or
 const refunded = { ...earning, refunded_amount: 3000, base: 6999, pool: 699, split: sharesOf(210, 441, 48) };
 const nothing = { evidence: null, promoter_id: null, rule_id: null, rule_version: null, pinned: null, split: [], pool: 0 };
 
-/** Orders in every state; the last of them, `waiting`, is not folded yet when `folded` ran before it. */
+/**
+ * Orders in every state; the last of them, `waiting`, is not folded yet when `folded` ran before
+ * it.
+ */
 export async function bookWorld(db: Kysely<DB>, folded: () => Promise<unknown>): Promise<void> {
   const completed = { status: 'completed', completedAt: ago(15).getTime() } as const;
   const orders: OrderSpec[] = [
@@ -77,7 +80,9 @@ function nobodysLine(line_id: string, refunded_amount: number, base: number) {
   return { line_id, decision: 'unattributed', ...nothing, refunded_amount, base };
 }
 
-/** Refunds that name no line and do not divide: 60 and 40 over three lines that have 100 left each. */
+/**
+ * Refunds that name no line and do not divide: 60 and 40 over three lines that have 100 left each.
+ */
 function unattributedOrder(): OrderSpec {
   return {
     orderId: 'nobodys',

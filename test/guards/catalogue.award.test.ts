@@ -1,4 +1,5 @@
-// The laws over books that the award itself has written, whatever it was told and in whatever order.
+// The laws over books that the award itself has written, whatever it was told and in whatever
+// order.
 
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';

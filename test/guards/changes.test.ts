@@ -1,4 +1,5 @@
-// Guards that read by keys: only what is new for as long as nothing is found, and everything once a day.
+// Guards that read by keys: only what is new for as long as nothing is found, and everything once a
+// day.
 
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';

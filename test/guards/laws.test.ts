@@ -1,4 +1,5 @@
-// Every law against violations that are planted past all constraints: it finds its own, and leaves the others to theirs.
+// Every law against violations that are planted past all constraints: it finds its own, and leaves
+// the others to theirs.
 
 import type { Transaction } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -29,7 +29,10 @@ export function changePin(path: string, value: unknown, orderId = 'waiting') {
   return change('decision', `pinned = jsonb_set(pinned, '{${path}}', '${JSON.stringify(value)}')`, orderId);
 }
 
-/** Runs the work as one who can break every law: no triggers, no foreign keys. What it does is never committed. */
+/**
+ * Runs the work as one who can break every law: no triggers, no foreign keys. What it does is never
+ * committed.
+ */
 export async function tampering(owner: Kysely<DB>, work: (trx: Transaction<DB>) => Promise<void>): Promise<void> {
   const undo = new Error('undo');
   try {

@@ -1,4 +1,5 @@
-// Violations of the laws of the books and of their borders, each planted in a world whose books are in order.
+// Violations of the laws of the books and of their borders, each planted in a world whose books are
+// in order.
 
 import { sql, type Transaction } from 'kysely';
 
@@ -6,7 +7,10 @@ import type { DB } from '../../src/platform/postgres/tables.ts';
 import { change, changeMerged, type Plant } from './plant.ts';
 import { ago, BUYER, KEY_ID } from './world.ts';
 
-/** Opens an account and moves one side of a transfer of the waiting order, which is not folded yet, to it. */
+/**
+ * Opens an account and moves one side of a transfer of the waiting order, which is not folded yet,
+ * to it.
+ */
 function redirect(side: 'from' | 'to', kind: string, promoterId: string | null, currency = 'CNY') {
   return async (trx: Transaction<DB>): Promise<void> => {
     const found = await sql<{ account_id: bigint }>`

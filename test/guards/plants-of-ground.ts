@@ -1,4 +1,5 @@
-// Violations of the laws of what the database itself is to refuse, each planted in a world whose books are in order.
+// Violations of the laws of what the database itself is to refuse, each planted in a world whose
+// books are in order.
 
 import { sql } from 'kysely';
 

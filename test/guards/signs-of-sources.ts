@@ -20,7 +20,10 @@ export async function tellPairs(trx: Transaction<DB>, count: number, minutes: nu
   }
 }
 
-/** An award of an order of its own, which is all that the share of unattributed orders is counted from. */
+/**
+ * An award of an order of its own, which is all that the share of unattributed orders is counted
+ * from.
+ */
 async function decide(trx: Transaction<DB>, orderId: string, days: number, decision: string, sourceId: string): Promise<void> {
   await tellOrder(trx, orderId, [{ by: 'shop1', days }], { sourceId });
   await sql`
@@ -29,7 +32,10 @@ async function decide(trx: Transaction<DB>, orderId: string, days: number, decis
     where order_id = ${orderId}`.execute(trx);
 }
 
-/** A source that is asked every five minutes, stated so many days ago, with one list as its row says. */
+/**
+ * A source that is asked every five minutes, stated so many days ago, with one list as its row
+ * says.
+ */
 async function pullSource(trx: Transaction<DB>, feed: { every?: number; stated?: number; row?: object | null } = {}): Promise<void> {
   const { every = 300, stated = 30, row = {} } = feed;
   await trx

@@ -1,5 +1,5 @@
-// A small world: two merchants, three promoters, a rule for each base. Written by plain inserts, so that each test can say exactly which
-// row it breaks.
+// A small world: two merchants, three promoters, a rule for each base. Written by plain inserts, so
+// that each test can say exactly which row it breaks.
 
 import { createHash } from 'node:crypto';
 

@@ -1,5 +1,6 @@
-// Records what an earlier version has made, so that later ones are tried on it: `node --import tsx test/history/record.ts FOLDER NAME`, where
-// FOLDER holds that version, installed. Its demo and some orders more are told through its own API; its answers and all its rows are kept.
+// Records what an earlier version has made, so that later ones are tried on it: `node --import tsx
+// test/history/record.ts FOLDER NAME`, where FOLDER holds that version, installed. Its demo and
+// some orders more are told through its own API; its answers and all its rows are kept.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -76,7 +77,10 @@ function order(merchant_id: string, order_id: string, more: object): object {
   return { merchant_id, order_id, status: 'paid', currency: 'CNY', ...more };
 }
 
-/** What the demo has not: money that was released, and taken back afterwards; winners who share; what waits for its shop. */
+/**
+ * What the demo has not: money that was released, and taken back afterwards; winners who share;
+ * what waits for its shop.
+ */
 async function tellMore(call: Call): Promise<void> {
   const merchant = { name: 'Old', currency: 'CNY', landing_hosts: ['old.example.com'], hold_days: 0 };
   await call('PUT', '/v1/merchants/old', merchant);

@@ -1,6 +1,9 @@
 // What is kept of an earlier version: the rows that it made, and what it said of them.
 
-/** The answers of its API. Amounts and decisions must be the same for ever; what else is answered may grow. */
+/**
+ * The answers of its API. Amounts and decisions must be the same for ever; what else is answered
+ * may grow.
+ */
 export interface Answers {
   orders: { source_id: string; order_id: string; merchant_id: string }[];
   balances: Record<string, object[]>;

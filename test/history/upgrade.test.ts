@@ -1,4 +1,5 @@
-// What earlier versions have made, brought up to date: nothing of it may read otherwise afterwards, and it goes on.
+// What earlier versions have made, brought up to date: nothing of it may read otherwise afterwards,
+// and it goes on.
 
 import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +26,10 @@ const MIGRATIONS = new URL('../../migrations/', import.meta.url);
 const NAMES = (await readdir(new URL('.', import.meta.url))).flatMap((file) => /^(.*)\.json\.gz$/.exec(file)?.[1] ?? []).toSorted();
 const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ kind }) => kind === 'law');
 
-/** The database as that version had it: made by the migrations that it had run, and filled with its rows. */
+/**
+ * The database as that version had it: made by the migrations that it had run, and filled with its
+ * rows.
+ */
 async function restore(owner: Kysely<DB>, { migrations, tables }: Recording): Promise<void> {
   const provider = {
     getMigrations: async () =>
@@ -41,7 +45,8 @@ async function restore(owner: Kysely<DB>, { migrations, tables }: Recording): Pr
   const { error } = await new Migrator({ db: owner, provider }).migrateToLatest();
   if (error !== undefined) throw error;
   await owner.transaction().execute(async (trx) => {
-    // As a restore of a dump does: what refers to each other comes in any order, and no trigger judges it again.
+    // As a restore of a dump does: what refers to each other comes in any order, and no trigger
+    // judges it again.
     await sql`set local session_replication_role = replica`.execute(trx);
     for (const [table, rows] of Object.entries(tables)) {
       await sql`delete from ${sql.table(table)}`.execute(trx);
@@ -124,7 +129,10 @@ describe.each(NAMES)('what was made by the version %s', (name) => {
     expect(await differences()).toEqual([]);
   });
 
-  /** The same data once more, with a worker; an old order is refunded and a new one comes for the same link. */
+  /**
+   * The same data once more, with a worker; an old order is refunded and a new one comes for the
+   * same link.
+   */
   async function reopened({ orders }: Answers): Promise<{ database: TestDatabase; service: Service }> {
     const fresh = await testDatabase({ migrated: false });
     await restore(fresh.owner, recorded);

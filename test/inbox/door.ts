@@ -1,4 +1,5 @@
-// The door with all its routes on a server and a database of their own, a caller for them, and senders who sign.
+// The door with all its routes on a server and a database of their own, a caller for them, and
+// senders who sign.
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 
 import { sql } from 'kysely';
@@ -33,7 +34,10 @@ import { BOUNDS } from '../core/reading.ts';
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 export const ADAPTERS = [standardWebhooks, shopify, taobao];
-/** How many pushes of one address are refused within a minute before it is told that there were too many. */
+/**
+ * How many pushes of one address are refused within a minute before it is told that there were too
+ * many.
+ */
 export const REFUSED_MAX = 300;
 
 export interface Answer {
@@ -202,7 +206,10 @@ export async function openDoor(): Promise<Door> {
   };
 }
 
-/** A door with the merchants m1 and m2, the promoters alice and bob, and sources of m1 (`sw`, `shop`) and of many shops (`union`). */
+/**
+ * A door with the merchants m1 and m2, the promoters alice and bob, and sources of m1 (`sw`,
+ * `shop`) and of many shops (`union`).
+ */
 export async function furnishedDoor(): Promise<Door> {
   const door = await openDoor();
   for (const merchantId of ['m1', 'm2']) await door.merchant(merchantId);

@@ -1,4 +1,5 @@
-// What cannot be processed holds nobody up, and several who process at once do not disturb each other.
+// What cannot be processed holds nobody up, and several who process at once do not disturb each
+// other.
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 

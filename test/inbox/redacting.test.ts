@@ -1,4 +1,5 @@
-// A delivery without the words of an erased buyer is read as before by every adapter: the same reports, the same identities, the same hashes.
+// A delivery without the words of an erased buyer is read as before by every adapter: the same
+// reports, the same identities, the same hashes.
 import { createSecretKey } from 'node:crypto';
 
 import * as fc from 'fast-check';
@@ -40,7 +41,10 @@ function erasedBy(buyer: Record<string, string>): Erased {
   return { merchantId: 'm1', types: new Set(Object.keys(buyer)), identities: new Set(identities) };
 }
 
-/** All that the reports of a delivery say, its buyers by their identities; of reasons, in which anything may stand, all but the words. */
+/**
+ * All that the reports of a delivery say, its buyers by their identities; of reasons, in which
+ * anything may stand, all but the words.
+ */
 function readOf(statements: readonly Statement[], buyer: Record<string, string>): string {
   return stableJson(
     statements.map(({ stated, contentHash, names, shop }) => ({

@@ -1,5 +1,5 @@
-// What a push names only by its id: kept with the push that named it, fetched, and shown for as long
-// as the platform does not tell it.
+// What a push names only by its id: kept with the push that named it, fetched, and shown for as
+// long as the platform does not tell it.
 import { hash } from 'node:crypto';
 
 import { sql } from 'kysely';
@@ -65,7 +65,8 @@ test('a push whose order is not told stays processed, shows what waits, and cost
   expect(waiting.sample[0]!.next_at.getTime()).toBeGreaterThan(Date.now());
   expect(resting).toBeNull();
 
-  // Another shop's at first and ours in the end: it is told when it is named again, however often it was refused.
+  // Another shop's at first and ours in the end: it is told when it is named again, however often
+  // it was refused.
   await sql`update pull_wanted set attempts = 20, due_at = now() + interval '1 day'`.execute(puller.database.owner);
   puller.double.instead(() => null);
   puller.double.put(FOREIGN, new Date(Date.now() - 7_200_000));

@@ -1,4 +1,5 @@
-// The fold: whatever runs beside it and commits late, no balance is ever other than the sum of its transfers.
+// The fold: whatever runs beside it and commits late, no balance is ever other than the sum of its
+// transfers.
 
 import * as fc from 'fast-check';
 import { sql, type ControlledTransaction, type Kysely } from 'kysely';

@@ -121,7 +121,8 @@ describe('the whole book', () => {
 describe('books that were restored into a cluster that has counted less far', () => {
   beforeEach(async () => {
     await continueLedger(db);
-    // Half of them are folded, half are not, and all were booked by transactions that this cluster will not reach for long.
+    // Half of them are folded, half are not, and all were booked by transactions that this cluster
+    // will not reach for long.
     await books.commit(books.transfer({ amount: 19n }));
     await foldAll(db);
     await books.commit(books.transfer({ amount: 23n }));

@@ -1,4 +1,5 @@
-// Booking in the shop, and what balances must come to: the sums of all committed transfers, added up from the first one on.
+// Booking in the shop, and what balances must come to: the sums of all committed transfers, added
+// up from the first one on.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { expect } from 'vitest';
@@ -13,8 +14,8 @@ import { MERCHANTS, MOVES, openShop, PROMOTERS, transferOf } from './shop.ts';
 export const nothing = { paying: 0n, withheld: 0n, paid: 0n };
 
 /**
- * Waits until a fold can take all that is booked. The databases of other tests are of the same cluster, and a fold waits for the
- * transactions of them all.
+ * Waits until a fold can take all that is booked. The databases of other tests are of the same
+ * cluster, and a fold waits for the transactions of them all.
  */
 export async function settle(db: Kysely<DB>): Promise<void> {
   for (let settled = false; !settled;) {
@@ -33,7 +34,10 @@ export async function foldAll(db: Kysely<DB>): Promise<void> {
 
 export type Books = Awaited<ReturnType<typeof openBooks>>;
 
-/** A shop in which every account is open: two that open one account wait for each other, which is not what is looked at here. */
+/**
+ * A shop in which every account is open: two that open one account wait for each other, which is
+ * not what is looked at here.
+ */
 export async function openBooks() {
   const database = await testDatabase();
   const { db, owner } = database;

@@ -1,4 +1,5 @@
-// The hash chain over real books: nothing that commits late is skipped, and nothing that is chained can be changed unnoticed.
+// The hash chain over real books: nothing that commits late is skipped, and nothing that is chained
+// can be changed unnoticed.
 
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -17,7 +18,10 @@ async function chainAll(limit?: number) {
   return chainTransfers(books.db, limit);
 }
 
-/** What a verification says after something was done that the triggers would not let anybody do; it is undone again. */
+/**
+ * What a verification says after something was done that the triggers would not let anybody do; it
+ * is undone again.
+ */
 async function verifiedAfter(statement: string, after = 0n): Promise<Verified> {
   const trx = await books.owner.startTransaction().execute();
   try {

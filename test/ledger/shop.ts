@@ -9,7 +9,10 @@ import type { DB } from '../../src/platform/postgres/tables.ts';
 export const MERCHANTS = ['m1', 'm2'] as const;
 export const PROMOTERS = ['alice', 'bob'] as const;
 
-/** Two merchants with an order each, and two promoters; answers with the keys of the orders by merchant. */
+/**
+ * Two merchants with an order each, and two promoters; answers with the keys of the orders by
+ * merchant.
+ */
 export async function openShop(owner: Kysely<DB>): Promise<Record<string, bigint>> {
   const now = new Date();
   await owner
@@ -46,7 +49,10 @@ export async function openOrder(owner: Kysely<DB>, merchant_id: string, order_id
 
 let revision = 0;
 
-/** A transfer with a revision of its own, so that each of them may be booked: an accrual of 100 to bob where nothing else is said. */
+/**
+ * A transfer with a revision of its own, so that each of them may be booked: an accrual of 100 to
+ * bob where nothing else is said.
+ */
 export function transferOf(orderKey: bigint, more: Partial<NewTransfer> = {}): NewTransfer {
   revision += 1;
   return {

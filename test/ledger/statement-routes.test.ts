@@ -66,7 +66,10 @@ const isWaiting = async () => {
   return rows.length > 0;
 };
 
-/** Does something while the statement, of which the beginning is sent, waits for the links of the chain. */
+/**
+ * Does something while the statement, of which the beginning is sent, waits for the links of the
+ * chain.
+ */
 async function whileItWaits(work: () => Promise<unknown>): Promise<Response> {
   return database.owner.transaction().execute(async (trx) => {
     await sql`lock table ledger_link in access exclusive mode`.execute(trx);

@@ -1,4 +1,5 @@
-// Statements: what was there, what came and went, what is there, and that anybody can check it without us.
+// Statements: what was there, what came and went, what is there, and that anybody can check it
+// without us.
 
 import { writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// The hot path of the books: accounts, transfers, what is booked, and that none of it is ever changed.
+// The hot path of the books: accounts, transfers, what is booked, and that none of it is ever
+// changed.
 
 import { sql, type Kysely } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -10,7 +10,10 @@ export interface Heard {
   data: Record<string, unknown>;
 }
 
-/** Listens from now on. `heard` tells what was announced since it was last asked, in the order of the words. */
+/**
+ * Listens from now on. `heard` tells what was announced since it was last asked, in the order of
+ * the words.
+ */
 export async function listen(owner: Kysely<DB>) {
   await sql`
     insert into webhook_endpoint (endpoint_id, url, events, description, active, secrets, made_at, changed_at)

@@ -1,4 +1,5 @@
-// A receiver of webhooks: a real server on this machine, which keeps what it got and answers as it is told.
+// A receiver of webhooks: a real server on this machine, which keeps what it got and answers as it
+// is told.
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

@@ -1,4 +1,5 @@
-// Outbound webhooks on a database and a server of their own: the routes, a messenger, and the time that passes between attempts.
+// Outbound webhooks on a database and a server of their own: the routes, a messenger, and the time
+// that passes between attempts.
 import { Registry } from '@prometheus-io/client';
 import { sql } from 'kysely';
 

@@ -1,4 +1,5 @@
-// A server on which every route wants a key, and those who call it: a key for any scope, made behind the routes' back.
+// A server on which every route wants a key, and those who call it: a key for any scope, made
+// behind the routes' back.
 
 import type { Kysely } from 'kysely';
 

@@ -33,7 +33,8 @@ export function useFolder(): Folder {
   let all: Awaited<ReturnType<typeof temporaryFolder>>;
   let spare: string;
 
-  // PostgreSQL is started and stopped once, and its files are copied: that is much faster than making them anew for each test.
+  // PostgreSQL is started and stopped once, and its files are copied: that is much faster than
+  // making them anew for each test.
   beforeAll(async () => {
     all = await temporaryFolder('embedded');
     await chmod(all.path, 0o755);

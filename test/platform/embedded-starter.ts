@@ -1,4 +1,5 @@
-// A process of its own that starts the embedded PostgreSQL of a folder, says where it is, and stays until it is told to stop or is killed.
+// A process of its own that starts the embedded PostgreSQL of a folder, says where it is, and stays
+// until it is told to stop or is killed.
 
 import { once } from 'node:events';
 

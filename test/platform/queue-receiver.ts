@@ -1,4 +1,5 @@
-// A process of its own that takes a nudge, says so, and never finishes with it: to be killed. It ends with who started it.
+// A process of its own that takes a nudge, says so, and never finishes with it: to be killed. It
+// ends with who started it.
 
 import { buildLogger } from '../../src/platform/process/log.ts';
 import { openQueue } from '../../src/platform/queue/queue.ts';

@@ -64,7 +64,9 @@ export function freshKind(): string {
   return `kind${number}`;
 }
 
-/** Works for kinds that begin like this one: what an earlier test left in the store is not for us. */
+/**
+ * Works for kinds that begin like this one: what an earlier test left in the store is not for us.
+ */
 export function work(queue: Queue, kind: string, handler: NudgeHandler): void {
   queue.onNudge(async (given) => {
     if (given.startsWith(kind)) await handler(given);

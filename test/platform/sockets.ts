@@ -27,7 +27,9 @@ export function openSocket(port: number): { socket: Socket; received: () => stri
   return { socket, received: () => text, closed };
 }
 
-/** Sends these bytes on a connection of their own and tells all that comes back until it is closed. */
+/**
+ * Sends these bytes on a connection of their own and tells all that comes back until it is closed.
+ */
 export async function exchange(port: number, bytes: string | Buffer): Promise<string> {
   const { socket, received, closed } = openSocket(port);
   socket.write(bytes);

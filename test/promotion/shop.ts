@@ -1,4 +1,5 @@
-// The routes of promotion on a server and a database of their own, and whoever calls them: operators, storefronts, phones.
+// The routes of promotion on a server and a database of their own, and whoever calls them:
+// operators, storefronts, phones.
 
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -99,7 +100,10 @@ export interface Shop {
   hash: (buyer: Record<string, string>, merchantId?: string) => string[];
   /** The identities that a click was made with, in their order. */
   touchesOf: (clickId: string) => Promise<string[]>;
-  /** States a merchant with the product p1, and the promoters alice and bob, alice having invited bob. */
+  /**
+   * States a merchant with the product p1, and the promoters alice and bob, alice having invited
+   * bob.
+   */
   stock: (merchantId?: string) => Promise<void>;
   /** Makes a link of bob's to p1 of m1, or as wished. */
   link: (wish?: object) => Promise<string>;
@@ -110,12 +114,18 @@ type Method = 'GET' | 'POST' | 'PUT';
 
 interface ShopOptions extends Partial<Pick<TrackingDeps, 'baseUrls' | 'patienceMs'>> {
   proxied?: boolean;
-  /** How many redirects a minute of one address are kept, and how many links a promoter's key may make a day. */
+  /**
+   * How many redirects a minute of one address are kept, and how many links a promoter's key may
+   * make a day.
+   */
   redirectsPerAddress?: number;
   linksPerDay?: number;
 }
 
-/** With `proxied` the service reaches its database by `proxy` only; `database` always reaches it. Platforms are at `baseUrls`. */
+/**
+ * With `proxied` the service reaches its database by `proxy` only; `database` always reaches it.
+ * Platforms are at `baseUrls`.
+ */
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   const { proxied = false, baseUrls = {}, patienceMs = 4000, redirectsPerAddress = 1_000_000, linksPerDay = 10_000 } = options;
   const database = await testDatabase();

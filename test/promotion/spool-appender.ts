@@ -1,4 +1,5 @@
-// Appends clicks to a spool for ever, and says of each batch that it was acknowledged. To be killed.
+// Appends clicks to a spool for ever, and says of each batch that it was acknowledged. To be
+// killed.
 
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { openSpool } from '../../src/promotion/clicks/spool.ts';

@@ -24,7 +24,10 @@ beforeEach(async () => {
 });
 afterEach(() => puller.close());
 
-/** Asks until so many questions were answered, and gives how often in a row it is said to have failed then. */
+/**
+ * Asks until so many questions were answered, and gives how often in a row it is said to have
+ * failed then.
+ */
 async function askFor(answers: number): Promise<number> {
   let left = answers;
   await puller.ask((url, init) => (left-- > 0 ? fetch(url, init) : Promise.reject(new Error('the connection broke'))));

@@ -1,4 +1,5 @@
-// Reconciliations over HTTP, with a worker that asks, reads files and merges: what is posted is followed to its end.
+// Reconciliations over HTTP, with a worker that asks, reads files and merges: what is posted is
+// followed to its end.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';

@@ -1,4 +1,5 @@
-// A shop whose merchant m1 sells at platforms too: their doubles over real sockets, sources for them, and links that are made there.
+// A shop whose merchant m1 sells at platforms too: their doubles over real sockets, sources for
+// them, and links that are made there.
 import { sql } from 'kysely';
 
 import { awardBacklog } from '../../src/commission/award/award.ts';

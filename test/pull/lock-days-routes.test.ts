@@ -1,4 +1,5 @@
-// For how long WeChat locks a buyer of a shop, beside the policy of its merchant, over HTTP and at the double.
+// For how long WeChat locks a buyer of a shop, beside the policy of its merchant, over HTTP and at
+// the double.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';

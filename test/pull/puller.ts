@@ -1,4 +1,5 @@
-// A source of any kind on a database of its own, asked at a double of its platform over real sockets.
+// A source of any kind on a database of its own, asked at a double of its platform over real
+// sockets.
 import { createSecretKey, randomBytes } from 'node:crypto';
 
 import { sql } from 'kysely';

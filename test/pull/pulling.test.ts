@@ -1,4 +1,5 @@
-// Every order system that is pulled, at a double of its platform: nothing is missed and nothing doubled, whatever happens meanwhile.
+// Every order system that is pulled, at a double of its platform: nothing is missed and nothing
+// doubled, whatever happens meanwhile.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -24,7 +25,8 @@ for (const subject of SUBJECTS.filter((one) => one.open !== undefined)) {
     test('rows that move while they are read, a kill after each second page, and no row is missed', async () => {
       let moved = 0;
       puller.double.afterPage(() => {
-        // Those that were not read yet go to the end, and what is behind them moves up. Platforms tell times by the second.
+        // Those that were not read yet go to the end, and what is behind them moves up. Platforms
+        // tell times by the second.
         for (const id of ids.slice(moved, (moved += 7))) puller.double.put(id, new Date(Date.now() - 2000));
       });
       const asked = puller.double.asked();

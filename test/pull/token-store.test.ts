@@ -1,4 +1,5 @@
-// Access tokens of a source, which a platform may end before their time while several questions are under way.
+// Access tokens of a source, which a platform may end before their time while several questions are
+// under way.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 

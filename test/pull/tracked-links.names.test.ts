@@ -1,4 +1,5 @@
-// Tracked links of platforms whose orders have no field for our code: they say it by a position of the link's own, or who shared.
+// Tracked links of platforms whose orders have no field for our code: they say it by a position of
+// the link's own, or who shared.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { retryTrackedLinks } from '../../src/pull/tracked-links.ts';

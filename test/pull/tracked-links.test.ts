@@ -1,4 +1,5 @@
-// Tracked links: made through the routes with doubles of the platforms, asked for again, renewed, followed, and found again in orders.
+// Tracked links: made through the routes with doubles of the platforms, asked for again, renewed,
+// followed, and found again in orders.
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 

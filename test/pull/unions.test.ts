@@ -1,4 +1,5 @@
-// What 抖店 and the unions say of parts of orders, from their lists at doubles of them to the commission of each part.
+// What 抖店 and the unions say of parts of orders, from their lists at doubles of them to the
+// commission of each part.
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 

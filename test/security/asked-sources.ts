@@ -1,4 +1,5 @@
-// A source of every kind that is asked, each with secrets of its own, and platforms that take what they are sent and answer nothing good.
+// A source of every kind that is asked, each with secrets of its own, and platforms that take what
+// they are sent and answer nothing good.
 
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
@@ -43,7 +44,10 @@ const REFUSED = {
   error_response: { code: '12', error_code: 12, msg: 'invalid signature', error_msg: 'invalid signature' },
 };
 
-/** Has every source asked twice: by platforms that give a token and no orders, and where nobody listens. Tells the secrets by what they are. */
+/**
+ * Has every source asked twice: by platforms that give a token and no orders, and where nobody
+ * listens. Tells the secrets by what they are.
+ */
 export async function askInVain(
   { ask, service }: Market,
   receiver: Receiver,

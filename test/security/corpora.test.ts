@@ -1,4 +1,5 @@
-// What is known to break servers: malformed JSON, naughty strings, redirects to elsewhere. None of it is a fault of ours, and none gets by.
+// What is known to break servers: malformed JSON, naughty strings, redirects to elsewhere. None of
+// it is a fault of ours, and none gets by.
 
 import { Buffer } from 'node:buffer';
 
@@ -45,7 +46,8 @@ describe('malformed JSON', () => {
     expect(await send('POST', '/v1/orders', bytes, JSON_TYPE)).toBe(400);
     expect(await send('PUT', '/v1/merchants/m9', bytes, JSON_TYPE)).toBe(400);
     expect(await send('POST', '/webhooks/sw', bytes, JSON_TYPE)).toBe(401);
-    // A file is read line by line: what is wrong with one is told, and refuses nothing but that line.
+    // A file is read line by line: what is wrong with one is told, and refuses nothing but that
+    // line.
     const file = await market.service.app.inject({
       method: 'POST',
       url: '/v1/imports/merchants',
@@ -139,7 +141,8 @@ describe('naughty strings', () => {
       const inBody = bodiesWith(body, text).map((payload) => ({ address: url, payload }));
       const places = [...inAddress, ...inBody];
       if (places.length === 0) return;
-      // A third of the texts, each in another place, and another third in the next route: all in all places would take minutes.
+      // A third of the texts, each in another place, and another third in the next route: all in
+      // all places would take minutes.
       const { address, payload } = places[Math.floor(at / 3) % places.length]!;
       const { status } = await market.ask(method, address, payload);
       if (status >= 500) faults.push(`${status} ${address} ${JSON.stringify(payload)}`);

@@ -1,4 +1,5 @@
-// Floods from outside: what they leave behind, what they take away from others, and whom they never keep out.
+// Floods from outside: what they leave behind, what they take away from others, and whom they never
+// keep out.
 
 import autocannon from 'autocannon';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

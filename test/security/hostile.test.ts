@@ -1,4 +1,5 @@
-// Every place of every route, with what the database, the time or a number cannot hold: refused or taken, and never a fault of ours.
+// Every place of every route, with what the database, the time or a number cannot hold: refused or
+// taken, and never a fault of ours.
 
 import { readFile } from 'node:fs/promises';
 
@@ -89,7 +90,10 @@ function queriesWith(operation: Operation, url: string): string[] {
   });
 }
 
-/** The texts of a body with each strange value in each of its places, those that the document names beside those that are there. */
+/**
+ * The texts of a body with each strange value in each of its places, those that the document names
+ * beside those that are there.
+ */
 function bodiesWith(body: unknown, named: readonly string[]): string[] {
   const hole = '"\u{F0000}"';
   const filled = (withHole: unknown) => IN_BODY.map((value) => JSON.stringify(withHole).replace(hole, () => value));

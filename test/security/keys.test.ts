@@ -1,4 +1,5 @@
-// Every route of the published document against every key that must not open it: refused, and nothing in the database is touched.
+// Every route of the published document against every key that must not open it: refused, and
+// nothing in the database is touched.
 
 import { readFile } from 'node:fs/promises';
 
@@ -49,7 +50,10 @@ function send(name: string, route: Route, key: string | null): Promise<Answered>
   return market.ask(method, url, body, { key });
 }
 
-/** What every table holds, as one sum for each; of a key all but its last use, and nothing of what only counts refusals. */
+/**
+ * What every table holds, as one sum for each; of a key all but its last use, and nothing of what
+ * only counts refusals.
+ */
 async function sums(): Promise<Record<string, string>> {
   const { owner } = market.service.database;
   const { rows: tables } = await sql<{ name: string }>`

@@ -1,4 +1,5 @@
-// A lively market that logs everything it can, and not one secret, key, token, cookie or buyer in any line.
+// A lively market that logs everything it can, and not one secret, key, token, cookie or buyer in
+// any line.
 
 import { createHmac, randomBytes } from 'node:crypto';
 
@@ -120,7 +121,10 @@ async function tellOutside({ ask, ids }: Market, receiver: Receiver, secrets: Se
   secrets['two signatures of a message'] = String(receiver.received.at(-1)!.headers['webhook-signature']);
 }
 
-/** What goes wrong on our side: rows that the database refuses, and quotes while it does so, and a table that is gone. */
+/**
+ * What goes wrong on our side: rows that the database refuses, and quotes while it does so, and a
+ * table that is gone.
+ */
 async function fail({ ask, service }: Market, secrets: Secrets): Promise<void> {
   const { owner } = service.database;
   const buyer = { openid: secrets['a buyer']!, phone: secrets['the phone of a buyer']! };

@@ -6,7 +6,9 @@ import { until } from '../platform/sockets.ts';
 import { ADMIN_KEY, openService, type Service } from '../running.ts';
 
 export const SHOP_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-/** Of this machine, whose port of discarded words is closed: what is sent there is refused at once. */
+/**
+ * Of this machine, whose port of discarded words is closed: what is sent there is refused at once.
+ */
 export const NOBODY_LISTENS = 'http://127.0.0.1:9/hooks';
 
 export interface Answered {
@@ -23,7 +25,10 @@ export interface Asked {
 
 export interface Market {
   service: Service;
-  /** Asks the service, as the admin where no other key is named. A body that is a string goes as it is. */
+  /**
+   * Asks the service, as the admin where no other key is named. A body that is a string goes as it
+   * is.
+   */
   ask: (method: string, url: string, body?: unknown, asked?: Asked) => Promise<Answered>;
   makeKey: (wanted: Record<string, string>) => Promise<{ keyId: string; key: string }>;
   /** The ids that the service has given, by the words in which the routes name them. */
@@ -32,7 +37,10 @@ export interface Market {
   fill: (text: string) => string;
 }
 
-/** Opens the service with merchants m1 and m2, promoters alice and bob, and all that is of m1 and alice. Its worker goes on. */
+/**
+ * Opens the service with merchants m1 and m2, promoters alice and bob, and all that is of m1 and
+ * alice. Its worker goes on.
+ */
 export async function openMarket(options: Partial<Parameters<typeof openService>[0]> = {}): Promise<Market> {
   // At home on this machine the service calls endpoints on it, and so no test calls anybody else.
   const env = { PUBLIC_URL: 'http://localhost:8080', ...options.env };

@@ -1,19 +1,29 @@
-// Who may ask for what: every route under /v1, written down a second time by hand, with a request that its owner may send.
+// Who may ask for what: every route under /v1, written down a second time by hand, with a request
+// that its owner may send.
 
 import { NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
 
-/** Keys of the owners: of the shop m1, and of the promoter alice. The admin may do everything, and the auditor read everything. */
+/**
+ * Keys of the owners: of the shop m1, and of the promoter alice. The admin may do everything, and
+ * the auditor read everything.
+ */
 export type Owner = 'shop' | 'alice';
 
 export interface Route {
   /** Who may, beside the admin. */
   open: readonly Owner[];
-  /** The address with ids that are there: `{code}` and the like stand for those that the service has given, `{new}` for one that is not. */
+  /**
+   * The address with ids that are there: `{code}` and the like stand for those that the service has
+   * given, `{new}` for one that is not.
+   */
   url: string;
   /** A string goes as it is, as JSON lines or as what `type` says. */
   body?: object | string;
   type?: string;
-  /** The answer to those who may, where it is no 2xx: the market has no platform that could be asked. */
+  /**
+   * The answer to those who may, where it is no 2xx: the market has no platform that could be
+   * asked.
+   */
   answered?: number;
 }
 

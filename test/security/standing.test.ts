@@ -1,4 +1,5 @@
-// The further risks of the OWASP API list: members that nobody asked for, appetites without end, doors of other functions, careless headers.
+// The further risks of the OWASP API list: members that nobody asked for, appetites without end,
+// doors of other functions, careless headers.
 
 import { readFile } from 'node:fs/promises';
 
@@ -43,7 +44,10 @@ beforeAll(async () => {
 
 afterAll(() => market.service.close());
 
-/** Where in a schema an object takes members that it does not name. A map, which names none, takes any. */
+/**
+ * Where in a schema an object takes members that it does not name. A map, which names none, takes
+ * any.
+ */
 function openObjects(schema: Schema, path: string, seen: readonly string[] = []): string[] {
   if (schema.$ref !== undefined) {
     const name = schema.$ref.split('/').at(-1)!;

@@ -1,4 +1,5 @@
-// Asking a double without a database: tokens are kept in memory, and a list is read as the puller reads it.
+// Asking a double without a database: tokens are kept in memory, and a list is read as the puller
+// reads it.
 import type { Asking } from '../../src/sources/asking.ts';
 import type { Feed } from '../../src/sources/source.ts';
 import type { Double, Subject } from './subject.ts';

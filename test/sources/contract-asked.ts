@@ -1,4 +1,5 @@
-// One suite over all order systems that are asked: what their lists do with an answer that is none, over real sockets.
+// One suite over all order systems that are asked: what their lists do with an answer that is none,
+// over real sockets.
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,5 @@
-// One suite over all order systems that push, at the door of the running service: over real sockets, with its limits, into its database.
+// One suite over all order systems that push, at the door of the running service: over real
+// sockets, with its limits, into its database.
 import { createSecretKey } from 'node:crypto';
 
 import { sql, type RawBuilder } from 'kysely';

@@ -1,4 +1,5 @@
-// One suite over all order systems, as far as adapters are pure: what they push, signed as they sign, and what becomes of it.
+// One suite over all order systems, as far as adapters are pure: what they push, signed as they
+// sign, and what becomes of it.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -190,7 +191,10 @@ function storyOf(subject: Subject): void {
   }
 }
 
-/** What was mapped; nothing where the whole delivery was refused, by its adapter or for what that made of it. */
+/**
+ * What was mapped; nothing where the whole delivery was refused, by its adapter or for what that
+ * made of it.
+ */
 function knownOf(map: () => Mapped[]): Mapped[] {
   try {
     const mapped = map();
@@ -202,7 +206,9 @@ function knownOf(map: () => Mapped[]): Mapped[] {
   }
 }
 
-/** The parts of a story that tell of the order, in their order, without the code that nobody knows. */
+/**
+ * The parts of a story that tell of the order, in their order, without the code that nobody knows.
+ */
 function told(story: Story): [string, Buffer][] {
   return Object.entries(story).filter((entry): entry is [string, Buffer] => entry[1] !== null && entry[0] !== 'unknownCode');
 }

@@ -1,10 +1,14 @@
-// One detail that is not told costs no other: what fetching the rows of a page gives back, whatever some of them are answered.
+// One detail that is not told costs no other: what fetching the rows of a page gives back, whatever
+// some of them are answered.
 import { expect, test } from 'vitest';
 
 import { AskingFailed, type NoAnswer } from '../../src/sources/asking.ts';
 import { fetchEach } from '../../src/sources/details.ts';
 
-/** Fetches rows 0 to `count - 1`, of which some fail so; gives which were asked for, told, and kept back with why. */
+/**
+ * Fetches rows 0 to `count - 1`, of which some fail so; gives which were asked for, told, and kept
+ * back with why.
+ */
 async function fetchRows(count: number, failing: Record<number, NoAnswer | 'unreadable'>) {
   const asked: number[] = [];
   const { bodies, unfetched } = await fetchEach(

@@ -1,4 +1,5 @@
-// What a push must be signed with, for every system that pushes, against the same computed plainly here: for bytes and secrets of any kind.
+// What a push must be signed with, for every system that pushes, against the same computed plainly
+// here: for bytes and secrets of any kind.
 import { createHash, createHmac, createPrivateKey, sign as signBytes } from 'node:crypto';
 
 import * as fc from 'fast-check';

@@ -1,8 +1,11 @@
-// What a test must know of an order system to try its adapter: how it signs, how it tells of an order, and a server that speaks as it does.
+// What a test must know of an order system to try its adapter: how it signs, how it tells of an
+// order, and a server that speaks as it does.
 import type { Adapter } from '../../src/sources/source.ts';
 import type { Secrets } from '../../src/sources/signing.ts';
 
-/** A push as the platform sends it: the body may be encrypted, the signature may stand in the query. */
+/**
+ * A push as the platform sends it: the body may be encrypted, the signature may stand in the query.
+ */
 export interface Sent {
   headers?: Record<string, string>;
   query?: Record<string, string>;
@@ -20,8 +23,8 @@ export interface Signer {
 }
 
 /**
- * The life of one order with one line (quantity 1, product `p1`): bodies as `map` reads them, each with a later update time than the one
- * before. Null: the platform has no such word.
+ * The life of one order with one line (quantity 1, product `p1`): bodies as `map` reads them, each
+ * with a later update time than the one before. Null: the platform has no such word.
  */
 export interface Story {
   paid: Buffer;
@@ -64,13 +67,20 @@ export interface Question {
   body: string;
 }
 
-/** A server that speaks as the platform does, over real sockets, and refuses what the platform refuses. */
+/**
+ * A server that speaks as the platform does, over real sockets, and refuses what the platform
+ * refuses.
+ */
 export interface Double {
   url: string;
-  /** Makes the paid order of that id, or changes it: another row of the same order, updated at `at`. */
+  /**
+   * Makes the paid order of that id, or changes it: another row of the same order, updated at `at`.
+   */
   put(orderId: string, at: Date): void;
   failNext(kind: Failure): void;
-  /** From now on what this gives is answered instead, to the questions for which it gives something. */
+  /**
+   * From now on what this gives is answered instead, to the questions for which it gives something.
+   */
   instead(answer: (question: Question) => { status: number; body: unknown } | null): void;
   /** Called after every answered list page, with their count: rows are moved there. */
   afterPage(hook: (page: number) => void): void;

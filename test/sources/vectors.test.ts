@@ -1,4 +1,5 @@
-// What the platforms themselves publish, and the tests of their SDKs: signatures, ciphertexts, refusals and long ids, over our adapters.
+// What the platforms themselves publish, and the tests of their SDKs: signatures, ciphertexts,
+// refusals and long ids, over our adapters.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 

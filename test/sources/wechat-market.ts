@@ -1,4 +1,5 @@
-// The service as an operator and a platform meet it: its routes, its door for pushes of 微信小店, and what it has decided of an order.
+// The service as an operator and a platform meet it: its routes, its door for pushes of 微信小店, and
+// what it has decided of an order.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'vitest';
@@ -22,7 +23,10 @@ export interface Market {
   map: (source: string, type: string, value: string, target: object) => Promise<unknown>;
   /** WeChat pushes that something has changed. */
   push: (source: string, event: string, content: object) => Promise<void>;
-  /** Waits until the lines of an order are decided so, in the order of their ids; answers the whole order. */
+  /**
+   * Waits until the lines of an order are decided so, in the order of their ids; answers the whole
+   * order.
+   */
   decided: (source: string, orderId: string, expected: Partial<Line>[]) => Promise<Record<string, unknown>>;
 }
 

@@ -1,4 +1,5 @@
-// The image and the fleet, as far as their texts can tell: they name commands, files and variables that exist, and stop when told to.
+// The image and the fleet, as far as their texts can tell: they name commands, files and variables
+// that exist, and stop when told to.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -123,7 +124,9 @@ test('the image runs Node itself, and not as root', () => {
   expect(JSON.parse(saidLast('CMD'))).toEqual(['node', 'src/start.mjs', 'serve']);
 });
 
-/** Runs what the image asks itself, against a service that answers so; gives the code it ends with. */
+/**
+ * Runs what the image asks itself, against a service that answers so; gives the code it ends with.
+ */
 async function askHealth(answer: number): Promise<unknown> {
   const server = createServer((request, response) => response.writeHead(request.url === '/healthz' ? answer : 404).end());
   await once(server.listen(0, '127.0.0.1'), 'listening');

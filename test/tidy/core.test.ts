@@ -1,4 +1,5 @@
-// The ground floor is pure: what it answers depends on its arguments alone, and its money is never a floating-point number.
+// The ground floor is pure: what it answers depends on its arguments alone, and its money is never
+// a floating-point number.
 
 import { expect, test } from 'vitest';
 
@@ -30,7 +31,10 @@ test('the core imports only itself and zod', () => {
   ]);
 });
 
-/** Whether an identifier stands for the value of that name, and is not merely what a field is called. */
+/**
+ * Whether an identifier stands for the value of that name, and is not merely what a field is
+ * called.
+ */
 function isValue({ node, parents, field }: Visit): boolean {
   const isFieldName = field === 'property' || field === 'key';
   return node.type === 'Identifier' && (!isFieldName || parents.at(-1)?.['computed'] === true);
@@ -88,7 +92,10 @@ function functionOf(parents: readonly Visit['node'][]): string {
   return nameOf(parents.findLast(({ type }) => type === 'FunctionDeclaration')?.['id']) ?? 'at its top';
 }
 
-/** A place where something becomes a number: `Number` as a function, and all that reads or writes decimals. */
+/**
+ * A place where something becomes a number: `Number` as a function, and all that reads or writes
+ * decimals.
+ */
 function makesNumber(visit: Visit): boolean {
   const { node, parents, field } = visit;
   if (node.type === 'MemberExpression')

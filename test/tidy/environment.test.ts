@@ -1,4 +1,5 @@
-// .env.example against what is read: an operator who copies it finds every variable there is, and changes nothing by it.
+// .env.example against what is read: an operator who copies it finds every variable there is, and
+// changes nothing by it.
 
 import { parseEnv } from 'node:util';
 

@@ -77,8 +77,8 @@ export function codeBelow(folder: 'src' | 'test' | 'client'): CodeFile[] {
 }
 
 /**
- * Holds the files to a law, after the law has shown on each counterexample that it can be broken: a law that sees nothing would hold
- * for ever.
+ * Holds the files to a law, after the law has shown on each counterexample that it can be broken: a
+ * law that sees nothing would hold for ever.
  */
 export function expectLaw<File extends TextFile>(law: Law<File>, files: File[], counterexamples: File[]): void {
   for (const counterexample of counterexamples) {

@@ -1,4 +1,5 @@
-// The house: imports run downwards only, nothing lies about unused, and only what is installed in production is relied on.
+// The house: imports run downwards only, nothing lies about unused, and only what is installed in
+// production is relied on.
 
 import { isBuiltin } from 'node:module';
 
@@ -6,7 +7,10 @@ import { expect, test } from 'vitest';
 
 import { at, codeBelow, example, expectLaw, importsOf, nameOf, nodesOf, textOf, type CodeFile, type Law } from './files.ts';
 
-/** Every folder of src and its floor. A folder imports itself and the floors below it, never its neighbours. */
+/**
+ * Every folder of src and its floor. A folder imports itself and the floors below it, never its
+ * neighbours.
+ */
 const FLOOR_OF: Readonly<Record<string, number>> = {
   core: 0,
   platform: 1,
@@ -149,7 +153,9 @@ test('every file is imported by another, or is where a process begins', () => {
 type Versions = Readonly<Record<string, string>>;
 const { dependencies, devDependencies } = JSON.parse(textOf('package.json')) as { dependencies: Versions; devDependencies: Versions };
 
-/** `@scope/name/file` is of the package `@scope/name`; of a file or of Node itself there is none. */
+/**
+ * `@scope/name/file` is of the package `@scope/name`; of a file or of Node itself there is none.
+ */
 function packageOf(specifier: string): string | null {
   if (/^[./]/.test(specifier) || isBuiltin(specifier)) return null;
   return /^(@[^/]+\/)?[^/]+/.exec(specifier)![0];
@@ -175,7 +181,8 @@ test('the program imports its dependencies only, so that it runs where the tools
 
 test('every dependency is used', () => {
   const used = new Set(src.flatMap((file) => importsOf(file).map(({ specifier }) => packageOf(specifier))));
-  // What starts the program names the package that reads TypeScript in a text, for a Node that cannot read it.
+  // What starts the program names the package that reads TypeScript in a text, for a Node that
+  // cannot read it.
   for (const { path, tree } of src) {
     if (!path.endsWith('.mjs')) continue;
     for (const { node } of nodesOf(tree)) if (node.type === 'Literal') used.add(packageOf(nameOf(node) || '.'));

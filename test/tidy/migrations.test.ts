@@ -1,4 +1,5 @@
-// Migrations only go forward: numbered one after the other, and never touched again once they are released.
+// Migrations only go forward: numbered one after the other, and never touched again once they are
+// released.
 
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';

@@ -1,11 +1,15 @@
-// What is secret is compared in constant time, and what is sealed is sealed anew when its key is rotated.
+// What is secret is compared in constant time, and what is sealed is sealed anew when its key is
+// rotated.
 
 import { expect, test } from 'vitest';
 
 import { SEALED_COLUMNS } from '../../src/main.ts';
 import { codeBelow, example, expectLaw, type CodeFile, type Law } from './files.ts';
 
-/** Names of values that only their owner may know, next to an operator that ends at the first difference. */
+/**
+ * Names of values that only their owner may know, next to an operator that ends at the first
+ * difference.
+ */
 const SECRET = String.raw`\w*(?:[Ss]ignature|[Mm]ac|[Dd]igest|[Ss]ecret|[Hh]mac)`;
 const COMPARED = new RegExp(
   String.raw`(?<!typeof )\b${SECRET}\s*[!=]==?(?!=|\s*(?:null|undefined|''))|(?<!['\d]\s*)[!=]==?\s*${SECRET}\b(?![.(])`,

@@ -1,4 +1,5 @@
-// What a reader can hold: short files, short functions, short lines, and a first sentence that says what a file is for.
+// What a reader can hold: short files, short functions, short lines, and a first sentence that says
+// what a file is for.
 
 import { expect, test } from 'vitest';
 
@@ -16,7 +17,10 @@ const GENERATED = new Set(['src/platform/postgres/tables.ts', 'client/api.ts']);
 const code = [...codeBelow('src'), ...codeBelow('test'), ...codeBelow('client')].filter(({ path }) => !GENERATED.has(path));
 const migrations: TextFile[] = pathsBelow('migrations').map((path) => ({ path, text: textOf(path) }));
 
-/** A dictionary is as long as what it has words for, and is read by looking up; its sentences stand in one piece. */
+/**
+ * A dictionary is as long as what it has words for, and is read by looking up; its sentences stand
+ * in one piece.
+ */
 const DICTIONARY = /^src\/guards\/words-\w+\.ts$/;
 
 const isShort: Law<TextFile> = ({ path, text }) => {

@@ -43,8 +43,8 @@ const tests = pathsBelow('test')
   .map((path) => ({ path, text: '' }));
 
 /**
- * `test/core/split.laws.test.ts` is, with `test/core/split.test.ts`, of `src/core/split.ts`, and `test/client/api.test.ts` of `client/api.ts`;
- * what takes long says so last.
+ * `test/core/split.laws.test.ts` is, with `test/core/split.test.ts`, of `src/core/split.ts`, and
+ * `test/client/api.test.ts` of `client/api.ts`; what takes long says so last.
  */
 const mirrorsSource: Law<TextFile> = ({ path }) => {
   if (OF_THE_WHOLE[path] !== undefined || OF_THE_PROJECT.test(path)) return [];

@@ -1,4 +1,5 @@
-// The words: what names are made of, what code never says, and nothing of the machine it was written on.
+// The words: what names are made of, what code never says, and nothing of the machine it was
+// written on.
 
 import { basename } from 'node:path';
 

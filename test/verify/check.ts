@@ -1,4 +1,5 @@
-// Compares what the service holds with the journal: every acknowledged write is there, once, and everything that should have come of it.
+// Compares what the service holds with the journal: every acknowledged write is there, once, and
+// everything that should have come of it.
 
 import type { Client } from 'pg';
 
@@ -153,7 +154,10 @@ export async function compareBooks(client: Client, orderIds: readonly string[], 
   });
 }
 
-/** The longest time from the commit of a report to its order, and from there to the award, in milliseconds. */
+/**
+ * The longest time from the commit of a report to its order, and from there to the award, in
+ * milliseconds.
+ */
 export async function worstDelay(client: Client, told: readonly Told[]): Promise<number> {
   const { rows } = await client.query<{ ms: string | null }>(
     `with mine as (

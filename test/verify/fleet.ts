@@ -1,4 +1,5 @@
-// The service as separate processes: one api and two workers, which are killed, brought back, and replaced as an orchestrator would.
+// The service as separate processes: one api and two workers, which are killed, brought back, and
+// replaced as an orchestrator would.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -41,7 +42,10 @@ export interface Fleet {
   killWorker(index: number): Promise<void>;
   /** Starts what is not running, again and again until all of it runs. */
   restore(): Promise<void>;
-  /** A new api takes over; the old one is told to end in good order, after `meanwhile` was begun with its address. */
+  /**
+   * A new api takes over; the old one is told to end in good order, after `meanwhile` was begun
+   * with its address.
+   */
   replaceApi(meanwhile: (oldUrl: string) => Promise<void>): Promise<void>;
   /** Tells a worker to end in good order, and starts another one. */
   replaceWorker(index: number): Promise<void>;
@@ -56,7 +60,10 @@ interface Program {
   tail: () => string;
 }
 
-/** Starts the fleet on an empty database. Throws with the end of its log when one of the processes refuses to start. */
+/**
+ * Starts the fleet on an empty database. Throws with the end of its log when one of the processes
+ * refuses to start.
+ */
 export async function openFleet(options: FleetOptions): Promise<Fleet> {
   const surprises: string[] = [];
   const told = new WeakSet<ChildProcess>();
@@ -175,7 +182,10 @@ async function ready(program: Program, words: string): Promise<Program> {
   throw new Error(`a process of the service did not start:\n${program.tail()}`);
 }
 
-/** While its database is away a process refuses to start; whoever runs it tries again, and that is no surprise. */
+/**
+ * While its database is away a process refuses to start; whoever runs it tries again, and that is
+ * no surprise.
+ */
 async function untilStarted<Result>(work: () => Promise<Result>, surprises: string[]): Promise<Result> {
   const deadline = Date.now() + READY_MS_MAX;
   for (;;) {

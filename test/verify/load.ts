@@ -1,4 +1,5 @@
-// The load: senders that play a schedule and send each report until it is acknowledged, as order systems do, and keep the journal.
+// The load: senders that play a schedule and send each report until it is acknowledged, as order
+// systems do, and keep the journal.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,7 +36,10 @@ export async function runLoad({ url, market, schedule, journal }: LoadOptions): 
   const found = (column: Column, text: string) => journal.findings.push({ column, text });
   const admin = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' };
 
-  /** Sends until it is acknowledged; null when it never was. The headers are made anew for every attempt. */
+  /**
+   * Sends until it is acknowledged; null when it never was. The headers are made anew for every
+   * attempt.
+   */
   async function insist(path: string, headers: () => Record<string, string>, body: string, told: string): Promise<Sent | null> {
     let last = '';
     while (Date.now() < deadline) {
@@ -59,7 +63,8 @@ export async function runLoad({ url, market, schedule, journal }: LoadOptions): 
       click === 'redirect'
         ? await send(`${url()}/r/${code}`, { redirect: 'manual', headers: { 'user-agent': 'Mozilla/5.0 (iPhone) Mobile' } })
         : await send(`${url()}/v1/clicks`, { method: 'POST', headers: admin, body: JSON.stringify({ code }) });
-    // Nobody clicks again for us: what was not answered was not acknowledged, and the order names the link instead.
+    // Nobody clicks again for us: what was not answered was not acknowledged, and the order names
+    // the link instead.
     if (typeof answer === 'string' || answer.status >= 400) return null;
     const token =
       answer.location === null
@@ -108,7 +113,8 @@ export async function runLoad({ url, market, schedule, journal }: LoadOptions): 
     const { orderId, seller, lines, refunds, viaWebhook } = planned;
     const sourceId = viaWebhook ? SOURCE : 'rest';
     journal.orders.push({ sourceId, orderId, seller, ratePpm: rateAt(rates, paidAt), lines, refunds });
-    // A click that a slow clock puts after the payment does not count; the storefront names the link as well.
+    // A click that a slow clock puts after the payment does not count; the storefront names the
+    // link as well.
     const evidence = { click_token: token, link_code: token === null || schedule.skewMs < 0 ? market.links[seller] : null };
     const bodies = reportsOf(planned, paidAt, evidence).map((report) => bodyOf(report, viaWebhook, paidAt));
     await Promise.all(

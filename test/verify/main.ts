@@ -1,7 +1,9 @@
-// npm run verify [-- --trials N] [--seed S] [--fault a,b] [--orders N] [--short] [--mutant name|all]: the service under load, broken on
-// purpose, and every acknowledged write looked for afterwards; `--fault pull` is every order system pulled while it moves and fails, once;
-// `--fault hostile-market` tells orders through all doors with every oddity of the world, and reckons what must come of them.
-// Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with mutants, when all are caught.
+// npm run verify [-- --trials N] [--seed S] [--fault a,b] [--orders N] [--short] [--mutant
+// name|all]: the service under load, broken on purpose, and every acknowledged write looked for
+// afterwards; `--fault pull` is every order system pulled while it moves and fails, once; `--fault
+// hostile-market` tells orders through all doors with every oddity of the world, and reckons what
+// must come of them. Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with
+// mutants, when all are caught.
 
 import { randomInt } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -69,7 +71,10 @@ interface Ground {
   seed: number;
 }
 
-/** Shows what was found in a trial, and how to see it again. The trials go on: how often it happens is part of the answer. */
+/**
+ * Shows what was found in a trial, and how to see it again. The trials go on: how often it happens
+ * is part of the answer.
+ */
 function complain(seed: number, { fault, findings }: Row, more = ''): boolean {
   if (findings.length === 0) return false;
   for (const { column, text } of findings.slice(0, FINDINGS_SHOWN)) say(`  ${column}: ${text}`);
@@ -117,7 +122,10 @@ async function verifyPull(ground: Ground, orders: number): Promise<boolean> {
   return findings.length === 0;
 }
 
-/** What gives a mutant away. That something was refused does not: so does a healthy service that has too much to do. */
+/**
+ * What gives a mutant away. That something was refused does not: so does a healthy service that has
+ * too much to do.
+ */
 const tellingOf = ({ findings }: Row) => findings.filter(({ column }) => column !== 'refused');
 
 /** What caught the mutant; null when it lived. */

@@ -1,4 +1,5 @@
-// The verifier's market: one merchant, two sellers in a chain, one rule whose rate changes, a signing source. All of it over the API.
+// The verifier's market: one merchant, two sellers in a chain, one rule whose rate changes, a
+// signing source. All of it over the API.
 
 import { randomUUID } from 'node:crypto';
 

@@ -1,4 +1,5 @@
-// Builds of the service with something broken on purpose: a verifier that lets one of them pass shows nothing.
+// Builds of the service with something broken on purpose: a verifier that lets one of them pass
+// shows nothing.
 
 import { cp, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Deliveries that are signed as they should be and cannot be digested: each must end by itself, with its error, and hold up nobody.
+// Deliveries that are signed as they should be and cannot be digested: each must end by itself,
+// with its error, and hold up nobody.
 
 import type { Told } from './journal.ts';
 

@@ -1,4 +1,5 @@
-// The PostgreSQL under test: the product's own embedded one, which its own launcher brings back, and the ways in which we take it down.
+// The PostgreSQL under test: the product's own embedded one, which its own launcher brings back,
+// and the ways in which we take it down.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -26,7 +27,9 @@ export interface Postgres {
   close(): Promise<void>;
 }
 
-/** Starts a server whose data lie in the folder; the launcher inside of this process keeps it alive. */
+/**
+ * Starts a server whose data lie in the folder; the launcher inside of this process keeps it alive.
+ */
 export async function openPostgres(dataDir: string): Promise<Postgres> {
   const embedded = await startEmbedded({ dataDir, log: buildLogger('silent') });
   const address = new URL(embedded.connectionString);

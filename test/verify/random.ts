@@ -9,7 +9,10 @@ export interface Random {
 
 const UINT32 = 2 ** 32;
 
-/** The generator mulberry32 by Tommy Ettinger: 32 bits of state, good enough to choose what to break and when. */
+/**
+ * The generator mulberry32 by Tommy Ettinger: 32 bits of state, good enough to choose what to break
+ * and when.
+ */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   function next(): number {

@@ -1,4 +1,5 @@
-// What an order of the verifier's market must earn, worked out a second time and in another way than the service does.
+// What an order of the verifier's market must earn, worked out a second time and in another way
+// than the service does.
 
 export type Seller = 'bob' | 'carol';
 
@@ -24,11 +25,17 @@ export interface Reckoned {
 }
 
 const PPM = 1_000_000n;
-/** Of the split that the market publishes: the agency has the whole pool, pays the seller, who pays the inviter. */
+/**
+ * Of the split that the market publishes: the agency has the whole pool, pays the seller, who pays
+ * the inviter.
+ */
 export const SELLER_PPM = 700_000;
 export const UPLINE_PPM = 100_000;
 
-/** Who stands around a seller. Carol has no agency: what would be the agency's stays with the merchant. */
+/**
+ * Who stands around a seller. Carol has no agency: what would be the agency's stays with the
+ * merchant.
+ */
 const AROUND: Record<Seller, { agency: string | null; upline: string }> = {
   bob: { agency: 'a1', upline: 'alice' },
   carol: { agency: null, upline: 'bob' },
@@ -60,7 +67,10 @@ function sharesOf(seller: Seller, pool: number): string[] {
 
 const part = (amount: number, ppm: number) => Number((BigInt(amount) * BigInt(ppm)) / PPM);
 
-/** Refunds of the whole order are spread over what the lines have left, by largest remainder: ties to the lower line. */
+/**
+ * Refunds of the whole order are spread over what the lines have left, by largest remainder: ties
+ * to the lower line.
+ */
 function refundedByLine(lines: readonly Line[], refunds: readonly Refund[]): number[] {
   const sum = (lineId: string | null) => refunds.filter((one) => one.lineId === lineId).reduce((total, { amount }) => total + amount, 0);
   const own = lines.map(({ lineId }) => sum(lineId));

@@ -1,4 +1,5 @@
-// What is sent, byte for byte: the reports of an order, their signatures, and what the verifier notes of them.
+// What is sent, byte for byte: the reports of an order, their signatures, and what the verifier
+// notes of them.
 
 import { createHash, createHmac } from 'node:crypto';
 
@@ -14,7 +15,10 @@ export function newTold(sourceId: string, body: string, orderId: string | null, 
 
 type Report = Record<string, unknown>;
 
-/** The reports of an order, each about one thing that happened to it: it was paid, completed, refunded. */
+/**
+ * The reports of an order, each about one thing that happened to it: it was paid, completed,
+ * refunded.
+ */
 export function reportsOf({ orderId, lines, refunds, completes }: PlannedOrder, paidAt: number, evidence: Report): Report[] {
   const about = (seconds: number): Report => ({
     merchant_id: 'm1',

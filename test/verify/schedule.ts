@@ -85,7 +85,10 @@ function makeOrder(random: Random, orderId: string, at: number, shape: Shape): P
   };
 }
 
-/** At most two, and never more than was paid: what is refunded of a line first leaves enough for what is refunded of the whole. */
+/**
+ * At most two, and never more than was paid: what is refunded of a line first leaves enough for
+ * what is refunded of the whole.
+ */
 function makeRefunds(random: Random, lines: readonly Line[]): Refund[] {
   if (random.chance(0.4)) return [];
   const first = random.pick(lines);

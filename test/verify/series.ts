@@ -75,7 +75,10 @@ async function onStage({ fault, trials, seed, root, folder, onTrial }: SeriesOpt
   return row;
 }
 
-/** A trial that could not be brought to its end has shown nothing, and leaves a stage that shows nothing more. */
+/**
+ * A trial that could not be brought to its end has shown nothing, and leaves a stage that shows
+ * nothing more.
+ */
 function asFound(error: unknown): Outcome {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {

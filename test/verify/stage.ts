@@ -1,4 +1,5 @@
-// Everything a fault can break, opened together: a database, a Redis, the wires to them, the fleet, and the market it serves.
+// Everything a fault can break, opened together: a database, a Redis, the wires to them, the fleet,
+// and the market it serves.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';

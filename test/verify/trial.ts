@@ -1,4 +1,5 @@
-// One trial: a load from a seed, a fault in the middle of it, and then, when all is quiet again, every question we have.
+// One trial: a load from a seed, a fault in the middle of it, and then, when all is quiet again,
+// every question we have.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -61,7 +62,8 @@ async function judge(stage: Stage, journal: Journal): Promise<Outcome> {
 /** Asks every law anew, and whether the books are balanced. */
 export async function checkLaws(client: Client, url: string, since: Date): Promise<Finding[]> {
   const askAnew = async () => {
-    // A guard that was never asked is asked at once; one that took long would rest first, and may still tell of a time before.
+    // A guard that was never asked is asked at once; one that took long would rest first, and may
+    // still tell of a time before.
     await client.query('delete from guard_result where checked_at <= $1', [since]);
     return ask(url, 'GET', '/v1/guards');
   };
@@ -95,7 +97,10 @@ function reader(url: string): ReadOrder {
   };
 }
 
-/** Runs `audit` over the stage's database: the books rebuilt from the deliveries alone. Nothing where this service has no such command. */
+/**
+ * Runs `audit` over the stage's database: the books rebuilt from the deliveries alone. Nothing
+ * where this service has no such command.
+ */
 export async function audit(stage: Stage, root: string): Promise<Finding[]> {
   const help = await run(root, ['help'], {});
   if (!/^ +audit\b/m.test(help.output)) return [];

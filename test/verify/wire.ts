@@ -1,4 +1,5 @@
-// A wire between two processes that can be broken as wires break: cut, cut after a request, silent, slow, down.
+// A wire between two processes that can be broken as wires break: cut, cut after a request, silent,
+// slow, down.
 
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
@@ -9,9 +10,15 @@ export interface Wire {
   port: number;
   /** Ends every connection now; new ones work. */
   cut(): void;
-  /** From now on a request in `oneIn` is passed on, and its connection cut before the answer comes back. */
+  /**
+   * From now on a request in `oneIn` is passed on, and its connection cut before the answer comes
+   * back.
+   */
   cutAnswers(oneIn: number, random: Random): void;
-  /** Nothing arrives any more and nobody is told. What is connected now stays dead, also after `mend`. */
+  /**
+   * Nothing arrives any more and nobody is told. What is connected now stays dead, also after
+   * `mend`.
+   */
   fallSilent(): void;
   /** Everything takes so much longer, in both directions. */
   slowDown(milliseconds: number): void;
@@ -30,7 +37,10 @@ interface Link {
 
 const never = () => false;
 
-/** The end of a dead connection hears nothing of the other end: its own keepalives, which a wire of ours would answer, find that out. */
+/**
+ * The end of a dead connection hears nothing of the other end: its own keepalives, which a wire of
+ * ours would answer, find that out.
+ */
 const KEEPALIVES_MS = 60_000;
 
 /** Opens a wire to a port of the loopback. */

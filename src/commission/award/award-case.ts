@@ -121,7 +121,10 @@ function targetsOf(lines: readonly LineDecision[]): Target[] {
   return lines.flatMap(({ lineId, split }) => split.shares.map((share) => ({ lineId, ...share })));
 }
 
-/** The differences, currency by currency: what was booked in another one than the order's goes to zero. */
+/**
+ * The differences, currency by currency: what was booked in another one than the order's goes to
+ * zero.
+ */
 function postingsOf({
   booked,
   target,
@@ -173,8 +176,9 @@ export function toDecision(line: LineDecision, orderKey: bigint, revision: numbe
 }
 
 /**
- * The explanation holds every number and reason of its line, so lines with equal explanations and products are equal; but for what the
- * pin read of the order, as a category that chooses no rule: a line whose pin says something else than its order is not held by it.
+ * The explanation holds every number and reason of its line, so lines with equal explanations and
+ * products are equal; but for what the pin read of the order, as a category that chooses no rule: a
+ * line whose pin says something else than its order is not held by it.
  */
 function sameDecisions({ award }: DueOrder, lines: readonly LineDecision[]): boolean {
   if (award === null || award.lines.length !== lines.length) return false;

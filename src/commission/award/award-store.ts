@@ -1,4 +1,5 @@
-// The rows of the award: claiming what is due, the orders with their standing awards, and the writing of a batch's results. Set-wise.
+// The rows of the award: claiming what is due, the orders with their standing awards, and the
+// writing of a batch's results. Set-wise.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { MergedOrder } from '../../core/merged.ts';
 import { groupedBy } from '../../platform/grouped-by.ts';
@@ -7,12 +8,15 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
 import type { AwardHead, DueOrder, StandingDecision, LineHold, StandingAward } from './standing.ts';
 
-/** Lines that one batch awards at most, beyond its first order: its memory and its time are bounded by them. */
+/**
+ * Lines that one batch awards at most, beyond its first order: its memory and its time are bounded
+ * by them.
+ */
 const LINES_PER_BATCH_MAX = 5000;
 
 /**
- * Takes up to `limit` orders off the queue, oldest first, and no more than have so many lines in all; they come back when the transaction
- * does not commit.
+ * Takes up to `limit` orders off the queue, oldest first, and no more than have so many lines in
+ * all; they come back when the transaction does not commit.
  */
 export async function claimDue(trx: Transaction<DB>, now: Date, limit: number): Promise<bigint[]> {
   const { rows } = await sql<{ order_key: bigint }>`
@@ -37,7 +41,10 @@ export async function claimOrders(trx: Transaction<DB>, orderKeys: readonly bigi
   return rows.map((row) => row.order_key);
 }
 
-/** Puts off an order that cannot be awarded, with its error: twice as long each time, ten minutes at the most, for as long as it takes. */
+/**
+ * Puts off an order that cannot be awarded, with its error: twice as long each time, ten minutes at
+ * the most, for as long as it takes.
+ */
 export async function postponeDue(trx: Transaction<DB>, orderKey: bigint, now: Date, error: string): Promise<void> {
   await sql`
     update award_due set attempts = attempts + 1, error = ${error.slice(0, 2000)},

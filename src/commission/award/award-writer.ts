@@ -4,8 +4,9 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import type { NewDecision, NewHead, NewHold } from './standing.ts';
 
 /**
- * Adds the decisions of the batch's new revisions; the key (order, revision, line) refuses a second award of the same revision. Their
- * documents go as one JSON array each, because an array of documents would be written with every quote escaped.
+ * Adds the decisions of the batch's new revisions; the key (order, revision, line) refuses a second
+ * award of the same revision. Their documents go as one JSON array each, because an array of
+ * documents would be written with every quote escaped.
  */
 export async function writeDecisions(trx: Transaction<DB>, decisions: readonly NewDecision[]): Promise<void> {
   if (decisions.length === 0) return;

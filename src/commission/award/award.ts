@@ -1,5 +1,6 @@
-// The award: makes what is booked for an order equal to what should be. First payment, refund, late click, corrected rule and replay are
-// all this; it posts differences only, so that doing it twice changes nothing.
+// The award: makes what is booked for an order equal to what should be. First payment, refund, late
+// click, corrected rule and replay are all this; it posts differences only, so that doing it twice
+// changes nothing.
 import type { KeyObject } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 import { bookTransfers, bookedSlots, type AccountCache } from '../../ledger/store.ts';
@@ -24,7 +25,10 @@ export interface AwardDeps {
   accounts: AccountCache;
 }
 
-/** Awards one batch of due orders, at most `limit`; answers how many were taken off the queue. An order that fails does not hold up the others. */
+/**
+ * Awards one batch of due orders, at most `limit`; answers how many were taken off the queue. An
+ * order that fails does not hold up the others.
+ */
 export async function awardDue(deps: AwardDeps, limit: number): Promise<number> {
   let claimed: bigint[] = [];
   try {
@@ -36,7 +40,10 @@ export async function awardDue(deps: AwardDeps, limit: number): Promise<number> 
   return claimed.length;
 }
 
-/** Awards what is claimed, in one transaction, and then looks once more for the later orders of the same buyers. */
+/**
+ * Awards what is claimed, in one transaction, and then looks once more for the later orders of the
+ * same buyers.
+ */
 async function awardClaimed(deps: AwardDeps, claim: (trx: Transaction<DB>, now: Date) => Promise<bigint[]>): Promise<void> {
   const relocking = await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await claim(trx, now), now, deps));
   if (relocking !== null) await inTransaction(deps.db, ({ trx, now }) => lookAgain(trx, relocking, now));
@@ -46,8 +53,9 @@ async function awardClaimed(deps: AwardDeps, claim: (trx: Transaction<DB>, now: 
 const BATCHES_IN_A_ROW = 4;
 
 /**
- * Awards due orders, and answers how many. Behind a full batch lies a backlog: then two batches are under way, so that one is decided while
- * the database writes the other. They are as apart as those of two workers.
+ * Awards due orders, and answers how many. Behind a full batch lies a backlog: then two batches are
+ * under way, so that one is decided while the database writes the other. They are as apart as those
+ * of two workers.
  */
 export async function awardBacklog(deps: AwardDeps, batch: number): Promise<number> {
   let taken = await awardDue(deps, batch);
@@ -62,12 +70,18 @@ export async function awardBacklog(deps: AwardDeps, batch: number): Promise<numb
   return taken;
 }
 
-/** The database is not there. It is, where it could only not do a statement: that may be one order's doing. */
+/**
+ * The database is not there. It is, where it could only not do a statement: that may be one order's
+ * doing.
+ */
 function isAway(error: unknown): boolean {
   return isUnavailable(error) && !isOfStatement(error);
 }
 
-/** Awards a batch that failed as a whole in halves, until the order that fails stands alone and is put off with its error. */
+/**
+ * Awards a batch that failed as a whole in halves, until the order that fails stands alone and is
+ * put off with its error.
+ */
 async function awardApart(deps: AwardDeps, orderKeys: readonly bigint[], error: unknown): Promise<void> {
   if (orderKeys.length === 1) {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -86,8 +100,9 @@ async function awardApart(deps: AwardDeps, orderKeys: readonly bigint[], error: 
 }
 
 /**
- * Awards these orders in the given transaction: reads all they need, decides each by itself, writes the differences in bulk. Later
- * orders of buyers whose locks have changed are marked as due, and are to be looked for again after the commit.
+ * Awards these orders in the given transaction: reads all they need, decides each by itself, writes
+ * the differences in bulk. Later orders of buyers whose locks have changed are marked as due, and
+ * are to be looked for again after the commit.
  */
 export async function awardOrders(
   trx: Transaction<DB>,

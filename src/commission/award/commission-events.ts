@@ -1,4 +1,5 @@
-// What is told to the world of an award: that the commission of an order stands otherwise than before. Pure.
+// What is told to the world of an award: that the commission of an order stands otherwise than
+// before. Pure.
 import type { Event, EventType } from '../../outbound/event.ts';
 import type { AwardHead, DueOrder, NewHead } from './standing.ts';
 import type { LineDecision } from './decision.ts';
@@ -14,7 +15,10 @@ const EARNING: Partial<Record<State, EventType>> = {
   released: 'commission.released',
 };
 
-/** The event of an award, or none: nobody is told of a new revision by which nobody's money has changed, nor its state. */
+/**
+ * The event of an award, or none: nobody is told of a new revision by which nobody's money has
+ * changed, nor its state.
+ */
 export function commissionEvents(
   due: DueOrder,
   { heads: [head], lines }: { heads: readonly NewHead[]; lines: readonly LineDecision[] },

@@ -1,4 +1,5 @@
-// Decides an order from what is known of it: per line who earns it, by which rule, and the arithmetic. Pure, so that it can be done again.
+// Decides an order from what is known of it: per line who earns it, by which rule, and the
+// arithmetic. Pure, so that it can be done again.
 import { attribute, heaviest, type Evidence, type Judged, type Verdict } from '../../core/attribution.ts';
 import type { Order, OrderLine, ReportedKind } from '../../core/order.ts';
 import type { Policy } from '../../core/policy.ts';
@@ -25,9 +26,15 @@ export interface OrderEvidence {
 export interface Subject {
   merchantId: string;
   order: Order;
-  /** The order's currency, or its merchant's where no report states one; null while the reports disagree. */
+  /**
+   * The order's currency, or its merchant's where no report states one; null while the reports
+   * disagree.
+   */
   currency: string | null;
-  /** Why another order earns what this one would: it is told a second time, its parent earns, or its parts do. */
+  /**
+   * Why another order earns what this one would: it is told a second time, its parent earns, or its
+   * parts do.
+   */
   yields: 'duplicate_order' | 'parent_earns' | 'split' | null;
   /** A report of it waits, because with it the order would be larger than orders may be. */
   isTooLarge: boolean;
@@ -76,7 +83,10 @@ function decisionOf(line: OrderLine, choice: Choice, split: LineSplit, explainer
   };
 }
 
-/** Why a line earns nothing whoever shared it, because its order as a whole cannot; null when the line is to be looked at. */
+/**
+ * Why a line earns nothing whoever shared it, because its order as a whole cannot; null when the
+ * line is to be looked at.
+ */
 function barOf({ order, yields, isTooLarge, isReleased }: Subject, line: OrderLine): { decision: Bar; reason: string } | null {
   if (order.void !== null) return { decision: 'void', reason: order.void.reason };
   if (order.currencyConflict) return { decision: 'pending', reason: 'currency_conflict' };
@@ -110,8 +120,8 @@ function termsOf({ subject, facts, attributionAt }: PaidLine, version: number | 
 type Judge = (line: OrderLine, policy: Policy) => Verdict;
 
 /**
- * Judges the evidence of lines, and of lines that differ in nothing by which they are judged once: so the work of an order does not grow
- * with its lines times its evidence.
+ * Judges the evidence of lines, and of lines that differ in nothing by which they are judged once:
+ * so the work of an order does not grow with its lines times its evidence.
  */
 function judgeOf({ order, evidence }: Subject): Judge {
   const products = new Set(evidence.all.map((one) => one.productId));
@@ -140,7 +150,10 @@ function judgeOf({ order, evidence }: Subject): Judge {
   };
 }
 
-/** Whether evidence is about this line: said of it, or of the order where the line names none of its kind, or ruled of it. */
+/**
+ * Whether evidence is about this line: said of it, or of the order where the line names none of its
+ * kind, or ruled of it.
+ */
 function speaksFor({ kind, lineId, ruling }: Evidence, line: string, ownKinds: OrderEvidence['ownKinds']): boolean {
   if (lineId !== null) return lineId === line;
   if (ruling !== null) return ruling.lineId === null || ruling.lineId === line;
@@ -197,8 +210,8 @@ interface Attributed {
 }
 
 /**
- * The rule of a line that somebody won, and its pin. While the line and whom it is credited to, in which campaign, stay the same, new
- * evidence leaves the rule alone.
+ * The rule of a line that somebody won, and its pin. While the line and whom it is credited to, in
+ * which campaign, stay the same, new evidence leaves the rule alone.
  */
 function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, verdict, category, held }: Attributed): Choice {
   const { promoterId, campaignId } = heaviest(verdict.credits)!.evidence;

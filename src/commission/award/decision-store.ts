@@ -1,4 +1,5 @@
-// Reading decisions: those that stand, and those that lines were attributed by before they were set aside. Set-wise.
+// Reading decisions: those that stand, and those that lines were attributed by before they were set
+// aside. Set-wise.
 import { sql, type Kysely } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { StandingDecision } from './standing.ts';
@@ -35,7 +36,10 @@ export async function readShownDecisions(
   return byOrder(rows);
 }
 
-/** What the lines of one order's revision share in their explanations; null where they share nothing, as once they did. */
+/**
+ * What the lines of one order's revision share in their explanations; null where they share
+ * nothing, as once they did.
+ */
 export async function readSharedExplanation(db: Kysely<DB>, orderKey: bigint, revision: number): Promise<string | null> {
   const { rows } = await sql<{ shared: string }>`
     select order_explanation::text as shared from decision
@@ -57,7 +61,10 @@ export async function readExplanationTexts(
 const unnestRevisions = (wanted: readonly (readonly [bigint, number])[]) =>
   sql`unnest(${wanted.map(([key]) => String(key))}::bigint[], ${wanted.map(([, revision]) => revision)}::int[]) as wanted (order_key, revision)`;
 
-/** Decisions for which nobody earns whoever shared: when the line earns again, what it was pinned to comes back. */
+/**
+ * Decisions for which nobody earns whoever shared: when the line earns again, what it was pinned to
+ * comes back.
+ */
 export const SET_ASIDE: ReadonlySet<LineDecisionKind> = new Set([
   'void',
   'pending',

@@ -33,10 +33,15 @@ export interface LineDecision {
   orderExplanation: string | null;
 }
 
-/** The decision of a line that stands from an earlier award, as far as a new one must respect it. */
+/**
+ * The decision of a line that stands from an earlier award, as far as a new one must respect it.
+ */
 export interface StandingLine {
   decision: LineDecisionKind;
-  /** What an attributed line holds on to: its winners, its rule, and the rules as they were considered then. */
+  /**
+   * What an attributed line holds on to: its winners, its rule, and the rules as they were
+   * considered then.
+   */
   held: { pin: Pin; rule: RuleVersion; rules: ExplainedRule[] } | null;
 }
 

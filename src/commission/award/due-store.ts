@@ -1,9 +1,13 @@
-// The award's queue: which orders' books may differ from what they should be. A row is the truth, a nudge only says that there is one.
+// The award's queue: which orders' books may differ from what they should be. A row is the truth, a
+// nudge only says that there is one.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { ordersOfBuyers } from '../facts/buyer-orders-store.ts';
 
-/** Marks orders due for the award at `now`; marking twice is marking once. Rows are taken in key order, so that two markers never wait crosswise. */
+/**
+ * Marks orders due for the award at `now`; marking twice is marking once. Rows are taken in key
+ * order, so that two markers never wait crosswise.
+ */
 export async function markDue(trx: Transaction<DB>, orderKeys: readonly bigint[], now: Date): Promise<void> {
   if (orderKeys.length === 0) return;
   await sql`
@@ -13,9 +17,9 @@ export async function markDue(trx: Transaction<DB>, orderKeys: readonly bigint[]
 }
 
 /**
- * The orders whose winner evidence about these identities may change, as rows of `order_key`: those of the same buyers with a line that
- * is not released.
- * An identity belongs to one merchant by construction, and so do the orders found.
+ * The orders whose winner evidence about these identities may change, as rows of `order_key`: those
+ * of the same buyers with a line that is not released. An identity belongs to one merchant by
+ * construction, and so do the orders found.
  */
 const openOrdersOf = (identities: readonly string[]) => sql`(
   with known as (
@@ -43,7 +47,10 @@ export async function findOpenOrders(db: Kysely<DB>, identities: readonly string
   return rows.map((row) => row.order_key).toSorted((a, b) => (a < b ? -1 : 1));
 }
 
-/** Marks the orders that found no rule, of one merchant or of all, and were paid at or after `from`: there may be one now. */
+/**
+ * Marks the orders that found no rule, of one merchant or of all, and were paid at or after `from`:
+ * there may be one now.
+ */
 export async function markUnruledDue(trx: Transaction<DB>, merchantId: string | null, from: Date, now: Date): Promise<void> {
   await sql`
     insert into award_due (order_key, due_at)
@@ -55,8 +62,9 @@ export async function markUnruledDue(trx: Transaction<DB>, merchantId: string | 
 }
 
 /**
- * Marks the unattributed orders that statements about promoters may decide otherwise, until their cutoff: their evidence names one of them,
- * who may have been unknown or suspended, or a coupon that nobody held and that is theirs now.
+ * Marks the unattributed orders that statements about promoters may decide otherwise, until their
+ * cutoff: their evidence names one of them, who may have been unknown or suspended, or a coupon
+ * that nobody held and that is theirs now.
  */
 export async function markNamedDue(trx: Transaction<DB>, promoterIds: readonly string[], now: Date): Promise<void> {
   if (promoterIds.length === 0) return;
@@ -77,8 +85,9 @@ export async function markNamedDue(trx: Transaction<DB>, promoterIds: readonly s
 const IS_NOT_DUE = sql`not exists (select from award_due where award_due.order_key = award.order_key)`;
 
 /**
- * Marks what time has made due: holds that have ended and unattributed orders to be looked at again. At most `limit` of each, and none that
- * waits already, so that orders which cannot be awarded do not keep back those behind them.
+ * Marks what time has made due: holds that have ended and unattributed orders to be looked at
+ * again. At most `limit` of each, and none that waits already, so that orders which cannot be
+ * awarded do not keep back those behind them.
  */
 export async function markMaturedDue(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
   const marked = await sql`

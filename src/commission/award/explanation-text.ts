@@ -1,5 +1,6 @@
-// Why an order was decided as it was, kept as data: enough to answer a promoter without computing anything again. What all lines share, the
-// evidence and how it was judged, is kept once for the order, with its first line; a line says which judgement is its own.
+// Why an order was decided as it was, kept as data: enough to answer a promoter without computing
+// anything again. What all lines share, the evidence and how it was judged, is kept once for the
+// order, with its first line; a line says which judgement is its own.
 import type { Evidence, EvidenceFault, Judged, LossReason, Ruling, Verdict } from '../../core/attribution.ts';
 import type { ExplainedEvidence, ExplainedLine, ExplainedRule, ExplainedWinner } from '../../core/explanation.ts';
 import type { RuleOutcome } from '../../core/rule.ts';
@@ -7,14 +8,20 @@ import type { LineSplit } from '../../core/split.ts';
 import type { Choice } from './decision.ts';
 import type { PinnedWinner } from './pin.ts';
 
-/** The form in which explanations are written. Format 1, without the number, kept all evidence with every line. */
+/**
+ * The form in which explanations are written. Format 1, without the number, kept all evidence with
+ * every line.
+ */
 export const EXPLANATION_FORMAT = 2;
 
 export function explainRule({ ruleId, ...outcome }: RuleOutcome): ExplainedRule {
   return { rule_id: ruleId, ...outcome };
 }
 
-/** How all evidence was judged for a line: the places of those that won, and by each reason the places of those that lost for it. */
+/**
+ * How all evidence was judged for a line: the places of those that won, and by each reason the
+ * places of those that lost for it.
+ */
 interface Judgement {
   won: string;
   lost: Partial<Record<LossReason, string>>;
@@ -56,7 +63,10 @@ export class OrderExplainer {
     this.places = new Map(evidence.map((one, place) => [one, place]));
   }
 
-  /** The explanation of one line as JSON text. It holds nothing that differs between two runs over the same facts. */
+  /**
+   * The explanation of one line as JSON text. It holds nothing that differs between two runs over
+   * the same facts.
+   */
   line(choice: Choice, split: LineSplit, attributionAt: number | null): string {
     return JSON.stringify({
       format: EXPLANATION_FORMAT,
@@ -154,7 +164,10 @@ function explainWinner(winner: PinnedWinner): ExplainedWinner {
   };
 }
 
-/** A decision as far as it explains itself, in texts of JSON; `order_explanation` stands with the first line of an order only. */
+/**
+ * A decision as far as it explains itself, in texts of JSON; `order_explanation` stands with the
+ * first line of an order only.
+ */
 export interface WrittenExplanation {
   line_id: string;
   explanation: string;

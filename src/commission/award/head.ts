@@ -1,4 +1,5 @@
-// The head of an award: its state, when its holds end, when it is looked at again, to whom it locks the buyer. Pure.
+// The head of an award: its state, when its holds end, when it is looked at again, to whom it locks
+// the buyer. Pure.
 import type { Order, OrderLine } from '../../core/order.ts';
 import type { AwardHead, LineHold } from './standing.ts';
 import type { LineDecision, LineDecisionKind } from './decision.ts';
@@ -7,8 +8,9 @@ import { heaviestWinner } from './pin.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-// An unattributed order is looked at again whenever its age has doubled, at the most twice a day. Evidence that is told wakes it at once; this
-// finds what nobody told, and what was told at the very moment of the award.
+// An unattributed order is looked at again whenever its age has doubled, at the most twice a day.
+// Evidence that is told wakes it at once; this finds what nobody told, and what was told at the
+// very moment of the award.
 const RECHECK_MS_MIN = MINUTE_MS;
 const RECHECK_MS_MAX = DAY_MS / 2;
 
@@ -23,8 +25,9 @@ interface HoldQuestion {
 }
 
 /**
- * The holds of the lines of which one is known: when it ends, and when its line was released, which is once and for good. What was
- * released stays as it is; a hold that has ended releases its line now.
+ * The holds of the lines of which one is known: when it ends, and when its line was released, which
+ * is once and for good. What was released stays as it is; a hold that has ended releases its line
+ * now.
  */
 export function holdsAfter(question: HoldQuestion): LineHold[] {
   const { order, lines, holds, now } = question;
@@ -40,8 +43,8 @@ export function holdsAfter(question: HoldQuestion): LineHold[] {
 }
 
 /**
- * When the hold of a line ends (epoch milliseconds); null while that is open: nobody earns it, it is not completed, a refund or dispute is
- * open, or it is not settled where that is waited for.
+ * When the hold of a line ends (epoch milliseconds); null while that is open: nobody earns it, it
+ * is not completed, a refund or dispute is open, or it is not settled where that is waited for.
  */
 function holdEndsAt(
   { completedAt, settledAt, holdUntil, isHeld }: OrderLine,
@@ -54,7 +57,10 @@ function holdEndsAt(
   return Math.max(completedAt + holdDays * DAY_MS, holdUntil ?? 0, waitsForSettlement ? settledAt! : 0);
 }
 
-/** As the terms were when they were first read, for as long as the attribution time stays; and once a line was released, for good. */
+/**
+ * As the terms were when they were first read, for as long as the attribution time stays; and once
+ * a line was released, for good.
+ */
 function holdDaysOf({ order, standing, holds, terms }: HoldQuestion): number | null {
   const isReleased = [...holds.values()].some((hold) => hold.releasedAt !== null);
   const stays = isReleased || standing?.attributionAt?.getTime() === order.attributionAt;
@@ -106,7 +112,9 @@ export interface DecidedLine {
   refundedAmount: bigint;
 }
 
-/** What one line has come to; void: nothing is left of it after refunds, or it or its order is void. */
+/**
+ * What one line has come to; void: nothing is left of it after refunds, or it or its order is void.
+ */
 export function lineState(line: DecidedLine, completedAt: number | null, isReleased: boolean): AwardHead['state'] {
   if (line.decision === 'void' || (line.decision === 'attributed' && isRefunded(line))) return 'void';
   if (line.decision !== 'attributed') return 'none';
@@ -122,7 +130,10 @@ const decided = ({ decision, split: { paidAmount, refundedAmount } }: LineDecisi
   refundedAmount,
 });
 
-/** The least advanced of the attributed lines on which something is left; without one, void where a line was wholly refunded. */
+/**
+ * The least advanced of the attributed lines on which something is left; without one, void where a
+ * line was wholly refunded.
+ */
 function stateOf(order: Order, lines: readonly LineDecision[], released: ReadonlyMap<string, number>): AwardHead['state'] {
   if (order.void !== null) return 'void';
   const attributed = lines.flatMap((line, index) => (line.decision === 'attributed' ? [{ line, told: order.lines[index]! }] : []));
@@ -144,7 +155,10 @@ function releasedAtOf(lines: readonly LineDecision[], released: ReadonlyMap<stri
   return Math.max(...counted.map((line) => released.get(line.lineId)!));
 }
 
-/** A time that was set stays until it has come: that an order is looked at again changes nothing by itself. */
+/**
+ * A time that was set stays until it has come: that an order is looked at again changes nothing by
+ * itself.
+ */
 function recheckAt({ order, lines, standing, terms, now }: HeadQuestion): Date | null {
   if (order.attributionAt === null || terms === null || !lines.some((line) => line.decision === 'unattributed')) return null;
   const age = now.getTime() - order.attributionAt;

@@ -1,4 +1,5 @@
-// What a decision holds on to: the winners with all that was read of them, so that it stays as it is while the world changes.
+// What a decision holds on to: the winners with all that was read of them, so that it stays as it
+// is while the world changes.
 import { weightsPpm, windowDays, type Credit, type Evidence } from '../../core/attribution.ts';
 import type { OrderLine } from '../../core/order.ts';
 import type { Policy } from '../../core/policy.ts';
@@ -6,11 +7,16 @@ import type { Parties } from '../../core/party.ts';
 import type { Winner } from '../../core/split.ts';
 import { inForce, isPresent, type Facts } from '../facts/facts.ts';
 
-/** A winner with all that the decision read of it: what is pinned is read again, not the world as it has become. */
+/**
+ * A winner with all that the decision read of it: what is pinned is read again, not the world as it
+ * has become.
+ */
 export interface PinnedWinner {
   promoter_id: string;
   weight_ppm: number;
-  /** A part of the sum of the winners' weights, exactly; of earlier decisions it is `weight_ppm`. */
+  /**
+   * A part of the sum of the winners' weights, exactly; of earlier decisions it is `weight_ppm`.
+   */
   weight?: number;
   evidence: Evidence['kind'];
   reference: string;
@@ -30,7 +36,10 @@ export interface PinnedWinner {
   absent: string[];
 }
 
-/** The first three are what was read of the order itself: once its reports say otherwise, the line is decided anew. */
+/**
+ * The first three are what was read of the order itself: once its reports say otherwise, the line
+ * is decided anew.
+ */
 export interface Pin {
   attribution_at: string;
   product_id: string | null;
@@ -108,14 +117,17 @@ function pinWinner({ evidence, weight }: Credit, weightPpm: number, { line, attr
   };
 }
 
-/** The talent of the live room or content: the evidence's own, else whom the line or its order names. */
+/**
+ * The talent of the live room or content: the evidence's own, else whom the line or its order
+ * names.
+ */
 function talentOf(evidence: Evidence, line: OrderLine): string | null {
   return evidence.talentId ?? line.talentId;
 }
 
 /**
- * The chain above a winner: who shared the link it was re-shared from, and so on, then who invited the last of them, and so on. Nobody
- * stands in it twice, and it is as long as chains may be paid.
+ * The chain above a winner: who shared the link it was re-shared from, and so on, then who invited
+ * the last of them, and so on. Nobody stands in it twice, and it is as long as chains may be paid.
  */
 function chainAbove({ promoterId, linkCode, chainAt }: Evidence, facts: Facts): string[] {
   const sharers = linkCode === null ? [] : (facts.links.get(linkCode)?.sharers ?? []);

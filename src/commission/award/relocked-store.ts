@@ -1,10 +1,14 @@
-// Orders whose lock has changed, and the later orders of the same buyers, which must be decided again. They are looked for twice: in the
-// transaction of the award, and after its commit, since what another worker merged and awarded meanwhile is seen only then.
+// Orders whose lock has changed, and the later orders of the same buyers, which must be decided
+// again. They are looked for twice: in the transaction of the award, and after its commit, since
+// what another worker merged and awarded meanwhile is seen only then.
 import { sql, type Transaction } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { ordersOfBuyers } from '../facts/buyer-orders-store.ts';
 
-/** An order whose lock has changed, the earliest time from which it locks or locked, and all identities of its buyer. */
+/**
+ * An order whose lock has changed, the earliest time from which it locks or locked, and all
+ * identities of its buyer.
+ */
 export interface Relocked {
   orderKey: bigint;
   since: Date;
@@ -12,9 +16,10 @@ export interface Relocked {
 }
 
 /**
- * Marks the later orders of the same buyers due, where an order's lock has changed, as long as their winners may change: a lock is evidence
- * among the rest. A later order never changes an earlier one's lock, so this ends. An order without an award may be in another worker's
- * hands, who has not seen this lock; marking it waits for that worker.
+ * Marks the later orders of the same buyers due, where an order's lock has changed, as long as
+ * their winners may change: a lock is evidence among the rest. A later order never changes an
+ * earlier one's lock, so this ends. An order without an award may be in another worker's hands, who
+ * has not seen this lock; marking it waits for that worker.
  */
 async function markLockedDue(trx: Transaction<DB>, relocked: readonly Relocked[], now: Date): Promise<void> {
   const asked = relocked.flatMap((one) => [...one.identities].map((identity) => ({ ...one, identity })));
@@ -38,7 +43,10 @@ export interface Relocking {
   relocked: readonly Relocked[];
 }
 
-/** Marks the later orders as far as they can be seen, and notes that they are to be looked for once more after the commit. */
+/**
+ * Marks the later orders as far as they can be seen, and notes that they are to be looked for once
+ * more after the commit.
+ */
 export async function noteRelocked(trx: Transaction<DB>, relocked: readonly Relocked[], now: Date): Promise<Relocking | null> {
   if (relocked.length === 0) return null;
   await markLockedDue(trx, relocked, now);
@@ -48,7 +56,10 @@ export async function noteRelocked(trx: Transaction<DB>, relocked: readonly Relo
   return { relockedId: rows[0]!.relocked_id, relocked };
 }
 
-/** Looks once more, in a later transaction, unless the sweep has done it. The row first, as the sweep takes it. */
+/**
+ * Looks once more, in a later transaction, unless the sweep has done it. The row first, as the
+ * sweep takes it.
+ */
 export async function lookAgain(trx: Transaction<DB>, { relockedId, relocked }: Relocking, now: Date): Promise<void> {
   const { numDeletedRows } = await trx.deleteFrom('relocked').where('relocked_id', '=', relockedId).executeTakeFirst();
   if (numDeletedRows > 0n) await markLockedDue(trx, relocked, now);
@@ -57,7 +68,10 @@ export async function lookAgain(trx: Transaction<DB>, { relockedId, relocked }: 
 /** For so long whoever changed the locks looks himself. */
 const LOOK_MS_MAX = 10_000;
 
-/** Looks where nobody did, because he was killed before he could or leaves it to the sweep; at most `limit` times. Answers how often. */
+/**
+ * Looks where nobody did, because he was killed before he could or leaves it to the sweep; at most
+ * `limit` times. Answers how often.
+ */
 export async function lookForLeft(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
   const { rows } = await sql<{ orders: [orderKey: string, since: string, ...identities: string[]][] }>`
     delete from relocked where relocked_id = any(array(

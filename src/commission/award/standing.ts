@@ -36,7 +36,9 @@ export interface AwardHead {
   lockIdentities: number;
 }
 
-/** The hold of one line. `endsAt` is null while nothing says when; a release is once and for good. */
+/**
+ * The hold of one line. `endsAt` is null while nothing says when; a release is once and for good.
+ */
 export interface LineHold {
   lineId: string;
   holdDays: number;
@@ -52,11 +54,17 @@ export interface StandingAward {
   head: AwardHead;
   holds: ReadonlyMap<string, LineHold>;
   lines: StandingDecision[];
-  /** Of the lines that are void, held or given to another order for now: what they were attributed by before. */
+  /**
+   * Of the lines that are void, held or given to another order for now: what they were attributed
+   * by before.
+   */
   setAside: StandingDecision[];
 }
 
-/** A decision as it was written; the explanations are JSON texts, to be compared without being parsed. */
+/**
+ * A decision as it was written; the explanations are JSON texts, to be compared without being
+ * parsed.
+ */
 export interface StandingDecision {
   line_id: string;
   product_id: string | null;

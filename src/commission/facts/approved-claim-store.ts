@@ -9,7 +9,10 @@ export interface ApprovedClaim {
   promoterId: string;
   /** The only line that it is about; null: the whole order. */
   lineId: string | null;
-  /** The link of the buyer's click on which it rests, and when that was; null where it rests on no click. */
+  /**
+   * The link of the buyer's click on which it rests, and when that was; null where it rests on no
+   * click.
+   */
   linkCode: string | null;
   clickedAt: number | null;
   decidedAt: number;
@@ -31,7 +34,10 @@ interface ApprovedRow {
 
 const RULING = sql`claim_id, promoter_id, line_id, link_code, clicked_at, decided_at, decided_by, reason`;
 
-/** The approved claims of each order, and of a part of a split order those of the whole, since parts earn with its evidence. */
+/**
+ * The approved claims of each order, and of a part of a split order those of the whole, since parts
+ * earn with its evidence.
+ */
 export async function readApprovedClaims(db: Kysely<DB>, due: readonly DueOrder[]): Promise<Map<bigint, ApprovedClaim[]>> {
   const parts = due.filter((one) => one.parentKind === 'split');
   const { rows } = await sql<ApprovedRow>`

@@ -1,4 +1,5 @@
-// Loads what a batch of orders is decided from, and lays out for each order what it and its buyer's past tell. A constant number of statements.
+// Loads what a batch of orders is decided from, and lays out for each order what it and its buyer's
+// past tell. A constant number of statements.
 import type { KeyObject } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { viewOrder, type Order } from '../../core/order.ts';
@@ -15,11 +16,15 @@ import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } fr
 import type { Rules } from '../rules/rule-shelf.ts';
 
 const DAY_MS = 86_400_000;
-// Evidence that is too old or too late loses with its reason; this far beyond the window it is still looked at.
+// Evidence that is too old or too late loses with its reason; this far beyond the window it is
+// still looked at.
 const LOOK_BACK_MS = 30 * DAY_MS;
 const LOOK_AHEAD_MS = DAY_MS;
 
-/** An order of the batch with everything it says, and of a split order's child what its parent says too. */
+/**
+ * An order of the batch with everything it says, and of a split order's child what its parent says
+ * too.
+ */
 export interface Case {
   due: DueOrder;
   order: Order;
@@ -31,7 +36,10 @@ export interface GatheringDeps {
   levelsMax: number;
 }
 
-/** Reads the facts for a batch of orders and what each of them tells. Reads only; nothing is decided here. */
+/**
+ * Reads the facts for a batch of orders and what each of them tells. Reads only; nothing is decided
+ * here.
+ */
 export async function gatherCases(
   db: Kysely<DB>,
   due: readonly DueOrder[],
@@ -73,7 +81,10 @@ export async function gatherCases(
   return { cases, facts };
 }
 
-/** A part of a split order speaks with its parent's evidence too, line by line and for the whole, of which talent and scene are single words. */
+/**
+ * A part of a split order speaks with its parent's evidence too, line by line and for the whole, of
+ * which talent and scene are single words.
+ */
 function withParent(order: Order, parent: Order): Order[] {
   const ofParent = new Map(parent.lines.map((line) => [line.lineId, line]));
   const lines = order.lines.map((line) => {
@@ -112,7 +123,10 @@ function toldBy(merchantId: string, orders: readonly Order[], reported: Reported
   };
 }
 
-/** All policies that the merchant ever had: a decision may hold on to one that is not in force any more. */
+/**
+ * All policies that the merchant ever had: a decision may hold on to one that is not in force any
+ * more.
+ */
 function policiesOf(merchantId: string, facts: Facts): Policy[] {
   return facts.merchants.get(merchantId)?.map((terms) => terms.policy) ?? [];
 }
@@ -152,7 +166,10 @@ async function loadLinks(db: Kysely<DB>, cases: readonly Case[]): Promise<LinkFa
   return codes.size === 0 ? [] : readLinks(db, [...codes]);
 }
 
-/** All promoters who may win, and round by round those above them: inviters as far as chains are paid, agencies, talents. */
+/**
+ * All promoters who may win, and round by round those above them: inviters as far as chains are
+ * paid, agencies, talents.
+ */
 async function loadPromoters(db: Kysely<DB>, cases: readonly Case[], facts: Facts, named: readonly string[]): Promise<void> {
   let wanted = new Set<string>(named);
   for (const { told, order } of cases) {

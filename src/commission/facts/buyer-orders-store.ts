@@ -1,4 +1,5 @@
-// The past of the buyers of a batch of orders: the clicks of their identities, and the earlier orders that lock them. Set-wise.
+// The past of the buyers of a batch of orders: the clicks of their identities, and the earlier
+// orders that lock them. Set-wise.
 import { sql, type Kysely } from 'kysely';
 import { groupedBy } from '../../platform/grouped-by.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
@@ -9,8 +10,8 @@ const CLICKS_MAX = 200;
 const LOCKS_MAX = 20;
 
 /**
- * Which orders are an identity's, in the place of a table: those whose reports state it, and the parts of a split order that does, since
- * parts earn with the evidence of the whole.
+ * Which orders are an identity's, in the place of a table: those whose reports state it, and the
+ * parts of a split order that does, since parts earn with the evidence of the whole.
  */
 export const ordersOfBuyers = (alias: string) => sql`(
   select identity, order_key from order_identity
@@ -37,8 +38,9 @@ interface Asked {
 }
 
 /**
- * The clicks of each order's buyer, the earliest first. In two steps, so that the clicks are asked for by ids that the planner sees: then it
- * looks into their partitions only, however many days of clicks are kept.
+ * The clicks of each order's buyer, the earliest first. In two steps, so that the clicks are asked
+ * for by ids that the planner sees: then it looks into their partitions only, however many days of
+ * clicks are kept.
  */
 export async function readClicks(db: Kysely<DB>, questions: readonly BuyerQuestion[]): Promise<Map<bigint, BuyerClick[]>> {
   const asked = questions.flatMap(perIdentity);
@@ -65,8 +67,9 @@ export async function readClicks(db: Kysely<DB>, questions: readonly BuyerQuesti
 }
 
 /**
- * The locks of earlier orders; `until` is the order's own attribution time, and an order paid at that very moment comes before it by its key.
- * The orders of an identity are read once for the whole batch: a shop that sends one value for all of its buyers has very many of them.
+ * The locks of earlier orders; `until` is the order's own attribution time, and an order paid at
+ * that very moment comes before it by its key. The orders of an identity are read once for the
+ * whole batch: a shop that sends one value for all of its buyers has very many of them.
  */
 export async function readLocks(db: Kysely<DB>, questions: readonly BuyerQuestion[]): Promise<Map<bigint, BuyerLock[]>> {
   const asked = [...spanOfEach(questions.flatMap(perIdentity)).values()];

@@ -1,4 +1,5 @@
-// What may tie an order to a promoter, read off the order, its parent and the facts around it. Pure; judging it is core/attribution.
+// What may tie an order to a promoter, read off the order, its parent and the facts around it.
+// Pure; judging it is core/attribution.
 import type { KeyObject } from 'node:crypto';
 import type { Evidence, EvidenceFault, EvidenceKind } from '../../core/attribution.ts';
 import type { Order, ReportedEvidence, ReportedKind } from '../../core/order.ts';
@@ -34,11 +35,16 @@ export interface Reported {
   pieces: readonly ReportedEvidence[];
   /** How many more there are that do not. */
   more: number;
-  /** The kinds of evidence that a line names itself, so that it takes none of them from the order. */
+  /**
+   * The kinds of evidence that a line names itself, so that it takes none of them from the order.
+   */
   ownKinds: ReadonlyMap<string, ReadonlySet<ReportedKind>>;
 }
 
-/** Lays together what the reports of an order, and of the order that it is a part of, brought; each piece once. */
+/**
+ * Lays together what the reports of an order, and of the order that it is a part of, brought; each
+ * piece once.
+ */
 export function reportedOf(orders: readonly Order[]): Reported {
   const once = new Map<string, ReportedEvidence>();
   const ownKinds = new Map<string, Set<ReportedKind>>();
@@ -68,7 +74,10 @@ export interface Told {
   identities: ReadonlySet<string>;
   /** How many of them reports told. */
   identitiesTold: number;
-  /** Whether a purchase of the promoter's own is to be told apart: it is looked for only where the policy refuses it. */
+  /**
+   * Whether a purchase of the promoter's own is to be told apart: it is looked for only where the
+   * policy refuses it.
+   */
   refusesSelf: boolean;
 }
 
@@ -78,7 +87,9 @@ export function readTokens(keys: KeyObject[], pieces: readonly ReportedEvidence[
   return new Map([...values].map((value) => [value, readClickToken(keys, value)]));
 }
 
-/** Everything to be considered: what reports brought, the buyer's clicks and locks, approved claims. */
+/**
+ * Everything to be considered: what reports brought, the buyer's clicks and locks, approved claims.
+ */
 export function gatherEvidence(told: Told, facts: Facts, identityKey: KeyObject): Evidence[] {
   const evidence = told.reported.pieces.flatMap((piece) => ofPiece(piece, told, facts));
   const once = new Set<string>();
@@ -176,13 +187,19 @@ function ofPromoter(kind: EvidenceKind, reference: string, promoterId: string, a
   return { ...NOTHING_KNOWN, kind, reference, at, chainAt: told.attributionAt, promoterId, suspended, fault: null };
 }
 
-/** A lock keeps the link that won the locking order, for its chain and campaign, but not its product or expiry. */
+/**
+ * A lock keeps the link that won the locking order, for its chain and campaign, but not its product
+ * or expiry.
+ */
 function ofLock(lock: BuyerLock, told: Told, facts: Facts): Evidence {
   const evidence = ofPromoter('lock', lock.orderId, lock.promoterId, lock.attributedAt, told, facts);
   return throughLink({ ...evidence, chainAt: lock.chainAt }, lock.linkCode, facts);
 }
 
-/** A claim that rests on a click of the buyer keeps that click's link and time, for its chain and campaign. */
+/**
+ * A claim that rests on a click of the buyer keeps that click's link and time, for its chain and
+ * campaign.
+ */
 function ofClaim(claim: ApprovedClaim, told: Told, facts: Facts): Evidence {
   const { lineId, decidedBy, reason } = claim;
   const evidence = ofPromoter('claim', claim.claimId, claim.promoterId, claim.decidedAt, told, facts);

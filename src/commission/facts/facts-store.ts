@@ -1,4 +1,5 @@
-// Reads the facts that a batch of orders needs, set-wise: one statement a kind of fact, however many orders.
+// Reads the facts that a batch of orders needs, set-wise: one statement a kind of fact, however
+// many orders.
 import { sql, type Kysely } from 'kysely';
 import type { Policy } from '../../core/policy.ts';
 import type { DB } from '../../platform/postgres/tables.ts';

@@ -1,4 +1,5 @@
-// What an award reads beside the order itself, as it stood at a time: merchants' terms, products, promoters, links, rules.
+// What an award reads beside the order itself, as it stood at a time: merchants' terms, products,
+// promoters, links, rules.
 import type { Policy } from '../../core/policy.ts';
 import type { RuleBook } from '../../core/rule.ts';
 
@@ -8,7 +9,10 @@ export interface Dated {
   effectiveFrom: number;
 }
 
-/** All versions of one thing, the one to be taken first standing first: by effective_from, then by version, both falling. */
+/**
+ * All versions of one thing, the one to be taken first standing first: by effective_from, then by
+ * version, both falling.
+ */
 export type History<Version extends Dated> = readonly Version[];
 
 export interface MerchantTerms extends Dated {
@@ -72,7 +76,9 @@ export function isPresent(facts: Facts, promoterId: string | null, at: number): 
   return promoterId !== null && (inForce(facts.promoters.get(promoterId), at)?.active ?? false);
 }
 
-/** A link to a live room, a video or an article: it has a content, or such a scene and no product. */
+/**
+ * A link to a live room, a video or an article: it has a content, or such a scene and no product.
+ */
 export function isContentLink(link: Pick<LinkFacts, 'contentId' | 'scene' | 'productId'>): boolean {
   return link.contentId !== null || (link.productId === null && ['live', 'video', 'article'].includes(link.scene));
 }

@@ -48,7 +48,10 @@ function onEvidence(trx: Transaction<DB>, _merchantId: string, identities: reado
   return markDueByIdentities(trx, identities, now);
 }
 
-/** POST /v1/identities/previews and /v1/identities/{statement_id}/reversal/previews. They change nothing. */
+/**
+ * POST /v1/identities/previews and /v1/identities/{statement_id}/reversal/previews. They change
+ * nothing.
+ */
 export function identityPreviewRoutes(app: App, deps: Deps): void {
   const { db, tokenKeys, identityKey } = deps;
 

@@ -267,8 +267,9 @@ export function showExplanation(
 }
 
 /**
- * What a promoter may read of why a line was decided so: its own evidence, weight, shares and claim, and that there was another promoter.
- * By what others came, who stands above them, which rules there are and what operators wrote of them is their business.
+ * What a promoter may read of why a line was decided so: its own evidence, weight, shares and
+ * claim, and that there was another promoter. By what others came, who stands above them, which
+ * rules there are and what operators wrote of them is their business.
  */
 function ownPart(explained: ExplainedLine, actor: Actor): ToldLine {
   const isOwn = (one: { promoter_id: string | null }) => one.promoter_id === actor.promoterId;
@@ -286,7 +287,10 @@ function ownPart(explained: ExplainedLine, actor: Actor): ToldLine {
   };
 }
 
-/** A step that is the promoter's own or nobody's; parties that a plan names by their account are others. */
+/**
+ * A step that is the promoter's own or nobody's; parties that a plan names by their account are
+ * others.
+ */
 function ownStep(step: ExplainedStep, actor: Actor): ExplainedStep[] {
   switch (step.step) {
     case 'winner':

@@ -111,7 +111,10 @@ export async function explain(db: Kysely<DB>, found: ShownOrder, { cursor, limit
   return showExplanation(found, explaining, actor);
 }
 
-/** The one order of this id that the key may see. Throws `ambiguous_order` where several merchants have it and none is named. */
+/**
+ * The one order of this id that the key may see. Throws `ambiguous_order` where several merchants
+ * have it and none is named.
+ */
 async function findOne(
   db: Kysely<DB>,
   { source_id: sourceId, order_id: orderId }: z.output<typeof place>,
@@ -121,7 +124,8 @@ async function findOne(
   const merchantId = asked ?? actor.merchantId;
   if (merchantId !== null) mayActFor(actor, merchantId);
   const [found, another] = await findShown(db, sourceId, orderId, merchantId);
-  // A promoter is told the same whether or not there is such an order: it must not learn what others sold.
+  // A promoter is told the same whether or not there is such an order: it must not learn what
+  // others sold.
   const nothing = () => {
     const part = actor.promoterId === null ? '' : ' in which this promoter has a part';
     return new DomainError('not_found', `There is no order ${orderId} of the source ${sourceId}${part}.`);

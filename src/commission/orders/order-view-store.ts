@@ -1,4 +1,5 @@
-// Orders as they are shown: what is known of them, and what their standing award says of every line.
+// Orders as they are shown: what is known of them, and what their standing award says of every
+// line.
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { MergedOrder } from '../../core/merged.ts';
 import type { AccountKind, TransferKind } from '../../core/posting.ts';
@@ -32,7 +33,10 @@ export interface OrderFilter {
   merchantId: string | null;
   promoterId: string | null;
   decision: string | null;
-  /** By the attribution time, or where there is none yet by when the order became known; at or after, and before. */
+  /**
+   * By the attribution time, or where there is none yet by when the order became known; at or
+   * after, and before.
+   */
   from: Date | null;
   to: Date | null;
 }
@@ -116,7 +120,10 @@ export interface OrderTransfer {
   booked_at: Date;
 }
 
-/** What told of the order, in the order of arrival: the latest of them, where there are more than can be shown. */
+/**
+ * What told of the order, in the order of arrival: the latest of them, where there are more than
+ * can be shown.
+ */
 export async function readDeliveries(db: Kysely<DB>, orderKey: bigint, most: number): Promise<OrderDelivery[]> {
   const { rows } = await sql<OrderDelivery>`
     select * from (
@@ -133,7 +140,10 @@ export interface TransferFilter {
   most: number;
 }
 
-/** What was booked for these lines of the order, first to last: the latest of it, where there is more than can be shown. */
+/**
+ * What was booked for these lines of the order, first to last: the latest of it, where there is
+ * more than can be shown.
+ */
 export async function readTransfers(
   db: Kysely<DB>,
   orderKey: bigint,

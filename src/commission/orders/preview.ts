@@ -1,4 +1,5 @@
-// What a change would do to orders: it is made, the orders are awarded, both is undone, and the difference is told.
+// What a change would do to orders: it is made, the orders are awarded, both is undone, and the
+// difference is told.
 import { isDeepStrictEqual } from 'node:util';
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { accountCache } from '../../ledger/store.ts';
@@ -9,7 +10,10 @@ import type { StandingDecision } from '../award/standing.ts';
 import { readDecisions } from '../award/decision-store.ts';
 import { findOpenOrders } from '../award/due-store.ts';
 
-/** Awards hold locks, and a preview holds them for nothing: what would move more orders is told of the latest only. */
+/**
+ * Awards hold locks, and a preview holds them for nothing: what would move more orders is told of
+ * the latest only.
+ */
 export const PREVIEWED_MAX = 50;
 
 /** What stands of a line, as far as a preview compares it. */
@@ -45,8 +49,9 @@ interface Question {
 }
 
 /**
- * The orders of these buyers that the change would have decided otherwise, the latest first. Everything happens behind a savepoint that is
- * rolled back, so that nothing lasts. Orders that are due already are awarded before the change is made: that they move is not its doing.
+ * The orders of these buyers that the change would have decided otherwise, the latest first.
+ * Everything happens behind a savepoint that is rolled back, so that nothing lasts. Orders that are
+ * due already are awarded before the change is made: that they move is not its doing.
  */
 export async function previewChange(trx: Transaction<DB>, { identities, change, now, deps }: Question): Promise<Preview> {
   const found = await findOpenOrders(trx, identities, PREVIEWED_MAX + 1);

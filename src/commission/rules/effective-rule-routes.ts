@@ -1,4 +1,5 @@
-// Which rule applies, over HTTP: the winner for a line of that product and promoter, and why every other rule lost.
+// Which rule applies, over HTTP: the winner for a line of that product and promoter, and why every
+// other rule lost.
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
@@ -53,7 +54,10 @@ async function databaseNow(db: Kysely<DB>): Promise<Date> {
   return now;
 }
 
-/** What a line of this product and promoter would look for its rule with at that time. Throws `not_found` for an unknown merchant. */
+/**
+ * What a line of this product and promoter would look for its rule with at that time. Throws
+ * `not_found` for an unknown merchant.
+ */
 async function contextOf(db: Kysely<DB>, query: z.output<typeof question>, at: Date): Promise<RuleContext> {
   const { merchant_id: merchantId, product_id: productId = null, promoter_id: promoterId = null } = query;
   const merchants = await readMerchants(db, [merchantId]);

@@ -1,4 +1,5 @@
-// A rule as it stands on the wire: what is read of a publication, what is refused in it, and how a version is answered.
+// A rule as it stands on the wire: what is read of a publication, what is refused in it, and how a
+// version is answered.
 import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
 import { planSchema, scopeSchema } from '../../core/plan.ts';
@@ -38,7 +39,10 @@ export const newRule = z
   .strictObject({ ...terms, scope: terms.scope.default({}), priority: terms.priority.default(0) })
   .meta(bodyExamples(TEN_PERCENT));
 
-/** Name, scope, priority and plan stay as they were where they are left out; every version has times of its own. */
+/**
+ * Name, scope, priority and plan stay as they were where they are left out; every version has times
+ * of its own.
+ */
 export const nextVersion = z
   .strictObject({
     ...terms,
@@ -71,8 +75,9 @@ export const outcomeSchema = z
 const FORM_FAULTS = new Set(['invalid_type', 'invalid_union']);
 
 /**
- * Reads a publication. Throws `malformed_request` for what is no rule at all, and `invalid_plan` for a rule that only may not be published:
- * with unknown keys anywhere, or with a wrong value in its plan or scope.
+ * Reads a publication. Throws `malformed_request` for what is no rule at all, and `invalid_plan`
+ * for a rule that only may not be published: with unknown keys anywhere, or with a wrong value in
+ * its plan or scope.
  */
 export function readTerms<Terms>(schema: z.ZodType<Terms>, body: unknown): Terms {
   const read = schema.safeParse(body);

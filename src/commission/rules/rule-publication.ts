@@ -1,4 +1,5 @@
-// Publishing and ending rules: what may be published from when on, checked, audited, and given to the orders that have waited for it.
+// Publishing and ending rules: what may be published from when on, checked, audited, and given to
+// the orders that have waited for it.
 import type { Transaction } from 'kysely';
 import { DomainError } from '../../core/errors.ts';
 import { checkPlan } from '../../core/plan.ts';
@@ -25,8 +26,10 @@ interface Limits {
 }
 
 /**
- * Checks and adds a version, in an open book. Orders that found no rule and were paid since it is in force get another look; what is pinned
- * stays. Throws what `checkPlan` throws, `retroactive_not_allowed`, `unprocessable` for an empty time in force, `rule_ended`, `rule_conflict`.
+ * Checks and adds a version, in an open book. Orders that found no rule and were paid since it is
+ * in force get another look; what is pinned stays. Throws what `checkPlan` throws,
+ * `retroactive_not_allowed`, `unprocessable` for an empty time in force, `rule_ended`,
+ * `rule_conflict`.
  */
 export async function publishVersion(trx: Transaction<DB>, rule: RuleVersion, { actor, now }: Publisher, limits: Limits) {
   checkPlan(rule.plan, limits.levelsMax);
@@ -44,7 +47,10 @@ export async function publishVersion(trx: Transaction<DB>, rule: RuleVersion, { 
   return showVersion(rule);
 }
 
-/** Ends a rule for good at that time, in an open book. Throws `not_found`, `rule_ended`, and `retroactive_not_allowed` for a time in the past. */
+/**
+ * Ends a rule for good at that time, in an open book. Throws `not_found`, `rule_ended`, and
+ * `retroactive_not_allowed` for a time in the past.
+ */
 export async function endRuleAt(trx: Transaction<DB>, ruleId: string, at: Date, { actor, now }: Publisher) {
   const before = showRule(await findVersions(trx, ruleId));
   refusePast(at, now, 'at');

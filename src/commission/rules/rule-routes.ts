@@ -31,7 +31,8 @@ export function ruleRoutes(app: App, deps: RuleRoutesDeps): void {
   effectiveRuleRoutes(app, deps.db);
 }
 
-// The body is read by its handler, because a well-formed rule that may not be published is 422 and not 400.
+// The body is read by its handler, because a well-formed rule that may not be published is 422 and
+// not 400.
 const unread = () => (data: unknown) => ({ value: data });
 
 /** POST /v1/rules. */

@@ -1,4 +1,5 @@
-// The rules in memory. A read of one number, in the transaction that awards, says whether they are the latest.
+// The rules in memory. A read of one number, in the transaction that awards, says whether they are
+// the latest.
 import { sql, type Kysely } from 'kysely';
 import type { Plan, PlanNode, Scope } from '../../core/plan.ts';
 import { ruleBook, type RuleBook, type RuleVersion } from '../../core/rule.ts';
@@ -22,7 +23,10 @@ export function emptyShelf(): RuleShelf {
   return { rules: null };
 }
 
-/** The rules that this transaction sees. They are never changed, so that whoever has them may keep them while the shelf is filled anew. */
+/**
+ * The rules that this transaction sees. They are never changed, so that whoever has them may keep
+ * them while the shelf is filled anew.
+ */
 export async function currentRules(db: Kysely<DB>, shelf: RuleShelf): Promise<Rules> {
   const { revision } = await db.selectFrom('rule_book').select('revision').executeTakeFirstOrThrow();
   if (shelf.rules?.revision === revision) return shelf.rules;

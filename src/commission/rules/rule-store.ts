@@ -1,16 +1,23 @@
-// Publishing rules: versions are added, never changed, one publication at a time, so that two conflicting rules cannot pass each other.
+// Publishing rules: versions are added, never changed, one publication at a time, so that two
+// conflicting rules cannot pass each other.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { DomainError } from '../../core/errors.ts';
 import { conflictsOf, scopeKey, type RuleVersion } from '../../core/rule.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readRules } from './rule-shelf.ts';
 
-/** Takes the rules for this transaction and raises their revision, by which every worker learns that they have changed. */
+/**
+ * Takes the rules for this transaction and raises their revision, by which every worker learns that
+ * they have changed.
+ */
 export async function openBook(trx: Transaction<DB>): Promise<void> {
   await sql`update rule_book set revision = revision + 1`.execute(trx);
 }
 
-/** Adds a version, in an open book. Throws `rule_conflict` naming the rules of the same scope, priority and time. */
+/**
+ * Adds a version, in an open book. Throws `rule_conflict` naming the rules of the same scope,
+ * priority and time.
+ */
 export async function addVersion(trx: Transaction<DB>, rule: RuleVersion, now: Date): Promise<void> {
   const rivals = conflictsOf(rule, await readRivals(trx, rule));
   if (rivals.length > 0) {
@@ -35,7 +42,10 @@ export async function addVersion(trx: Transaction<DB>, rule: RuleVersion, now: D
     .execute();
 }
 
-/** All versions of the rules that have one of the same scope and priority: a later version of theirs may have moved away. */
+/**
+ * All versions of the rules that have one of the same scope and priority: a later version of theirs
+ * may have moved away.
+ */
 async function readRivals(trx: Transaction<DB>, rule: RuleVersion): Promise<RuleVersion[]> {
   const rivals = await trx
     .selectFrom('rule_version')

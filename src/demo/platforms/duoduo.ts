@@ -1,4 +1,5 @@
-// The union 多多进宝 as the demo plays it. It pushes nothing: it makes links that carry a promoter's code, and lists orders to whoever signs.
+// The union 多多进宝 as the demo plays it. It pushes nothing: it makes links that carry a promoter's
+// code, and lists orders to whoever signs.
 
 import { randomBytes } from 'node:crypto';
 
@@ -21,7 +22,9 @@ export interface Duoduo {
   secrets: { client_id: string; client_secret: string };
   /** Answers a question to the gateway as the union does. */
   answer: (question: Parameters) => object;
-  /** Fills the union's books. One buyer came by the link of that address, which the union had made. */
+  /**
+   * Fills the union's books. One buyer came by the link of that address, which the union had made.
+   */
   sell: (linkUrl: string) => void;
 }
 
@@ -71,7 +74,10 @@ export function openDuoduo(): Duoduo {
   };
 }
 
-/** Two orders by the link, of which the union rejects one, and one by a position, which was received and is settled. Money is in fen. */
+/**
+ * Two orders by the link, of which the union rejects one, and one by a position, which was received
+ * and is settled. Money is in fen.
+ */
 function ordersOf(written: string, now: number) {
   const oranges = { goods_id: '660021934', order_amount: 5_980, promotion_amount: 1_196 };
   const byLink = { p_id: POSITIONS.ownLinks, custom_parameters: written, ...oranges };

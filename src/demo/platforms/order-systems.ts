@@ -1,4 +1,5 @@
-// The order systems of the marketplace: which there are, how each tells of its orders, and how the service is told of each.
+// The order systems of the marketplace: which there are, how each tells of its orders, and how the
+// service is told of each.
 
 import { randomBytes } from 'node:crypto';
 

@@ -1,4 +1,5 @@
-// The platforms that the service asks, on a port of this machine: without them it would ask those of the real world.
+// The platforms that the service asks, on a port of this machine: without them it would ask those
+// of the real world.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';

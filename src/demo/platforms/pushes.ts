@@ -1,4 +1,5 @@
-// What the order systems push: signed, every message twice and in whatever order they arrive; and one of each system by a forger.
+// What the order systems push: signed, every message twice and in whatever order they arrive; and
+// one of each system by a forger.
 
 import { randomInt } from 'node:crypto';
 
@@ -11,7 +12,10 @@ import type { Tokens } from '../shoppers.ts';
 const AT_ONCE = 4;
 const REFUSED = 401;
 
-/** Sends every message of all systems twice, shuffled. Of each system one comes with another's body, too, and must be refused. */
+/**
+ * Sends every message of all systems twice, shuffled. Of each system one comes with another's body,
+ * too, and must be refused.
+ */
 export async function pushEverything(market: Marketplace, tokens: Tokens): Promise<void> {
   const { url, signal, platforms } = market;
   const systems = [

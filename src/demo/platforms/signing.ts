@@ -1,4 +1,5 @@
-// How order systems sign what they push: each as its platform documents it, with nothing of the service's own code.
+// How order systems sign what they push: each as its platform documents it, with nothing of the
+// service's own code.
 
 import { createCipheriv, createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 
@@ -35,14 +36,19 @@ export function woocommercePush(sourceId: string, secret: string, event: string,
   return { sourceId, query: '', headers: { ...JSON_TYPE, ...headers }, body };
 }
 
-/** What a shop of WeChat's is told apart by, and what its messages are signed and encrypted with. */
+/**
+ * What a shop of WeChat's is told apart by, and what its messages are signed and encrypted with.
+ */
 export interface WechatKeys {
   app_id: string;
   token: string;
   encoding_aes_key: string;
 }
 
-/** A message in WeChat's secure mode: encrypted for the application, and the encrypted text signed together with its time. */
+/**
+ * A message in WeChat's secure mode: encrypted for the application, and the encrypted text signed
+ * together with its time.
+ */
 export function wechatPush(sourceId: string, keys: WechatKeys, message: string): Push {
   const encrypted = wechatEncrypted(message, keys);
   const [timestamp, nonce] = [secondsNow(), randomBytes(8).toString('hex')];
@@ -52,7 +58,10 @@ export function wechatPush(sourceId: string, keys: WechatKeys, message: string):
   return { sourceId, query, headers: JSON_TYPE, body: JSON.stringify({ ToUserName: 'gh_taotao', Encrypt: encrypted }) };
 }
 
-/** AES-256-CBC over 16 random bytes, the length of the message, the message and the application's id. */
+/**
+ * AES-256-CBC over 16 random bytes, the length of the message, the message and the application's
+ * id.
+ */
 function wechatEncrypted(message: string, { app_id: appId, encoding_aes_key: encodingAesKey }: WechatKeys): string {
   const key = Buffer.from(`${encodingAesKey}=`, 'base64');
   const content = Buffer.from(message);
@@ -64,7 +73,10 @@ function wechatEncrypted(message: string, { app_id: appId, encoding_aes_key: enc
   return Buffer.concat([cipher.update(plain), cipher.update(Buffer.alloc(padding, padding)), cipher.final()]).toString('base64');
 }
 
-/** The signature of a question to 多多进宝: MD5 over the secret, all names with their values in the order of the names, and the secret. */
+/**
+ * The signature of a question to 多多进宝: MD5 over the secret, all names with their values in the
+ * order of the names, and the secret.
+ */
 export function pinduoduoSign(secret: string, parameters: Readonly<Record<string, string>>): string {
   const names = Object.keys(parameters).toSorted();
   const text = names.map((name) => `${name}${parameters[name]}`).join('');

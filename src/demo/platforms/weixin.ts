@@ -1,4 +1,5 @@
-// A shop of 微信小店 as the demo plays it. It pushes messages that name an order, and tells of the order to whoever asks with its token.
+// A shop of 微信小店 as the demo plays it. It pushes messages that name an order, and tells of the
+// order to whoever asks with its token.
 
 import { randomBytes } from 'node:crypto';
 

@@ -45,7 +45,10 @@ const currencyConflicts = alarm(
   `select order_key, ${ORDER}, merged -> 'currencies' as currencies from orders where ${inRange('orders')} and currency_conflict`,
 );
 
-/** Since when a balance has been below zero: since the first transfer after which it never came back. */
+/**
+ * Since when a balance has been below zero: since the first transfer after which it never came
+ * back.
+ */
 const oldNegativeBalances = alarm(
   'whole',
   'old_negative_balances',

@@ -1,4 +1,5 @@
-// Alarms about the ground we stand on: this process, its disk, its clock and the partitions that are to take tomorrow's clicks.
+// Alarms about the ground we stand on: this process, its disk, its clock and the partitions that
+// are to take tomorrow's clicks.
 
 import { sql } from 'kysely';
 
@@ -15,7 +16,10 @@ const clickPartitions = alarm(
   ) as wanted where to_regclass('public.' || name) is null`,
 );
 
-/** The oldest transfer that is in no balance yet is found by its index. A transaction that was left open keeps the fold below it too. */
+/**
+ * The oldest transfer that is in no balance yet is found by its index. A transaction that was left
+ * open keeps the fold below it too.
+ */
 const foldAdvances = alarm(
   'present',
   'fold_advances',
@@ -46,7 +50,10 @@ const clocksAgree: ProcessGuard = {
   },
 };
 
-/** The alarms of this process; `spooled` says how many files of clicks wait on its disk for the database. */
+/**
+ * The alarms of this process; `spooled` says how many files of clicks wait on its disk for the
+ * database.
+ */
 export function alarmsOfProcess({ spooled }: { spooled: () => number }) {
   const spoolEmpty: ProcessGuard = {
     name: 'spool_empty',

@@ -5,15 +5,22 @@ import { hourOfWeek } from './habits.ts';
 
 /** From so many on a habit is a habit. */
 const SAMPLE_MIN = 20;
-/** How many hours of one kind (a Monday from nine to ten) have to be known before one is expected to be like them. */
+/**
+ * How many hours of one kind (a Monday from nine to ten) have to be known before one is expected to
+ * be like them.
+ */
 const HOURS_MIN = 3;
-/** When so many reports should have come and none has, chance is no explanation: less than one time in twenty thousand. */
+/**
+ * When so many reports should have come and none has, chance is no explanation: less than one time
+ * in twenty thousand.
+ */
 const EXPECTED_MIN = 10;
 
 /**
- * What should have come since the last report, by the same hours of earlier weeks; an hour in which a source is often silent counts
- * nothing, so that one busy evening is no habit. A source that is too young for that is measured by the median of its last gaps, because
- * a mean would learn the nights; bursts have no gap at all, so a quarter of an hour is no silence.
+ * What should have come since the last report, by the same hours of earlier weeks; an hour in which
+ * a source is often silent counts nothing, so that one busy evening is no habit. A source that is
+ * too young for that is measured by the median of its last gaps, because a mean would learn the
+ * nights; bursts have no gap at all, so a quarter of an hour is no silence.
  */
 const silentSources = alarm(
   'present',
@@ -40,7 +47,10 @@ const silentSources = alarm(
     else gaps >= ${SAMPLE_MIN} and last > now() - interval '7 days' and now() - last > 10 * habit end`,
 );
 
-/** The latest orders of sources, with when a storefront first told of each and when its own source did. */
+/**
+ * The latest orders of sources, with when a storefront first told of each and when its own source
+ * did.
+ */
 const BOTH_WAYS = `latest as (
     select order_key, merchant_id, source_id, order_id, made_at, told, reported
     from (select * from orders order by order_key desc limit 5000) as orders, lateral (
@@ -81,7 +91,10 @@ const untoldOrders = alarm(
     and reported < now() - greatest(2 * delay, interval '15 minutes')`,
 );
 
-/** Platforms end a subscription after some failures, without a word. Orders that are new to us since the last push are what gives it away. */
+/**
+ * Platforms end a subscription after some failures, without a word. Orders that are new to us since
+ * the last push are what gives it away.
+ */
 const subscriptionsAlive = alarm(
   'present',
   'subscriptions_alive',
@@ -124,8 +137,9 @@ const unattributedJump = alarm(
 );
 
 /**
- * A list is read once in `every_seconds`; a quarter of that, and a quarter of an hour for a platform that wants rest, is no standstill. One
- * that is read page by page for a whole day without coming further is. A new statement of its source gives it that time anew.
+ * A list is read once in `every_seconds`; a quarter of that, and a quarter of an hour for a
+ * platform that wants rest, is no standstill. One that is read page by page for a whole day without
+ * coming further is. A new statement of its source gives it that time anew.
  */
 const stalledFeeds = alarm(
   'present',

@@ -1,4 +1,5 @@
-// The habits of sources: how many reports each sends in each hour of the week, counted once for every hour that is over.
+// The habits of sources: how many reports each sends in each hour of the week, counted once for
+// every hour that is over.
 
 import { sql, type Transaction } from 'kysely';
 
@@ -11,7 +12,9 @@ const FIRST_LOOK_DAYS = 28;
 const HOURS_PER_FOLD = 168;
 /** A report that came in an hour is stored by then. */
 const SETTLED_MINUTES = 5;
-/** From so many on an hour's counts are halved first, so that what is two months old counts little. */
+/**
+ * From so many on an hour's counts are halved first, so that what is two months old counts little.
+ */
 const HOURS_REMEMBERED = 8;
 
 /** The hour of the week of a moment, given in SQL: 0 begins on a Thursday at midnight in UTC. */
@@ -19,7 +22,10 @@ export function hourOfWeek(time: string): string {
   return `((extract(epoch from ${time})::bigint / 3600) % 168)::smallint`;
 }
 
-/** Counts the hours that are over since the last fold, at most a week of them; answers whether there were any. */
+/**
+ * Counts the hours that are over since the last fold, at most a week of them; answers whether there
+ * were any.
+ */
 export async function foldHabits(trx: Transaction<DB>, now: Date): Promise<boolean> {
   const { rows } = await sql<{ up_to: Date; ended: Date }>`
     insert into habit_fold (up_to) values (date_trunc('hour', ${now}::timestamptz - ${FIRST_LOOK_DAYS} * interval '1 day'))
@@ -34,7 +40,9 @@ export async function foldHabits(trx: Transaction<DB>, now: Date): Promise<boole
   return true;
 }
 
-/** An id may be made a little before its report is stored, so ids are read from a little earlier on. */
+/**
+ * An id may be made a little before its report is stored, so ids are read from a little earlier on.
+ */
 async function countHours(trx: Transaction<DB>, from: Date, ended: Date): Promise<void> {
   await sql`
     with heard as (

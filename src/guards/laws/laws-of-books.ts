@@ -1,4 +1,5 @@
-// Laws of the ledger: it says of every order what was decided, moves money only along its paths, balances, and waits before it releases.
+// Laws of the ledger: it says of every order what was decided, moves money only along its paths,
+// balances, and waits before it releases.
 
 import { inRange, isGone, law, NOT_DUE, ORDER } from '../guard.ts';
 

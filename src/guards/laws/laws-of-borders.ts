@@ -1,5 +1,5 @@
-// Laws of who may touch what: one merchant's rows never meet another's, every change by an operator is on record, every retry has one
-// answer.
+// Laws of who may touch what: one merchant's rows never meet another's, every change by an operator
+// is on record, every retry has one answer.
 
 import { inRange, law, ORDER } from '../guard.ts';
 
@@ -51,7 +51,10 @@ const idempotencyKeysFinished = law(
   where (finished_at is null and made_at < now() - interval '5 minutes') or (finished_at is null) <> (status is null)`,
 );
 
-/** The versions of a thing that have no entry in the audit log, written in the transaction that made them. */
+/**
+ * The versions of a thing that have no entry in the audit log, written in the transaction that made
+ * them.
+ */
 function unrecorded(kind: string, table: string, id: string, at = 'recorded_at'): string {
   return `select '${kind}' as subject_kind, ${id} as subject_id, ${table}.${at} as changed_at from ${table}
   where ${table}.${at} is not null and not exists (

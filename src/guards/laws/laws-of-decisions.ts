@@ -1,11 +1,15 @@
-// Laws of the decisions that stand: the split stays within what there is to split, and whoever is credited may be.
+// Laws of the decisions that stand: the split stays within what there is to split, and whoever is
+// credited may be.
 
 import { inRange, law, ORDER } from '../guard.ts';
 
 const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
 const IN_RANGE = inRange('orders', 'award', 'decision');
 
-/** A line that was told of anew after its release, or past its cutoff, keeps its winners and rules, whatever its time has become. */
+/**
+ * A line that was told of anew after its release, or past its cutoff, keeps its winners and rules,
+ * whatever its time has become.
+ */
 const NOT_FIXED = `coalesce(orders.changed_at <= (select line_hold.released_at from line_hold
       where line_hold.order_key = decision.order_key and line_hold.line_id = decision.line_id), true) and orders.changed_at <= orders.attribution_at
     + interval '24 hours' * (select (policy ->> 'cutoff_days')::integer from merchant_version
@@ -120,7 +124,10 @@ const inviters = law(
   select promoter_id, steps from climb where inviter_id = promoter_id`,
 );
 
-/** The laws of decisions; `levelsMax` is how many levels of a chain may be paid, the seller being the first. */
+/**
+ * The laws of decisions; `levelsMax` is how many levels of a chain may be paid, the seller being
+ * the first.
+ */
 export function lawsOfDecisions(levelsMax: number) {
   const chains = law(
     'orders',

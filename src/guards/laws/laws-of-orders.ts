@@ -1,4 +1,5 @@
-// Laws of the way of an order: what was delivered has its effect, what was paid is decided, and both agree with what the reports said.
+// Laws of the way of an order: what was delivered has its effect, what was paid is decided, and
+// both agree with what the reports said.
 
 import { inRange, isGone, isTold, law, NOT_DUE, ORDER } from '../guard.ts';
 
@@ -107,7 +108,10 @@ const awardsInTime = law(
   order by since`,
 );
 
-/** The arithmetic of refunds once more, in SQL: those of the whole order go over what the lines have left, by largest remainder. */
+/**
+ * The arithmetic of refunds once more, in SQL: those of the whole order go over what the lines have
+ * left, by largest remainder.
+ */
 const amountsRecomputed = law(
   'orders',
   'amounts_recomputed',

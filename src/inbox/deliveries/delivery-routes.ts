@@ -79,7 +79,10 @@ const tags = ['deliveries'];
 const path = z.object({ delivery_id: z.uuid() });
 const place = z.tuple([z.uuid()]);
 
-/** GET /v1/deliveries, GET /v1/deliveries/{id}, POST /v1/deliveries/{id}/replays, POST /v1/deliveries/replays. */
+/**
+ * GET /v1/deliveries, GET /v1/deliveries/{id}, POST /v1/deliveries/{id}/replays, POST
+ * /v1/deliveries/replays.
+ */
 export function deliveryRoutes(app: App, { db, onDelivered }: DeliveryRoutesDeps): void {
   app.get('/v1/deliveries', {
     config: { scopes: ['storefront'] },

@@ -1,4 +1,5 @@
-// Failed deliveries in the log, so that who watches it need not ask the alarms: a line for each, but never a flood of them.
+// Failed deliveries in the log, so that who watches it need not ask the alarms: a line for each,
+// but never a flood of them.
 
 import type { Logger } from 'pino';
 
@@ -8,8 +9,9 @@ const LINES_PER_MINUTE = 30;
 const MINUTE_MS = 60_000;
 
 /**
- * What tells the log of a failed delivery. Beyond thirty lines a minute the others are counted, and told as a number with the first line of
- * a later minute. The error itself is left out, since it may quote what belongs to a buyer: `GET /v1/deliveries/{id}` shows it.
+ * What tells the log of a failed delivery. Beyond thirty lines a minute the others are counted, and
+ * told as a number with the first line of a later minute. The error itself is left out, since it
+ * may quote what belongs to a buyer: `GET /v1/deliveries/{id}` shows it.
  */
 export function failureLog(log: Logger, now: () => number = Date.now): (failed: FailedDelivery) => void {
   let [since, lines, unsaid] = [now(), 0, 0];

@@ -1,4 +1,5 @@
-// Letting finished deliveries be processed once more: one, or all that fit a filter. Nothing counts twice by it.
+// Letting finished deliveries be processed once more: one, or all that fit a filter. Nothing counts
+// twice by it.
 import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
@@ -18,7 +19,9 @@ const DUE_AGAIN = {
   finished_at: null,
 } as const;
 
-/** Makes a finished delivery due again; one that is due already is due now. Null when there is none. */
+/**
+ * Makes a finished delivery due again; one that is due already is due now. Null when there is none.
+ */
 export async function replayDelivery(trx: Transaction<DB>, deliveryId: string): Promise<{ before: DeliveryState } | null> {
   const row = await trx.selectFrom('delivery').select('state').where('delivery_id', '=', deliveryId).forUpdate().executeTakeFirst();
   if (row === undefined) return null;

@@ -11,8 +11,8 @@ const BYTES_WAITING_MAX = 128 * 1024 * 1024;
 
 export interface DeliveryWriter {
   /**
-   * Resolves after the commit with the id under which the delivery is kept, an earlier one's where it is a double. Rejects with an error
-   * that is answered 503 when it cannot be stored now.
+   * Resolves after the commit with the id under which the delivery is kept, an earlier one's where
+   * it is a double. Rejects with an error that is answered 503 when it cannot be stored now.
    */
   write(delivery: NewDelivery): Promise<string>;
   /** Takes no more, and resolves when all that was taken is settled. */
@@ -22,7 +22,8 @@ export interface DeliveryWriter {
 export function deliveryWriter(connection: DedicatedConnection): DeliveryWriter {
   let bytesWaiting = 0;
 
-  // When a later part fails, those before it are stored: tried again they are doubles of themselves, and keep their ids.
+  // When a later part fails, those before it are stored: tried again they are doubles of
+  // themselves, and keep their ids.
   async function commit(deliveries: NewDelivery[]): Promise<string[]> {
     const ids: string[] = [];
     for (const part of partsOf(deliveries)) ids.push(...(await connection.run((client) => storeDeliveries(onClient(client), part))));

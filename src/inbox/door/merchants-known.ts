@@ -1,4 +1,5 @@
-// Merchants that exist, in memory: they are never deleted, so who was seen once need not be looked up again.
+// Merchants that exist, in memory: they are never deleted, so who was seen once need not be looked
+// up again.
 import type { Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
 

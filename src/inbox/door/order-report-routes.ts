@@ -1,4 +1,5 @@
-// POST /v1/orders: a storefront's report of an order. Like every report it becomes a delivery, byte for byte, before it is answered.
+// POST /v1/orders: a storefront's report of an order. Like every report it becomes a delivery, byte
+// for byte, before it is answered.
 import { hash } from 'node:crypto';
 
 import type { Kysely } from 'kysely';

@@ -1,4 +1,5 @@
-// The door of the order systems: a push is verified on its raw bytes, stored, and only then answered as its platform expects.
+// The door of the order systems: a push is verified on its raw bytes, stored, and only then
+// answered as its platform expects.
 import { hash } from 'node:crypto';
 
 import { Counter, type Registry } from '@prometheus-io/client';
@@ -30,19 +31,25 @@ export interface WebhookDeps {
   onDelivered: () => void;
 }
 
-/** One refusal a minute of each source and reason is logged: whoever can reach us can be refused. */
+/**
+ * One refusal a minute of each source and reason is logged: whoever can reach us can be refused.
+ */
 const REFUSAL_LOGGED_MS = 60_000;
 const REFUSALS_REMEMBERED_MAX = 1000;
 
 /**
- * What an address is still verified that was refused too often within this minute: so little that it costs no more than the request itself.
- * Other senders may have the same address, so a push of theirs is not refused for it; a longer one is sent again by its platform.
+ * What an address is still verified that was refused too often within this minute: so little that
+ * it costs no more than the request itself. Other senders may have the same address, so a push of
+ * theirs is not refused for it; a longer one is sent again by its platform.
  */
 const REFUSED_BYTES_MAX = 64 * 1024;
 
 type Refuse = (request: FastifyRequest, source: LiveSource, reason: Refusal) => DomainError;
 
-/** Counts refusals and logs them, so that a secret that is wrong after a rotation shows before its platform gives up. */
+/**
+ * Counts refusals and logs them, so that a secret that is wrong after a rotation shows before its
+ * platform gives up.
+ */
 function refusals(registry: Registry): Refuse {
   const refused = new Counter({
     name: 'fenyong_webhooks_refused_total',
@@ -64,7 +71,9 @@ function refusals(registry: Registry): Refuse {
 
 export const WEBHOOKS = '/webhooks/:source_id';
 
-/** POST and GET /webhooks/{source_id}, in a lane or a scope of their own: there every body is raw. */
+/**
+ * POST and GET /webhooks/{source_id}, in a lane or a scope of their own: there every body is raw.
+ */
 export function webhookRoutes(app: App, deps: WebhookDeps): void {
   const { refused } = deps;
   const refuse = refusals(deps.registry);

@@ -1,4 +1,5 @@
-// The programs of the PostgreSQL that came with the packages, and the account they run under: PostgreSQL refuses to run as root.
+// The programs of the PostgreSQL that came with the packages, and the account they run under:
+// PostgreSQL refuses to run as root.
 
 import { spawn, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { readFile, stat, symlink } from 'node:fs/promises';
@@ -9,7 +10,10 @@ import { z } from 'zod';
 
 import { StartFailure } from '../process/start-failure.ts';
 
-/** Nothing of our own environment is handed on: it holds secrets, and variables that PostgreSQL would obey. */
+/**
+ * Nothing of our own environment is handed on: it holds secrets, and variables that PostgreSQL
+ * would obey.
+ */
 const CHILD_ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 const PROBE_TIMEOUT_MS = 10_000;
 
@@ -26,7 +30,10 @@ export interface Account {
   gid: number;
 }
 
-/** A way to run PostgreSQL's programs, and whose its files then are: `owner` is undefined where they are simply ours. */
+/**
+ * A way to run PostgreSQL's programs, and whose its files then are: `owner` is undefined where they
+ * are simply ours.
+ */
 export interface Runner {
   name: string;
   prefix: string[];
@@ -38,8 +45,8 @@ export interface Runner {
 export const PLATFORM = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 
 /**
- * Where the programs of this platform lie, ready to run: those of our packages, or of one that lies elsewhere. Throws when there are none,
- * saying what to do.
+ * Where the programs of this platform lie, ready to run: those of our packages, or of one that lies
+ * elsewhere. Throws when there are none, saying what to do.
  */
 export async function findBinaries(native = nativeFolder(PLATFORM)): Promise<Binaries> {
   await repairLinks(native);
@@ -61,7 +68,10 @@ function nativeFolder(platform: string): string {
   }
 }
 
-/** Packages cannot carry symbolic links. An install script makes them, but newer versions of npm do not run it unasked. */
+/**
+ * Packages cannot carry symbolic links. An install script makes them, but newer versions of npm do
+ * not run it unasked.
+ */
 async function repairLinks(native: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(ifMissing('[]'));
   for (const { source, target } of links.parse(JSON.parse(list))) {
@@ -80,8 +90,9 @@ async function repairLinks(native: string): Promise<void> {
 }
 
 /**
- * The first way that works here. As root: the account whose files they already are, else `postgres`, else `nobody`; and where these
- * cannot reach the project or the data (both may lie in a closed folder of root), a user namespace, or the right to pass closed folders.
+ * The first way that works here. As root: the account whose files they already are, else
+ * `postgres`, else `nobody`; and where these cannot reach the project or the data (both may lie in
+ * a closed folder of root), a user namespace, or the right to pass closed folders.
  */
 export function chooseRunner(binaries: Binaries, dataDir: string, ownerOfFiles: Account | undefined): Runner {
   if (process.getuid?.() !== 0) return { name: 'the current user', prefix: [] };
@@ -125,7 +136,10 @@ function accountOf(name: string): Account | undefined {
   return Number.isInteger(account.uid) && Number.isInteger(account.gid) ? account : undefined;
 }
 
-/** Asks initdb where everything lies, which makes it look for the server, and looks into the data folder. */
+/**
+ * Asks initdb where everything lies, which makes it look for the server, and looks into the data
+ * folder.
+ */
 function works(runner: Runner, binaries: Binaries, dataDir: string): boolean {
   const script = '"$1" --show -D /nonexistent --username=postgres --encoding=UTF8 --locale=C && cd "$2"';
   const [command, ...args] = [...runner.prefix, '/bin/sh', '-c', script, 'sh', binaries.initdb, dataDir];
@@ -133,7 +147,10 @@ function works(runner: Runner, binaries: Binaries, dataDir: string): boolean {
   return spawnSync(command, args, { ...options, stdio: 'ignore' }).status === 0;
 }
 
-/** Starts a program of PostgreSQL. Detached, so that Ctrl-C in a terminal reaches us alone, and we close the database last. */
+/**
+ * Starts a program of PostgreSQL. Detached, so that Ctrl-C in a terminal reaches us alone, and we
+ * close the database last.
+ */
 export function launch(
   runner: Runner,
   program: string,

@@ -1,4 +1,5 @@
-// The folder of the embedded PostgreSQL: made whole or not at all, with a random password that only its owner can read.
+// The folder of the embedded PostgreSQL: made whole or not at all, with a random password that only
+// its owner can read.
 
 import { randomBytes } from 'node:crypto';
 import { chown, lchown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -12,11 +13,17 @@ import { ifMissing, launch, type Account, type Binaries, type Runner } from './e
 import { StartFailure } from '../process/start-failure.ts';
 
 const PASSWORD_BYTES = 24;
-/** What a killed start left behind is swept away when it is this old; anything younger may be in the making. */
+/**
+ * What a killed start left behind is swept away when it is this old; anything younger may be in the
+ * making.
+ */
 const LEFT_OVER_AGE_MS = 10 * 60_000;
 const UNFINISHED = 'postgres.new-';
 
-/** How to reach the server of a cluster. The port is kept, so that other processes find the server again after a crash. */
+/**
+ * How to reach the server of a cluster. The port is kept, so that other processes find the server
+ * again after a crash.
+ */
 export type Access = z.infer<typeof access>;
 
 const access = z.object({ password: z.string(), port: z.int().nullable() });
@@ -44,8 +51,9 @@ export async function ownerOf(cluster: string): Promise<Account | undefined> {
 }
 
 /**
- * Makes the cluster beside its place and moves it there when it is complete, so that a start that was killed leaves none that is half made,
- * and of two starters at once one wins and the other one's work is thrown away.
+ * Makes the cluster beside its place and moves it there when it is complete, so that a start that
+ * was killed leaves none that is half made, and of two starters at once one wins and the other
+ * one's work is thrown away.
  */
 export async function initialise(cluster: string, binaries: Binaries, runner: Runner): Promise<void> {
   const dataDir = dirname(cluster);
@@ -69,7 +77,10 @@ export async function initialise(cluster: string, binaries: Binaries, runner: Ru
   }
 }
 
-/** Changes the owner of files that another account made, as after a move or a start under another user. Only root can, and needs to. */
+/**
+ * Changes the owner of files that another account made, as after a move or a start under another
+ * user. Only root can, and needs to.
+ */
 export async function adoptFiles(cluster: string, { owner }: Runner): Promise<void> {
   if (owner !== undefined && (await stat(cluster)).uid !== owner.uid) await giveTo(cluster, owner);
 }

@@ -1,4 +1,5 @@
-// The server process of the embedded PostgreSQL: finding it, starting it, stopping it. It outlives us when we are killed.
+// The server process of the embedded PostgreSQL: finding it, starting it, stopping it. It outlives
+// us when we are killed.
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +23,10 @@ export interface Postmaster {
   ready: boolean;
 }
 
-/** Reads `postmaster.pid`; undefined when there is none, or when it is only half written. Its process need not live any more. */
+/**
+ * Reads `postmaster.pid`; undefined when there is none, or when it is only half written. Its
+ * process need not live any more.
+ */
 export async function readPostmaster(cluster: string): Promise<Postmaster | undefined> {
   const content = await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(ifMissing(''));
   const lines = content.split('\n');
@@ -31,7 +35,10 @@ export async function readPostmaster(cluster: string): Promise<Postmaster | unde
   return { pid, port: Number.parseInt(lines[3] ?? '', 10), ready: lines[7]?.trim() === 'ready' };
 }
 
-/** True when that process is the server of this cluster, and not another one that was given its number since. */
+/**
+ * True when that process is the server of this cluster, and not another one that was given its
+ * number since.
+ */
 export async function isServing(pid: number, cluster: string): Promise<boolean> {
   if (!isAlive(pid)) return false;
   if (process.platform === 'win32') return true;
@@ -60,8 +67,9 @@ export interface Started {
 }
 
 /**
- * Starts the server. `stalePid` is the number in a `postmaster.pid` whose server is gone, though another process lives under that number:
- * PostgreSQL is told not to mind it, but still refuses to start beside children of the old server.
+ * Starts the server. `stalePid` is the number in a `postmaster.pid` whose server is gone, though
+ * another process lives under that number: PostgreSQL is told not to mind it, but still refuses to
+ * start beside children of the old server.
  */
 export async function startPostmaster(
   cluster: string,
@@ -87,13 +95,17 @@ export async function startPostmaster(
   }
 }
 
-/** Fast shutdown: open transactions are rolled back, committed ones are kept. Waits until the server is gone. */
+/**
+ * Fast shutdown: open transactions are rolled back, committed ones are kept. Waits until the server
+ * is gone.
+ */
 export async function stopPostmaster(cluster: string, pid: number, binaries: Binaries, timeoutMs: number): Promise<boolean> {
   if (process.platform === 'win32') spawnSync(binaries.pgCtl, ['stop', '-D', cluster, '-m', 'fast', '-W']);
   else process.kill(pid, 'SIGINT');
   const deadline = Date.now() + timeoutMs;
   while (Date.now() < deadline) {
-    // Its file, not its number: a server that ended may stay in the list of processes until its parent looks.
+    // Its file, not its number: a server that ended may stay in the list of processes until its
+    // parent looks.
     if ((await readPostmaster(cluster))?.pid !== pid) return true;
     await sleep(POLL_MS);
   }
@@ -112,7 +124,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Given on the command line, where no file can weaken them: above all those that keep what was committed. */
+/**
+ * Given on the command line, where no file can weaken them: above all those that keep what was
+ * committed.
+ */
 function settings(port: number): Record<string, string> {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   const sharedMebibytes = Math.min(256, Math.max(32, Math.floor(memory / 8 / MEBIBYTE)));
@@ -132,7 +147,8 @@ function settings(port: number): Record<string, string> {
     jit: 'off',
     timezone: 'UTC',
     log_timezone: 'UTC',
-    // An error is answered to who caused it, and is logged there; a statement in this log could hold what belongs to a buyer.
+    // An error is answered to who caused it, and is logged there; a statement in this log could
+    // hold what belongs to a buyer.
     log_min_messages: 'log',
     log_min_error_statement: 'panic',
     log_checkpoints: 'off',

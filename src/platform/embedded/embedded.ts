@@ -1,5 +1,6 @@
-// A real PostgreSQL in a folder of ours, for who has no DATABASE_URL: started, or found running and shared, and started again when it dies.
-// Several processes may use one folder. The server outlives a killed process, and is stopped by the last one that leaves in good order.
+// A real PostgreSQL in a folder of ours, for who has no DATABASE_URL: started, or found running and
+// shared, and started again when it dies. Several processes may use one folder. The server outlives
+// a killed process, and is stopped by the last one that leaves in good order.
 
 import { once } from 'node:events';
 import { mkdir, realpath } from 'node:fs/promises';
@@ -17,7 +18,10 @@ import { StartFailure } from '../process/start-failure.ts';
 const POLL_MS = 15;
 /** Recovery after a crash replays at most a few gigabytes of log. */
 const RECOVERY_TIMEOUT_MS = 10 * 60_000;
-/** How long the children of a server that was killed may take to notice it; nothing can start before that. */
+/**
+ * How long the children of a server that was killed may take to notice it; nothing can start before
+ * that.
+ */
 const ORPHANS_TIMEOUT_MS = 60_000;
 const FAILED_STARTS_MAX = 3;
 const STOP_TIMEOUT_MS = 60_000;
@@ -27,12 +31,15 @@ const REVIVAL_PAUSE_MS_MAX = 10_000;
 const PRESENCE_LOCK = 4_660_225;
 
 export interface Embedded {
-  /** Of the superuser `postgres`; valid as long as this process lives, also across a restart of the server. */
+  /**
+   * Of the superuser `postgres`; valid as long as this process lives, also across a restart of the
+   * server.
+   */
   connectionString: string;
   startedHere: boolean;
   /**
-   * Says that this process has closed its connections and goes. The last one to go shuts the server down and waits until it is gone;
-   * the others leave it running, whoever had started it.
+   * Says that this process has closed its connections and goes. The last one to go shuts the server
+   * down and waits until it is gone; the others leave it running, whoever had started it.
    */
   stop: () => Promise<void>;
 }
@@ -43,7 +50,10 @@ interface Ground {
   log: Logger;
 }
 
-/** Our one idle connection to the server: it tells others that we are there, and us that the server died. */
+/**
+ * Our one idle connection to the server: it tells others that we are there, and us that the server
+ * died.
+ */
 interface Presence {
   client: Client;
   /** Settles when the connection has ended, for whatever reason. */
@@ -54,9 +64,10 @@ interface Presence {
 }
 
 /**
- * Gives a running PostgreSQL whose data are in `dataDir`, as soon as it answers: made there, started, recovered, or found running, whichever
- * it takes. Installs no signal handlers. Throws with what to do when this machine cannot run it. `native` is the folder of other programs
- * than ours, which only tests of other versions give.
+ * Gives a running PostgreSQL whose data are in `dataDir`, as soon as it answers: made there,
+ * started, recovered, or found running, whichever it takes. Installs no signal handlers. Throws
+ * with what to do when this machine cannot run it. `native` is the folder of other programs than
+ * ours, which only tests of other versions give.
  */
 export async function startEmbedded({ dataDir, log, native }: { dataDir: string; log: Logger; native?: string }): Promise<Embedded> {
   await mkdir(resolve(dataDir), { recursive: true, mode: 0o755 });
@@ -92,7 +103,9 @@ async function arrive(ground: Ground, port?: number): Promise<Presence> {
   throw new StartFailure(`The PostgreSQL in ${ground.cluster} did not come up in ten minutes; its log is postgres.log beside it.`);
 }
 
-/** Starts the server, and waits until it may be spoken to. False when another process was faster. */
+/**
+ * Starts the server, and waits until it may be spoken to. False when another process was faster.
+ */
 async function start(ground: Ground, stalePid: number | undefined, fixedPort: number | undefined): Promise<boolean> {
   const { cluster, binaries, log } = ground;
   const runner = chooseRunner(binaries, join(cluster, '..'), await ownerOf(cluster));
@@ -131,8 +144,8 @@ async function becomesReady(cluster: string, server: Started): Promise<boolean> 
 }
 
 /**
- * Opens our presence. Undefined while the server does not accept connections. That it knows the password of this folder, and we its answer
- * to it, proves that it is the right one.
+ * Opens our presence. Undefined while the server does not accept connections. That it knows the
+ * password of this folder, and we its answer to it, proves that it is the right one.
  */
 async function greet({ cluster, log }: Ground, port: number): Promise<Pick<Presence, 'client' | 'lost'> | undefined> {
   const { password } = await readAccess(cluster);
@@ -160,7 +173,10 @@ function isRefusedForGood(error: unknown): boolean {
   return error instanceof DatabaseError && (error.code ?? '').startsWith('28');
 }
 
-/** Watches the presence, and brings the server back on its port when it dies. `end` gives the last presence, if there is one. */
+/**
+ * Watches the presence, and brings the server back on its port when it dies. `end` gives the last
+ * presence, if there is one.
+ */
 function keepAlive(ground: Ground, first: Presence): { end(): Promise<Presence | undefined> } {
   const ending = new AbortController();
   const ended = once(ending.signal, 'abort');
@@ -215,7 +231,10 @@ async function leave({ cluster, binaries, log }: Ground, presence: Presence | un
   else log.warn('PostgreSQL is still shutting down');
 }
 
-/** True when no other process is present. Connections that are closing get a moment, so that the shutdown does not cut them. */
+/**
+ * True when no other process is present. Connections that are closing get a moment, so that the
+ * shutdown does not cut them.
+ */
 async function isLast(client: Client): Promise<boolean> {
   await client.query('select pg_advisory_unlock_shared($1)', [PRESENCE_LOCK]);
   const { rows } = await client.query<{ alone: boolean }>('select pg_try_advisory_lock($1) as alone', [PRESENCE_LOCK]);

@@ -1,4 +1,5 @@
-// How bodies are read: strict JSON everywhere, raw bytes where a signature is verified, streams where a file is loaded.
+// How bodies are read: strict JSON everywhere, raw bytes where a signature is verified, streams
+// where a file is loaded.
 
 import { Socket } from 'node:net';
 import { addAbortSignal, type Readable } from 'node:stream';
@@ -9,14 +10,19 @@ import { parseJson } from './json.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The body as it came, for signatures and fingerprints; null without a body and for streams. */
+    /**
+     * The body as it came, for signatures and fingerprints; null without a body and for streams.
+     */
     rawBody: Buffer | null;
   }
 }
 
 export const STREAM_BYTES_MAX = 1024 * 1024 * 1024;
 export const STREAM_TIMEOUT_MS = 60 * 60 * 1000;
-/** A file that still arrives when the server has been closing for so long is cut off, so that the server can end in good order. */
+/**
+ * A file that still arrives when the server has been closing for so long is cut off, so that the
+ * server can end in good order.
+ */
 const STREAM_GRACE_MS = 8000;
 /** Whoever sends nothing cannot be told that he is cut off. */
 const SILENT_GRACE_MS = 2000;
@@ -33,7 +39,8 @@ export function isStreaming(socket: Socket): boolean {
 export function acceptJson(app: App): void {
   app.removeAllContentTypeParsers();
   readJson(app);
-  // What a browser sends without asking first. It is readable, so it is the body that is at fault, not its type.
+  // What a browser sends without asking first. It is readable, so it is the body that is at fault,
+  // not its type.
   app.addContentTypeParser('text/plain', { parseAs: 'buffer' }, (_request, _bytes, done) => {
     done(new DomainError('malformed_request', 'Send JSON, as application/json.'));
   });
@@ -55,8 +62,9 @@ const PLAIN_CONTENT_TYPE = /^[a-z]+\/[a-z0-9.+-]+(?:; ?charset=[\w-]+)?$/i;
 const NO_BODY = Buffer.alloc(0);
 
 /**
- * Within this scope every body, of whatever content type or none, is the Buffer `request.rawBody`. A sender whose Content-Type cannot be
- * parsed is heard too, since what it says may be an order: its body is taken as application/octet-stream.
+ * Within this scope every body, of whatever content type or none, is the Buffer `request.rawBody`.
+ * A sender whose Content-Type cannot be parsed is heard too, since what it says may be an order:
+ * its body is taken as application/octet-stream.
  */
 export function rawBodyScope(scope: App): void {
   scope.removeAllContentTypeParsers();
@@ -74,8 +82,9 @@ export function rawBodyScope(scope: App): void {
 }
 
 /**
- * Within this scope bodies of these content types reach the handler as they arrive, as an `AsyncIterable<Buffer>` of at most 1 GiB that
- * throws `payload_too_large` beyond. Its routes may take an hour; while the server closes they have `graceMs`, and then the iterable throws
+ * Within this scope bodies of these content types reach the handler as they arrive, as an
+ * `AsyncIterable<Buffer>` of at most 1 GiB that throws `payload_too_large` beyond. Its routes may
+ * take an hour; while the server closes they have `graceMs`, and then the iterable throws
  * `unavailable`.
  */
 export function streamScope(
@@ -110,7 +119,8 @@ export function streamScope(
   scope.addHook('onRequest', (request, reply, done) => {
     const { socket } = request.raw;
     streaming.add(socket);
-    // It may be quiet for long while we are storing what came. (What is injected comes by no socket.)
+    // It may be quiet for long while we are storing what came. (What is injected comes by no
+    // socket.)
     if (socket instanceof Socket) socket.setTimeout(0);
     reply.raw.once('close', () => streaming.delete(socket));
     done();

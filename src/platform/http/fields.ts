@@ -6,7 +6,8 @@ const ID_LENGTH_MAX = 128;
 const EARLIEST = Date.UTC(2000);
 const LATEST = Date.UTC(2101);
 
-// Control characters only make two ids look like one; NUL and lone surrogates have no place in the database's text.
+// Control characters only make two ids look like one; NUL and lone surrogates have no place in the
+// database's text.
 const NO_CONTROL = /^[^\p{Cc}\p{Cs}]*$/u;
 
 /** A text without control characters, which may be empty. */
@@ -22,7 +23,9 @@ export function words(lengthMax: number): z.ZodString {
 /** An id that the caller has chosen. */
 export const callerId = words(ID_LENGTH_MAX);
 
-/** An RFC 3339 time, kept as its text. PostgreSQL has no year 0, and no year that only a Date has. */
+/**
+ * An RFC 3339 time, kept as its text. PostgreSQL has no year 0, and no year that only a Date has.
+ */
 export const timeText = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time with its offset' }).refine(
   (value) => {
     const at = Date.parse(value);
@@ -45,7 +48,10 @@ export const effectiveFromAnswer = z
   .nullable()
   .meta({ description: 'Null: the first statement, which counts for all earlier time.' });
 
-/** Examples of a body, for the document. (Of a schema that transforms what it reads zod leaves out what stands under the usual name.) */
+/**
+ * Examples of a body, for the document. (Of a schema that transforms what it reads zod leaves out
+ * what stands under the usual name.)
+ */
 export function bodyExamples(...bodies: unknown[]): Record<'x-examples', Record<string, { value: unknown }>> {
   return { 'x-examples': Object.fromEntries(bodies.map((value, index) => [`example${index + 1}`, { value }])) };
 }

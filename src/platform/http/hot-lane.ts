@@ -1,5 +1,6 @@
-// The hot lane: a scope of its own for a route whose every microsecond counts. It lies beside the furnished scope of all other routes, so
-// that none of their hooks runs in it; its one hook does what is left of them.
+// The hot lane: a scope of its own for a route whose every microsecond counts. It lies beside the
+// furnished scope of all other routes, so that none of their hooks runs in it; its one hook does
+// what is left of them.
 
 import { closingOf } from './http.ts';
 import type { App } from './app.ts';
@@ -12,7 +13,10 @@ interface HotLane {
   routes: (lane: App) => void;
 }
 
-/** Serves the routes of one template, which declare no scopes and send the headers that they need themselves. */
+/**
+ * Serves the routes of one template, which declare no scopes and send the headers that they need
+ * themselves.
+ */
 export async function openHotLane(app: App, { url, count, routes }: HotLane): Promise<void> {
   const isClosing = closingOf(app);
   await app.register(async (instance) => {

@@ -1,4 +1,5 @@
-// The HTTP ground every route stands on: limits, timeouts, bodies, security headers, and one answer for everything that goes wrong.
+// The HTTP ground every route stands on: limits, timeouts, bodies, security headers, and one answer
+// for everything that goes wrong.
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -21,13 +22,19 @@ const BODY_BYTES_MAX = 1024 * 1024;
 /** An id has 128 characters, and percent-encoded each may take 12 bytes. */
 const PARAM_BYTES_MAX = 128 * 12;
 const HEADER_BYTES_MAX = 16 * 1024;
-/** Some clients do not read that a connection is to end, and would be answered 503 on it; proxies end theirs long before. */
+/**
+ * Some clients do not read that a connection is to end, and would be answered 503 on it; proxies
+ * end theirs long before.
+ */
 const REQUESTS_PER_SOCKET_MAX = 1_000_000;
 const HANDLER_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 20_000;
-/** Longer than the idle timeout of the proxies before us, so that they never send into a socket that we are closing. */
+/**
+ * Longer than the idle timeout of the proxies before us, so that they never send into a socket that
+ * we are closing.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const CHECKING_INTERVAL_MS = 2000;
 const IDLE_CHECK_MS = 100;
@@ -47,14 +54,20 @@ export interface HttpOptions {
   handlerTimeoutMs?: number;
 }
 
-/** Makes the server without listening. What is registered after it (documents, metrics, keys, then routes) sees every later route. */
+/**
+ * Makes the server without listening. What is registered after it (documents, metrics, keys, then
+ * routes) sees every later route.
+ */
 export function buildHttp(options: HttpOptions = {}): App {
   const app = openHttp(options);
   furnish(app, options);
   return app;
 }
 
-/** The bare server: it validates and serializes, and answers what goes wrong. All but hot lanes belongs into a furnished scope of it. */
+/**
+ * The bare server: it validates and serializes, and answers what goes wrong. All but hot lanes
+ * belongs into a furnished scope of it.
+ */
 export function openHttp(options: HttpOptions = {}): App {
   const app: App = fastify(serverOptions(options)).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler<z.ZodType>(
@@ -72,14 +85,17 @@ export function openHttp(options: HttpOptions = {}): App {
 }
 
 /**
- * Requests log here. A server that is given a logger of its own makes another one for every request and listens for the end of every answer,
- * which takes a tenth of the time of a redirect.
+ * Requests log here. A server that is given a logger of its own makes another one for every request
+ * and listens for the end of every answer, which takes a tenth of the time of a redirect.
  */
 function logTo(app: App, logger: Logger | undefined): void {
   if (logger !== undefined) app.setChildLoggerFactory(() => logger);
 }
 
-/** What the routes of a scope have in common: its deadline (`handlerTimeout`, where the route sets none), its name, JSON, and safe headers. */
+/**
+ * What the routes of a scope have in common: its deadline (`handlerTimeout`, where the route sets
+ * none), its name, JSON, and safe headers.
+ */
 export function furnish(app: App, { handlerTimeoutMs = HANDLER_TIMEOUT_MS }: Pick<HttpOptions, 'handlerTimeoutMs'> = {}): void {
   app.addHook('onRoute', (route) => {
     route.handlerTimeout ??= handlerTimeoutMs;
@@ -93,7 +109,8 @@ export function furnish(app: App, { handlerTimeoutMs = HANDLER_TIMEOUT_MS }: Pic
 function serverOptions({ bodyLimit, trustProxy, requestTimeoutMs }: HttpOptions) {
   const requestTimeout = requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
   return {
-    // An info line per request costs a third of the throughput; metrics count requests, and errors are logged where they are answered.
+    // An info line per request costs a third of the throughput; metrics count requests, and errors
+    // are logged where they are answered.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimit ?? BODY_BYTES_MAX,
     trustProxy: trustProxy ?? false,
@@ -125,8 +142,9 @@ function requestIdOf(request: IncomingMessage): string {
 }
 
 /**
- * The first look at every request: it is named, and its address holds no zero byte, which PostgreSQL could not compare. While the server
- * closes, what still arrives on an open connection is served, and is the last on it.
+ * The first look at every request: it is named, and its address holds no zero byte, which
+ * PostgreSQL could not compare. While the server closes, what still arrives on an open connection
+ * is served, and is the last on it.
  */
 function greet(app: App): void {
   const isClosing = closingOf(app);
@@ -139,8 +157,8 @@ function greet(app: App): void {
 }
 
 /**
- * While the server closes, a connection whose request began before that ends once it is answered: its client was told that he may keep it,
- * and Node looks for idle connections only once.
+ * While the server closes, a connection whose request began before that ends once it is answered:
+ * its client was told that he may keep it, and Node looks for idle connections only once.
  */
 function endIdleConnections(app: App): void {
   app.addHook('preClose', (done) => {
@@ -178,8 +196,8 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
     const route = request.routeOptions.url;
     request.log.error({ err: error, request_id: request.id, method: request.method, route }, 'request failed');
   }
-  // Closing at once would cut off a sender who is still sending, before he can read why. What comes is read and thrown away instead, for as
-  // long as a request may take to arrive.
+  // Closing at once would cut off a sender who is still sending, before he can read why. What comes
+  // is read and thrown away instead, for as long as a request may take to arrive.
   if (problem.status === 413) reply.removeHeader('connection');
   return reply.code(problem.status).headers(problemHeaders(problem.code, error)).type(PROBLEM_TYPE).send(problem);
 }
@@ -193,7 +211,10 @@ function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyRe
   return answerError(new DomainError('method_not_allowed', `This address answers ${allowed.join(', ')} only.`), request, reply);
 }
 
-/** Addresses that the router refuses before any hook runs: bad percent-encoding, and ids that are far too long. */
+/**
+ * Addresses that the router refuses before any hook runs: bad percent-encoding, and ids that are
+ * far too long.
+ */
 function answerFrameworkError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   answerError(error, request, reply.header('x-request-id', request.id));
 }

@@ -1,4 +1,5 @@
-// Retries: a request under an Idempotency-Key has its effect once, and its answer is repeated byte for byte for 30 days.
+// Retries: a request under an Idempotency-Key has its effect once, and its answer is repeated byte
+// for byte for 30 days.
 
 import { createHash, type Hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -15,7 +16,10 @@ import type { DB } from '../postgres/tables.ts';
 export const IDEMPOTENCY_DAYS = 30;
 const KEY_CHARACTERS = /^[\x21-\x7e]{1,255}$/;
 const LOCK_NOT_AVAILABLE = '55P03';
-/** Refusals of the work itself. What is refused before it (400, 401, 403, 429) leaves the key free, and so does a fault of ours. */
+/**
+ * Refusals of the work itself. What is refused before it (400, 401, 403, 429) leaves the key free,
+ * and so does a fault of ours.
+ */
 const STORED_REFUSALS = new Set([404, 409, 422]);
 
 /** What a request is answered with. */
@@ -59,9 +63,11 @@ interface Caller {
 }
 
 /**
- * Does the work in a transaction of its own and answers with what it returns, after the commit. With an `Idempotency-Key` it is done once:
- * a retry is answered as the first was, with `Idempotent-Replayed: true`. Throws `invalid_idempotency_key`, `idempotency_key_reused` for
- * another request under the same key, and `idempotency_in_progress` while the first is still running.
+ * Does the work in a transaction of its own and answers with what it returns, after the commit.
+ * With an `Idempotency-Key` it is done once: a retry is answered as the first was, with
+ * `Idempotent-Replayed: true`. Throws `invalid_idempotency_key`, `idempotency_key_reused` for
+ * another request under the same key, and `idempotency_in_progress` while the first is still
+ * running.
  */
 export async function answerOnce(request: AskedRequest, reply: GivenReply, db: Kysely<DB>, work: Work): Promise<void> {
   const key = readKey(request.headers['idempotency-key']);
@@ -81,7 +87,10 @@ export async function answerOnce(request: AskedRequest, reply: GivenReply, db: K
   await send(reply, rendered);
 }
 
-/** Deletes answers older than 30 days, at most so many, and tells how many there were. Until then they count as absent. */
+/**
+ * Deletes answers older than 30 days, at most so many, and tells how many there were. Until then
+ * they count as absent.
+ */
 export async function sweepIdempotencyKeys(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from idempotency_key where ctid = any(array(
@@ -91,7 +100,10 @@ export async function sweepIdempotencyKeys(trx: Transaction<DB>, now: Date, limi
   return Number(numAffectedRows ?? 0n);
 }
 
-/** The key of the header; null without one. The standard's quotes may be there or not: `"a"` and `a` are one key. */
+/**
+ * The key of the header; null without one. The standard's quotes may be there or not: `"a"` and `a`
+ * are one key.
+ */
 export function readKey(header: string | string[] | undefined): string | null {
   if (header === undefined) return null;
   const text = String(header);
@@ -105,12 +117,18 @@ function fingerprintOf(request: AskedRequest): Buffer {
   return (request.rawBody === null ? sum : sum.update(request.rawBody)).digest();
 }
 
-/** The sum of method and path, to which the bytes of the body are to be added: the SHA-256 that tells requests apart. */
+/**
+ * The sum of method and path, to which the bytes of the body are to be added: the SHA-256 that
+ * tells requests apart.
+ */
 export function sumOfAddress({ method, url }: AskedRequest): Hash {
   return createHash('sha256').update(`${method}\0${url}\0`);
 }
 
-/** Makes the key's row, or waits for whoever is making it. Null when the work is ours to do, else the answer that was given before. */
+/**
+ * Makes the key's row, or waits for whoever is making it. Null when the work is ours to do, else
+ * the answer that was given before.
+ */
 async function claim(trx: Transaction<DB>, { keyId, key, fingerprint }: Caller, now: Date): Promise<Rendered | null> {
   const { rows } = await sql<{ usual: string }>`
     select current_setting('lock_timeout') as usual, set_config('lock_timeout', '1s', true)`.execute(trx);

@@ -1,4 +1,5 @@
-// JSON in and out: strict on the way in (nothing ambiguous, nothing that cannot be stored, no digit lost), exact on the way out.
+// JSON in and out: strict on the way in (nothing ambiguous, nothing that cannot be stored, no digit
+// lost), exact on the way out.
 
 import { isUtf8 } from 'node:buffer';
 
@@ -7,7 +8,10 @@ import { parse as parseSecurely } from 'secure-json-parse';
 
 import { DomainError } from '../../core/errors.ts';
 
-/** Deeper bodies are refused: nothing that we read is nested more than a few levels, and whoever walks a body may recurse. */
+/**
+ * Deeper bodies are refused: nothing that we read is nested more than a few levels, and whoever
+ * walks a body may recurse.
+ */
 const DEPTH_MAX = 64;
 
 /** An integer of fewer digits is below 2^53, so that a double holds it exactly. */
@@ -19,9 +23,10 @@ const COLON = 0x3a;
 const BYTE_ORDER_MARK = 0xfeff;
 
 /**
- * Parses a JSON text from outside. Integers that a double cannot hold arrive as strings of their exact digits.
- * Throws `malformed_request` for what is not UTF-8, not JSON, nested deeper than 64 levels, for a key said twice in one object, for keys
- * that reach a prototype, for numbers beyond a double, and for zero bytes and lone surrogates, which PostgreSQL cannot store.
+ * Parses a JSON text from outside. Integers that a double cannot hold arrive as strings of their
+ * exact digits. Throws `malformed_request` for what is not UTF-8, not JSON, nested deeper than 64
+ * levels, for a key said twice in one object, for keys that reach a prototype, for numbers beyond a
+ * double, and for zero bytes and lone surrogates, which PostgreSQL cannot store.
  */
 export function parseJson(bytes: Buffer): unknown {
   const text = decode(bytes);
@@ -37,12 +42,15 @@ export function parseJson(bytes: Buffer): unknown {
   return marks.longNumber ? parseLossless(text, null, exactNumber) : value;
 }
 
-/** The JSON text of a value. A bigint becomes an integer with all its digits, a Date its ISO form. */
+/**
+ * The JSON text of a value. A bigint becomes an integer with all its digits, a Date its ISO form.
+ */
 export function stringifyJson(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    // JSON.stringify refuses a bigint; looking for one beforehand would cost every answer more than failing costs the few that have one.
+    // JSON.stringify refuses a bigint; looking for one beforehand would cost every answer more than
+    // failing costs the few that have one.
     if (error instanceof TypeError && error.message.includes('BigInt')) return stringifyLossless(value) ?? 'null';
     throw error;
   }
@@ -62,7 +70,10 @@ interface Marks {
   longNumber: boolean;
 }
 
-/** Reads the bytes once, before anything is built of them: how deep, how many object members, any \u escape, any number of 16 digits. */
+/**
+ * Reads the bytes once, before anything is built of them: how deep, how many object members, any \u
+ * escape, any number of 16 digits.
+ */
 function survey(bytes: Buffer): Marks {
   const marks: Marks = { depth: 0, members: 0, escapes: false, longNumber: false };
   let depth = 0;
@@ -92,7 +103,10 @@ function endOfString(bytes: Buffer, from: number, marks: Marks): number {
   return bytes.length;
 }
 
-/** How many members all objects in the value have: fewer than the text has means that a key was said twice. Checks each leaf on the way. */
+/**
+ * How many members all objects in the value have: fewer than the text has means that a key was said
+ * twice. Checks each leaf on the way.
+ */
 function countMembers(value: unknown, escapes: boolean): number {
   if (typeof value === 'string') {
     if (escapes) checkText(value);

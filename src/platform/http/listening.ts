@@ -1,4 +1,5 @@
-// What the service needs of its machine, with a sentence for each thing that may be missing: a port, and a folder that it may write.
+// What the service needs of its machine, with a sentence for each thing that may be missing: a
+// port, and a folder that it may write.
 
 import { access, constants, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';

@@ -1,5 +1,6 @@
-// What the document says of every operation in the same way: who may call it, how it is retried, how it is refused, and which headers go
-// with its answers. It is derived from what the code does, so that no route can say otherwise.
+// What the document says of every operation in the same way: who may call it, how it is retried,
+// how it is refused, and which headers go with its answers. It is derived from what the code does,
+// so that no route can say otherwise.
 
 import { STATUS_CODES } from 'node:http';
 
@@ -15,9 +16,15 @@ import { exampleOf } from './problem.ts';
 declare module 'fastify' {
   interface FastifySchema {
     hide?: boolean;
-    /** The body of a route that reads it itself, raw or as a stream, by its content type: for the document alone. */
+    /**
+     * The body of a route that reads it itself, raw or as a stream, by its content type: for the
+     * document alone.
+     */
     sends?: Record<string, z.ZodType>;
-    /** The headers of its answers beside those of all answers, by their status and name, in words: for the document alone. */
+    /**
+     * The headers of its answers beside those of all answers, by their status and name, in words:
+     * for the document alone.
+     */
     answerHeaders?: Record<number, Record<string, string>>;
   }
 }
@@ -47,7 +54,10 @@ type ToJson = (given: never) => { schema?: FastifySchema; url: string };
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
 
-/** Makes the schema of a route into JSON by `toJson`, and adds what its code says of it: scopes, codes of refusals, body, headers. */
+/**
+ * Makes the schema of a route into JSON by `toJson`, and adds what its code says of it: scopes,
+ * codes of refusals, body, headers.
+ */
 export function describeRoute(toJson: ToJson) {
   return (given: Given) => {
     const { url, schema } = toJson(given as never);
@@ -103,7 +113,10 @@ interface Completion {
   pathExamples: Readonly<Record<string, string>>;
 }
 
-/** The document with all that is said of every operation, and words for all that has none of its own. */
+/**
+ * The document with all that is said of every operation, and words for all that has none of its
+ * own.
+ */
 export function completeDocument(document: OpenAPIV3_1.Document, { words, pathExamples }: Completion): OpenAPIV3_1.Document {
   const components = { ...document.components, ...COMPONENTS };
   for (const [name, schema] of Object.entries(components.schemas ?? {})) {
@@ -196,7 +209,10 @@ function completeAnswer(answer: Response, status: string, { retriable, headers }
   };
 }
 
-/** The refusals of an operation by their status: those with its usual codes alone are one component for all operations. */
+/**
+ * The refusals of an operation by their status: those with its usual codes alone are one component
+ * for all operations.
+ */
 function refusals(codes: readonly ErrorCode[]): Record<string, Response | OpenAPIV3_1.ReferenceObject> {
   const statuses = [...new Set(codes.map(statusOf))].toSorted((a, b) => a - b);
   return Object.fromEntries(
@@ -294,8 +310,8 @@ const COMPONENTS: OpenAPIV3_1.ComponentsObject = {
 };
 
 /**
- * In what is sent, a default is said in words: makers of clients read a `default` of a component as a property that is always there, which
- * it is in answers alone.
+ * In what is sent, a default is said in words: makers of clients read a `default` of a component as
+ * a property that is always there, which it is in answers alone.
  */
 function sayDefaults(schema: Schema): void {
   for (const property of Object.values(schema.properties ?? {}) as Schema[]) {
@@ -306,7 +322,10 @@ function sayDefaults(schema: Schema): void {
   }
 }
 
-/** Gives every property and parameter below that says nothing of its own the words for its name, in `owner` or everywhere. */
+/**
+ * Gives every property and parameter below that says nothing of its own the words for its name, in
+ * `owner` or everywhere.
+ */
 function describeAll(node: unknown, owner: string, words: PropertyWords): void {
   if (Array.isArray(node)) {
     for (const one of node) describeAll(one, owner, words);

@@ -1,5 +1,6 @@
-// The OpenAPI 3.1 document, made from the very schemas that the routes validate with, and a page to read it. What a route does not say
-// of itself because it holds for many (who may call it, retries, refusals, headers) is added by openapi-operations.ts.
+// The OpenAPI 3.1 document, made from the very schemas that the routes validate with, and a page to
+// read it. What a route does not say of itself because it holds for many (who may call it, retries,
+// refusals, headers) is added by openapi-operations.ts.
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
@@ -81,7 +82,10 @@ export async function collectOpenApi(app: App, options: OpenApiOptions): Promise
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Serves GET /openapi.json and the page at /documentation. The document is written once: whoever asks for it costs its bytes alone. */
+/**
+ * Serves GET /openapi.json and the page at /documentation. The document is written once: whoever
+ * asks for it costs its bytes alone.
+ */
 export async function serveOpenApi(app: App): Promise<void> {
   let text = Buffer.alloc(0);
   app.addHook('onReady', async () => {
@@ -113,8 +117,9 @@ export function openApiDocument(app: App): OpenAPI.Document {
 }
 
 /**
- * The document without the components that nothing refers to: the provider writes each schema twice, as it is sent (`…Input`) and as it is
- * answered. A component may be referred to by an unused one only, hence the rounds.
+ * The document without the components that nothing refers to: the provider writes each schema
+ * twice, as it is sent (`…Input`) and as it is answered. A component may be referred to by an
+ * unused one only, hence the rounds.
  */
 function pruned(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
   const text = JSON.stringify(document);
@@ -131,12 +136,16 @@ interface Described {
   jsonSchema: z.core.JSONSchema.BaseSchema;
 }
 
-/** Control characters as a range: not every reader of patterns knows classes of Unicode. Lone surrogates are no text of JSON anyway. */
+/**
+ * Control characters as a range: not every reader of patterns knows classes of Unicode. Lone
+ * surrogates are no text of JSON anyway.
+ */
 const CONTROL = '\\u0000-\\u001f\\u007f-\\u009f';
 
 /**
- * What zod cannot say in JSON Schema, or says at length: dates and bigints as sent, no bounds of doubles, no pattern of formats. A union whose
- * `meta` says that it is text is shown as the text, its first form.
+ * What zod cannot say in JSON Schema, or says at length: dates and bigints as sent, no bounds of
+ * doubles, no pattern of formats. A union whose `meta` says that it is text is shown as the text,
+ * its first form.
  */
 function describe({ zodSchema, jsonSchema }: Described): void {
   if (zodSchema instanceof z.ZodDate) Object.assign(jsonSchema, { type: 'string', format: 'date-time' });

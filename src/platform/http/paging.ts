@@ -1,4 +1,5 @@
-// Lists by cursor: where the next page begins is a place in the order of the list, so rows that come meanwhile shift nothing.
+// Lists by cursor: where the next page begins is a place in the order of the list, so rows that
+// come meanwhile shift nothing.
 
 import { z } from 'zod';
 
@@ -26,7 +27,10 @@ export function pageOf<Row extends z.ZodType>(row: Row) {
   return z.object({ data: z.array(row), next_cursor: z.string().nullable().meta({ description: 'Null on the last page.' }) });
 }
 
-/** Makes a page of rows that were read with `limit + 1`: the one too many says that there is a next page. */
+/**
+ * Makes a page of rows that were read with `limit + 1`: the one too many says that there is a next
+ * page.
+ */
 export function toPage<Row, Shown>(
   rows: Row[],
   limit: number,
@@ -38,8 +42,9 @@ export function toPage<Row, Shown>(
 }
 
 /**
- * The parts that a cursor may have, as texts that the database can compare: whoever makes a cursor of his own is told that it is none, and
- * meets no fault of ours. A number has 18 digits at most, so that it is one of a bigint column.
+ * The parts that a cursor may have, as texts that the database can compare: whoever makes a cursor
+ * of his own is told that it is none, and meets no fault of ours. A number has 18 digits at most,
+ * so that it is one of a bigint column.
  */
 export const cursorNumber = z.string().regex(/^\d{1,18}$/);
 export const cursorText = text(PART_CHARACTERS_MAX);
@@ -47,13 +52,19 @@ export const cursorTime = timeText;
 
 type CursorPart = string | number | bigint | Date | null;
 
-/** An opaque cursor of these sort keys. Dates are cut to a millisecond: a list sorted by a time needs a key after it that is unique. */
+/**
+ * An opaque cursor of these sort keys. Dates are cut to a millisecond: a list sorted by a time
+ * needs a key after it that is unique.
+ */
 export function encodeCursor(parts: CursorPart[]): string {
   const texts = parts.map((part) => (part === null ? null : part instanceof Date ? part.toISOString() : String(part)));
   return Buffer.from(JSON.stringify(texts)).toString('base64url');
 }
 
-/** The sort keys of a cursor, as the texts they were written as and of this shape. Throws `invalid_cursor` for anything we did not make. */
+/**
+ * The sort keys of a cursor, as the texts they were written as and of this shape. Throws
+ * `invalid_cursor` for anything we did not make.
+ */
 export function decodeCursor<Parts>(cursor: string, shape: z.ZodType<Parts>): Parts {
   const result = shape.safeParse(readCursor(cursor));
   if (result.success) return result.data;

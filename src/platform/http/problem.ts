@@ -1,4 +1,5 @@
-// Every refusal as an RFC 9457 problem: the one form of errors on the wire, and the one translation of whatever was thrown into it.
+// Every refusal as an RFC 9457 problem: the one form of errors on the wire, and the one translation
+// of whatever was thrown into it.
 
 import { STATUS_CODES } from 'node:http';
 
@@ -51,14 +52,20 @@ export const problemSchema = z
 
 export type Problem = z.infer<typeof problemSchema>;
 
-/** An answer of a route that is a problem, as the document tells it; which codes it may have is added to what is told of every route. */
+/**
+ * An answer of a route that is a problem, as the document tells it; which codes it may have is
+ * added to what is told of every route.
+ */
 export interface ProblemAnswer {
   description: string;
   content: { 'application/problem+json': { schema: typeof problemSchema } };
   codes: readonly ErrorCode[];
 }
 
-/** The `response` entries of a route for the refusals of its own: `{...problems('not_found', 'unknown_merchant')}`. */
+/**
+ * The `response` entries of a route for the refusals of its own: `{...problems('not_found',
+ * 'unknown_merchant')}`.
+ */
 export function problems<Code extends ErrorCode>(...codes: Code[]) {
   const entries = codes.map((code): [number, ProblemAnswer] => {
     const status = statusOfCode(code);
@@ -76,7 +83,10 @@ export function exampleOf(code: ErrorCode): Problem {
   return problemOf(new DomainError(code, MEANING_BY_CODE[code], { errors }), EXAMPLE_REQUEST_ID);
 }
 
-/** The problem of whatever was thrown. What is no refusal of ours or of the framework is our fault: 500, and its message stays inside. */
+/**
+ * The problem of whatever was thrown. What is no refusal of ours or of the framework is our fault:
+ * 500, and its message stays inside.
+ */
 export function problemOf(error: unknown, requestId: string): Problem {
   const refusal = refusalOf(error);
   const problem = problemOfRefusal(refusal);
@@ -88,7 +98,10 @@ export function problemOfRefusal({ code, status, message, errors }: DomainError)
   return errors.length === 0 ? problem : { ...problem, errors };
 }
 
-/** The header fields that go with a problem: when to try again, and how to authenticate. `error` is what was thrown. */
+/**
+ * The header fields that go with a problem: when to try again, and how to authenticate. `error` is
+ * what was thrown.
+ */
 export function problemHeaders(code: string, error?: unknown): Record<string, string> {
   const known = error instanceof DomainError ? error.retryAfterSeconds : null;
   const seconds = known ?? RETRY_AFTER_SECONDS.get(code);
@@ -124,7 +137,10 @@ function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}${words.endsWith('.') ? '' : '.'}`;
 }
 
-/** The faults of a value that does not fit its schema, each with the dotted path of its place: `lines.0.paid_amount`. */
+/**
+ * The faults of a value that does not fit its schema, each with the dotted path of its place:
+ * `lines.0.paid_amount`.
+ */
 export function faultsOf(error: z.core.$ZodError): Fault[] {
   return faultsAt([], error.issues);
 }

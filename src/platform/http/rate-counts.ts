@@ -1,5 +1,5 @@
-// How often each caller called within this minute: counted in this process, where it costs nothing, and told to the other processes through
-// a small table of PostgreSQL as soon as it matters.
+// How often each caller called within this minute: counted in this process, where it costs nothing,
+// and told to the other processes through a small table of PostgreSQL as soon as it matters.
 
 import { sql, type Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
@@ -10,19 +10,31 @@ import type { DB } from '../postgres/tables.ts';
 const MINUTE_MS = 60_000;
 const SHARE_EVERY_MS = 1000;
 const SUBJECTS_MAX = 100_000;
-/** A subject is told to the others from an eighth of its limit on: all below is nobody's business but ours, and costs no statement. */
+/**
+ * A subject is told to the others from an eighth of its limit on: all below is nobody's business
+ * but ours, and costs no statement.
+ */
 const SHARED_FROM = 8;
 
 interface Count {
-  /** Those of this process, those of them that were told, and those that other processes have told of. */
+  /**
+   * Those of this process, those of them that were told, and those that other processes have told
+   * of.
+   */
   own: number;
   told: number;
   others: number;
 }
 
-/** Counts by the minute of the clock. What another process has counted is known about a second later. */
+/**
+ * Counts by the minute of the clock. What another process has counted is known about a second
+ * later.
+ */
 export interface RateCounts {
-  /** Counts one call more, and tells how many this minute has seen. `limit` says from when on the others must know. */
+  /**
+   * Counts one call more, and tells how many this minute has seen. `limit` says from when on the
+   * others must know.
+   */
   add(subject: string, limit: number): number;
   /** How many calls this minute has seen. */
   count(subject: string): number;
@@ -33,8 +45,9 @@ export interface RateCounts {
 }
 
 /**
- * Makes the counts of the process. They are kept here and not in a shared store because a statement for every request would cost more than
- * most requests do, and because a store that is lost must not keep out orders: the limits then hold for each process alone.
+ * Makes the counts of the process. They are kept here and not in a shared store because a statement
+ * for every request would cost more than most requests do, and because a store that is lost must
+ * not keep out orders: the limits then hold for each process alone.
  */
 export function rateCounts(db: Kysely<DB>, onError: (error: unknown) => void, shareEveryMs = SHARE_EVERY_MS): RateCounts {
   const counts = new LruMap<Count>(SUBJECTS_MAX);
@@ -98,7 +111,10 @@ function minuteOf(ms: number): number {
   return Math.floor(ms / MINUTE_MS);
 }
 
-/** Adds to what all processes have counted, and gives the sums. Subjects come in one order, so that no two processes wait for each other. */
+/**
+ * Adds to what all processes have counted, and gives the sums. Subjects come in one order, so that
+ * no two processes wait for each other.
+ */
 async function addShared(db: Kysely<DB>, minute: Date, subjects: string[], hits: number[]): Promise<Map<string, bigint>> {
   const { rows } = await sql<{ subject: string; hits: bigint }>`
     insert into rate_count as shared (subject, minute, hits)

@@ -1,4 +1,5 @@
-// How often anybody may call: by key, by address where no key is asked for, and hardest for those who are refused.
+// How often anybody may call: by key, by address where no key is asked for, and hardest for those
+// who are refused.
 
 import { fastifyRateLimit, normalizeIP } from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
@@ -35,7 +36,10 @@ export function refusedCallers(counts: RateCounts, kind: 'key' | 'push', perAddr
   };
 }
 
-/** Limits every later route: one that asks for a key by that key, any other by the address of its caller. */
+/**
+ * Limits every later route: one that asks for a key by that key, any other by the address of its
+ * caller.
+ */
 export async function limitRates(app: App, counts: RateCounts, { perKey, perAddress }: RateLimits): Promise<void> {
   await app.register(fastifyRateLimit, {
     max: (request) => (hasKey(request) ? perKey : perAddress),
@@ -43,19 +47,26 @@ export async function limitRates(app: App, counts: RateCounts, { perKey, perAddr
     keyGenerator: (request) => (hasKey(request) ? `key ${request.actor.keyId}` : `address ${callerAt(request.ip)}`),
     store: storeOf(counts),
     errorResponseBuilder: (_request, { max, ttl }) => tooMany(max, ttl),
-    // The problem says when to come back; what is left of a limit that nobody reaches need not be told with every answer.
+    // The problem says when to come back; what is left of a limit that nobody reaches need not be
+    // told with every answer.
     addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
     addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false, 'retry-after': false },
   });
 }
 
-/** Who calls is known by then: the hook that asks for the key runs before those of the route. Where it may be nobody, the address counts. */
+/**
+ * Who calls is known by then: the hook that asks for the key runs before those of the route. Where
+ * it may be nobody, the address counts.
+ */
 function hasKey(request: FastifyRequest): boolean {
   const { scopes, openToMachine = false } = request.routeOptions.config;
   return scopes !== undefined && !openToMachine;
 }
 
-/** An IPv6 network of 64 bits is one caller. Who has hung up has no address any more, and reads no answer either. */
+/**
+ * An IPv6 network of 64 bits is one caller. Who has hung up has no address any more, and reads no
+ * answer either.
+ */
 function callerAt(address: string | undefined): string {
   return address === undefined ? 'gone' : normalizeIP(address);
 }

@@ -12,7 +12,10 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Those that helmet sends, written out: they never vary, and to build them for every request takes longer than to route it. */
+/**
+ * Those that helmet sends, written out: they never vary, and to build them for every request takes
+ * longer than to route it.
+ */
 const SECURITY_HEADERS = {
   'content-security-policy': CONTENT_SECURITY_POLICY,
   'cross-origin-opener-policy': 'same-origin',

@@ -1,4 +1,5 @@
-// Retries of requests whose bodies are files, which are not in memory as a whole: done once, and answered as they were the first time.
+// Retries of requests whose bodies are files, which are not in memory as a whole: done once, and
+// answered as they were the first time.
 
 import type { Hash } from 'node:crypto';
 
@@ -23,7 +24,10 @@ import type { DB } from '../postgres/tables.ts';
 const SILENCE_MS_MAX = 60_000;
 const SIGN_INTERVAL_MS = 10_000;
 
-/** A request that a caller wants done once. `address` is the fingerprint of its method and path alone. */
+/**
+ * A request that a caller wants done once. `address` is the fingerprint of its method and path
+ * alone.
+ */
 interface Caller {
   keyId: string;
   key: string;
@@ -38,14 +42,18 @@ interface Done extends Rendered {
 }
 
 /**
- * Does the work with the stream of the body, and answers with the status and the body that it returns. With an `Idempotency-Key` it is done once. The
- * fingerprint is the one of every request (method, path, bytes of the body), but it is known only at the end of the stream. So the key is
- * taken before the work with the address alone, the bytes are summed up as the work reads them, and the answer is kept with the sum. A
- * retry that comes meanwhile throws `idempotency_in_progress`; one that comes after is read to its end and summed up without doing
- * anything: if it is the same it is answered as the first was, with `Idempotent-Replayed: true`, else it throws `idempotency_key_reused`.
+ * Does the work with the stream of the body, and answers with the status and the body that it
+ * returns. With an `Idempotency-Key` it is done once. The fingerprint is the one of every request
+ * (method, path, bytes of the body), but it is known only at the end of the stream. So the key is
+ * taken before the work with the address alone, the bytes are summed up as the work reads them, and
+ * the answer is kept with the sum. A retry that comes meanwhile throws `idempotency_in_progress`;
+ * one that comes after is read to its end and summed up without doing anything: if it is the same
+ * it is answered as the first was, with `Idempotent-Replayed: true`, else it throws
+ * `idempotency_key_reused`.
  *
- * The work commits as it goes, so it must be harmless to do again: a request that was cut off, refused or failed leaves its key free, at
- * once, or after a minute where its process has died. It must read the stream to its end.
+ * The work commits as it goes, so it must be harmless to do again: a request that was cut off,
+ * refused or failed leaves its key free, at once, or after a minute where its process has died. It
+ * must read the stream to its end.
  */
 export async function answerStreamOnce(
   request: AskedRequest & { body: unknown },
@@ -77,7 +85,9 @@ interface Claimed {
   stream: AsyncIterable<Buffer>;
   sum: Hash;
   work: Work;
-  /** Our last sign of life, which tells our row from that of somebody who has taken the key over. */
+  /**
+   * Our last sign of life, which tells our row from that of somebody who has taken the key over.
+   */
   aliveAt: Date;
 }
 
@@ -103,7 +113,10 @@ async function workOnce(db: Kysely<DB>, { caller, stream, sum, work, aliveAt: cl
   }
 }
 
-/** Takes the key, or finds what was kept under it. Throws `idempotency_in_progress` and `idempotency_key_reused`. */
+/**
+ * Takes the key, or finds what was kept under it. Throws `idempotency_in_progress` and
+ * `idempotency_key_reused`.
+ */
 async function claim(trx: Transaction<DB>, { keyId, key, address }: Caller, now: Date): Promise<{ aliveAt: Date } | Done> {
   const { rows } = await sql<{ alive_at: Date }>`
     insert into streamed_request as mine (key_id, key, address, alive_at) values (${keyId}, ${key}, ${address}, ${now})
@@ -114,7 +127,8 @@ async function claim(trx: Transaction<DB>, { keyId, key, address }: Caller, now:
     const other = await trx.selectFrom('streamed_request').select('address').where('key_id', '=', keyId).where('key', '=', key).execute();
     throw other.every((row) => row.address.equals(address)) ? inProgress() : keyReused();
   }
-  // The key is ours, or it was finished by somebody whose row is gone by now: then his answer is there to be seen.
+  // The key is ours, or it was finished by somebody whose row is gone by now: then his answer is
+  // there to be seen.
   const done = await trx
     .selectFrom('idempotency_key')
     .select(['fingerprint', 'status', 'body as text'])
@@ -128,7 +142,10 @@ async function claim(trx: Transaction<DB>, { keyId, key, address }: Caller, now:
   return { ...done, status: done.status };
 }
 
-/** Says that the request goes on. Throws `idempotency_in_progress` where a retry has taken the key over: it does the rest. */
+/**
+ * Says that the request goes on. Throws `idempotency_in_progress` where a retry has taken the key
+ * over: it does the rest.
+ */
 async function signOfLife(trx: Transaction<DB>, { keyId, key }: Caller, aliveAt: Date, now: Date): Promise<Date> {
   const { rows } = await sql<{ alive_at: Date }>`
     update streamed_request set alive_at = ${now} where key_id = ${keyId} and key = ${key} and alive_at = ${aliveAt} returning alive_at`.execute(
@@ -138,7 +155,10 @@ async function signOfLife(trx: Transaction<DB>, { keyId, key }: Caller, aliveAt:
   return rows[0].alive_at;
 }
 
-/** Keeps the answer in the place of the claim. Where a retry has taken the key over, the answer is its to keep. */
+/**
+ * Keeps the answer in the place of the claim. Where a retry has taken the key over, the answer is
+ * its to keep.
+ */
 async function keep(trx: Transaction<DB>, caller: Caller, { aliveAt, now, done }: { aliveAt: Date; now: Date; done: Done }): Promise<void> {
   if (!(await release(trx, caller, aliveAt))) return;
   const { keyId, key } = caller;

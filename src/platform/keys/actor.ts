@@ -2,7 +2,10 @@
 
 import { DomainError } from '../../core/errors.ts';
 
-/** What keys are for. `admin` may do everything; `auditor` may read everything; the others only what a route grants them. */
+/**
+ * What keys are for. `admin` may do everything; `auditor` may read everything; the others only what
+ * a route grants them.
+ */
 export const SCOPES = ['admin', 'storefront', 'promoter', 'auditor'] as const;
 
 export type Scope = (typeof SCOPES)[number];
@@ -16,7 +19,10 @@ export interface Actor {
   promoterId: string | null;
 }
 
-/** Refuses a key that is bound to another merchant. Null (no merchant named) passes only for a key that is bound to none. */
+/**
+ * Refuses a key that is bound to another merchant. Null (no merchant named) passes only for a key
+ * that is bound to none.
+ */
 export function mayActFor(actor: Actor, merchantId: string | null): void {
   if (actor.merchantId === null || actor.merchantId === merchantId) return;
   throw new DomainError('forbidden', 'This key is bound to another merchant.');

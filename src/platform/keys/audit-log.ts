@@ -1,4 +1,5 @@
-// The audit log: every change an operator makes, written in the transaction that makes it, and never changed after.
+// The audit log: every change an operator makes, written in the transaction that makes it, and
+// never changed after.
 
 import type { Kysely, Transaction } from 'kysely';
 

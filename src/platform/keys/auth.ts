@@ -1,4 +1,5 @@
-// Who may call which route: every route under /v1 declares the scopes it grants, and what it does not grant is refused.
+// Who may call which route: every route under /v1 declares the scopes it grants, and what it does
+// not grant is refused.
 
 import type { FastifyRequest } from 'fastify';
 import type { Kysely } from 'kysely';
@@ -14,7 +15,10 @@ import type { DB } from '../postgres/tables.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may use the route. `admin` always may, and `auditor` may GET. No key is asked for where this is absent. */
+    /**
+     * Who may use the route. `admin` always may, and `auditor` may GET. No key is asked for where
+     * this is absent.
+     */
     scopes?: readonly Scope[];
     /** Whoever asks on this very machine needs no key. */
     openToMachine?: boolean;
@@ -33,7 +37,10 @@ const BEARER = /^bearer +([\x21-\x7e]+)$/i;
 
 /** The keys that this process has seen lately. */
 export interface KnownKeys {
-  /** Who the key belongs to; asks the database only when it was not seen for ten seconds. Null for a key that is none. */
+  /**
+   * Who the key belongs to; asks the database only when it was not seen for ten seconds. Null for a
+   * key that is none.
+   */
   find(key: string): Actor | Promise<Actor | null>;
   /** Forgets a key that was revoked here. */
   forget(keyId: string): void;
@@ -96,9 +103,10 @@ function isOfMachine({ socket, headers }: FastifyRequest): boolean {
 }
 
 /**
- * Asks for a key on every route that declares scopes, and refuses at start a route under /v1 that declares none. An address that was
- * refused too often is told so instead of being refused once more. A key that exists is let in from wherever it comes: many callers may
- * share one address, and who guesses keys must not keep out those who know theirs.
+ * Asks for a key on every route that declares scopes, and refuses at start a route under /v1 that
+ * declares none. An address that was refused too often is told so instead of being refused once
+ * more. A key that exists is let in from wherever it comes: many callers may share one address, and
+ * who guesses keys must not keep out those who know theirs.
  */
 export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers): void {
   app.decorateRequest('actor');

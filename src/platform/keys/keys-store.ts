@@ -41,7 +41,9 @@ export function hashOfKey(key: string): string {
   return hash('sha256', key, 'hex');
 }
 
-/** Makes a key of 256 random bits and records it. The key itself is in the answer and nowhere else. */
+/**
+ * Makes a key of 256 random bits and records it. The key itself is in the answer and nowhere else.
+ */
 export async function makeKey(trx: Transaction<DB>, wanted: NewKey, actor: Actor | null, now: Date): Promise<{ key: string; row: KeyRow }> {
   const key = `fy_${wanted.scope}_${randomBytes(RANDOM_BYTES).toString('base64url')}`;
   const row = await insertKey(trx, key, key.slice(-ENDING_CHARACTERS), wanted, now);
@@ -51,8 +53,9 @@ export async function makeKey(trx: Transaction<DB>, wanted: NewKey, actor: Actor
 }
 
 /**
- * The first admin key: records the one that the environment gives, or makes one when no admin key was ever there. What was made is told
- * once, for the operator to be shown. A key that was revoked stays revoked.
+ * The first admin key: records the one that the environment gives, or makes one when no admin key
+ * was ever there. What was made is told once, for the operator to be shown. A key that was revoked
+ * stays revoked.
  */
 export async function ensureAdminKey(db: Kysely<DB>, { adminKey }: { adminKey: string | null }): Promise<{ made: string | null }> {
   return inTransaction(db, async ({ trx, now }) => {
@@ -97,7 +100,10 @@ async function insertKey(trx: Transaction<DB>, key: string, ending: string | nul
     .executeTakeFirst();
 }
 
-/** Who the keys of these hashes are, by the hash in hex; of a key that is none, or was revoked, there is nothing. */
+/**
+ * Who the keys of these hashes are, by the hash in hex; of a key that is none, or was revoked,
+ * there is nothing.
+ */
 export async function findActors(db: Kysely<DB>, hashes: readonly string[]): Promise<Map<string, Actor>> {
   const rows = await db
     .selectFrom('api_key')
@@ -131,7 +137,10 @@ export async function listKeys(db: Kysely<DB>, { limit, before }: { limit: numbe
   return query.limit(limit + 1).execute();
 }
 
-/** Revokes a key; once revoked it stays so. Throws `not_found`, and `conflict` for the last admin key: nobody could make another one. */
+/**
+ * Revokes a key; once revoked it stays so. Throws `not_found`, and `conflict` for the last admin
+ * key: nobody could make another one.
+ */
 export async function revokeKey(trx: Transaction<DB>, keyId: string, actor: Actor, now: Date): Promise<void> {
   // Admin keys are locked in one order, so that of two last ones only one can be revoked.
   const admins = await trx

@@ -1,4 +1,5 @@
-// The API key that somebody asks for, over HTTP or on the command line: what it may be, and that whom it is for is there.
+// The API key that somebody asks for, over HTTP or on the command line: what it may be, and that
+// whom it is for is there.
 
 import { parseArgs } from 'node:util';
 
@@ -39,7 +40,10 @@ export type KeyWish = z.output<typeof keyWish>;
 
 const OPTIONS = { scope: 'scope', merchant: 'merchant_id', promoter: 'promoter_id', label: 'label' } as const;
 
-/** The wish of a command line: `--scope`, `--merchant`, `--promoter`, `--label`. Throws `malformed_request`, in a sentence for its operator. */
+/**
+ * The wish of a command line: `--scope`, `--merchant`, `--promoter`, `--label`. Throws
+ * `malformed_request`, in a sentence for its operator.
+ */
 export function readKeyWish(args: string[]): KeyWish {
   const given = Object.entries(valuesOf(args)).map(([option, value]) => [OPTIONS[option as keyof typeof OPTIONS], value]);
   const read = keyWish.safeParse(Object.fromEntries(given));
@@ -80,7 +84,10 @@ export async function grantKey(
   return makeKey(trx, wanted, actor, now);
 }
 
-/** A key that is bound to a slip of the pen would open nothing today, and to whoever gets that id tomorrow. */
+/**
+ * A key that is bound to a slip of the pen would open nothing today, and to whoever gets that id
+ * tomorrow.
+ */
 async function refuseUnknown(
   trx: Transaction<DB>,
   { merchantExists, promoterExists }: KnownParties,

@@ -1,5 +1,6 @@
-// The secrets that the service itself lives by. The operator gives them, or they are made once into a folder of the machine, apart from the
-// database: who steals a dump then holds neither what sealed its secrets nor what hashed its buyers.
+// The secrets that the service itself lives by. The operator gives them, or they are made once into
+// a folder of the machine, apart from the database: who steals a dump then holds neither what
+// sealed its secrets nor what hashed its buyers.
 
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
@@ -17,7 +18,9 @@ export type SecretName = (typeof SECRET_NAMES)[number];
 const SECRET_BYTES = 32;
 const SECRET = /^[\x21-\x2b\x2d-\x7e]{16,}$/;
 
-/** Of each secret its values, the newest first: that one signs, seals and hashes, all are believed. */
+/**
+ * Of each secret its values, the newest first: that one signs, seals and hashes, all are believed.
+ */
 export type OwnSecrets = Record<SecretName, [string, ...string[]]>;
 
 export interface SecretPlaces {
@@ -25,7 +28,10 @@ export interface SecretPlaces {
   dataDir: string;
   /** What the operator gave; none where he left it to us. */
   given: Readonly<Record<SecretName, readonly string[]>>;
-  /** Whether what is nowhere may be made: not by one process of many, of which each would make another. */
+  /**
+   * Whether what is nowhere may be made: not by one process of many, of which each would make
+   * another.
+   */
   mayMake: boolean;
 }
 
@@ -36,9 +42,10 @@ export interface FoundSecrets {
 }
 
 /**
- * The secrets as given, then as kept in `DATA_DIR/keys`, then as an earlier version kept them in the database. What is in none of these places
- * is made into the folder, once for all processes of it. Throws a `StartFailure` that names what is missing where it may not be made, or was
- * made before: another one in its place would open and know nothing of what is there.
+ * The secrets as given, then as kept in `DATA_DIR/keys`, then as an earlier version kept them in
+ * the database. What is in none of these places is made into the folder, once for all processes of
+ * it. Throws a `StartFailure` that names what is missing where it may not be made, or was made
+ * before: another one in its place would open and know nothing of what is there.
  */
 export async function findOwnSecrets({ db, dataDir, given, mayMake }: SecretPlaces): Promise<FoundSecrets> {
   const [stored, marked] = [await readStored(db), await readMarks(db)];
@@ -80,8 +87,9 @@ interface Refusing {
 }
 
 /**
- * Moves the secrets that an earlier version keeps in the database to the folder, and gives their names. Each is safe on the disk before it
- * leaves the database, so that it may be killed anywhere and run again. `db` is of the owner: the application may delete no secret. Throws a
+ * Moves the secrets that an earlier version keeps in the database to the folder, and gives their
+ * names. Each is safe on the disk before it leaves the database, so that it may be killed anywhere
+ * and run again. `db` is of the owner: the application may delete no secret. Throws a
  * `StartFailure` where the folder holds another secret that cannot stand beside this one.
  */
 export async function moveOwnSecrets(db: Kysely<DB>, dataDir: string): Promise<SecretName[]> {
@@ -130,7 +138,9 @@ async function mark(db: Kysely<DB>, name: SecretName): Promise<void> {
     .execute();
 }
 
-/** The secrets of a file, separated by commas as in the environment; none where there is no file. */
+/**
+ * The secrets of a file, separated by commas as in the environment; none where there is no file.
+ */
 async function readKept(dataDir: string, name: SecretName): Promise<string[]> {
   const file = fileOf(dataDir, name);
   const text = await readFile(file, 'utf8')
@@ -144,7 +154,10 @@ async function readKept(dataDir: string, name: SecretName): Promise<string[]> {
   throw new StartFailure(`${file} holds no secret of at least 16 printable ASCII characters: put back what it held.`);
 }
 
-/** Makes the file, whole and on the disk or not at all, and gives what it holds: where another process was faster, that one's. */
+/**
+ * Makes the file, whole and on the disk or not at all, and gives what it holds: where another
+ * process was faster, that one's.
+ */
 async function makeKept(dataDir: string, name: SecretName, secret: string): Promise<string[]> {
   const folder = folderOf(dataDir);
   try {
@@ -178,7 +191,10 @@ async function writeDurably(path: string, text: string): Promise<void> {
   }
 }
 
-/** The name of a new file is durable only with its folder; Windows has no way to say that, and needs none. */
+/**
+ * The name of a new file is durable only with its folder; Windows has no way to say that, and needs
+ * none.
+ */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');

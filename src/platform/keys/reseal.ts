@@ -1,4 +1,5 @@
-// The rotation of a master key: whatever an older one sealed is sealed anew by the first, so that the older one can be thrown away.
+// The rotation of a master key: whatever an older one sealed is sealed anew by the first, so that
+// the older one can be thrown away.
 
 import { sql, type Kysely } from 'kysely';
 
@@ -9,7 +10,10 @@ import type { DB } from '../postgres/tables.ts';
 
 const BATCH = 100;
 
-/** A column of sealed texts, null where there is none: the columns, of texts, that tell its rows apart, and to what place each belongs. */
+/**
+ * A column of sealed texts, null where there is none: the columns, of texts, that tell its rows
+ * apart, and to what place each belongs.
+ */
 export interface SealedColumn {
   table: keyof DB;
   ids: readonly string[];
@@ -17,7 +21,10 @@ export interface SealedColumn {
   placeOf: (...ids: string[]) => string;
 }
 
-/** What was done to a column: how many texts were sealed anew, and how many were already sealed by the first key. */
+/**
+ * What was done to a column: how many texts were sealed anew, and how many were already sealed by
+ * the first key.
+ */
 export interface Resealed {
   table: string;
   resealed: number;
@@ -25,8 +32,9 @@ export interface Resealed {
 }
 
 /**
- * Seals anew what older keys have sealed; done twice, the second time changes nothing. Processes that run meanwhile must know the new key.
- * Throws when a text opens by none of the keys: what was sealed anew until then stays so.
+ * Seals anew what older keys have sealed; done twice, the second time changes nothing. Processes
+ * that run meanwhile must know the new key. Throws when a text opens by none of the keys: what was
+ * sealed anew until then stays so.
  */
 export async function reseal(db: Kysely<DB>, keys: MasterKeys, columns: readonly SealedColumn[]): Promise<Resealed[]> {
   const done: Resealed[] = [];

@@ -8,7 +8,9 @@ interface MasterKey {
   key: Buffer;
 }
 
-/** Master keys: the first seals, all open, so that a key is rotated by putting a new one before it. */
+/**
+ * Master keys: the first seals, all open, so that a key is rotated by putting a new one before it.
+ */
 export type MasterKeys = readonly MasterKey[];
 
 const VERSION = 1;
@@ -17,12 +19,18 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + NAME_BYTES + NONCE_BYTES + TAG_BYTES;
 
-/** Master keys from their secrets, of any form but of at least 32 characters of entropy; the newest first. */
+/**
+ * Master keys from their secrets, of any form but of at least 32 characters of entropy; the newest
+ * first.
+ */
 export function masterKeys(secrets: string[]): MasterKeys {
   return secrets.map((secret) => ({ name: derive(secret, 'name', NAME_BYTES), key: derive(secret, 'key', 32) }));
 }
 
-/** Seals a text. `aad` says where it belongs (table, column, row): sealed bytes that were moved elsewhere do not open. */
+/**
+ * Seals a text. `aad` says where it belongs (table, column, row): sealed bytes that were moved
+ * elsewhere do not open.
+ */
 export function seal(keys: MasterKeys, plaintext: string, aad: string): Buffer {
   const [first] = keys;
   if (first === undefined) throw new Error('broken law: there is a master key');
@@ -32,7 +40,10 @@ export function seal(keys: MasterKeys, plaintext: string, aad: string): Buffer {
   return Buffer.concat([Buffer.of(VERSION), first.name, nonce, cipher.getAuthTag(), sealed]);
 }
 
-/** Opens what `seal` made for the same place. Throws when no master key of that name is here, and when a single bit was changed. */
+/**
+ * Opens what `seal` made for the same place. Throws when no master key of that name is here, and
+ * when a single bit was changed.
+ */
 export function open(keys: MasterKeys, sealed: Buffer, aad: string): string {
   if (sealed.length < HEAD_BYTES || sealed[0] !== VERSION) throw new Error('this was not sealed by us');
   const name = sealed.subarray(1, 1 + NAME_BYTES);

@@ -1,4 +1,5 @@
-// Loading a file of JSON lines: read as it arrives, stored some hundred lines at a time, a bad line refused alone.
+// Loading a file of JSON lines: read as it arrives, stored some hundred lines at a time, a bad line
+// refused alone.
 
 import { z } from 'zod';
 
@@ -39,12 +40,18 @@ export type Outcome = (Pick<DomainError, 'code' | 'message'> & { errors?: Fault[
 export interface LineLoader<Line> {
   /** What a line says. Throws a DomainError that refuses it. */
   read: (value: unknown) => Line;
-  /** Stores lines in one transaction, and answers for each in order; what it refuses it must not have begun to write. */
+  /**
+   * Stores lines in one transaction, and answers for each in order; what it refuses it must not
+   * have begun to write.
+   */
   store: (lines: Line[]) => Promise<Outcome[]>;
   linesPerCommit: number;
 }
 
-/** Loads a file to its end. Throws what the stream or the storing throws; what was stored before that stays. */
+/**
+ * Loads a file to its end. Throws what the stream or the storing throws; what was stored before
+ * that stays.
+ */
 export async function importLines<Line>(
   stream: AsyncIterable<Buffer>,
   { read, store, linesPerCommit }: LineLoader<Line>,

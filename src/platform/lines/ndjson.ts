@@ -1,4 +1,5 @@
-// Newline-delimited JSON, read line by line as it arrives, so that a file of any length takes the memory of one line.
+// Newline-delimited JSON, read line by line as it arrives, so that a file of any length takes the
+// memory of one line.
 
 import { DomainError } from '../../core/errors.ts';
 import { parseJson } from '../http/json.ts';
@@ -11,7 +12,10 @@ const NEWLINE = 0x0a;
 /** One line of the file, counted from 1: what it says, or why it cannot be read. */
 export type NdjsonLine = { line: number; value: unknown } | { line: number; error: string };
 
-/** Reads the lines of a stream. Blank lines are skipped but counted; a bad or overlong line is reported and the reading goes on. */
+/**
+ * Reads the lines of a stream. Blank lines are skipped but counted; a bad or overlong line is
+ * reported and the reading goes on.
+ */
 export async function* readNdjson(stream: AsyncIterable<Buffer>): AsyncGenerator<NdjsonLine> {
   let line = 0;
   for await (const bytes of linesOf(stream)) {
@@ -30,7 +34,10 @@ function readLine(line: number, bytes: Buffer): NdjsonLine {
   }
 }
 
-/** The lines without their ends; null stands for one that is too long, of which no more than the limit is ever held. */
+/**
+ * The lines without their ends; null stands for one that is too long, of which no more than the
+ * limit is ever held.
+ */
 async function* linesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer | null> {
   let held: Buffer[] = [];
   let heldBytes = 0;

@@ -1,4 +1,5 @@
-// Whom we may call: public addresses of the internet, and never what lies around us (loopback, private networks, a cloud's metadata).
+// Whom we may call: public addresses of the internet, and never what lies around us (loopback,
+// private networks, a cloud's metadata).
 import { lookup as resolveByDns, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
@@ -20,9 +21,15 @@ const REFUSED_V4 = [
   '224.0.0.0/4',
   '240.0.0.0/4',
 ];
-/** All of IPv6 that is routed lies in here; mapped IPv4, NAT64, loopback, link-local, private and multicast addresses do not. */
+/**
+ * All of IPv6 that is routed lies in here; mapped IPv4, NAT64, loopback, link-local, private and
+ * multicast addresses do not.
+ */
 const ROUTED_V6 = ['2000::/3'];
-/** Teredo and other protocol assignments, documentation, and 6to4, which holds an IPv4 address that could be any. */
+/**
+ * Teredo and other protocol assignments, documentation, and 6to4, which holds an IPv4 address that
+ * could be any.
+ */
 const REFUSED_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
@@ -45,7 +52,10 @@ export function subnets(texts: readonly string[]): BlockList {
   return list;
 }
 
-/** What may be called beside the internet: this machine, where the service is itself at home on it only, and nothing anywhere else. */
+/**
+ * What may be called beside the internet: this machine, where the service is itself at home on it
+ * only, and nothing anywhere else.
+ */
 export function allowedFor(publicUrl: string): Allowed {
   return isLocalName(new URL(publicUrl).hostname) ? loopback : new BlockList();
 }
@@ -56,7 +66,10 @@ export function isLocalName(host: string): boolean {
   return host === 'localhost' || (address !== null && isIn(loopback, address));
 }
 
-/** The IP address that the host of a URL is; null for a name. A URL writes IPv6 in brackets, and every form of IPv4 with four numbers. */
+/**
+ * The IP address that the host of a URL is; null for a name. A URL writes IPv6 in brackets, and
+ * every form of IPv4 with four numbers.
+ */
 export function addressOf(host: string): string | null {
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   return isIP(bare) === 0 ? null : bare;
@@ -77,8 +90,9 @@ function isIn(list: BlockList, address: string): boolean {
 export type Resolve = (host: string, options: { all: true }, done: (error: Error | null, found: LookupAddress[]) => void) => void;
 
 /**
- * A lookup for connections that hands on none but addresses that may be called: what was checked is what is connected to, whatever the name
- * said before. One address among several that may not be called refuses the name. It is not asked for a host that is an address already.
+ * A lookup for connections that hands on none but addresses that may be called: what was checked is
+ * what is connected to, whatever the name said before. One address among several that may not be
+ * called refuses the name. It is not asked for a host that is an address already.
  */
 export function guardedLookup(allowed: Allowed, resolve: Resolve = resolveByDns): LookupFunction {
   return (host, options, done) => {

@@ -6,8 +6,9 @@ import { addressOf, mayCall, subnets } from './address.ts';
 const NOTHING_BESIDE_THE_INTERNET = subnets([]);
 
 /**
- * `fetch` over https to hosts whose addresses are all public, and to `allowed` origins (`https://host:port`) as they are. Redirects are
- * errors. A name that changes its address between the look and the connection reaches nothing: the certificate must be of that name.
+ * `fetch` over https to hosts whose addresses are all public, and to `allowed` origins
+ * (`https://host:port`) as they are. Redirects are errors. A name that changes its address between
+ * the look and the connection reaches nothing: the certificate must be of that name.
  */
 export function publicFetch(allowed: readonly string[]): (url: string | URL, init?: RequestInit) => Promise<Response> {
   const known = new Set(allowed.map((url) => new URL(url).origin));

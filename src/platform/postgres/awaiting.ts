@@ -1,4 +1,5 @@
-// Waiting for a database that is started beside the service, and saying in a sentence why one cannot be used.
+// Waiting for a database that is started beside the service, and saying in a sentence why one
+// cannot be used.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -16,8 +17,9 @@ const INVALID_LOGIN = /^28/;
 const NO_SUCH_DATABASE = '3D000';
 
 /**
- * Resolves when the database accepts a connection. One that is not there is tried again for a minute, which the log says. Throws a
- * `StartFailure` after that, and at once where the database is there and refuses us: neither quotes a password.
+ * Resolves when the database accepts a connection. One that is not there is tried again for a
+ * minute, which the log says. Throws a `StartFailure` after that, and at once where the database is
+ * there and refuses us: neither quotes a password.
  */
 export async function awaitDatabase(connectionString: string, log: Logger, patienceMs = PATIENCE_MS): Promise<void> {
   const { hostname, port, username, pathname } = new URL(connectionString);

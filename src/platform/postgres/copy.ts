@@ -1,8 +1,12 @@
-// COPY FROM STDIN in one write: statements and rows leave in a single packet, and the only wait is for the commit.
+// COPY FROM STDIN in one write: statements and rows leave in a single packet, and the only wait is
+// for the commit.
 
 import type { ClientBase, Connection, Submittable } from 'pg';
 
-/** One `copy t (a, b) from stdin` and its rows in text format, each line ended by a newline (see `copyRow`). */
+/**
+ * One `copy t (a, b) from stdin` and its rows in text format, each line ended by a newline (see
+ * `copyRow`).
+ */
 export interface CopyText {
   sql: string;
   rows: Buffer | string;
@@ -14,8 +18,9 @@ const COPY_DONE = 0x63;
 const LENGTH_BYTES = 4;
 
 /**
- * Runs the COPY statements as one simple query, which PostgreSQL makes one transaction: all rows of all statements are durable when it
- * resolves, with the number of rows of each, or none is. After a rejection the connection can be used again.
+ * Runs the COPY statements as one simple query, which PostgreSQL makes one transaction: all rows of
+ * all statements are durable when it resolves, with the number of rows of each, or none is. After a
+ * rejection the connection can be used again.
  */
 export function copyIn(client: ClientBase, texts: CopyText[]): Promise<number[]> {
   return new Promise((resolve, reject) => {
@@ -26,8 +31,9 @@ export function copyIn(client: ClientBase, texts: CopyText[]): Promise<number[]>
 type Callback = (error: Error | null, counts: number[]) => void;
 
 /**
- * What `pg` asks of a query of its own. The data follows the query at once, without waiting to be asked for: when a statement fails,
- * PostgreSQL passes over the rest of it, as the protocol says, and tells that it is ready again.
+ * What `pg` asks of a query of its own. The data follows the query at once, without waiting to be
+ * asked for: when a statement fails, PostgreSQL passes over the rest of it, as the protocol says,
+ * and tells that it is ready again.
  */
 function submittable(texts: CopyText[], callback: Callback): Submittable {
   const counts: number[] = [];
@@ -71,7 +77,10 @@ export function copyRow(values: CopyValue[]): string {
   return `${values.map(copyText).join('\t')}\n`;
 }
 
-/** One value in COPY's text format. Strings may hold anything but a zero byte, which PostgreSQL cannot store. */
+/**
+ * One value in COPY's text format. Strings may hold anything but a zero byte, which PostgreSQL
+ * cannot store.
+ */
 export function copyText(value: CopyValue): string {
   if (value === null) return '\\N';
   if (typeof value === 'string') return SPECIAL.test(value) ? value.replaceAll(SPECIALS, (character) => ESCAPES[character]!) : value;

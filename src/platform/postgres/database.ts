@@ -1,4 +1,5 @@
-// The database: a pool of connections that act as the application's role, transactions, and what counts as "it is not there".
+// The database: a pool of connections that act as the application's role, transactions, and what
+// counts as "it is not there".
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -27,7 +28,10 @@ export interface DatabaseOptions {
   poolSize: number;
   applicationName: string;
   log: Logger;
-  /** Keeps the role of the connection string, for migrations and for tests that look behind the scenes. */
+  /**
+   * Keeps the role of the connection string, for migrations and for tests that look behind the
+   * scenes.
+   */
   asOwner?: boolean;
   /** After how long without a word a connection is given up as lost. */
   silenceMs?: number;
@@ -35,15 +39,19 @@ export interface DatabaseOptions {
   statementMs?: number;
 }
 
-/** Opens a pool; connections are made when they are needed. Who asks while all are taken waits two seconds, then is refused. */
+/**
+ * Opens a pool; connections are made when they are needed. Who asks while all are taken waits two
+ * seconds, then is refused.
+ */
 export function openDatabase(options: DatabaseOptions): Database {
   const { connectionString, poolSize, applicationName, log, asOwner = false, silenceMs = SILENCE_MS_MAX, statementMs } = options;
   const pool = new Pool({
     ...connectionOptions(connectionString, applicationName),
     max: poolSize,
     idleTimeoutMillis: IDLE_TIMEOUT_MS,
-    // Not in `verify`: whoever gave up waiting while that ran would be handed the connection all the same, and nobody would give it back.
-    // The pool waits for what it gives, which the types of pg do not say.
+    // Not in `verify`: whoever gave up waiting while that ran would be handed the connection all
+    // the same, and nobody would give it back. The pool waits for what it gives, which the types of
+    // pg do not say.
     onConnect: (client): unknown => {
       guard(client, log, silenceMs);
       return beginSession(client, { asOwner, statementMs });
@@ -54,22 +62,28 @@ export function openDatabase(options: DatabaseOptions): Database {
   return { db, pool, close: () => db.destroy() };
 }
 
-/** A connection that breaks while it is lent out would end the process if nobody listened; its borrower learns of it by his query. */
+/**
+ * A connection that breaks while it is lent out would end the process if nobody listened; its
+ * borrower learns of it by his query.
+ */
 function guard(client: ClientBase, log: Logger, silenceMs: number): void {
   client.on('error', (error) => log.debug({ err: error }, 'a connection to the database broke'));
   const socket = socketOf(client);
   socket?.setTimeout(silenceMs, () => socket.destroy());
 }
 
-/** What the work of a transaction gets: the transaction, and its time by the clock of the database. */
+/**
+ * What the work of a transaction gets: the transaction, and its time by the clock of the database.
+ */
 export interface Work {
   trx: Transaction<DB>;
   now: Date;
 }
 
 /**
- * Runs the work in one transaction and commits it. On a serialisation failure or a deadlock everything is done again, up to five times in
- * all; so the work must have no effect outside of the transaction. When the connection breaks during the commit the outcome is unknown.
+ * Runs the work in one transaction and commits it. On a serialisation failure or a deadlock
+ * everything is done again, up to five times in all; so the work must have no effect outside of the
+ * transaction. When the connection breaks during the commit the outcome is unknown.
  */
 export async function inTransaction<T>(db: Kysely<DB>, work: (given: Work) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -97,9 +111,10 @@ function isContention(error: unknown): boolean {
 const NETWORK_ERRORS = new Set('ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH'.split(' '));
 
 /**
- * SQLSTATEs and classes of them that pass without our doing: connection (08), contention (40001, 40P01), resources (53: disk, memory,
- * connections), operator (57: shutdown, cancel, timeout), input and output (58030), locks not got in time (55P03), a standby (25006),
- * a transaction left idle (25P03).
+ * SQLSTATEs and classes of them that pass without our doing: connection (08), contention (40001,
+ * 40P01), resources (53: disk, memory, connections), operator (57: shutdown, cancel, timeout),
+ * input and output (58030), locks not got in time (55P03), a standby (25006), a transaction left
+ * idle (25P03).
  */
 const PASSING_STATES = /^(08...|40001|40P01|53...|57...|58030|55P03|25006|25P03)$/;
 
@@ -115,7 +130,10 @@ const PASSING_WORDS = [
   'driver has already been destroyed',
 ];
 
-/** True when the database could not do it now, and may do it later: to be answered 503, and tried again by whoever sent it. */
+/**
+ * True when the database could not do it now, and may do it later: to be answered 503, and tried
+ * again by whoever sent it.
+ */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = codeOf(error);
@@ -129,8 +147,9 @@ export function isUnavailable(error: unknown): boolean {
 const STATES_OF_STATEMENTS = new Set(['57014', '55P03', '40001', '40P01']);
 
 /**
- * True where the database is there, and could only not do this statement, for what it waited for or for how long it took: unlike
- * everything else that is unavailable it may be the doing of a single row, and may go well with other rows.
+ * True where the database is there, and could only not do this statement, for what it waited for or
+ * for how long it took: unlike everything else that is unavailable it may be the doing of a single
+ * row, and may go well with other rows.
  */
 export function isOfStatement(error: unknown): boolean {
   return STATES_OF_STATEMENTS.has(codeOf(error));
@@ -141,8 +160,8 @@ function codeOf(error: unknown): string {
 }
 
 /**
- * Refuses a database that may lose what it has committed, or whose clock is more than two seconds away from ours: holds, windows and the
- * leases of the queue compare the one with the other.
+ * Refuses a database that may lose what it has committed, or whose clock is more than two seconds
+ * away from ours: holds, windows and the leases of the queue compare the one with the other.
  */
 export async function assertDurable(db: Kysely<DB>): Promise<void> {
   const before = Date.now();

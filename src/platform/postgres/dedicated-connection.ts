@@ -1,4 +1,5 @@
-// One connection of its own for a writer that commits in groups: it never waits for a pool, comes back after errors, and never hangs.
+// One connection of its own for a writer that commits in groups: it never waits for a pool, comes
+// back after errors, and never hangs.
 
 import { Client } from 'pg';
 import type { Logger } from 'pino';
@@ -11,9 +12,10 @@ const BACK_OFF_MS_MAX = 2000;
 
 export interface DedicatedConnection {
   /**
-   * Runs the work on the connection, after all work that was given before. Rejects with an error that is `isUnavailable` when the database
-   * cannot be reached, at once while the last attempt is recent, and when the work is not done in time. Work that fails inside of a
-   * transaction leaves nothing of it behind.
+   * Runs the work on the connection, after all work that was given before. Rejects with an error
+   * that is `isUnavailable` when the database cannot be reached, at once while the last attempt is
+   * recent, and when the work is not done in time. Work that fails inside of a transaction leaves
+   * nothing of it behind.
    */
   run: <T>(work: (client: Client) => Promise<T>) => Promise<T>;
   /** Waits for the work that was given, then closes. */
@@ -94,7 +96,9 @@ export function dedicatedConnection({
   };
 }
 
-/** Cuts the connection when the work takes too long, which makes every query that it waits for fail. */
+/**
+ * Cuts the connection when the work takes too long, which makes every query that it waits for fail.
+ */
 async function within<T>(client: Client, deadlineMs: number, work: () => Promise<T>): Promise<T> {
   const timer = setTimeout(() => socketOf(client)?.destroy(), deadlineMs);
   try {

@@ -1,4 +1,5 @@
-// Brings the schema up to date: the SQL files of migrations/ in the order of their numbers, each once, as the owner of the database.
+// Brings the schema up to date: the SQL files of migrations/ in the order of their numbers, each
+// once, as the owner of the database.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -15,16 +16,20 @@ import type { DB } from './tables.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../migrations/', import.meta.url));
 const FILE_NAME = /^\d{4}-[\w-]+\.sql$/;
-/** A migration that waits behind somebody's long transaction makes all others wait behind itself. */
+/**
+ * A migration that waits behind somebody's long transaction makes all others wait behind itself.
+ */
 const LOCK_TIMEOUT = '60s';
 /** The oldest PostgreSQL that knows all of our SQL. The tests run on it and on every later one. */
 const VERSION_MIN = 15;
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 /**
- * Runs what has not run yet, all of it in one transaction, and gives the names. Several processes may start at once: one migrates, the
- * others wait. A database that is ahead of this code, as while a fleet is updated, is left as it is. The role of the application is made
- * and given its privileges where the login may do that. Throws a `StartFailure` with the cure where the server or its rights do not do.
+ * Runs what has not run yet, all of it in one transaction, and gives the names. Several processes
+ * may start at once: one migrates, the others wait. A database that is ahead of this code, as while
+ * a fleet is updated, is left as it is. The role of the application is made and given its
+ * privileges where the login may do that. Throws a `StartFailure` with the cure where the server or
+ * its rights do not do.
  */
 export async function migrate(connectionString: string): Promise<string[]> {
   const pool = new Pool({ connectionString, max: 2, options: `-c lock_timeout=${LOCK_TIMEOUT}`, application_name: 'fenyong migrate' });
@@ -44,7 +49,8 @@ async function migrateWith(db: Kysely<DB>): Promise<string[]> {
   refuseOldServer(await versionOf(db));
   const { takes, privileged, owns } = await standingOf(db);
   const done = await isMigrated(db);
-  // A login that owns nothing here has nothing to settle either: what it lacks its first connection says.
+  // A login that owns nothing here has nothing to settle either: what it lacks its first connection
+  // says.
   if (done && ((takes && privileged) || owns !== true)) return [];
   const hasRole = await settleRole(db);
   const fresh = done ? [] : await runMigrations(db, hasRole);
@@ -73,7 +79,10 @@ async function runMigrations(db: Kysely<DB>, hasRole: boolean): Promise<string[]
   throw new Error(`The migration ${failed?.migrationName ?? 'of the database'} failed, and nothing was changed.`, { cause: error });
 }
 
-/** A database that ran what this code does not have, and not all that it has, is of no release: there is no way from it to here. */
+/**
+ * A database that ran what this code does not have, and not all that it has, is of no release:
+ * there is no way from it to here.
+ */
 async function refuseForeign(db: Kysely<DB>): Promise<void> {
   const [ran, ours] = [await namesRun(db), new Set(await names())];
   const foreign = [...ran].filter((name) => !ours.has(name));
@@ -99,9 +108,12 @@ async function explainRights(db: Kysely<DB>, error: unknown): Promise<void> {
   );
 }
 
-/** True when every migration of this code has run. A database that is ahead of us is migrated, too. */
+/**
+ * True when every migration of this code has run. A database that is ahead of us is migrated, too.
+ */
 export async function isMigrated(db: Kysely<DB>): Promise<boolean> {
-  // While the first migration runs the table is there, but may not be read yet; where there is none the privilege is null.
+  // While the first migration runs the table is there, but may not be read yet; where there is none
+  // the privilege is null.
   const table = sql`to_regclass(${DEFAULT_MIGRATION_TABLE})`;
   const { rows: readable } = await sql<{ yes: boolean | null }>`select has_table_privilege(${table}, 'select') as yes`.execute(db);
   if (readable[0]?.yes !== true) return false;
@@ -116,7 +128,10 @@ async function namesRun(db: Kysely<DB>): Promise<Set<string>> {
   return new Set(rows.map(({ name }) => name));
 }
 
-/** Makes or updates the tables of the queue, for where it lives in PostgreSQL. They are BullMQ's own, in the schema `bullmq`. */
+/**
+ * Makes or updates the tables of the queue, for where it lives in PostgreSQL. They are BullMQ's
+ * own, in the schema `bullmq`.
+ */
 export async function migrateQueue(connectionString: string): Promise<void> {
   const client = new Client({ connectionString, application_name: 'fenyong migrate' });
   await client.connect();

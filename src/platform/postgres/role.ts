@@ -1,5 +1,6 @@
-// The role that the service acts as. Where the server lets us have it that is fenyong_app, which owns nothing and cannot change what is written
-// once; on a database whose owner may make no roles it is the owner, and then the triggers of the tables are what refuses.
+// The role that the service acts as. Where the server lets us have it that is fenyong_app, which
+// owns nothing and cannot change what is written once; on a database whose owner may make no roles
+// it is the owner, and then the triggers of the tables are what refuses.
 
 import { sql, type Kysely, type QueryExecutorProvider } from 'kysely';
 import { DEFAULT_MIGRATION_LOCK_TABLE, DEFAULT_MIGRATION_TABLE } from 'kysely/migration';
@@ -12,15 +13,19 @@ const ATTEMPTS_MAX = 5;
 const MADE_BY_ANOTHER = new Set(['42710', '23505', 'XX000', '40001']);
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** From version 16 on a member of a role need not be allowed to act as it; before, the kind of the question was unknown. */
+/**
+ * From version 16 on a member of a role need not be allowed to act as it; before, the kind of the
+ * question was unknown.
+ */
 const MAY_SET = `pg_has_role(session_user, app, case when current_setting('server_version_num')::int < 160000 then 'MEMBER' else 'SET' end)`;
 const APP = `(select oid from pg_roles where rolname = '${APP_ROLE}')`;
 /** Readable by the role from the moment on at which it has all its privileges. */
 const DONE = `to_regclass('${DEFAULT_MIGRATION_TABLE}')`;
 
 /**
- * What a fresh connection runs to act as the service: it takes the role where that may be and has its privileges, and stays the owner
- * otherwise. Whoever is neither is refused: with the rights of some other login nothing would be refused or everything.
+ * What a fresh connection runs to act as the service: it takes the role where that may be and has
+ * its privileges, and stays the owner otherwise. Whoever is neither is refused: with the rights of
+ * some other login nothing would be refused or everything.
  */
 export const TAKE_ROLE = `do $role$
   declare
@@ -37,11 +42,17 @@ export const TAKE_ROLE = `do $role$
 
 /** What a migration says of the role, each statement from its first word to its semicolon. */
 const OF_THE_ROLE = new RegExp(`^(?:grant|revoke|alter default privileges)\\b[^;]*\\b${APP_ROLE};$`, 'gm');
-/** The first migration makes the role itself, and the partitions of clicks are kept from it by the function that makes them. */
+/**
+ * The first migration makes the role itself, and the partitions of clicks are kept from it by the
+ * function that makes them.
+ */
 const MADE_FOR_THE_ROLE = new RegExp(`^do \\$\\$(?:(?!^end \\$\\$;$)[\\s\\S])*${APP_ROLE}[\\s\\S]*?^end \\$\\$;$`, 'gm');
 const KEPT_FROM_THE_ROLE = new RegExp(`^ +execute format\\('revoke [^;]*${APP_ROLE}'[^;]*;$`, 'gm');
 
-/** The text of a migration for a database that has no such role: what it says of the role is left out. */
+/**
+ * The text of a migration for a database that has no such role: what it says of the role is left
+ * out.
+ */
 export function withoutRole(text: string): string {
   return [OF_THE_ROLE, MADE_FOR_THE_ROLE, KEPT_FROM_THE_ROLE].reduce((rest, statements) => rest.replaceAll(statements, ''), text);
 }
@@ -76,7 +87,10 @@ export async function standingOf(db: Kysely<DB>): Promise<Standing> {
   return rows[0]!;
 }
 
-/** Makes the role where it is missing, and lets the login act as it. False where the server lets us do neither: then the owner acts. */
+/**
+ * Makes the role where it is missing, and lets the login act as it. False where the server lets us
+ * do neither: then the owner acts.
+ */
 export async function settleRole(db: Kysely<DB>): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     const { exists, takes, makes, version } = await standingOf(db);
@@ -95,8 +109,9 @@ export async function settleRole(db: Kysely<DB>): Promise<boolean> {
 }
 
 /**
- * Gives the role its privileges on tables that were made without it, as by an owner who could not have it then, or by a restore that left
- * privileges out. `rights` are what the migrations say of the role, in their order.
+ * Gives the role its privileges on tables that were made without it, as by an owner who could not
+ * have it then, or by a restore that left privileges out. `rights` are what the migrations say of
+ * the role, in their order.
  */
 export async function settlePrivileges(db: Kysely<DB>, rights: readonly string[]): Promise<void> {
   await db.transaction().execute(async (trx) => {

@@ -1,4 +1,5 @@
-// What every connection to PostgreSQL has in common: how values are read, which role acts, and that nothing waits for ever.
+// What every connection to PostgreSQL has in common: how values are read, which role acts, and that
+// nothing waits for ever.
 
 import { Socket } from 'node:net';
 
@@ -45,8 +46,9 @@ export function connectionOptions(connectionString: string, applicationName: str
 }
 
 /**
- * Makes a fresh connection ours. The owner, who migrates, keeps his own role. `synchronous_commit` is said aloud, because the default of a
- * server, a database or a user may be another, and then a crash would lose what we have acknowledged.
+ * Makes a fresh connection ours. The owner, who migrates, keeps his own role. `synchronous_commit`
+ * is said aloud, because the default of a server, a database or a user may be another, and then a
+ * crash would lose what we have acknowledged.
  */
 export async function beginSession(
   client: ClientBase,
@@ -68,8 +70,9 @@ export async function beginSession(
 }
 
 /**
- * The socket under a connection, which pg does not declare, though its own pool reaches for it in the same way. Cutting it is the only
- * thing that helps when the other side has vanished: every limit of the server ends there with it.
+ * The socket under a connection, which pg does not declare, though its own pool reaches for it in
+ * the same way. Cutting it is the only thing that helps when the other side has vanished: every
+ * limit of the server ends there with it.
  */
 export function socketOf(client: ClientBase | Client): Socket | undefined {
   const connection: unknown = 'connection' in client ? client.connection : undefined;

@@ -1,4 +1,5 @@
-// What the operator decides: the only reader of the environment. An empty value is an absent one, and all mistakes are told at once.
+// What the operator decides: the only reader of the environment. An empty value is an absent one,
+// and all mistakes are told at once.
 
 import { BlockList, isIP } from 'node:net';
 
@@ -13,7 +14,10 @@ const RATE_MAX = 100_000_000;
 /** A batch of links has as many. */
 const LINKS_PER_DAY_MIN = 1000;
 
-/** Everything that can be set. A secret that is null, or of which there are none, is made once and kept in `dataDir`. */
+/**
+ * Everything that can be set. A secret that is null, or of which there are none, is made once and
+ * kept in `dataDir`.
+ */
 export interface Config {
   readonly port: number;
   readonly host: string;
@@ -39,7 +43,10 @@ export interface Config {
   readonly referralLevelsMax: number;
   readonly sweepIntervalMs: number;
   readonly guardIntervalMs: number;
-  /** How many calls a minute may bring of one key, of one address that needs no key, and of one address whose keys are wrong. */
+  /**
+   * How many calls a minute may bring of one key, of one address that needs no key, and of one
+   * address whose keys are wrong.
+   */
   readonly ratePerCaller: number;
   readonly ratePerAddress: number;
   readonly rateRefused: number;
@@ -91,7 +98,8 @@ const schema = z.object({
 });
 
 /**
- * Reads the environment. Throws one error that lists every mistake, one a line, and quotes no value: any of them may be a secret.
+ * Reads the environment. Throws one error that lists every mistake, one a line, and quotes no
+ * value: any of them may be a secret.
  */
 export function readConfig(env: Record<string, string | undefined>): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in schema.shape && value?.trim() !== ''));
@@ -227,7 +235,10 @@ function sharedSecrets(given: Record<string, string | undefined>): string[] {
   );
 }
 
-/** How a listening address is written in a URL; an address that means "everywhere" is reached as localhost. */
+/**
+ * How a listening address is written in a URL; an address that means "everywhere" is reached as
+ * localhost.
+ */
 function hostInUrl(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost';
   return isIP(host) === 6 ? `[${host}]` : host;

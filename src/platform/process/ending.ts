@@ -11,8 +11,9 @@ export interface EndingOptions {
 }
 
 /**
- * Ends the process at the first SIGTERM or SIGINT, and when an error is caught by nobody. What comes after it changes nothing: npm passes on
- * the signal that its whole group has got already, and a second one must not cut the first one's good order short.
+ * Ends the process at the first SIGTERM or SIGINT, and when an error is caught by nobody. What
+ * comes after it changes nothing: npm passes on the signal that its whole group has got already,
+ * and a second one must not cut the first one's good order short.
  */
 export function endInGoodOrder({ close, log, timeoutMs }: EndingOptions): void {
   let ending = false;

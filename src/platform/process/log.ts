@@ -1,4 +1,5 @@
-// The log: one JSON line per event on stdout, ids instead of bodies, and no secret in any of them. A terminal gets it as text.
+// The log: one JSON line per event on stdout, ids instead of bodies, and no secret in any of them.
+// A terminal gets it as text.
 
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 
@@ -7,7 +8,10 @@ const SECRET_FIELDS = (
   'click_token password buyer identities identity openid unionid phone email bank card'
 ).split(' ');
 
-/** What of an error is logged. PostgreSQL's `detail`, `where` and parameters are not: they quote the rows that are being written. */
+/**
+ * What of an error is logged. PostgreSQL's `detail`, `where` and parameters are not: they quote the
+ * rows that are being written.
+ */
 function errorFields(error: Error): Record<string, unknown> {
   const { type, message, stack, ...others } = stdSerializers.err(error);
   const kept = ['code', 'constraint', 'table', 'schema', 'routine', 'syscall', 'address', 'port'].filter(
@@ -21,7 +25,9 @@ function pathOf(place: string, field: string): string {
   return place === '' || field.startsWith('[') ? `${place}${field}` : `${place}.${field}`;
 }
 
-/** Makes the logger of the process. `level` is one of pino's; a destination is given by tests only. */
+/**
+ * Makes the logger of the process. `level` is one of pino's; a destination is given by tests only.
+ */
 export function buildLogger(level: string, destination?: DestinationStream): Logger {
   const options = {
     level,
@@ -34,7 +40,10 @@ export function buildLogger(level: string, destination?: DestinationStream): Log
   return destination === undefined ? pino(options) : pino(options, destination);
 }
 
-/** What writes the log as text for who watches a terminal; undefined where stdout goes anywhere else: there it is read by programs. */
+/**
+ * What writes the log as text for who watches a terminal; undefined where stdout goes anywhere
+ * else: there it is read by programs.
+ */
 export async function terminalOfLog(stdout: Terminal = process.stdout): Promise<DestinationStream | undefined> {
   if (stdout.isTTY !== true) return undefined;
   const { prettyFactory } = await import('pino-pretty');

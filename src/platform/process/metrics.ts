@@ -1,5 +1,6 @@
-// What the process tells Prometheus: its own health, its requests, and whatever its features count in the same registry. It is told at
-// GET /metrics to those who have a key, and on a port of its own to whoever can reach that.
+// What the process tells Prometheus: its own health, its requests, and whatever its features count
+// in the same registry. It is told at GET /metrics to those who have a key, and on a port of its
+// own to whoever can reach that.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -39,7 +40,10 @@ export function timeRequests(app: App, registry: Registry): void {
   });
 }
 
-/** Serves GET /metrics to admins and auditors, and on this machine to anybody; keys must be asked for already. */
+/**
+ * Serves GET /metrics to admins and auditors, and on this machine to anybody; keys must be asked
+ * for already.
+ */
 export function serveMetrics(app: App, registry: Registry): void {
   const text = textOf(registry);
   app.get('/metrics', { config: { scopes: [], openToMachine: true }, schema: { hide: true } }, async (_request, reply) =>
@@ -47,7 +51,10 @@ export function serveMetrics(app: App, registry: Registry): void {
   );
 }
 
-/** Serves GET /metrics to anybody, on a port of its own: for Prometheus, which may reach what the internet may not. */
+/**
+ * Serves GET /metrics to anybody, on a port of its own: for Prometheus, which may reach what the
+ * internet may not.
+ */
 export async function openMetricsPort(
   registry: Registry,
   { host, port }: { host: string; port: number },
@@ -74,7 +81,10 @@ export async function openMetricsPort(
   };
 }
 
-/** The text of all metrics, made at most once a second: writing half a megabyte of them takes longer than most requests do. */
+/**
+ * The text of all metrics, made at most once a second: writing half a megabyte of them takes longer
+ * than most requests do.
+ */
 function textOf(registry: Registry): () => Promise<string> {
   let made: { at: number; text: Promise<string> } | null = null;
   return () => {
@@ -99,7 +109,10 @@ function labelsOf(method: string, route: string, status: number) {
 /** Counts one request of a hot route. */
 export type CountHot = (method: string, route: string, status: number) => void;
 
-/** Counts requests of hot routes by hand: a labelled counter takes longer than the route does, so it is brought up to date when it is read. */
+/**
+ * Counts requests of hot routes by hand: a labelled counter takes longer than the route does, so it
+ * is brought up to date when it is read.
+ */
 export function hotCounter(registry: Registry): CountHot {
   const counts = new Map<string, { labels: ReturnType<typeof labelsOf>; count: number }>();
   const counter: Counter<(typeof LABELS)[number]> = new Counter({

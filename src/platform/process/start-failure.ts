@@ -1,4 +1,5 @@
-// Why the service cannot start, where its operator can mend it: told in a sentence, without a stack.
+// Why the service cannot start, where its operator can mend it: told in a sentence, without a
+// stack.
 
 /** Its message says what is wrong and what to do. It quotes no secret. */
 export class StartFailure extends Error {

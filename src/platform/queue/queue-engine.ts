@@ -1,4 +1,5 @@
-// BullMQ on the one or the other store: what differs between Redis and PostgreSQL, and nothing else.
+// BullMQ on the one or the other store: what differs between Redis and PostgreSQL, and nothing
+// else.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -15,13 +16,22 @@ const QUERY_TIMEOUT_MS = 10_000;
 const CONNECTION_TIMEOUT_MS = 2000;
 const COMMAND_TIMEOUT_MS = 2000;
 const RECONNECT_PAUSE_MS_MAX = 2000;
-/** BullMQ's worker asks again at once after most failures; this keeps it from asking a broken database thousands of times a second. */
+/**
+ * BullMQ's worker asks again at once after most failures; this keeps it from asking a broken
+ * database thousands of times a second.
+ */
 const FAILURE_PAUSE_MS = 200;
 
-/** A job is run again by somebody else this long after its worker was killed. Twice is no harm: it only says that there is work. */
+/**
+ * A job is run again by somebody else this long after its worker was killed. Twice is no harm: it
+ * only says that there is work.
+ */
 export const LOCK_MS = 5000;
 const CONCURRENCY = 8;
-/** After two deaths BullMQ would give a job up for ever. Whether work is left is not for the queue to decide. */
+/**
+ * After two deaths BullMQ would give a job up for ever. Whether work is left is not for the queue
+ * to decide.
+ */
 const STALLED_COUNT_MAX = 1000;
 const POLL_SECONDS = 5;
 
@@ -90,7 +100,8 @@ function pauseBeforeRetry(times: number): number {
 
 export function postgresEngine(connectionString: string, lockMs: number, onError: (error: Error) => void): Engine {
   const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
-  // A nudge that a crash of the server loses was not worth the wait for the disk: the row is there, and the sweep finds it.
+  // A nudge that a crash of the server loses was not worth the wait for the disk: the row is there,
+  // and the sweep finds it.
   const pool = new Pool({
     connectionString,
     max: POOL_SIZE,

@@ -1,5 +1,6 @@
-// Nudges: "there is work of this kind". The row is the truth, and a sweep finds whatever is due, so a nudge may come late, twice, or never;
-// it is here to make that seldom, and to cost whoever sends it nothing.
+// Nudges: "there is work of this kind". The row is the truth, and a sweep finds whatever is due, so
+// a nudge may come late, twice, or never; it is here to make that seldom, and to cost whoever sends
+// it nothing.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,8 +24,9 @@ export type NudgeHandler = (kind: string) => Promise<void>;
 
 export interface Queue {
   /**
-   * Says that there is work, at once and without ever throwing. After the last of many calls the handler runs at least once more, from its
-   * beginning: here when this process has a handler, else in whichever process does.
+   * Says that there is work, at once and without ever throwing. After the last of many calls the
+   * handler runs at least once more, from its beginning: here when this process has a handler, else
+   * in whichever process does.
    */
   nudge: (kind: string) => void;
   /** Makes this process one of those that work. To be called once. */
@@ -90,7 +92,9 @@ interface Life {
 }
 
 function sending({ engine, onError, signal }: Life): { send: (kind: string) => Promise<void>; close: () => Promise<void> } {
-  /** Jobs of different processes are not merged: several workers may be woken by several senders. */
+  /**
+   * Jobs of different processes are not merged: several workers may be woken by several senders.
+   */
   const sentBy = randomBytes(6).toString('hex');
   let sender: Promise<Sender> | undefined;
 
@@ -184,7 +188,10 @@ interface Coalesced {
   last: () => Promise<void>;
 }
 
-/** However often it is asked for, the work runs once at a time; each request is followed by a run that begins after it. */
+/**
+ * However often it is asked for, the work runs once at a time; each request is followed by a run
+ * that begins after it.
+ */
 function coalesce(work: () => Promise<void>): Coalesced {
   let current = Promise.resolve();
   let following: Promise<void> | undefined;

@@ -1,4 +1,5 @@
-// Work that is done again and again in the background: never twice at a time, and ended before its connections are.
+// Work that is done again and again in the background: never twice at a time, and ended before its
+// connections are.
 
 export interface Repeating {
   /** Does the work once more as soon as it can; asked while it runs, it runs again after that. */
@@ -8,8 +9,8 @@ export interface Repeating {
 }
 
 /**
- * Does the work now, and again `everyMs` after it has ended, or when it is woken. What it throws goes to `onError`, and it goes on: the
- * next time may be better.
+ * Does the work now, and again `everyMs` after it has ended, or when it is woken. What it throws
+ * goes to `onError`, and it goes on: the next time may be better.
  */
 export function repeat({
   everyMs,

@@ -1,4 +1,5 @@
-// Which identities are one buyer: what the statements that count say, put together. A statement that is taken back parts them again.
+// Which identities are one buyer: what the statements that count say, put together. A statement
+// that is taken back parts them again.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
@@ -20,7 +21,10 @@ import {
 /** More identities than that are no buyer: somebody sends one value for all buyers. */
 const IDENTITIES_PER_BUYER_MAX = 200;
 
-/** What a statement led to: its id (null where it says nothing), all identities of the buyer, and whether anything is new. */
+/**
+ * What a statement led to: its id (null where it says nothing), all identities of the buyer, and
+ * whether anything is new.
+ */
 export interface Identified {
   statementId: bigint | null;
   buyer: string[];
@@ -28,8 +32,9 @@ export interface Identified {
 }
 
 /**
- * Keeps the statement and makes its identities one buyer. One that counts already is not kept a second time; of one identity without a click
- * nothing is said. Throws `unprocessable` when the buyer would have too many identities.
+ * Keeps the statement and makes its identities one buyer. One that counts already is not kept a
+ * second time; of one identity without a click nothing is said. Throws `unprocessable` when the
+ * buyer would have too many identities.
  */
 export async function mergeIdentities(trx: Transaction<DB>, statement: IdentityStatement): Promise<Identified> {
   const { merchantId, identities, click, now } = statement;
@@ -50,8 +55,9 @@ export async function mergeIdentities(trx: Transaction<DB>, statement: IdentityS
 }
 
 /**
- * Takes a statement back: its identities are one buyer only as far as other statements say so, and its click is not the buyer's by it any
- * more. Answers all identities that were one buyer before. Throws `not_found`, and `conflict` for one that is taken back already.
+ * Takes a statement back: its identities are one buyer only as far as other statements say so, and
+ * its click is not the buyer's by it any more. Answers all identities that were one buyer before.
+ * Throws `not_found`, and `conflict` for one that is taken back already.
  */
 export async function takeBack(
   trx: Transaction<DB>,
@@ -78,7 +84,10 @@ export async function takeBack(
   return { merchantId, buyer, buyers: groups.length };
 }
 
-/** The statement, as long as it counts. Throws `not_found`, and `conflict` for one that was taken back. */
+/**
+ * The statement, as long as it counts. Throws `not_found`, and `conflict` for one that was taken
+ * back.
+ */
 export async function statementThatCounts(db: Kysely<DB>, statementId: bigint): Promise<KeptStatement> {
   const statement = await findStatement(db, statementId);
   if (statement === null) throw new DomainError('not_found', 'There is no such statement.');
@@ -86,7 +95,10 @@ export async function statementThatCounts(db: Kysely<DB>, statementId: bigint): 
   return statement;
 }
 
-/** Buyers of a merchant change one at a time: two statements may meet in a buyer whom neither of them names. */
+/**
+ * Buyers of a merchant change one at a time: two statements may meet in a buyer whom neither of
+ * them names.
+ */
 async function lockBuyers(trx: Transaction<DB>, merchantId: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`promotion:buyers:${merchantId}`}, 0))`.execute(trx);
 }
@@ -126,7 +138,10 @@ function connected(identities: readonly string[], sets: readonly string[][]): st
   return [...new Set(groupOf.values())];
 }
 
-/** For each identity all identities of its buyer, itself among them. One that was never merged is a buyer of its own. */
+/**
+ * For each identity all identities of its buyer, itself among them. One that was never merged is a
+ * buyer of its own.
+ */
 export async function groupsOf(db: Kysely<DB>, identities: readonly string[]): Promise<Map<string, string[]>> {
   const groups = new Map(identities.map((identity) => [identity, [identity]]));
   if (identities.length === 0) return groups;

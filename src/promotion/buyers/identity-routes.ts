@@ -1,4 +1,5 @@
-// Buyers' identities: a storefront says which of them are one buyer, and an operator may take that back.
+// Buyers' identities: a storefront says which of them are one buyer, and an operator may take that
+// back.
 
 import { z } from 'zod';
 

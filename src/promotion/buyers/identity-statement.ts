@@ -38,7 +38,10 @@ export interface AskedStatement {
   proof: ClickProof | null;
 }
 
-/** Reads a body. Throws `malformed_request` where no merchant is named, `forbidden` for another's, `unprocessable` for a bad token. */
+/**
+ * Reads a body. Throws `malformed_request` where no merchant is named, `forbidden` for another's,
+ * `unprocessable` for a bad token.
+ */
 export function readStatement(
   { merchant_id: named, identities, click_token: token }: z.output<typeof identityBody>,
   actor: Actor,
@@ -54,7 +57,10 @@ export function readStatement(
   return { merchantId, stated: identities, proof };
 }
 
-/** The identities that a statement makes one: those it names, and who made its click. Throws `unknown_merchant` and `unprocessable`. */
+/**
+ * The identities that a statement makes one: those it names, and who made its click. Throws
+ * `unknown_merchant` and `unprocessable`.
+ */
 export async function identitiesStated(
   trx: Transaction<DB>,
   { merchantId, stated, proof }: AskedStatement,
@@ -65,7 +71,10 @@ export async function identitiesStated(
   return [...new Set([...identitiesOf(identityKey, merchantId, stated), ...clicker])];
 }
 
-/** Puts a statement into effect, and tells of its evidence. Answers its id, and how many identities the buyer has now. */
+/**
+ * Puts a statement into effect, and tells of its evidence. Answers its id, and how many identities
+ * the buyer has now.
+ */
 export async function stateIdentities(
   trx: Transaction<DB>,
   { identityKey, onEvidence }: Pick<PromotionDeps, 'identityKey' | 'onEvidence'>,
@@ -82,7 +91,10 @@ export async function stateIdentities(
   return { statementId, merged: all.length };
 }
 
-/** Who made the click, as far as its row tells: a row that is still on its way tells nothing yet, and its touch will find it. */
+/**
+ * Who made the click, as far as its row tells: a row that is still on its way tells nothing yet,
+ * and its touch will find it.
+ */
 async function clickerOf(trx: Transaction<DB>, merchantId: string, proof: ClickProof): Promise<string[]> {
   const link = await findLink(trx, proof.linkCode);
   if (link?.merchant_id !== merchantId) throw unreadableToken('is of a click on a link of another merchant');

@@ -1,10 +1,14 @@
-// What storefronts said of their buyers, statement by statement: kept for good, counted until it is taken back.
+// What storefronts said of their buyers, statement by statement: kept for good, counted until it is
+// taken back.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
 
-/** The word that these identities are one buyer, who has made the click, if one is given; the click's touch is of the first of them. */
+/**
+ * The word that these identities are one buyer, who has made the click, if one is given; the
+ * click's touch is of the first of them.
+ */
 export interface IdentityStatement {
   merchantId: string;
   identities: readonly string[];
@@ -35,7 +39,10 @@ export interface KeptStatement {
 
 const COUNTS = sql`not exists (select from identity_reversal where identity_reversal.statement_id = identity_statement.statement_id)`;
 
-/** The statement that says the very same already, and counts; storefronts say most of them again at every visit. */
+/**
+ * The statement that says the very same already, and counts; storefronts say most of them again at
+ * every visit.
+ */
 export async function findSameStatement(
   db: Kysely<DB>,
   { merchantId, identities, click }: Pick<IdentityStatement, 'merchantId' | 'identities' | 'click'>,
@@ -81,7 +88,10 @@ export async function strikeStatement(trx: Transaction<DB>, statementId: bigint,
   await trx.deleteFrom('touch').where('statement_id', '=', statementId).execute();
 }
 
-/** The groups of identities, of those of one buyer, that are still said to be one: sets that may overlap. */
+/**
+ * The groups of identities, of those of one buyer, that are still said to be one: sets that may
+ * overlap.
+ */
 export async function statedGroups(db: Kysely<DB>, identities: readonly string[]): Promise<string[][]> {
   const { rows } = await sql<{ identities: string[] }>`
     select distinct identities from identity_statement

@@ -1,4 +1,5 @@
-// The words of erased buyers in texts of any kind: found by their hashes, since nobody keeps the words, and replaced in place.
+// The words of erased buyers in texts of any kind: found by their hashes, since nobody keeps the
+// words, and replaced in place.
 import type { KeyObject } from 'node:crypto';
 
 import { erasedWord, identityOf } from './identity.ts';
@@ -9,7 +10,10 @@ const PHONE = /\+?\d[\d\s().-]{4,22}\d/g;
 /** What may be an id inside of a sentence. */
 const RUN = /[\w@.+-]{6,128}/g;
 const WORD_LENGTH_MAX = 128;
-/** A shorter word means something else in too many places: it counts only where it is all that stands there. */
+/**
+ * A shorter word means something else in too many places: it counts only where it is all that
+ * stands there.
+ */
 const WORD_LENGTH_MIN = 6;
 /** The texts and numbers of a JSON text. */
 const LITERAL = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
@@ -65,7 +69,10 @@ export interface Edit {
   isDoubtful: boolean;
 }
 
-/** Where these words stand in a text, of a JSON text as its own texts and numbers. In the order of their places. */
+/**
+ * Where these words stand in a text, of a JSON text as its own texts and numbers. In the order of
+ * their places.
+ */
 export function editsOf(text: string, words: Replacements): Edit[] {
   if (words.size === 0) return [];
   const replace = replacing(words);
@@ -124,8 +131,8 @@ function isJson(text: string): boolean {
 }
 
 /**
- * Replaces words inside of a text, whole ones only: no phone inside of a longer number, no address inside of a longer address. Of addresses
- * alone it does not matter how they are cased.
+ * Replaces words inside of a text, whole ones only: no phone inside of a longer number, no address
+ * inside of a longer address. Of addresses alone it does not matter how they are cased.
  */
 function replacing(words: Replacements): (text: string) => string {
   const inside = [...words.keys()].filter((word) => word.length >= WORD_LENGTH_MIN).toSorted((a, b) => b.length - a.length);

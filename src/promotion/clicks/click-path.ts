@@ -1,4 +1,5 @@
-// Everything between a link and its durable click, opened together: the links in memory, the writer, the spool, and what keeps them true.
+// Everything between a link and its durable click, opened together: the links in memory, the
+// writer, the spool, and what keeps them true.
 
 import { join } from 'node:path';
 
@@ -23,13 +24,19 @@ const REPLAY_INTERVAL_MS = 5000;
 export interface ClickPath {
   links: LinkCache;
   clicks: ClickWriter;
-  /** How many files of clicks wait on the disk for the database or are damaged, as last counted; 0 only when there are none. */
+  /**
+   * How many files of clicks wait on the disk for the database or are damaged, as last counted; 0
+   * only when there are none.
+   */
   spooled: () => number;
   /** Counts and logs a click that could be made durable nowhere. */
   onLost: (error: unknown) => void;
   /** Counts a click that came in a flood. */
   onFlooded: () => void;
-  /** After the server has closed: takes no more clicks, and resolves when all are durable and every connection is closed. */
+  /**
+   * After the server has closed: takes no more clicks, and resolves when all are durable and every
+   * connection is closed.
+   */
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
-// Clicks that a storefront tells of: in mini-programs, in apps, and wherever its own server was there before us.
+// Clicks that a storefront tells of: in mini-programs, in apps, and wherever its own server was
+// there before us.
 
 import { z } from 'zod';
 

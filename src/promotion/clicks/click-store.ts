@@ -1,4 +1,5 @@
-// Clicks and touches in the database: by COPY where nothing can stand there yet, by INSERT where a click may come a second time.
+// Clicks and touches in the database: by COPY where nothing can stand there yet, by INSERT where a
+// click may come a second time.
 
 import { sql, type Kysely } from 'kysely';
 import type { ClientBase } from 'pg';
@@ -22,7 +23,10 @@ export interface Click {
   clickedAt: number;
   identity: string | null;
   bot: boolean;
-  /** Whether it is kept as a sample of a flood, of which it has only the reason in common with bots. Absent in spools of before. */
+  /**
+   * Whether it is kept as a sample of a flood, of which it has only the reason in common with bots.
+   * Absent in spools of before.
+   */
   flooded?: boolean;
   touches: Touch[];
 }
@@ -76,7 +80,10 @@ function touchRow({ identity, clickedAt, clickId }: Touch): string {
   return `${identity}\t${timeText(clickedAt)}\t${clickId}\n`;
 }
 
-/** Writes clicks that may have been written before, and returns those that were not; of the others nothing is written again. */
+/**
+ * Writes clicks that may have been written before, and returns those that were not; of the others
+ * nothing is written again.
+ */
 export async function insertClicks(trx: Kysely<DB>, clicks: readonly Click[]): Promise<Click[]> {
   if (clicks.length === 0) return [];
   const { rows } = await sql<{ click_id: string }>`
@@ -110,7 +117,10 @@ export async function insertTouches(trx: Kysely<DB>, touches: readonly Touch[]):
   return Number(numAffectedRows ?? 0n);
 }
 
-/** Makes the partitions of yesterday and of `days` from today on; those that are there stay as they are. */
+/**
+ * Makes the partitions of yesterday and of `days` from today on; those that are there stay as they
+ * are.
+ */
 export async function makeClickPartitions(db: Kysely<DB>, days = 15): Promise<void> {
   await sql`select make_click_partitions(current_date - 1, ${days + 1})`.execute(db);
 }

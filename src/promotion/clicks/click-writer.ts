@@ -1,4 +1,5 @@
-// Clicks of the redirect become durable here: in groups, by COPY on a connection of their own, and in the spool while the database is away.
+// Clicks of the redirect become durable here: in groups, by COPY on a connection of their own, and
+// in the spool while the database is away.
 
 import { isUnavailable } from '../../platform/postgres/database.ts';
 import type { DedicatedConnection } from '../../platform/postgres/dedicated-connection.ts';
@@ -27,7 +28,10 @@ interface ClickWriterOptions {
 }
 
 export function clickWriter({ connection, spool, onSpooled, patienceMs = PATIENCE_MS }: ClickWriterOptions): ClickWriter {
-  /** A commit that took too long and has not ended yet; what comes meanwhile does not queue up behind it. */
+  /**
+   * A commit that took too long and has not ended yet; what comes meanwhile does not queue up
+   * behind it.
+   */
   let late: Promise<unknown> | null = null;
 
   async function commit(clicks: Click[]): Promise<void[]> {
@@ -38,13 +42,17 @@ export function clickWriter({ connection, spool, onSpooled, patienceMs = PATIENC
     return clicks.map(() => undefined);
   }
 
-  /** Whether the batch is in the database. When that is unknown it is false: what stands there is not written again by a replay. */
+  /**
+   * Whether the batch is in the database. When that is unknown it is false: what stands there is
+   * not written again by a replay.
+   */
   async function copied(clicks: Click[]): Promise<boolean> {
     if (late !== null) return false;
     const copying = connection.run((client) => copyClicks(client, clicks)).then(() => true, unlessAway);
     const inTime = await withinPatience(copying, patienceMs);
     if (inTime !== null) return inTime;
-    // The batch goes to the spool now, so its end matters no more; a fault of the batch itself shows again when the spool is replayed.
+    // The batch goes to the spool now, so its end matters no more; a fault of the batch itself
+    // shows again when the spool is replayed.
     const over = () => {
       late = null;
     };

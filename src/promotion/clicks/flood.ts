@@ -1,4 +1,5 @@
-// Floods of one address, told apart from visits in fixed memory and in nanoseconds: counts by hash, of the minute of the clock.
+// Floods of one address, told apart from visits in fixed memory and in nanoseconds: counts by hash,
+// of the minute of the clock.
 
 import { randomBytes } from 'node:crypto';
 
@@ -7,20 +8,26 @@ const SECOND_MS = 1000;
 const SLOTS = 65_536;
 const SLOT = SLOTS - 1;
 const COLON = 0x3a;
-/** An IPv6 network of 64 bits, which is what one customer is given, has four groups of its address. */
+/**
+ * An IPv6 network of 64 bits, which is what one customer is given, has four groups of its address.
+ */
 const GROUPS_OF_NETWORK = 4;
 const GROUPS = 8;
 
 export interface FloodGate {
-  /** Counts one visit from this address, and tells whether this minute has seen more of them than the limit. */
+  /**
+   * Counts one visit from this address, and tells whether this minute has seen more of them than
+   * the limit.
+   */
   isOver: (address: string | undefined, now: number) => boolean;
   /** Whether a flooding visit of this link is to be kept: at most one a second. */
   isSample: (linkCode: string, now: number) => boolean;
 }
 
 /**
- * Counts visits by their address, an IPv6 network being one. Every address has a place in each of two rows, and the smaller count is its
- * own: one that shares a place with a flood shares the other one hardly ever. Which places those are nobody outside can know.
+ * Counts visits by their address, an IPv6 network being one. Every address has a place in each of
+ * two rows, and the smaller count is its own: one that shares a place with a flood shares the other
+ * one hardly ever. Which places those are nobody outside can know.
  */
 export function floodGate(perMinute: number): FloodGate {
   const seed = randomBytes(4).readInt32LE();
@@ -53,7 +60,10 @@ export function floodGate(perMinute: number): FloodGate {
   return { isOver, isSample };
 }
 
-/** The hash of an IPv4 address, as itself or mapped into IPv6, or of the network of an IPv6 address, however it is written. */
+/**
+ * The hash of an IPv4 address, as itself or mapped into IPv6, or of the network of an IPv6 address,
+ * however it is written.
+ */
 export function hashOfAddress(address: string, seed: number): number {
   return address.includes('.') ? hashOfText(address, address.lastIndexOf(':') + 1, seed) : hashOfNetwork(address, seed);
 }
@@ -74,7 +84,8 @@ function hashOfNetwork(address: string, seed: number): number {
       group = group * 16 + digitOf(code);
       continue;
     }
-    // Two colons stand for as many groups of zero as are missing; at the beginning no group stands before them.
+    // Two colons stand for as many groups of zero as are missing; at the beginning no group stands
+    // before them.
     if (at > 0) {
       hash = mixed(hash, group);
       groups += 1;

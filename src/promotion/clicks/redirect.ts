@@ -1,4 +1,5 @@
-// GET /r/{code}: the click is durable before the redirect answers. The hot path: no zod, no log line, nothing allocated without need.
+// GET /r/{code}: the click is durable before the redirect answers. The hot path: no zod, no log
+// line, nothing allocated without need.
 
 import type { IncomingHttpHeaders } from 'node:http';
 
@@ -38,7 +39,10 @@ const HEADERS = {
 };
 
 type Deps = Pick<PromotionDeps, 'publicUrl' | 'tokenKeys' | 'identityKey' | 'links' | 'clicks'> & {
-  /** A click that could be made durable nowhere. Its redirect is answered all the same: the token proves the click. */
+  /**
+   * A click that could be made durable nowhere. Its redirect is answered all the same: the token
+   * proves the click.
+   */
   onLost: (error: unknown) => void;
   /** How many redirects a minute of one address are kept as clicks, each for itself. */
   redirectsPerAddress: number;
@@ -99,9 +103,10 @@ interface Request {
 type Visit = (link: LiveLink, landing: Landing, now: number, request: Request, reply: FastifyReply) => void | Promise<void>;
 
 /**
- * Records the visit of a link that may earn, and answers once that is durable. It never resolves with the reply: that is a thenable, and whoever
- * awaits it waits with listeners of his own until the last byte is sent. A visit that is one of a flood is answered at once, with its token
- * as any other, which is all that an order needs to earn by it.
+ * Records the visit of a link that may earn, and answers once that is durable. It never resolves
+ * with the reply: that is a thenable, and whoever awaits it waits with listeners of his own until
+ * the last byte is sent. A visit that is one of a flood is answered at once, with its token as any
+ * other, which is all that an order needs to earn by it.
  */
 function visitor(deps: Deps): Visit {
   const { publicUrl, identityKey, clicks, onLost } = deps;
@@ -123,7 +128,8 @@ function visitor(deps: Deps): Visit {
       const known = visitorIn(headers.cookie);
       const value = known ?? makeVisitor(link.visitorTag, click.clickId);
       click.identity = identityHash(identityKey, link.merchantId, VISITOR, value);
-      // A first visit is written without a touch: most visitors come once, and the cookie remembers the click for when they come again.
+      // A first visit is written without a touch: most visitors come once, and the cookie remembers
+      // the click for when they come again.
       if (known === null) reply.header('set-cookie', `${VISITOR_COOKIE}=${value}${cookieEnd}`);
       else click.touches = touchesOf(known, click.identity, click, link.visitorTag);
     }

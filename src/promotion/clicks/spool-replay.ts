@@ -15,7 +15,10 @@ export interface ReplayDeps extends Pick<PromotionDeps, 'db' | 'onEvidence' | 'n
   log: Logger;
 }
 
-/** Replays the spool of clicks unless the database is away, and tells what lies in it after that. Any number of processes may do so. */
+/**
+ * Replays the spool of clicks unless the database is away, and tells what lies in it after that.
+ * Any number of processes may do so.
+ */
 export async function replayClicks({ dir, db, log, onEvidence, nudge }: ReplayDeps): Promise<SpoolDepth> {
   const before = await spoolDepth(dir);
   // Asked first, so that a file is not claimed in vain, over and over, while it is being written.

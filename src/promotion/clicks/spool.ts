@@ -1,5 +1,6 @@
-// The spool: clicks that came while the database was away, in files of lines, durable before their redirects answer.
-// Any process may replay any file at any time: a file is claimed by renaming it, and a writer whose file was claimed writes its batch again.
+// The spool: clicks that came while the database was away, in files of lines, durable before their
+// redirects answer. Any process may replay any file at any time: a file is claimed by renaming it,
+// and a writer whose file was claimed writes its batch again.
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
@@ -8,7 +9,10 @@ import { join } from 'node:path';
 import { DomainError } from '../../core/errors.ts';
 import type { Click } from './click-store.ts';
 
-/** The name says when the file was begun, in milliseconds since 1970: that is when its oldest click came. */
+/**
+ * The name says when the file was begun, in milliseconds since 1970: that is when its oldest click
+ * came.
+ */
 const BEGUN_AT = /^clicks-(\d+)-/;
 const OPEN = '.open';
 const CLAIMED = '.claimed';
@@ -16,11 +20,17 @@ const DAMAGED = '.damaged';
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const SPOOL_BYTES_MAX = 4 * 1024 * 1024 * 1024;
 const LINES_PER_WRITE = 1000;
-/** A replay claims a file every few seconds, so that a second attempt is seldom needed, and more than that never. */
+/**
+ * A replay claims a file every few seconds, so that a second attempt is seldom needed, and more
+ * than that never.
+ */
 const ATTEMPTS_MAX = 5;
 
 export interface Spool {
-  /** Resolves when the clicks would survive a power cut. Rejects, with nothing acknowledged, when the disk refuses or the spool is full. */
+  /**
+   * Resolves when the clicks would survive a power cut. Rejects, with nothing acknowledged, when
+   * the disk refuses or the spool is full.
+   */
   append(clicks: Click[]): Promise<void>;
   /** Closes the file that is being written; the spool can still be appended to. */
   close(): Promise<void>;
@@ -30,7 +40,10 @@ export interface Replayed {
   clicks: number;
   /** Last lines that a crash cut off before they were acknowledged. */
   torn: number;
-  /** Lines in the middle of a file that cannot be read; their file is kept with the ending `.damaged`. */
+  /**
+   * Lines in the middle of a file that cannot be read; their file is kept with the ending
+   * `.damaged`.
+   */
   damaged: number;
 }
 
@@ -41,7 +54,10 @@ interface OpenFile {
   bytes: number;
 }
 
-/** A spool in `dir`, which is made when the first click comes. Batches must not be appended side by side. */
+/**
+ * A spool in `dir`, which is made when the first click comes. Batches must not be appended side by
+ * side.
+ */
 export function openSpool({ dir, bytesMax = SPOOL_BYTES_MAX }: { dir: string; bytesMax?: number }): Spool {
   let file: OpenFile | null = null;
 
@@ -57,7 +73,8 @@ export function openSpool({ dir, bytesMax = SPOOL_BYTES_MAX }: { dir: string; by
       await file.handle.appendFile(bytes);
       await file.handle.datasync();
       file.bytes += bytes.length;
-      // Who claims a file renames it first and reads it then: when the name still stands here, all that was written will be read.
+      // Who claims a file renames it first and reads it then: when the name still stands here, all
+      // that was written will be read.
       if (await isStanding(file)) {
         if (file.bytes >= FILE_BYTES_MAX) await close();
         return true;
@@ -94,7 +111,10 @@ async function isStanding({ path, inode }: OpenFile): Promise<boolean> {
   return found !== null && found.ino === inode;
 }
 
-/** The name of a new file is durable only with its folder; Windows has no way to say that, and needs none. */
+/**
+ * The name of a new file is durable only with its folder; Windows has no way to say that, and needs
+ * none.
+ */
 async function syncDir(dir: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(dir, 'r');
@@ -106,8 +126,9 @@ async function syncDir(dir: string): Promise<void> {
 }
 
 /**
- * Writes everything in the spool through `write`, which must bear to be given a click twice, and deletes a file only after its last click
- * was written. When `write` throws, the file stays for the next replay.
+ * Writes everything in the spool through `write`, which must bear to be given a click twice, and
+ * deletes a file only after its last click was written. When `write` throws, the file stays for the
+ * next replay.
  */
 export async function replaySpool({ dir, write }: { dir: string; write: (clicks: Click[]) => Promise<void> }): Promise<Replayed> {
   const total: Replayed = { clicks: 0, torn: 0, damaged: 0 };
@@ -165,7 +186,10 @@ async function* linesOf(handle: FileHandle): AsyncGenerator<{ text: string; ende
   if (rest !== '') yield { text: rest, ended: false };
 }
 
-/** Undefined for a line that is no JSON: a power cut leaves half lines, and zeros where the file had grown already. */
+/**
+ * Undefined for a line that is no JSON: a power cut leaves half lines, and zeros where the file had
+ * grown already.
+ */
 function parsed(text: string): Click | undefined {
   try {
     return JSON.parse(text) as Click;

@@ -1,4 +1,5 @@
-// The click token: proof, for whoever has the key, that a link was clicked at a time. It stands even where the click's row was lost.
+// The click token: proof, for whoever has the key, that a link was clicked at a time. It stands
+// even where the click's row was lost.
 
 import { timingSafeEqual, type KeyObject } from 'node:crypto';
 
@@ -23,7 +24,10 @@ const MAC_LENGTH = 16;
 const TOKEN_LENGTH_MAX = Math.ceil(((CODE_OFFSET + CODE_LENGTH_MAX + MAC_LENGTH) * 4) / 3);
 const CODE = /^[0-9A-Za-z_-]+$/;
 
-/** base64url(version and flags, 6 bytes of milliseconds, 16 of the click's id, the link's code, 16 of HMAC-SHA256 over all before). */
+/**
+ * base64url(version and flags, 6 bytes of milliseconds, 16 of the click's id, the link's code, 16
+ * of HMAC-SHA256 over all before).
+ */
 export function mintClickToken(key: KeyObject, { clickId, linkCode, clickedAt, bot }: ClickProof): string {
   const signedLength = CODE_OFFSET + linkCode.length;
   const bytes = Buffer.allocUnsafe(signedLength + MAC_LENGTH);
@@ -35,7 +39,10 @@ export function mintClickToken(key: KeyObject, { clickId, linkCode, clickedAt, b
   return bytes.toString('base64url');
 }
 
-/** What the token proves, or null when none of the keys signed it. Never throws, whatever the text; one proof has one text. */
+/**
+ * What the token proves, or null when none of the keys signed it. Never throws, whatever the text;
+ * one proof has one text.
+ */
 export function readClickToken(keys: readonly KeyObject[], token: string): ClickProof | null {
   if (token.length > TOKEN_LENGTH_MAX) return null;
   const bytes = Buffer.from(token, 'base64url');

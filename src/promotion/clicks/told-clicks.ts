@@ -1,4 +1,5 @@
-// Clicks that a storefront tells of, and clicks out of the spool: written with their evidence, so that orders of before are decided again.
+// Clicks that a storefront tells of, and clicks out of the spool: written with their evidence, so
+// that orders of before are decided again.
 
 import type { Kysely, Transaction } from 'kysely';
 
@@ -13,7 +14,10 @@ const CLICKS_WAITING_MAX = 10_000;
 
 type OnEvidence = PromotionDeps['onEvidence'];
 
-/** Writes the clicks that are not written yet, and tells in the same transaction of the evidence that they are. */
+/**
+ * Writes the clicks that are not written yet, and tells in the same transaction of the evidence
+ * that they are.
+ */
 export async function writeClicks(trx: Transaction<DB>, clicks: readonly Click[], onEvidence: OnEvidence, now: Date): Promise<void> {
   const fresh = await insertClicks(trx, clicks);
   const byMerchant = new Map<string, Set<string>>();

@@ -9,7 +9,10 @@ import { readUuid, writeUuid } from '../uuid-bytes.ts';
 export const VISITOR = 'visitor';
 export const VISITOR_COOKIE = 'fy_vid';
 
-/** 12 random bytes, 4 of the merchant's tag, a dot, 16 of the first click's id: base64url cuts exactly between them. */
+/**
+ * 12 random bytes, 4 of the merchant's tag, a dot, 16 of the first click's id: base64url cuts
+ * exactly between them.
+ */
 const VISITOR_VALUE = /^[\w-]{21}[AQgw]\.[\w-]{21}[AQgw]$/;
 const UUID_V7 = /^.{14}7.{4}[89ab]/;
 const VISITOR_LENGTH = 45;
@@ -30,7 +33,10 @@ export interface FirstClick {
   clickedAt: number;
 }
 
-/** What in a visitor's value tells of which merchant the first click was, so that no merchant is told of the clicks of another. */
+/**
+ * What in a visitor's value tells of which merchant the first click was, so that no merchant is
+ * told of the clicks of another.
+ */
 export function visitorTag(merchantId: string): string {
   return createHash('sha256').update(merchantId).digest().subarray(0, 4).toString('base64url');
 }
@@ -48,8 +54,9 @@ export function makeVisitor(tag: string, firstClickId: string): string {
 }
 
 /**
- * The first click in a visitor's value when it was one of this merchant (by its tag); null otherwise and for what we have not made.
- * A browser's first click is written without a touch, because most browsers come once; whoever is told the value adds that touch.
+ * The first click in a visitor's value when it was one of this merchant (by its tag); null
+ * otherwise and for what we have not made. A browser's first click is written without a touch,
+ * because most browsers come once; whoever is told the value adds that touch.
  */
 export function firstClickOf(value: string, tag: string): FirstClick | null {
   if (!VISITOR_VALUE.test(value) || value.slice(TAG_FROM, TAG_UNTIL) !== tag) return null;

@@ -1,4 +1,5 @@
-// Where a link may lead: only to hosts that its merchant has named. Pure, and strict on the parsed form, never on the text.
+// Where a link may lead: only to hosts that its merchant has named. Pure, and strict on the parsed
+// form, never on the text.
 
 import { DomainError } from '../../core/errors.ts';
 
@@ -10,8 +11,9 @@ const DECEIVING = /[\p{Cc}\p{Zs}\p{Zl}\p{Zp}\p{Cs}\\]/u;
 const TOKEN_PARAMETER = 'fy_click';
 
 /**
- * A host as it is stored and compared: lower case, in punycode, without a port; `localhost` may have one, and without one stands for all of
- * its ports. Null for what is not the name of a host: addresses, wildcards, single labels, anything with a scheme or a path.
+ * A host as it is stored and compared: lower case, in punycode, without a port; `localhost` may
+ * have one, and without one stands for all of its ports. Null for what is not the name of a host:
+ * addresses, wildcards, single labels, anything with a scheme or a path.
  */
 export function normaliseHost(text: string): string | null {
   const local = LOCALHOST.exec(text);
@@ -27,9 +29,9 @@ function localhostAt(port: number): string | null {
 }
 
 /**
- * The landing URL as it is stored: its serialised form, without a click token of its own.
- * Throws `invalid_landing_url` for what is no web address of at most 2048 characters, and `landing_host_not_allowed` for a host, port,
- * protocol or credentials beyond the allowed.
+ * The landing URL as it is stored: its serialised form, without a click token of its own. Throws
+ * `invalid_landing_url` for what is no web address of at most 2048 characters, and
+ * `landing_host_not_allowed` for a host, port, protocol or credentials beyond the allowed.
  */
 export function checkLanding(text: string, allowedHosts: readonly string[], path = 'landing_url'): string {
   const url = parseLanding(text, path);
@@ -43,7 +45,8 @@ export function checkLanding(text: string, allowedHosts: readonly string[], path
 export function parseLanding(text: string, path = 'landing_url'): URL {
   if (text.length > URL_LENGTH_MAX) throw invalid(path, `must have at most ${URL_LENGTH_MAX} characters`);
   if (DECEIVING.test(text)) throw invalid(path, 'must not contain spaces, backslashes or control characters; percent-encode them');
-  // "https:host" and "https:/host" parse as if they had two slashes; nobody writes them by accident.
+  // "https:host" and "https:/host" parse as if they had two slashes; nobody writes them by
+  // accident.
   if (!/^https?:\/\/[^/]/i.test(text) || !URL.canParse(text)) throw invalid(path, 'must be an absolute http or https URL');
   const url = new URL(text);
   if (url.searchParams.has(TOKEN_PARAMETER)) url.searchParams.delete(TOKEN_PARAMETER);
@@ -51,7 +54,10 @@ export function parseLanding(text: string, path = 'landing_url'): URL {
   return url;
 }
 
-/** Whether the URL stays on the allowed hosts. Asked again whenever a link is loaded, since a merchant may give up a host. */
+/**
+ * Whether the URL stays on the allowed hosts. Asked again whenever a link is loaded, since a
+ * merchant may give up a host.
+ */
 export function isAllowed(url: URL, allowedHosts: readonly string[]): boolean {
   if (url.username !== '' || url.password !== '') return false;
   if (url.hostname === 'localhost') {

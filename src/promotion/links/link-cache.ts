@@ -1,4 +1,5 @@
-// Links as the redirect needs them, in memory: loaded in batches, refreshed while they are served, and served stale while the database is away.
+// Links as the redirect needs them, in memory: loaded in batches, refreshed while they are served,
+// and served stale while the database is away.
 
 import { LruMap } from 'toad-cache';
 
@@ -12,7 +13,9 @@ export interface LiveLink {
   merchantId: string;
   /** Null: its merchant no longer names the host, so that it leads nowhere. */
   landing: Landing | null;
-  /** The link of a platform that knows ours by its code: followed instead, by visits that may earn. */
+  /**
+   * The link of a platform that knows ours by its code: followed instead, by visits that may earn.
+   */
   tracked: string | null;
   /** How the merchant is written in a visitor's value. */
   visitorTag: string;
@@ -23,9 +26,15 @@ export interface LiveLink {
 }
 
 export interface LinkCache {
-  /** What is known without waiting: the link, null when there is none of this code, undefined when it must be loaded. */
+  /**
+   * What is known without waiting: the link, null when there is none of this code, undefined when
+   * it must be loaded.
+   */
   peek: (code: string, now: number) => LiveLink | null | undefined;
-  /** The link, or null. Rejects with `unavailable` when the database is away and the link is not known. */
+  /**
+   * The link, or null. Rejects with `unavailable` when the database is away and the link is not
+   * known.
+   */
   load: (code: string) => Promise<LiveLink | null>;
   /** Everything is asked for again before it is served: a merchant or a promoter has changed. */
   forget: () => void;

@@ -1,4 +1,5 @@
-// Tells every process that merchants or promoters have changed, so that no redirect goes by what they were.
+// Tells every process that merchants or promoters have changed, so that no redirect goes by what
+// they were.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 

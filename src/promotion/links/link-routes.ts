@@ -1,4 +1,5 @@
-// Links: made by storefronts and promoters, one or many at a time, found again, and drawn as QR codes.
+// Links: made by storefronts and promoters, one or many at a time, found again, and drawn as QR
+// codes.
 
 import { toBuffer, toString } from 'qrcode';
 import { z } from 'zod';
@@ -103,7 +104,8 @@ function makingRoutes(app: App, deps: Deps): void {
       mayShare(request.actor, request.body);
       mayChoose(request.actor, request.body, tokenKeys);
       const { source_id: sourceId } = request.body;
-      // The platform is told the code before the link is there. If we end in between, it has made a link that nobody was ever given.
+      // The platform is told the code before the link is there. If we end in between, it has made a
+      // link that nobody was ever given.
       const wish = { ...linkWish(request.body), code: drawCode() };
       const answer = sourceId == null ? null : await askAhead(deps, request.actor, sourceId, wish);
       return answerOnce(request, reply, db, async ({ trx, now }) => {
@@ -271,7 +273,10 @@ function mayShare(actor: Actor, link: { merchant_id: string; promoter_id: string
   mayActAs(actor, link.promoter_id);
 }
 
-/** The links when all of them were made. Throws with the faults of all that were not, each under the path of its wish. */
+/**
+ * The links when all of them were made. Throws with the faults of all that were not, each under the
+ * path of its wish.
+ */
 function allMade(results: MadeLink[], pathOf: (index: number) => string): LinkRow[] {
   const refusals = results.flatMap((result, index) => (result instanceof DomainError ? [{ refusal: result, index }] : []));
   const [first] = refusals;

@@ -17,8 +17,9 @@ const DAY_MS = 86_400_000;
 export type MadeLink = LinkRow | DomainError;
 
 /**
- * Makes the links of these wishes; each is made or refused by itself, and the results stand in the order of the wishes. A wish that names a
- * code is refused with `conflict` when another link has it; when that link says the same, it is the answer.
+ * Makes the links of these wishes; each is made or refused by itself, and the results stand in the
+ * order of the wishes. A wish that names a code is refused with `conflict` when another link has
+ * it; when that link says the same, it is the answer.
  */
 export async function makeLinks(
   trx: Transaction<DB>,
@@ -47,7 +48,10 @@ export async function makeLinks(
   return results.map((result) => (!(result instanceof DomainError) && lost.has(result.code) ? taken(result.code) : result));
 }
 
-/** Links are the daily work of storefronts and promoters; what an operator makes is on record as all that operators do. */
+/**
+ * Links are the daily work of storefronts and promoters; what an operator makes is on record as all
+ * that operators do.
+ */
 async function recordMade(trx: Transaction<DB>, actor: Actor, now: Date, links: readonly LinkRow[]): Promise<void> {
   await recordChanges(
     trx,
@@ -69,9 +73,10 @@ function taken(code: string): DomainError {
 }
 
 /**
- * Refuses with `link_limit` a promoter's own key that would make more than `perDay` links within 24 hours; those of before count, whoever
- * made them. The promoter is locked, so that many requests at once make no more than one after the other. Imports and keys of storefronts
- * and operators are not limited.
+ * Refuses with `link_limit` a promoter's own key that would make more than `perDay` links within 24
+ * hours; those of before count, whoever made them. The promoter is locked, so that many requests at
+ * once make no more than one after the other. Imports and keys of storefronts and operators are not
+ * limited.
  */
 export async function refuseTooManyLinks(
   trx: Transaction<DB>,
@@ -81,7 +86,8 @@ export async function refuseTooManyLinks(
   const { promoterId } = actor;
   if (promoterId === null) return;
   await sql`select from promoter where promoter_id = ${promoterId} for no key update`.execute(trx);
-  // As many as may be there beside the new ones are passed over; the next one, where there is one, must have left the day first.
+  // As many as may be there beside the new ones are passed over; the next one, where there is one,
+  // must have left the day first.
   const { rows } = await sql<{ made_at: Date }>`
     select made_at from link where promoter_id = ${promoterId} and made_at > ${new Date(now.getTime() - DAY_MS)}
     order by made_at desc, code desc offset ${perDay - more} limit 1`.execute(trx);
@@ -139,7 +145,9 @@ async function readHosts(trx: Transaction<DB>, merchantIds: ReadonlySet<string>)
   return new Map(rows.map((row) => [row.merchant_id, row.landing_hosts]));
 }
 
-/** The landing URLs of the wished products, null where a product has none, by `merchant \0 product`. */
+/**
+ * The landing URLs of the wished products, null where a product has none, by `merchant \0 product`.
+ */
 async function readProductLandings(trx: Transaction<DB>, wishes: readonly LinkWish[]): Promise<Map<string, string | null>> {
   const wanted = wishes.filter((wish) => wish.product_id !== null && wish.landing_url === null);
   if (wanted.length === 0) return new Map();
@@ -168,7 +176,10 @@ export interface LinkFilter {
   merchantId: string | null;
 }
 
-/** Links of a promoter, the newest first, one more than asked for; `after` is the place of the last one that was read. */
+/**
+ * Links of a promoter, the newest first, one more than asked for; `after` is the place of the last
+ * one that was read.
+ */
 export async function listLinks(
   db: Kysely<DB>,
   { promoterId, merchantId }: LinkFilter,

@@ -1,4 +1,5 @@
-// The links that platforms make for links of ours: kept beside them, asked for again while they are missing, and before they expire.
+// The links that platforms make for links of ours: kept beside them, asked for again while they are
+// missing, and before they expire.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
@@ -23,14 +24,17 @@ export interface TrackedWish {
   landingUrl: string;
 }
 
-/** What the platform answered: its link and when that expires, or why there is none yet and how long it wants not to be asked. */
+/**
+ * What the platform answered: its link and when that expires, or why there is none yet and how long
+ * it wants not to be asked.
+ */
 export type TrackedAnswer =
   | { state: 'made'; url: string; expiresAt: Date | null }
   | { state: 'waiting'; error: string; retryAfterMs: number | null };
 
 /**
- * Asks the platform of a source for its link; over the network, so never in a transaction. Throws `unknown_source`, `cannot_promote`, and
- * `platform_refused` with the platform's own words.
+ * Asks the platform of a source for its link; over the network, so never in a transaction. Throws
+ * `unknown_source`, `cannot_promote`, and `platform_refused` with the platform's own words.
  */
 export type AskForLink = (sourceId: string, wish: TrackedWish) => Promise<TrackedAnswer>;
 
@@ -51,7 +55,10 @@ export interface DueTracking extends TrackedWish {
   linkExpiresAt: Date | null;
 }
 
-/** Keeps what the platform answered. A link that it made before is followed on until it expires, where it made none now. */
+/**
+ * Keeps what the platform answered. A link that it made before is followed on until it expires,
+ * where it made none now.
+ */
 export async function keepAnswer(
   trx: Transaction<DB>,
   { code, sourceId, attempts, linkExpiresAt }: Pick<DueTracking, 'code' | 'sourceId' | 'attempts' | 'linkExpiresAt'>,

@@ -36,7 +36,9 @@ export interface LinkRow extends LinkWish {
   made_at: Date;
 }
 
-/** What wishes are judged by: what their merchants, promoters, products and earlier links are now. */
+/**
+ * What wishes are judged by: what their merchants, promoters, products and earlier links are now.
+ */
 export interface LinkFacts {
   /** The landing hosts of the merchants that there are. */
   hosts: Map<string, string[]>;
@@ -66,8 +68,9 @@ export function drawCode(): string {
 }
 
 /**
- * The link of a wish. Throws `unknown_merchant`, `unknown_promoter`, `unknown_link`, `unknown_product`, `invalid_landing_url` and
- * `landing_host_not_allowed`, each with the field that is at fault.
+ * The link of a wish. Throws `unknown_merchant`, `unknown_promoter`, `unknown_link`,
+ * `unknown_product`, `invalid_landing_url` and `landing_host_not_allowed`, each with the field that
+ * is at fault.
  */
 export function planLink(wish: LinkWish, facts: LinkFacts, now: Date): LinkRow {
   const hosts = facts.hosts.get(wish.merchant_id);
@@ -97,7 +100,10 @@ function landingOf(wish: LinkWish, facts: LinkFacts): string {
   return landing;
 }
 
-/** Who is above a link that was shared again: a promoter who shares on in a circle is nowhere above its own links. */
+/**
+ * Who is above a link that was shared again: a promoter who shares on in a circle is nowhere above
+ * its own links.
+ */
 function sharersBelow(parent: LinkRow, promoterId: string): string[] {
   const above = new Set([parent.promoter_id, ...parent.sharers]);
   above.delete(promoterId);

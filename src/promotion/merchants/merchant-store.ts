@@ -37,7 +37,10 @@ export interface Statement {
   effectiveFrom: Date | null;
 }
 
-/** What a statement led to: the version that holds it, whether the thing is new, and whether anything changed. */
+/**
+ * What a statement led to: the version that holds it, whether the thing is new, and whether
+ * anything changed.
+ */
 export interface Stated<Row> {
   row: Row;
   made: boolean;
@@ -47,7 +50,10 @@ export interface Stated<Row> {
 const isMerchant = (merchantId: string) => sql<boolean>`merchant_id = ${merchantId}`;
 const isProduct = (merchantId: string, productId: string) => sql<boolean>`merchant_id = ${merchantId} and product_id = ${productId}`;
 
-/** States a merchant. Throws `conflict` for another currency than it was made with: its books are in it. */
+/**
+ * States a merchant. Throws `conflict` for another currency than it was made with: its books are in
+ * it.
+ */
 export async function stateMerchant(
   trx: Transaction<DB>,
   merchantId: string,

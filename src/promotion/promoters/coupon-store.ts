@@ -29,7 +29,10 @@ function keyOf({ merchant_id, code }: Coupon): string {
   return `${merchant_id}\0${code}`;
 }
 
-/** Throws `unknown_merchant`, and `coupon_taken` for a code that is at some time from then on another promoter's. One writer at a time. */
+/**
+ * Throws `unknown_merchant`, and `coupon_taken` for a code that is at some time from then on
+ * another promoter's. One writer at a time.
+ */
 export async function refuseTakenCoupons(
   trx: Transaction<DB>,
   coupons: readonly Coupon[],
@@ -61,7 +64,10 @@ function refusal(code: 'unknown_merchant' | 'coupon_taken', path: string, messag
   return new DomainError(code, `A coupon code ${message}.`, { errors: [{ path, message }] });
 }
 
-/** Gives the held codes to the promoter and takes back those that it held before; the first statement of a code counts for all earlier time. */
+/**
+ * Gives the held codes to the promoter and takes back those that it held before; the first
+ * statement of a code counts for all earlier time.
+ */
 export async function stateCoupons(
   trx: Transaction<DB>,
   { held, before }: { held: readonly Coupon[]; before: readonly Coupon[] },

@@ -1,4 +1,5 @@
-// What a promoter's own key may not: make anything while the promoter is suspended, or say of a link what decides who is paid for it.
+// What a promoter's own key may not: make anything while the promoter is suspended, or say of a
+// link what decides who is paid for it.
 
 import type { KeyObject } from 'node:crypto';
 
@@ -12,7 +13,10 @@ import { readClickToken } from '../clicks/token.ts';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
 
-/** Refuses the keys of suspended promoters on every later route that grants them more than reading. They may still read what is theirs. */
+/**
+ * Refuses the keys of suspended promoters on every later route that grants them more than reading.
+ * They may still read what is theirs.
+ */
 export function refuseSuspended(app: App, db: Kysely<DB>): void {
   app.addHook('onRoute', (route) => {
     const isSafe = [route.method].flat().every((method) => SAFE_METHODS.has(method));
@@ -46,9 +50,11 @@ interface PayingTerms {
 const NOT_TO_CHOOSE = { campaign_id: 'campaign', talent_id: 'talent' } as const;
 
 /**
- * Refuses with `cannot_choose` what a promoter's key may not say of its own link, each fault under `path`: a campaign or a talent, since
- * either may raise what is paid, and a link that it was not led by, since the chain would be its own to choose. A click token of that link
- * proves it. A storefront's key and an operator's say what they know; a token that they send beside must still be of that link.
+ * Refuses with `cannot_choose` what a promoter's key may not say of its own link, each fault under
+ * `path`: a campaign or a talent, since either may raise what is paid, and a link that it was not
+ * led by, since the chain would be its own to choose. A click token of that link proves it. A
+ * storefront's key and an operator's say what they know; a token that they send beside must still
+ * be of that link.
  */
 export function mayChoose(actor: Actor, link: PayingTerms, tokenKeys: readonly KeyObject[], path = ''): void {
   const isProven = link.click_token == null ? null : isTokenOf(tokenKeys, link.click_token, link.shared_from ?? null);

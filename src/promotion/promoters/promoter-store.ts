@@ -1,4 +1,5 @@
-// Promoters: who shares, who invited them, which agency they belong to, and which coupon codes are theirs.
+// Promoters: who shares, who invited them, which agency they belong to, and which coupon codes are
+// theirs.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
@@ -32,8 +33,9 @@ const CHAIN_DEPTH_MAX = 1000;
 const isPromoter = (promoterId: string) => sql<boolean>`promoter_id = ${promoterId}`;
 
 /**
- * States a promoter. Throws `unknown_inviter`, `unknown_agency`, `referral_cycle` for an inviter who is at any time from then on invited,
- * through however many others, by this promoter, and `unknown_merchant` and `coupon_taken` for coupon codes. It throws before it writes.
+ * States a promoter. Throws `unknown_inviter`, `unknown_agency`, `referral_cycle` for an inviter
+ * who is at any time from then on invited, through however many others, by this promoter, and
+ * `unknown_merchant` and `coupon_taken` for coupon codes. It throws before it writes.
  */
 export async function statePromoter(
   trx: Transaction<DB>,
@@ -81,8 +83,8 @@ async function refuseStrangers(trx: Transaction<DB>, { inviter_id: inviterId, ag
 }
 
 /**
- * Climbs from the inviter through everybody who is in force at some time together with the new statement, as time spans that shrink on the
- * way, and refuses when the promoter is met.
+ * Climbs from the inviter through everybody who is in force at some time together with the new
+ * statement, as time spans that shrink on the way, and refuses when the promoter is met.
  */
 async function refuseCycle(trx: Transaction<DB>, promoterId: string, inviterId: string, effectiveFrom: Date | '-infinity'): Promise<void> {
   const { rows } = await sql<{ is_cycle: boolean; depth: number }>`

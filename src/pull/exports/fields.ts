@@ -1,11 +1,15 @@
-// The cells of a row by the names that an export gives them, read with a reason where one cannot be read.
+// The cells of a row by the names that an export gives them, read with a reason where one cannot be
+// read.
 import { amountOf, countOf, damageOf, textOf, timeOf, type Said } from '../tables/cells.ts';
 import type { TableRow } from '../tables/row.ts';
 
 /** What is wrong with a row, in words for whoever sent the file. */
 export class RowFault extends Error {}
 
-/** What a file does not say of itself: of whose clock its times are, and in which currency its amounts. */
+/**
+ * What a file does not say of itself: of whose clock its times are, and in which currency its
+ * amounts.
+ */
 export interface Surroundings {
   zone: string;
   currency: string | null;
@@ -15,7 +19,10 @@ export interface Surroundings {
   options: unknown;
 }
 
-/** A name of a column as it is compared: without case, width of signs, doubled blanks, and the unit behind it. */
+/**
+ * A name of a column as it is compared: without case, width of signs, doubled blanks, and the unit
+ * behind it.
+ */
 export function columnName(name: string): string {
   const plain = name
     .normalize('NFKC')
@@ -26,7 +33,10 @@ export function columnName(name: string): string {
   return plain.replace(/\s*\((?:元|¥|件|个)\)$/, '');
 }
 
-/** Reads the cells of one row; `places` says where each field stands. What a cell does not say is an empty text. */
+/**
+ * Reads the cells of one row; `places` says where each field stands. What a cell does not say is an
+ * empty text.
+ */
 export class Fields {
   readonly line: number;
   private readonly row: TableRow;

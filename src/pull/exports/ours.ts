@@ -11,8 +11,8 @@ export const COLUMNS =
   merchant_id`.split(/\s+/);
 
 /**
- * The report of a row. Empty cells say nothing. A row that names no line tells of the order as a whole, and one that names no refund
- * of all that was refunded: of the order, or of its line.
+ * The report of a row. Empty cells say nothing. A row that names no line tells of the order as a
+ * whole, and one that names no refund of all that was refunded: of the order, or of its line.
  */
 export function readOurs(row: Fields, amounts: Amounts) {
   const lineId = row.ownId('line_id');

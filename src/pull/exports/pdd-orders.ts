@@ -1,4 +1,5 @@
-// 多多进宝, 订单明细: a row an order, which has one product, read as a row of the platform's own list of orders.
+// 多多进宝, 订单明细: a row an order, which has one product, read as a row of the platform's own list of
+// orders.
 import type { Export, ReadOrder } from './export.ts';
 import { RowFault, type Fields } from './fields.ts';
 

@@ -58,8 +58,8 @@ const malformed = (message: string): DomainError =>
   new DomainError('malformed_request', message, { errors: [{ path: 'columns', message }] });
 
 /**
- * Finds the names of the columns among the first rows, below titles and blanks. Null when none of the rows is one; throws
- * `malformed_request` when one is and it cannot be read.
+ * Finds the names of the columns among the first rows, below titles and blanks. Null when none of
+ * the rows is one; throws `malformed_request` when one is and it cannot be read.
  */
 export function recogniseHead(rows: readonly (readonly string[])[], mapping: Mapping): Head | null {
   for (const [index, names] of rows.entries()) {

@@ -1,4 +1,5 @@
-// Shopify's orders_export: several rows an order, of which the first has its sums and the others a line each, without its id.
+// Shopify's orders_export: several rows an order, of which the first has its sums and the others a
+// line each, without its id.
 import { z } from 'zod';
 
 import { WHOLE_ORDER } from '../../core/order.ts';
@@ -7,7 +8,10 @@ import type { Export, ReadOrder } from './export.ts';
 import { RowFault, type Fields, type Surroundings } from './fields.ts';
 import { least, most, shareOf } from './shop-money.ts';
 
-/** The export has one column for each field; beside these it has some sixty of addresses, payments and single taxes. */
+/**
+ * The export has one column for each field; beside these it has some sixty of addresses, payments
+ * and single taxes.
+ */
 const COLUMNS = {
   order_id: ['id'],
   name: ['name'],
@@ -58,8 +62,8 @@ export const shopifyOrders: Export = {
 };
 
 /**
- * The lines have no ids here, so their sum is told as the whole order's, which counts only where nobody told the lines: what a push
- * told is never counted a second time.
+ * The lines have no ids here, so their sum is told as the whole order's, which counts only where
+ * nobody told the lines: what a push told is never counted a second time.
  */
 function read([first, ...rest]: readonly [Fields, ...Fields[]], { options: stated }: Surroundings): ReadOrder {
   if (first.text('financial_status') === '' && first.text('total') === '') {
@@ -103,7 +107,10 @@ function statusOf(first: Fields): 'created' | 'paid' | 'void' {
   return status;
 }
 
-/** `Subtotal` is after discounts and before freight; where prices include tax, so does it, and its share of the tax goes. */
+/**
+ * `Subtotal` is after discounts and before freight; where prices include tax, so does it, and its
+ * share of the tax goes.
+ */
 function goodsOf(first: Fields, currency: string): bigint {
   const [subtotal, shipping, taxes, total] = ['subtotal', 'shipping', 'taxes', 'total'].map((field) => first.amount(field, currency)) as [
     bigint | null,

@@ -1,4 +1,5 @@
-// 淘宝联盟, 推广者订单明细: a row for each part of a purchase, read as a row of the platform's own list of orders.
+// 淘宝联盟, 推广者订单明细: a row for each part of a purchase, read as a row of the platform's own list of
+// orders.
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { Export, ReadOrder } from './export.ts';
 import { RowFault, type Fields } from './fields.ts';
@@ -60,7 +61,8 @@ function read(row: Fields): ReadOrder {
   const yuan = (field: string) => yuanOf(row, field);
   const order = {
     trade_parent_id: row.neededId('order_id'),
-    // The old table has no number for a part: its product stands for it, where nobody told the parts.
+    // The old table has no number for a part: its product stands for it, where nobody told the
+    // parts.
     trade_id: row.id('line_id') || `${WHOLE_ORDER}:${itemId}`,
     item_id: itemId,
     item_num: row.count('count') ?? 1,
@@ -91,7 +93,10 @@ export function clockOf(time: string | null): string | null {
   return time === null ? null : new Date(Date.parse(time) + CHINA_OFFSET_MS).toISOString().slice(0, 19).replace('T', ' ');
 }
 
-/** Yuan as the unions write them in their lists; a part of a fen, which a spreadsheet leaves behind, is rounded. */
+/**
+ * Yuan as the unions write them in their lists; a part of a fen, which a spreadsheet leaves behind,
+ * is rounded.
+ */
 export function yuanOf(row: Fields, field: string): string | null {
   const fen = row.amount(field, 'CNY');
   if (fen === null) return null;

@@ -1,4 +1,5 @@
-// WooCommerce's Analytics, Orders, Download: a row an order, and a row with a negative amount for each refund of it.
+// WooCommerce's Analytics, Orders, Download: a row an order, and a row with a negative amount for
+// each refund of it.
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { SourceReport } from '../../sources/source.ts';
 import type { Export, ReadOrder } from './export.ts';
@@ -6,7 +7,10 @@ import type { Fields, Surroundings } from './fields.ts';
 import { RowFault } from './fields.ts';
 import { standingOf, stated } from './woocommerce-words.ts';
 
-/** What the browser makes of one page and what the shop makes of many differ in columns and in their case. */
+/**
+ * What the browser makes of one page and what the shop makes of many differ in columns and in their
+ * case.
+ */
 export const woocommerceAnalytics: Export = {
   name: 'woocommerce_analytics_orders',
   title: "WooCommerce's analytics export of orders",
@@ -25,7 +29,10 @@ export const woocommerceAnalytics: Export = {
   read: ([row], { options }: Surroundings) => read(row, options),
 };
 
-/** `Net sales` is after discounts, without freight and tax, of an order as of a refund. The export names no currency and no lines. */
+/**
+ * `Net sales` is after discounts, without freight and tax, of an order as of a refund. The export
+ * names no currency and no lines.
+ */
 function read(row: Fields, options: unknown): ReadOrder {
   const currency = row.currency('currency');
   const orderId = row.neededId('order_id').replace(/^#/, '');

@@ -1,5 +1,5 @@
-// WooCommerce's orders as the usual export plug-ins write them: a row an order with its lines in cells of their own, or a row for
-// each line.
+// WooCommerce's orders as the usual export plug-ins write them: a row an order with its lines in
+// cells of their own, or a row for each line.
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { SourceReport } from '../../sources/source.ts';
 import type { Export, ReadOrder } from './export.ts';
@@ -73,7 +73,10 @@ function read(row: Fields, { options }: Surroundings): ReadOrder {
   return { report };
 }
 
-/** Lines with the shop's own ids where the export has them; else as the whole order's, each by its product. */
+/**
+ * Lines with the shop's own ids where the export has them; else as the whole order's, each by its
+ * product.
+ */
 function linesOf(row: Fields, currency: string) {
   const lineId = row.id('line_id');
   if (lineId !== '') {
@@ -97,7 +100,10 @@ function linesOf(row: Fields, currency: string) {
   return [{ line_id: WHOLE_ORDER, paid_amount: Number(most(total - shipping - tax - most(fees, 0n), 0n)) }];
 }
 
-/** `name:…|product_id:31529|sku:|quantity:1|total:13.00|sub_total:13.00`; the total is after discounts and without tax. */
+/**
+ * `name:…|product_id:31529|sku:|quantity:1|total:13.00|sub_total:13.00`; the total is after
+ * discounts and without tax.
+ */
 function lineOf(cell: string, lineId: string, currency: string) {
   const part = (name: string) => new RegExp(`(?:^|\\|)${name}:([^|]*)`).exec(cell)?.[1]?.trim() ?? '';
   const total = amountOf(part('total'), currency);
@@ -114,7 +120,10 @@ function lineOf(cell: string, lineId: string, currency: string) {
   };
 }
 
-/** What went back is told with freight and tax: of it the share of the goods. A row of one line tells its own. */
+/**
+ * What went back is told with freight and tax: of it the share of the goods. A row of one line
+ * tells its own.
+ */
 function refundsOf(row: Fields, currency: string, paid: bigint) {
   const lineId = row.id('line_id');
   const ofLine = lineId === '' ? null : absolute(row.amount('line_refunded', currency));

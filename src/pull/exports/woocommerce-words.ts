@@ -1,4 +1,5 @@
-// WooCommerce's words for how far an order has come, as its exports write them: by their slugs, or as a person reads them.
+// WooCommerce's words for how far an order has come, as its exports write them: by their slugs, or
+// as a person reads them.
 import { z } from 'zod';
 
 import { RowFault } from './fields.ts';
@@ -23,7 +24,10 @@ const STANDING: Readonly<Record<string, Standing>> = {
 
 const ours = z.object({ statuses: z.record(z.string(), z.string()).default({}) }).catch({ statuses: {} });
 
-/** A shop's own states are known by `options.statuses` of its source. Throws RowFault for a word that nobody knows. */
+/**
+ * A shop's own states are known by `options.statuses` of its source. Throws RowFault for a word
+ * that nobody knows.
+ */
 export function standingOf(word: string, options: unknown): Standing {
   const slug = word
     .toLowerCase()
@@ -36,7 +40,10 @@ export function standingOf(word: string, options: unknown): Standing {
   return standing;
 }
 
-/** What a standing means for the order: a refunded one keeps nothing, unless its refunds are told beside it. */
+/**
+ * What a standing means for the order: a refunded one keeps nothing, unless its refunds are told
+ * beside it.
+ */
 export function stated(standing: Standing, word: string, { isRefundTold }: { isRefundTold: boolean }) {
   const isVoid = standing === 'void' || (standing === 'refunded' && !isRefundTold);
   return {

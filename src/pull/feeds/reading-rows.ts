@@ -1,4 +1,5 @@
-// The rows of a table as reports, checked, each with its reason where it cannot be read: what a file says, before anything enters.
+// The rows of a table as reports, checked, each with its reason where it cannot be read: what a
+// file says, before anything enters.
 import { z } from 'zod';
 
 import { standsIn } from '../../core/order.ts';
@@ -121,7 +122,10 @@ class OrderReader {
     }
   }
 
-  /** A row of a text with more or fewer cells than there are columns has lost its order; a sheet leaves out what is empty. */
+  /**
+   * A row of a text with more or fewer cells than there are columns has lost its order; a sheet
+   * leaves out what is empty.
+   */
   private misfitOf({ cells }: TableRow): string | null {
     if (this.width === null || cells.length === this.width) return null;
     const isLonger = cells.length > this.width && cells.slice(this.width).every((cell) => cell.trim() === '');
@@ -143,7 +147,9 @@ class OrderReader {
     return readOf(checked, report, {});
   }
 
-  /** A row of the platform's own list is kept as such: its adapter reads it as it reads the list. */
+  /**
+   * A row of the platform's own list is kept as such: its adapter reads it as it reads the list.
+   */
   private readPlatformRow({ row, isTimed }: Extract<ReadOrder, { row: unknown }>, line: number): ReadOf {
     const headers = { ...PLATFORM_ROW, ...(isTimed ? {} : UNTIMED) };
     const { adapter, source, fetchedAt } = this.reading;
@@ -157,7 +163,10 @@ class OrderReader {
     return readOf(checked, row, headers);
   }
 
-  /** Two rows of one order that have no ids of their own would take each other's place: which of them counts nobody could say. */
+  /**
+   * Two rows of one order that have no ids of their own would take each other's place: which of
+   * them counts nobody could say.
+   */
   private checkDoubles({ merchant_id: merchantId, order_id: orderId, lines, refunds }: CanonicalReport, line: number): void {
     const ids = [...(lines ?? []).map((one) => `line ${one.line_id}`), ...(refunds ?? []).map((one) => `refund ${one.refund_id}`)];
     const keys = ids.filter((id) => standsIn(id.slice(id.indexOf(' ') + 1))).map((id) => JSON.stringify([merchantId, orderId, id]));

@@ -1,9 +1,13 @@
-// What of a long file was read before, by its keys: sixteen bytes each, so that millions of rows fit into memory.
+// What of a long file was read before, by its keys: sixteen bytes each, so that millions of rows
+// fit into memory.
 import { hash } from 'node:crypto';
 
 const SLOTS_FIRST = 4096;
 
-/** Numbers by keys. Two keys are one only when 64 bits of their hashes are: among five million never, as far as anybody can count. */
+/**
+ * Numbers by keys. Two keys are one only when 64 bits of their hashes are: among five million
+ * never, as far as anybody can count.
+ */
 export class SeenKeys {
   private high = new Uint32Array(SLOTS_FIRST);
   private low = new Uint32Array(SLOTS_FIRST);

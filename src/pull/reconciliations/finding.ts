@@ -1,4 +1,5 @@
-// What a reconciliation finds of an order: whether it was known, and whether its money or state were as the report says.
+// What a reconciliation finds of an order: whether it was known, and whether its money or state
+// were as the report says.
 import { isDeepStrictEqual } from 'node:util';
 
 import { lift, merge } from '../../core/merge.ts';
@@ -42,8 +43,8 @@ function moneyOf({ status, statusStated, void: voided, currency, settledAt, line
 }
 
 /**
- * Where a report tells of lines or refunds without their ids, merging it changes nothing in known ones: it is compared with their sums,
- * of a product where it names one.
+ * Where a report tells of lines or refunds without their ids, merging it changes nothing in known
+ * ones: it is compared with their sums, of a product where it names one.
  */
 function totalsAgree(report: Report, { lines, refunds }: Order): boolean {
   const paid = new Map<string | null, bigint>();

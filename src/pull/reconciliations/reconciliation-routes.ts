@@ -1,4 +1,5 @@
-// Reconciliations over HTTP: comparing what a source says of a time, or an uploaded file, with what is known, and taking in what is not.
+// Reconciliations over HTTP: comparing what a source says of a time, or an uploaded file, with what
+// is known, and taking in what is not.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Kysely, Transaction } from 'kysely';
@@ -152,7 +153,8 @@ export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
       params: path,
       response: { 200: answer, ...problems('not_found') },
     },
-    // The worker looks again at what was found; of very many orders that takes longer than a reader waits.
+    // The worker looks again at what was found; of very many orders that takes longer than a reader
+    // waits.
     handler: ({ params }) => shown(deps.db, params.reconciliation_id),
   });
 }
@@ -166,7 +168,10 @@ function readRange(body: unknown): z.output<typeof range> {
   throw new DomainError('malformed_request', 'from must lie before to.', { errors: [{ path: 'to', message: 'must lie after from' }] });
 }
 
-/** Makes the reconciliation of a time. Throws `not_found` for no source, and `unprocessable` for one that cannot be asked. */
+/**
+ * Makes the reconciliation of a time. Throws `not_found` for no source, and `unprocessable` for one
+ * that cannot be asked.
+ */
 async function begin(trx: Transaction<DB>, { adapters }: ReconciliationDeps, asked: z.output<typeof range>, by: By): Promise<string> {
   const { now } = by;
   const source = await findSource(trx, asked.source_id);
@@ -193,7 +198,10 @@ async function make(trx: Transaction<DB>, row: Parameters<typeof makeReconciliat
   await recordChange(trx, { ...by, action: 'reconciliation_made', subjectKind: 'reconciliation', subjectId, before: null, after });
 }
 
-/** What a kept file has led to so far. Throws the reason where it was refused before anything of it had entered. */
+/**
+ * What a kept file has led to so far. Throws the reason where it was refused before anything of it
+ * had entered.
+ */
 async function answerOf(deps: ReconciliationDeps, reconciliationId: string) {
   deps.onAsked();
   const body = await waitFor(deps, reconciliationId);

@@ -1,4 +1,5 @@
-// Reconciliations in the database: what was asked, what was found of each order, and whether it agrees by now.
+// Reconciliations in the database: what was asked, what was found of each order, and whether it
+// agrees by now.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { ErrorCode } from '../../core/errors.ts';
@@ -99,7 +100,10 @@ export async function noteRead(
     where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(trx);
 }
 
-/** Notes why it cannot be read: for good, or for now. With a code it was refused before anything of it had entered. */
+/**
+ * Notes why it cannot be read: for good, or for now. With a code it was refused before anything of
+ * it had entered.
+ */
 export async function noteTrouble(
   db: Kysely<DB>,
   reconciliationId: string,
@@ -119,7 +123,10 @@ export interface Finding {
   deliveryId: string;
 }
 
-/** Keeps what was found first of each order; only what was known first may turn out to be different by a later row. */
+/**
+ * Keeps what was found first of each order; only what was known first may turn out to be different
+ * by a later row.
+ */
 export async function noteFindings(trx: Transaction<DB>, reconciliationId: string, findings: readonly Finding[]): Promise<void> {
   const firsts = new Map<string, Finding>();
   for (const finding of findings) {
@@ -135,7 +142,10 @@ export async function noteFindings(trx: Transaction<DB>, reconciliationId: strin
       where mine.found = 'known' and excluded.found = 'different'`.execute(trx);
 }
 
-/** What was missing or different and has been merged since, by its place, after that of the last one. */
+/**
+ * What was missing or different and has been merged since, by its place, after that of the last
+ * one.
+ */
 export async function mergedFindings(
   db: Kysely<DB>,
   reconciliationId: string,

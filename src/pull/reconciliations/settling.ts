@@ -1,4 +1,5 @@
-// Ending a reconciliation: what was missing or different is looked at again once it is merged, and counts as recovered when it agrees.
+// Ending a reconciliation: what was missing or different is looked at again once it is merged, and
+// counts as recovered when it agrees.
 import type { Kysely, Transaction } from 'kysely';
 
 import { readDelivery } from '../../inbox/read.ts';
@@ -14,8 +15,9 @@ const ORDERS_PER_COMMIT = 500;
 type Place = readonly [shop: string, orderId: string];
 
 /**
- * Looks again at what a reconciliation found and has not seen recovered, and ends it when nothing is left to be processed. It stops after
- * the first part of orders behind which it does not go on; the next look begins anew.
+ * Looks again at what a reconciliation found and has not seen recovered, and ends it when nothing
+ * is left to be processed. It stops after the first part of orders behind which it does not go on;
+ * the next look begins anew.
  */
 export async function settleReconciliation(
   db: Kysely<DB>,
@@ -35,7 +37,10 @@ export async function settleReconciliation(
   if (isLastLook) await endReconciliation(db, reconciliationId);
 }
 
-/** Looks at the next orders after this place. Answers the place of the last of them, or null when there are no more. */
+/**
+ * Looks at the next orders after this place. Answers the place of the last of them, or null when
+ * there are no more.
+ */
 async function settlePart(
   trx: Transaction<DB>,
   adapters: ReadonlyMap<string, Adapter>,

@@ -1,5 +1,6 @@
-// What a cell of a file says: ids that a spreadsheet may have changed, amounts as people write them, times without a zone.
-// Pure. A cell that is not certain is a fault with its reason, never a guess.
+// What a cell of a file says: ids that a spreadsheet may have changed, amounts as people write
+// them, times without a zone. Pure. A cell that is not certain is a fault with its reason, never a
+// guess.
 import { minorDigits } from '../../core/money.ts';
 import { DomainError } from '../../core/errors.ts';
 
@@ -10,8 +11,9 @@ export type Said<Value> = { value: Value } | { fault: string };
 const NOTHING = /^(?:-{1,2}|—+|\\N|n\/a|null|none|无|暂无|空)$/i;
 
 /**
- * The text of a cell without what only keeps a spreadsheet from changing it: `="370"` is a formula whose value is certain, and
- * a leading apostrophe or backquote, and tabs around a number, mean text.
+ * The text of a cell without what only keeps a spreadsheet from changing it: `="370"` is a formula
+ * whose value is certain, and a leading apostrophe or backquote, and tabs around a number, mean
+ * text.
  */
 export function textOf(cell: string): string {
   const text = cell.trim();
@@ -33,9 +35,10 @@ export function damageOf(id: string): string | null {
 }
 
 /**
- * Whether these digits may be what was left of others: a spreadsheet keeps fifteen and writes zeros for the rest, a program that took
- * an id for a number writes the shortest one that is as near. An id may end so, too; it is believed where it names an order that is
- * known, and never makes a new one.
+ * Whether these digits may be what was left of others: a spreadsheet keeps fifteen and writes zeros
+ * for the rest, a program that took an id for a number writes the shortest one that is as near. An
+ * id may end so, too; it is believed where it names an order that is known, and never makes a new
+ * one.
  */
 export function mayBeRounded(id: string): boolean {
   return /^[1-9]\d{14}0+$/.test(id) || (/^[1-9]\d{16,20}$/.test(id) && String(Number(id)) === id);
@@ -45,8 +48,9 @@ export function mayBeRounded(id: string): boolean {
 const MONEY_WORDS = /^(?:[A-Z]{3}|[A-Z]{0,3}\$|[¥￥€£₩₹৳฿₫₽₺]|Rs\.?|zł|Kč|kr\.?)\s*|\s*(?:[A-Z]{3}|[¥￥€£₩₹৳฿₫₽₺元]|zł|Kč|kr\.?)$/g;
 
 /**
- * The minor units of an amount as people and exports write it: `¥1,234.50`, `12.5 USD`, `1.2E-1` of a spreadsheet. What is finer
- * than the minor unit is rounded once, half up. `comma`: the file writes decimals with a comma.
+ * The minor units of an amount as people and exports write it: `¥1,234.50`, `12.5 USD`, `1.2E-1` of
+ * a spreadsheet. What is finer than the minor unit is rounded once, half up. `comma`: the file
+ * writes decimals with a comma.
  */
 export function amountOf(cell: string, currency: string, { comma = false } = {}): Said<bigint> {
   const digits = digitsOf(currency);
@@ -60,7 +64,8 @@ export function amountOf(cell: string, currency: string, { comma = false } = {})
   if (plain === null) return { fault: `${JSON.stringify(cell)} is no amount in ${currency}` };
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = plain;
   if (Math.abs(Number(exponent)) > 20) return { fault: `${JSON.stringify(cell)} is no amount in ${currency}` };
-  // All digits, and where the point stands in them; half of the minor unit is added before the rest is cut off.
+  // All digits, and where the point stands in them; half of the minor unit is added before the rest
+  // is cut off.
   const point = whole.length + Number(exponent);
   const all = (whole + fraction).padStart(whole.length + fraction.length + Math.max(0, -point), '0');
   const cut = Math.max(0, point) + digits;
@@ -100,13 +105,17 @@ const ZERO_TIME = /^0(?:\.0+)?$|^0000|^1970-01-01 0[08]:00:00$/;
 const TIME =
   /^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?$/i;
 const DAY_MS = 86_400_000;
-/** Day 0 of a spreadsheet's serial dates: 1900 had no 29 February, but the first spreadsheet thought so. */
+/**
+ * Day 0 of a spreadsheet's serial dates: 1900 had no 29 February, but the first spreadsheet thought
+ * so.
+ */
 const SERIAL_EPOCH_MS = Date.UTC(1899, 11, 30);
 const SERIAL = /^\d{5}(?:\.\d+)?$/;
 
 /**
- * A time as RFC 3339; null where the cell says nothing. Without a zone it is of the clock of `zone` (IANA, or an offset). A number is a serial
- * date of a spreadsheet, or seconds or milliseconds since 1970.
+ * A time as RFC 3339; null where the cell says nothing. Without a zone it is of the clock of `zone`
+ * (IANA, or an offset). A number is a serial date of a spreadsheet, or seconds or milliseconds
+ * since 1970.
  */
 export function timeOf(cell: string, zone: string): Said<string | null> {
   if (cell === '' || ZERO_TIME.test(cell)) return { value: null };
@@ -132,7 +141,10 @@ function offsetOf(stated: string): number {
 
 const clocks = new Map<string, Intl.DateTimeFormat>();
 
-/** The moment at which the clock of a zone shows this; in the hour that a clock shows twice, the first one. */
+/**
+ * The moment at which the clock of a zone shows this; in the hour that a clock shows twice, the
+ * first one.
+ */
 function fromClock(local: number, zone: string): string {
   const before = local - offsetAt(local - DAY_MS, zone);
   if (before + offsetAt(before, zone) === local) return new Date(before).toISOString();

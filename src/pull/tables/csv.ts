@@ -1,4 +1,5 @@
-// The rows of a text table (RFC 4180, and its kin with semicolons or tabs), and which sign parts its cells.
+// The rows of a text table (RFC 4180, and its kin with semicolons or tabs), and which sign parts
+// its cells.
 import { pipeline, Readable } from 'node:stream';
 
 import { CsvError, parse } from 'csv-parse';
@@ -16,8 +17,8 @@ const HEAD_CHARACTERS_MAX = 256 * 1024;
 const FORM = { bom: true, max_record_size: ROW_CHARACTERS_MAX, skip_empty_lines: true, relax_column_count: true } as const;
 
 /**
- * The first rows of a text, as they are parted by each sign; a row that the beginning cuts off is not among them. Of a sign by
- * which the text is no table there are none.
+ * The first rows of a text, as they are parted by each sign; a row that the beginning cuts off is
+ * not among them. Of a sign by which the text is no table there are none.
  */
 export function firstRows(text: string): { delimiter: Delimiter; rows: string[][] }[] {
   const head = text.slice(0, HEAD_CHARACTERS_MAX);

@@ -1,5 +1,5 @@
-// The encoding of a file that somebody exported: recognised by its bytes, because nobody states it, or refused by the
-// name of what it looks like. A wrong guess would make an id of what is none.
+// The encoding of a file that somebody exported: recognised by its bytes, because nobody states it,
+// or refused by the name of what it looks like. A wrong guess would make an id of what is none.
 import { DomainError } from '../../core/errors.ts';
 
 export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'gb18030';
@@ -8,12 +8,18 @@ export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'gb18030';
 const LOOKED_AT_BYTES = 256 * 1024;
 /** One broken character in so many sound ones is a broken character, and no other encoding. */
 const SOUND_PER_BROKEN = 20;
-/** Of Chinese text nearly all characters stand in the square of GB 2312; of other text misread as Chinese few do. */
+/**
+ * Of Chinese text nearly all characters stand in the square of GB 2312; of other text misread as
+ * Chinese few do.
+ */
 const COMMON_SHARE = 0.8;
 /** Text of fewer characters is too short to tell Korean from Chinese. */
 const HANGUL_LEAST = 20;
 
-/** `ascii`: no byte so far says which it is. Throws `malformed_request` for everything that is not read here. */
+/**
+ * `ascii`: no byte so far says which it is. Throws `malformed_request` for everything that is not
+ * read here.
+ */
 export function recogniseEncoding(whole: Buffer): Encoding | 'ascii' {
   const head = whole.subarray(0, LOOKED_AT_BYTES);
   const marked = byMark(head) ?? byZeros(head);
@@ -29,7 +35,10 @@ export function recogniseEncoding(whole: Buffer): Encoding | 'ascii' {
   throw refused(lookOf(bytes));
 }
 
-/** The text of a file as UTF-8, part by part. What cannot be decoded becomes U+FFFD, which no cell that is read may have. */
+/**
+ * The text of a file as UTF-8, part by part. What cannot be decoded becomes U+FFFD, which no cell
+ * that is read may have.
+ */
 export async function* asUtf8(parts: AsyncIterable<Buffer>, recognised: Encoding | 'ascii'): AsyncGenerator<Buffer> {
   let encoding = recognised;
   let decoder: InstanceType<typeof TextDecoder> | null = null;
@@ -62,7 +71,10 @@ function byMark(bytes: Buffer): Encoding | null {
   return hex.startsWith('feff') ? 'utf-16be' : null;
 }
 
-/** UTF-16 without its mark: the names of columns have ASCII in them, so every second byte is zero there. */
+/**
+ * UTF-16 without its mark: the names of columns have ASCII in them, so every second byte is zero
+ * there.
+ */
 function byZeros(bytes: Buffer): Encoding | null {
   const head = bytes.subarray(0, 1024);
   let [even, odd] = [0, 0];
@@ -76,7 +88,10 @@ function byZeros(bytes: Buffer): Encoding | null {
   return even > many && odd === 0 ? 'utf-16be' : null;
 }
 
-/** How many characters beyond ASCII are sound UTF-8, and how many bytes are of none; what the end cuts off is neither. */
+/**
+ * How many characters beyond ASCII are sound UTF-8, and how many bytes are of none; what the end
+ * cuts off is neither.
+ */
 function countUtf8(bytes: Buffer): { sound: number; broken: number } {
   let [sound, broken] = [0, 0];
   for (let at = 0; at < bytes.length;) {

@@ -10,7 +10,10 @@ export interface KeptBytes {
   part: (partNo: number) => Promise<Buffer>;
 }
 
-/** Reads kept parts as one file. The part that was read last is held: a reader takes many small pieces of one. */
+/**
+ * Reads kept parts as one file. The part that was read last is held: a reader takes many small
+ * pieces of one.
+ */
 export class KeptReader extends RandomAccessReader {
   readonly size: number;
   private readonly kept: KeptBytes;

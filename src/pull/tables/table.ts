@@ -12,7 +12,10 @@ export interface Table {
   encoding: Encoding | 'ascii' | null;
   delimiter: Delimiter | null;
   head: Head;
-  /** The rows below the names of the columns, from the first one each time. Throws `malformed_request` beyond ROWS_MAX. */
+  /**
+   * The rows below the names of the columns, from the first one each time. Throws
+   * `malformed_request` beyond ROWS_MAX.
+   */
   rows: () => AsyncGenerator<TableRow | BrokenRow>;
 }
 
@@ -27,7 +30,10 @@ const OTHER_FORMS: readonly (readonly [begins: string, look: string])[] = [
   ['ffd8ff', 'a picture'],
 ];
 
-/** Throws `malformed_request` with the reason for a file that begins like this and cannot be read. Of a spreadsheet only its rows tell more. */
+/**
+ * Throws `malformed_request` with the reason for a file that begins like this and cannot be read.
+ * Of a spreadsheet only its rows tell more.
+ */
 export function checkBeginning(bytes: Buffer, mapping: Mapping): void {
   if (!isXlsx(bytes)) recogniseText(bytes, mapping);
 }

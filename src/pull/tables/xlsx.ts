@@ -1,5 +1,5 @@
-// The rows of the first sheet of an .xlsx (ECMA-376), as they are unpacked: no more of it is in memory than its shared texts,
-// which are bounded.
+// The rows of the first sheet of an .xlsx (ECMA-376), as they are unpacked: no more of it is in
+// memory than its shared texts, which are bounded.
 import { Readable } from 'node:stream';
 
 import { SaxesParser, type SaxesTagPlain } from 'saxes';
@@ -61,7 +61,10 @@ async function readPart(zip: Zip, name: string, onTag: (tag: SaxesTagPlain) => v
   parser.close();
 }
 
-/** The texts that cells name by their number. What tells how a text is spoken (`rPh`) is no part of it. */
+/**
+ * The texts that cells name by their number. What tells how a text is spoken (`rPh`) is no part of
+ * it.
+ */
 async function sharedTexts(zip: Zip): Promise<string[]> {
   const stream = await zip.open('xl/sharedStrings.xml');
   const texts: string[] = [];
@@ -99,7 +102,10 @@ interface ReadCell {
   text: string;
 }
 
-/** Reads the cells of one row after the other; rows wait in a list only while one piece of the text is parsed. */
+/**
+ * Reads the cells of one row after the other; rows wait in a list only while one piece of the text
+ * is parsed.
+ */
 class SheetReader {
   readonly rows: (TableRow | BrokenRow)[] = [];
   private readonly texts: readonly string[];

@@ -1,5 +1,5 @@
-// The files inside of a ZIP that somebody sent, each with a bound that its bytes cannot evade: a few kilobytes can say that they
-// are petabytes, or be them.
+// The files inside of a ZIP that somebody sent, each with a bound that its bytes cannot evade: a
+// few kilobytes can say that they are petabytes, or be them.
 import { pipeline, type Readable, Transform } from 'node:stream';
 
 import { fromRandomAccessReader, type Entry, type ZipFile } from 'yauzl';
@@ -21,7 +21,10 @@ export interface Zip {
   close: () => void;
 }
 
-/** Reads the list of what is inside. Throws `malformed_request` for what is no ZIP, and for one that unpacks to more than is read. */
+/**
+ * Reads the list of what is inside. Throws `malformed_request` for what is no ZIP, and for one that
+ * unpacks to more than is read.
+ */
 export async function openZip(kept: KeptBytes): Promise<Zip> {
   const reader = new KeptReader(kept);
   const file = await new Promise<ZipFile>((resolve, reject) => {
@@ -60,7 +63,8 @@ function openEntry(file: ZipFile, entry: Entry): Promise<Readable> {
   return new Promise((resolve, reject) => {
     file.openReadStream(entry, (error, stream) => {
       if (error) reject(noZip(error));
-      // What a list states may be less than what is inside: the reader ends at what was stated, and here once more.
+      // What a list states may be less than what is inside: the reader ends at what was stated, and
+      // here once more.
       else resolve(pipeline(stream, atMost(entry), () => undefined));
     });
   });
@@ -83,7 +87,10 @@ function tooLarge(name: string): DomainError {
   return new DomainError('malformed_request', `${name} of the spreadsheet unpacks to more than is read: save the sheet as CSV.`);
 }
 
-/** What the ZIP reader throws is about the bytes that were sent, unless it comes from where they are kept. */
+/**
+ * What the ZIP reader throws is about the bytes that were sent, unless it comes from where they are
+ * kept.
+ */
 function noZip(error: Error): Error {
   if (error instanceof DomainError || 'code' in error) return error;
   return new DomainError('malformed_request', `The spreadsheet cannot be opened: ${error.message}`, { cause: error });

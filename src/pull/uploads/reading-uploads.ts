@@ -1,4 +1,5 @@
-// Reading the uploaded files that are kept: their rows enter, and the file is dropped. Whoever is killed has it read anew by another.
+// Reading the uploaded files that are kept: their rows enter, and the file is dropped. Whoever is
+// killed has it read anew by another.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -57,7 +58,8 @@ async function readUpload(
     await noteRead(db, reconciliationId, await takeUpload({ ...rows, onDelivered: noteDelivered }, table));
   } catch (error) {
     if (signal.aborted || isUnavailable(error)) throw error;
-    // What is wrong with the file itself stays wrong; everything else is tried again once nobody is reading it any more.
+    // What is wrong with the file itself stays wrong; everything else is tried again once nobody is
+    // reading it any more.
     const forGood = error instanceof DomainError || error instanceof CsvError;
     const code = error instanceof DomainError && !hasEntered ? error.code : null;
     await noteTrouble(db, reconciliationId, error instanceof Error ? error.message : String(error), { forGood, code });

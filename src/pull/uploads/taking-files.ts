@@ -1,4 +1,5 @@
-// Taking a file of orders over HTTP: kept as a whole before it is read, refused at once where its beginning says that it cannot be.
+// Taking a file of orders over HTTP: kept as a whole before it is read, refused at once where its
+// beginning says that it cannot be.
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
@@ -20,7 +21,10 @@ import { originOf } from './upload.ts';
 const FORM = 'multipart/form-data';
 export const XLSX = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet';
 
-/** What a file comes as. What it is, its bytes say: browsers name CSV as a spreadsheet, and the other way round. */
+/**
+ * What a file comes as. What it is, its bytes say: browsers name CSV as a spreadsheet, and the
+ * other way round.
+ */
 export const FILE_TYPES = ['text/csv', 'application/csv', 'text/tab-separated-values', XLSX, 'application/vnd.ms-excel', FORM];
 
 const flag = z
@@ -48,8 +52,8 @@ export const fileQuery = z.object({
 type Make = (trx: Transaction<DB>, row: Parameters<typeof makeReconciliation>[1], by: { actor: Actor; now: Date }) => Promise<void>;
 
 /**
- * Keeps a file, and answers under which reconciliation. Throws `malformed_request` for one whose beginning says that it is no table of
- * orders.
+ * Keeps a file, and answers under which reconciliation. Throws `malformed_request` for one whose
+ * beginning says that it is no table of orders.
  */
 export async function takeFile(
   db: Kysely<DB>,

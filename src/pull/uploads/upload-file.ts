@@ -1,4 +1,5 @@
-// The file of an upload: kept byte for byte as it arrives, in parts, until all its rows have entered.
+// The file of an upload: kept byte for byte as it arrives, in parts, until all its rows have
+// entered.
 import { sql, type Kysely } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
@@ -7,7 +8,10 @@ import type { KeptBytes } from '../tables/kept-bytes.ts';
 const PART_BYTES = 1024 * 1024;
 const PARTS_PER_STATEMENT = 64;
 
-/** Keeps a file, each part as soon as it is whole, and answers in how many. `onFirst` sees the first part before it is kept, and may throw. */
+/**
+ * Keeps a file, each part as soon as it is whole, and answers in how many. `onFirst` sees the first
+ * part before it is kept, and may throw.
+ */
 export async function keepFile(
   db: Kysely<DB>,
   reconciliationId: string,
@@ -40,7 +44,10 @@ async function* partsOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   if (size > 0 || isEmpty) yield Buffer.concat(chunks);
 }
 
-/** A kept file from its beginning. Throws when a part is gone, because somebody else has read the file to its end meanwhile. */
+/**
+ * A kept file from its beginning. Throws when a part is gone, because somebody else has read the
+ * file to its end meanwhile.
+ */
 export async function* keptFile(db: Kysely<DB>, reconciliationId: string, parts: number): AsyncGenerator<Buffer> {
   for (let partNo = 0; partNo < parts; partNo++) yield await keptPart(db, reconciliationId, partNo);
 }
@@ -68,7 +75,10 @@ async function keptPart(db: Kysely<DB>, reconciliationId: string, partNo: number
   return bytes;
 }
 
-/** Drops files that are read, or that have failed: few parts a statement, because a file may have a thousand. */
+/**
+ * Drops files that are read, or that have failed: few parts a statement, because a file may have a
+ * thousand.
+ */
 export async function dropFiles(db: Kysely<DB>): Promise<void> {
   for (let dropped = PARTS_PER_STATEMENT; dropped === PARTS_PER_STATEMENT;) {
     const result = await sql`

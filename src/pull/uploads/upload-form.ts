@@ -1,4 +1,5 @@
-// A file that comes inside of a form (multipart/form-data), as browsers and most tools send one: its bytes, as they arrive.
+// A file that comes inside of a form (multipart/form-data), as browsers and most tools send one:
+// its bytes, as they arrive.
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -11,7 +12,10 @@ const FIELD_BYTES_MAX = 4096;
 
 const malformed = (message: string): DomainError => new DomainError('malformed_request', message);
 
-/** The bytes of the one file of a form. Throws `malformed_request` for a form without a file, with several, or that is none. */
+/**
+ * The bytes of the one file of a form. Throws `malformed_request` for a form without a file, with
+ * several, or that is none.
+ */
 export async function* fileOfForm(stream: AsyncIterable<Buffer>, contentType: string): AsyncGenerator<Buffer> {
   const form = formOf(contentType);
   let fault: DomainError | null = null;

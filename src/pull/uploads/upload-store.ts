@@ -12,7 +12,10 @@ export async function noteUploaded(db: Kysely<DB>, reconciliationId: string, par
     where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
 }
 
-/** Whoever reads a file says so again and again; silent for longer, he has been killed, and somebody else reads it anew. */
+/**
+ * Whoever reads a file says so again and again; silent for longer, he has been killed, and somebody
+ * else reads it anew.
+ */
 const READING = sql`now() + interval '60 seconds'`;
 
 export interface ClaimedUpload {
@@ -78,12 +81,15 @@ export async function noteRecognised(db: Kysely<DB>, reconciliationId: string, f
     where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
 }
 
-/** So many reports and orders may wait for the worker before a file goes on: what is told meanwhile waits no longer than these take. */
+/**
+ * So many reports and orders may wait for the worker before a file goes on: what is told meanwhile
+ * waits no longer than these take.
+ */
 const WAITING_MAX = 2000;
 
 /**
- * Says that the file is being read still, and answers whether the worker has caught up with what was read of it. Throws when somebody else
- * reads it by now.
+ * Says that the file is being read still, and answers whether the worker has caught up with what
+ * was read of it. Throws when somebody else reads it by now.
  */
 export async function keepReading(db: Kysely<DB>, reconciliationId: string, reader: string): Promise<boolean> {
   const { rows } = await sql<{ waiting: bigint }>`
@@ -106,7 +112,10 @@ export async function freeUpload(db: Kysely<DB>, reconciliationId: string, reade
     where reconciliation_id = ${reconciliationId}::uuid and reader = ${reader}::uuid`.execute(db);
 }
 
-/** Ends uploads that began before and of which not all is kept: no file takes so long, so whoever took it was killed. */
+/**
+ * Ends uploads that began before and of which not all is kept: no file takes so long, so whoever
+ * took it was killed.
+ */
 export async function endCutUploads(db: Kysely<DB>, begunBefore: Date): Promise<void> {
   await sql`
     update reconciliation set state = 'failed', error = 'The file was cut off.', finished_at = now()

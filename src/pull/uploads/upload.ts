@@ -1,4 +1,5 @@
-// An uploaded file of orders, as people export and keep them: every good row becomes a report, every bad one is told.
+// An uploaded file of orders, as people export and keep them: every good row becomes a report,
+// every bad one is told.
 import { sql, type Kysely } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
@@ -53,8 +54,8 @@ export interface Taken {
 }
 
 /**
- * Whose orders a file of this source tells of. Throws `not_found` and `unknown_merchant`, and `malformed_request` for a file of the source
- * rest that names no merchant.
+ * Whose orders a file of this source tells of. Throws `not_found` and `unknown_merchant`, and
+ * `malformed_request` for a file of the source rest that names no merchant.
  */
 export async function originOf(db: Kysely<DB>, sourceId: string, merchantId: string | null): Promise<Origin> {
   if (sourceId !== REST) {
@@ -68,7 +69,10 @@ export async function originOf(db: Kysely<DB>, sourceId: string, merchantId: str
   return { sourceId, kind: REST, merchantId, options: {} };
 }
 
-/** Throws `unprocessable` for an export of one platform at a source of another: its ids would be taken for the other's. */
+/**
+ * Throws `unprocessable` for an export of one platform at a source of another: its ids would be
+ * taken for the other's.
+ */
 export function checkPlatform({ head }: Pick<Table, 'head'>, { sourceId, kind }: Origin): void {
   const known = head.export;
   if (known === null || known.kind === kind || (known.form === 'ours' && kind === REST)) return;
@@ -80,8 +84,9 @@ export function checkPlatform({ head }: Pick<Table, 'head'>, { sourceId, kind }:
 }
 
 /**
- * Takes the whole file, no faster than the worker merges and awards it: what is told meanwhile by others must not wait behind it. Throws
- * `unprocessable` and `all_orders_new` before anything has entered, and what the table throws.
+ * Takes the whole file, no faster than the worker merges and awards it: what is told meanwhile by
+ * others must not wait behind it. Throws `unprocessable` and `all_orders_new` before anything has
+ * entered, and what the table throws.
  */
 export async function takeUpload(upload: Upload, table: Table): Promise<Taken> {
   checkPlatform(table, upload.source);
@@ -130,8 +135,9 @@ async function readingOf({ db, adapters, source, merchantId, amounts, fetchedAt 
 }
 
 /**
- * A file of which nobody knows an order, at a source whose orders are known, has most likely another column of ids than the source: all
- * its orders would be there twice. The rows are read for this until one is known.
+ * A file of which nobody knows an order, at a source whose orders are known, has most likely
+ * another column of ids than the source: all its orders would be there twice. The rows are read for
+ * this until one is known.
  */
 async function checkSomeKnown(upload: Upload, table: Table, reading: Reading): Promise<void> {
   const { db, source } = upload;
@@ -167,7 +173,10 @@ async function knownOrders({ db, source, merchantId }: Upload, ids: readonly str
   return new Set(rows.map((row) => row.order_id));
 }
 
-/** An id that a spreadsheet may have rounded is believed of an order that is known: it never makes a new one. */
+/**
+ * An id that a spreadsheet may have rounded is believed of an order that is known: it never makes a
+ * new one.
+ */
 async function withoutDoubtful(
   upload: Upload,
   read: readonly ReadRow[],
@@ -213,7 +222,10 @@ async function store(upload: Upload, read: readonly ReadRow[]): Promise<void> {
 
 const FOUND: readonly Found[] = ['known', 'missing', 'different'];
 
-/** Counts each order once, as a reconciliation does: by what was found of it first, or by a later row that differs. */
+/**
+ * Counts each order once, as a reconciliation does: by what was found of it first, or by a later
+ * row that differs.
+ */
 async function judgeAll(upload: Upload, read: readonly ReadRow[], judged: SeenKeys): Promise<void> {
   const found = await inTransaction(upload.db, async ({ trx }) => {
     const all: Awaited<ReturnType<typeof judgeRows>> = [];

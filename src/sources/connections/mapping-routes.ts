@@ -1,4 +1,5 @@
-// Mappings: stating, one by one or in bulk, whom an order system means by a word, and showing what was stated.
+// Mappings: stating, one by one or in bulk, whom an order system means by a word, and showing what
+// was stated.
 import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';

@@ -1,4 +1,5 @@
-// Mappings: who it is that an order system calls so. Effective-dated, append-only, read and written set-wise.
+// Mappings: who it is that an order system calls so. Effective-dated, append-only, read and written
+// set-wise.
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
@@ -37,7 +38,10 @@ export interface MappingStatement extends MappingTarget {
   effectiveFrom: Date | null;
 }
 
-/** What a statement led to: `made` when the word had no meaning before, `before` the version in force until then. */
+/**
+ * What a statement led to: `made` when the word had no meaning before, `before` the version in
+ * force until then.
+ */
 export interface StatedMapping {
   row: MappingRow;
   before: MappingRow | null;
@@ -47,7 +51,10 @@ export interface StatedMapping {
 /** What an unexplained word lets wait, in the form of `delivery.waits_for`. */
 export const mappingWait = ({ sourceId, type, value }: Word): string => `mapping:${sourceId}/${type}/${value}`;
 
-/** The words as they were meant at their times, in the order asked; null for a word without a meaning. */
+/**
+ * The words as they were meant at their times, in the order asked; null for a word without a
+ * meaning.
+ */
 export async function mappingsAsOf(db: Kysely<DB>, wanted: readonly (Word & { at: Date })[]): Promise<(MappingTarget | null)[]> {
   const found: (MappingTarget | null)[] = wanted.map(() => null);
   if (wanted.length === 0) return found;
@@ -90,8 +97,8 @@ async function wordsMeaning(db: Kysely<DB>, sourceId: string, target: RawBuilder
 }
 
 /**
- * States mappings of one source, whose row must be locked. A statement that changes nothing writes no version. Answers in the order given;
- * a word that stands twice is stated twice.
+ * States mappings of one source, whose row must be locked. A statement that changes nothing writes
+ * no version. Answers in the order given; a word that stands twice is stated twice.
  */
 export async function stateMappings(
   trx: Transaction<DB>,
@@ -128,8 +135,9 @@ export async function stateMappings(
 }
 
 /**
- * From when a statement counts, and what counted then. The first one counts always; one for now never counts from before the one in
- * force, whatever the clocks of two writers say: it would be shadowed by what it replaces.
+ * From when a statement counts, and what counted then. The first one counts always; one for now
+ * never counts from before the one in force, whatever the clocks of two writers say: it would be
+ * shadowed by what it replaces.
  */
 function placeOf({ effectiveFrom: asked }: MappingStatement, { rows, clock }: History, now: Date): Place {
   if (rows.length === 0) return { effectiveFrom: '-infinity', before: null };
@@ -198,7 +206,9 @@ export async function listMappingVersions(db: Kysely<DB>, { sourceId, type, valu
   return rows;
 }
 
-/** The words of a source with their latest statements, by type and value, one more than asked for. */
+/**
+ * The words of a source with their latest statements, by type and value, one more than asked for.
+ */
 export async function listMappings(
   db: Kysely<DB>,
   sourceId: string,
@@ -212,7 +222,9 @@ export async function listMappings(
   return rows;
 }
 
-/** Which of the merchants, promoters and links that are named do not exist, each as `<column>:<id>`. */
+/**
+ * Which of the merchants, promoters and links that are named do not exist, each as `<column>:<id>`.
+ */
 export async function missingTargets(db: Kysely<DB>, targets: readonly MappingTarget[]): Promise<Set<string>> {
   const named = (column: keyof MappingTarget) => [...new Set(targets.flatMap((target) => target[column] ?? []))];
   const { rows } = await sql<{ missing: string }>`

@@ -20,7 +20,8 @@ export interface SourceCache {
 
 export function sourceCache(db: Kysely<DB>, keys: MasterKeys): SourceCache {
   const known = new LruMap<Promise<LiveSource | null>>(SOURCES_MAX, FRESH_MS);
-  // Whoever pushes to ever new ids holds one connection. Secrets that cannot be opened fail their own source only.
+  // Whoever pushes to ever new ids holds one connection. Secrets that cannot be opened fail their
+  // own source only.
   const read = coalesced((sourceIds) => findSealedSources(db, sourceIds));
   return {
     find(sourceId) {

@@ -171,7 +171,10 @@ function mergeSecrets(kept: Secrets, stated: Record<string, string | string[] | 
   return Object.fromEntries(merged.filter((entry): entry is [string, string | string[]] => entry[1] !== null));
 }
 
-/** What the adapter makes of its part of the statement; its faults are told with the path in the whole body. */
+/**
+ * What the adapter makes of its part of the statement; its faults are told with the path in the
+ * whole body.
+ */
 function checked<Value>(schema: z.ZodType<Value>, value: unknown, part: string): Value {
   const result = schema.safeParse(value);
   if (result.success) return result.data;

@@ -1,4 +1,5 @@
-// Sources and their mappings in the database. Secrets leave this file only opened for whoever verifies, never for a reader.
+// Sources and their mappings in the database. Secrets leave this file only opened for whoever
+// verifies, never for a reader.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
@@ -107,7 +108,10 @@ export interface SourceStatement {
   options: Record<string, unknown>;
 }
 
-/** The source as it stands, locked until the transaction ends, with its secrets; null when there is none. */
+/**
+ * The source as it stands, locked until the transaction ends, with its secrets; null when there is
+ * none.
+ */
 export async function lockSource(
   trx: Transaction<DB>,
   keys: MasterKeys,
@@ -124,7 +128,10 @@ export async function lockSource(
   return { row: row as SourceRow, secrets: openSecrets(keys, sourceId, secrets) };
 }
 
-/** Makes the source or states it anew. Throws `unknown_merchant`, and `conflict` when somebody else has just made it. */
+/**
+ * Makes the source or states it anew. Throws `unknown_merchant`, and `conflict` when somebody else
+ * has just made it.
+ */
 export async function saveSource(
   trx: Transaction<DB>,
   keys: MasterKeys,

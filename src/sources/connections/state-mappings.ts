@@ -1,4 +1,5 @@
-// Stating mappings: what a statement must be, what may be wrong with it, and what goes on once a word is explained.
+// Stating mappings: what a statement must be, what may be wrong with it, and what goes on once a
+// word is explained.
 import type { Transaction } from 'kysely';
 
 import { DomainError, type ErrorCode } from '../../core/errors.ts';
@@ -76,7 +77,10 @@ export async function faultsIn(
   });
 }
 
-/** States sound mappings of a locked source, audits them, and lets go on what waited for them: `unparked` says how much. */
+/**
+ * States sound mappings of a locked source, audits them, and lets go on what waited for them:
+ * `unparked` says how much.
+ */
 export async function stateAll(
   trx: Transaction<DB>,
   deps: SourcesDeps,
@@ -100,7 +104,10 @@ export async function stateAll(
   return { stated, unparked };
 }
 
-/** A source of many shops may name our own merchants: what waits for such a merchant goes on with the mapping of its name, too. */
+/**
+ * A source of many shops may name our own merchants: what waits for such a merchant goes on with
+ * the mapping of its name, too.
+ */
 function waitsFor({ source_id: sourceId, type, value }: MappingRow): string[] {
   const wait = mappingWait({ sourceId, type, value });
   return type === SHOP ? [wait, `merchant:${value}`] : [wait];

@@ -14,7 +14,10 @@ export interface SourcesDeps {
   keys: MasterKeys;
   adapters: readonly Adapter[];
   cache: SourceCache;
-  /** Lets go on what has waited for one of these (`merchant:<id>`, `mapping:<source>/<type>/<value>`), and tells how much that is. */
+  /**
+   * Lets go on what has waited for one of these (`merchant:<id>`,
+   * `mapping:<source>/<type>/<value>`), and tells how much that is.
+   */
   unpark: (trx: Transaction<DB>, waitedFor: readonly string[]) => Promise<number>;
   /** There may be deliveries to process now. Called after the commit. */
   onDelivered: () => void;

@@ -1,4 +1,5 @@
-// 抖店 and 精选联盟: the shop's own orders, which are pushed by name only and then fetched; or an institution's feed of alliance orders.
+// 抖店 and 精选联盟: the shop's own orders, which are pushed by name only and then fetched; or an
+// institution's feed of alliance orders.
 import { createHash } from 'node:crypto';
 
 import { z } from 'zod';
@@ -100,8 +101,9 @@ export const doudian: Adapter = {
 };
 
 /**
- * 抖店 signs with `event-sign`, the MD5 of the application's key, the raw body and its secret; an application of the open platform with
- * `x-douyin-signature`, the SHA-1 of its secret and the raw body. Neither signs a time.
+ * 抖店 signs with `event-sign`, the MD5 of the application's key, the raw body and its secret; an
+ * application of the open platform with `x-douyin-signature`, the SHA-1 of its secret and the raw
+ * body. Neither signs a time.
  */
 function verify({ headers, body, secrets }: Push): Verified {
   const [appKey] = secretsNamed(secrets, 'app_key');
@@ -121,7 +123,10 @@ function verify({ headers, body, secrets }: Push): Verified {
 
 const challenged = z.object({ event: z.literal('verify_webhook'), content: z.object({ challenge: z.union([z.number(), z.string()]) }) });
 
-/** How the open platform wants its question answered whether we are there; null for everything else that it says. */
+/**
+ * How the open platform wants its question answered whether we are there; null for everything else
+ * that it says.
+ */
 function challengeOf(body: Buffer): Answer | null {
   if (!body.includes('"verify_webhook"')) return null;
   const asked = challenged.safeParse(readable(body));
@@ -132,7 +137,10 @@ const PING = '0';
 
 const messages = z.array(z.object({ tag: unionId, msg_id: unionId.nullish(), data: z.union([z.string(), z.looseObject({})]).nullish() }));
 
-/** Whether this is only the question whether we are there. A signed body that cannot be read is kept, and shows why later. */
+/**
+ * Whether this is only the question whether we are there. A signed body that cannot be read is
+ * kept, and shows why later.
+ */
 function isPing(body: Buffer): boolean {
   if (!body.includes('"0"') && !body.includes(':0')) return false;
   const told = messages.safeParse(readable(body));
@@ -149,7 +157,10 @@ function readable(body: Buffer): unknown {
 }
 
 const REFUNDED = '206';
-/** Messages of the shop's orders (made, paid, completed, cancelled, its amount changed, paid and to be checked) and of their after-sales. */
+/**
+ * Messages of the shop's orders (made, paid, completed, cancelled, its amount changed, paid and to
+ * be checked) and of their after-sales.
+ */
 const OF_ORDERS = new Set('100 101 103 106 109 110 200 201 202 203 204 205 206 207 208 209 212 214 215 216 217 224 225'.split(' '));
 
 const event = z.object({ p_id: unionId, shop_id: unionWord });
@@ -157,7 +168,9 @@ const event = z.object({ p_id: unionId, shop_id: unionWord });
 /** An after-sale under way whose end is never told is looked at again after so long. */
 const OPEN_AFTER_SALE_MS = 6 * 3_600_000;
 
-/** A push names an order and says hardly anything of it; an order says of its after-sales no amount. */
+/**
+ * A push names an order and says hardly anything of it; an order says of its after-sales no amount.
+ */
 function wanted({ body, options: stated }: Kept): Wanted[] {
   const value = parseJson(body);
   if (Array.isArray(value)) return eventsOf(value, options.parse(stated)).map(({ orderId }) => ({ key: orderKey(orderId) }));
@@ -191,8 +204,9 @@ function roleOf({ orders, role }: Options): Ours['role'] {
 }
 
 /**
- * The messages about orders, with their data, which is JSON inside of a text. An application may be authorised by many shops and gets the
- * messages of all: where a source says which shop it is, those of others are not its own.
+ * The messages about orders, with their data, which is JSON inside of a text. An application may be
+ * authorised by many shops and gets the messages of all: where a source says which shop it is,
+ * those of others are not its own.
  */
 function eventsOf(value: unknown[], { shop_id: ours }: Options) {
   return messages.parse(value).flatMap(({ tag, data }) => {

@@ -1,15 +1,25 @@
-// What 抖店 says of after-sales: on the part of an order only in which state one is, and in a list of their own for how much.
+// What 抖店 says of after-sales: on the part of an order only in which state one is, and in a list of
+// their own for how much.
 import { z } from 'zod';
 
 import { allocate } from '../../core/money.ts';
 import { fen, secondsTime, unionId, unionSeconds, unionWord } from '../unions/union.ts';
 
-/** `open`: the goods may come back; `refunded`: money has gone back, for an amount that only the list tells; `ended`: it has not. */
+/**
+ * `open`: the goods may come back; `refunded`: money has gone back, for an amount that only the
+ * list tells; `ended`: it has not.
+ */
 export type AfterSaleState = 'none' | 'open' | 'refunded' | 'ended';
 
-/** Applied for, on the way back, sent again, waiting, and refused once or twice, which a buyer may appeal against. */
+/**
+ * Applied for, on the way back, sent again, waiting, and refused once or twice, which a buyer may
+ * appeal against.
+ */
 const OPEN = new Set(['3', '6', '7', '8', '11', '13', '27', '29']);
-/** Goods changed; failed, which is also how one that the buyer cancels ends, whatever its `refund_status` says. */
+/**
+ * Goods changed; failed, which is also how one that the buyer cancels ends, whatever its
+ * `refund_status` says.
+ */
 const ENDED = new Set(['14', '28']);
 /** Succeeded; the order was cancelled; the way back has ended. */
 const DONE = new Set(['12', '51', '53']);
@@ -89,8 +99,9 @@ export function partsOf({ aftersale_info: { related_id: related }, order_info: o
 }
 
 /**
- * The refunds of an after-sale, one for each part that it is about, without the freight and the tax that are in its amount. The first has
- * its id as it is, by which the message of the refund names it, too.
+ * The refunds of an after-sale, one for each part that it is about, without the freight and the tax
+ * that are in its amount. The first has its id as it is, by which the message of the refund names
+ * it, too.
  */
 export function refundsOfListed(one: ListedAfterSale): PartRefund[] {
   const { aftersale_id: id, update_time: at, ...info } = one.aftersale_info;
@@ -127,7 +138,10 @@ const refunded = z.object({
   success_time: z.unknown().optional(),
 });
 
-/** The message that a refund has succeeded. The order itself brings its refunds; this only brings them a little sooner. */
+/**
+ * The message that a refund has succeeded. The order itself brings its refunds; this only brings
+ * them a little sooner.
+ */
 export function reportOfRefund(content: unknown) {
   const { p_id, s_id, aftersale_id, success_time, ...amounts } = refunded.parse(content);
   const at = secondsTime(success_time);

@@ -1,4 +1,5 @@
-// The rows of 精选联盟 as canonical reports: what merchants, institutions and 抖客 see of the orders that they had a part in. Money is in fen.
+// The rows of 精选联盟 as canonical reports: what merchants, institutions and 抖客 see of the orders that
+// they had a part in. Money is in fen.
 import { z } from 'zod';
 
 import type { Mapped } from '../source.ts';
@@ -6,7 +7,9 @@ import { codeInField, fen, unionId, unionTime, unionWord, units, UNNAMED_SHOP } 
 
 type Standing = 'paid' | 'completed' | 'settled' | 'void';
 
-/** What each `flow_point` means; the messages of the alliance write one of them as it is in them. */
+/**
+ * What each `flow_point` means; the messages of the alliance write one of them as it is in them.
+ */
 const FLOW: Readonly<Record<string, Standing>> = {
   PAY_SUCC: 'paid',
   CONFIRM: 'completed',
@@ -15,7 +18,10 @@ const FLOW: Readonly<Record<string, Standing>> = {
   REFUND: 'void',
 };
 
-/** Whose commission is read: the talent's (达人), the recruiting institution's (团长), the channel's (抖客). */
+/**
+ * Whose commission is read: the talent's (达人), the recruiting institution's (团长), the channel's
+ * (抖客).
+ */
 export const ROLES = ['author', 'colonel', 'ads'] as const;
 
 export type AllianceRole = (typeof ROLES)[number];
@@ -57,8 +63,9 @@ export const allianceOrder = z.object({
 type AllianceOrder = z.output<typeof allianceOrder>;
 
 /**
- * One product of an order, which is a line with a promoter, a completion and a settlement of its own: of the order a row says no more than
- * that it was paid. `compared`: it is listed as that of a buyer who compared prices.
+ * One product of an order, which is a line with a promoter, a completion and a settlement of its
+ * own: of the order a row says no more than that it was paid. `compared`: it is listed as that of a
+ * buyer who compared prices.
  */
 export function mapAllianceOrder(
   one: AllianceOrder,
@@ -112,7 +119,8 @@ function commissionOf(one: AllianceOrder, ours: Ours, isSettled: boolean): numbe
 function commissionsOf(one: AllianceOrder, { role, colonelId }: Ours): Commission {
   const ofAuthor = { estimated: one.estimated_commission, real: one.real_commission };
   const ofChannel = { estimated: one.ads_estimated_commission, real: one.ads_real_commission };
-  // Of single products a 抖客 gets a talent's commission; of live rooms and of pages of an activity what is set for channels.
+  // Of single products a 抖客 gets a talent's commission; of live rooms and of pages of an activity
+  // what is set for channels.
   const ofKol = one.pid_info?.media_type_name === 'ProductDetail' ? ofAuthor : ofChannel;
   return { author: ofAuthor, ads: ofChannel, colonel: ofColonel(one, colonelId), kol: ofKol }[role ?? 'kol'];
 }
@@ -152,8 +160,8 @@ const settlement = z.object({
 export const settledOrder = z.object({ settlements: z.array(settlement).min(1) });
 
 /**
- * An order that is settled in parts: of each product the sum of what was settled so far, since the first of its parts. A part without its
- * time leaves that to the door.
+ * An order that is settled in parts: of each product the sum of what was settled so far, since the
+ * first of its parts. A part without its time leaves that to the door.
  */
 export function mapSettlements({ settlements }: z.output<typeof settledOrder>, { colonelId }: Ours, receivedAt: Date): Mapped {
   const [one] = settlements;

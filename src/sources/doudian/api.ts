@@ -1,4 +1,5 @@
-// What 抖店 is asked: the lists of a shop's orders and of the alliance, one order by its id, and links.
+// What 抖店 is asked: the lists of a shop's orders and of the alliance, one order by its id, and
+// links.
 import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
@@ -13,8 +14,8 @@ const NO_MORE = '-1';
 const shopAnswer = z.object({ shop_order_list: z.array(z.unknown()).nullish(), total: z.int().nullish() });
 
 /**
- * `order.searchList` by update time, the last page first: an order that changes meanwhile moves behind all pages, and those behind it
- * towards the first.
+ * `order.searchList` by update time, the last page first: an order that changes meanwhile moves
+ * behind all pages, and those behind it towards the first.
  */
 export async function listShopOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
   const read = async (page: number) => {
@@ -59,7 +60,10 @@ const alliancePage = z.object({ orders: z.array(z.unknown()).nullish(), cursor: 
 /** Some methods put their page into another `data`. */
 const allianceAnswer = z.union([z.object({ data: alliancePage }).transform(({ data }) => data), alliancePage]);
 
-/** Rows by a cursor that begins at 0. Nothing says which page is the last one: it is empty, or leads nowhere. */
+/**
+ * Rows by a cursor that begins at 0. Nothing says which page is the last one: it is empty, or leads
+ * nowhere.
+ */
 export const listAlliance = ({ method, size, more }: AllianceList) => {
   return async ({ from, until, cursor }: Question, asking: Asking): Promise<Page> => {
     const { rows, next } = await askAlliance(
@@ -88,14 +92,18 @@ async function askAlliance(method: string, question: Record<string, unknown> & {
 
 const SETTLEMENTS = 'buyin.colonelMultiSettlementOrders';
 const SETTLEMENTS_SIZE = 100;
-/** An order is settled in a few parts; so many pages of a hundred orders' parts are more than there can be. */
+/**
+ * An order is settled in a few parts; so many pages of a hundred orders' parts are more than there
+ * can be.
+ */
 const SETTLEMENT_PAGES_MAX = 50;
 
 const settledRow = z.looseObject({ order_id: unionId });
 
 /**
- * `buyin.colonelMultiSettlementOrders`: what was settled, in parts. A row says of one part what that part was, so that of each order that a
- * page names all parts are asked for, and make one body.
+ * `buyin.colonelMultiSettlementOrders`: what was settled, in parts. A row says of one part what
+ * that part was, so that of each order that a page names all parts are asked for, and make one
+ * body.
  */
 export async function listSettlements(question: Question, asking: Asking): Promise<Page> {
   const { bodies, next } = await listAlliance({ method: SETTLEMENTS, size: SETTLEMENTS_SIZE })(question, asking);
@@ -122,13 +130,19 @@ async function askSettlements(orderIds: readonly string[], asking: Asking) {
 const ORDER_KEY = 'order/';
 const REFUNDS_KEY = 'refunds/';
 
-/** The key under which an order is wanted, and the one under which it is wanted with its after-sales. */
+/**
+ * The key under which an order is wanted, and the one under which it is wanted with its
+ * after-sales.
+ */
 export const orderKey = (orderId: string): string => ORDER_KEY + orderId;
 export const refundsKey = (orderId: string): string => REFUNDS_KEY + orderId;
 
 const detailAnswer = z.object({ shop_order_detail: z.looseObject({}).nullish() });
 
-/** `order.orderDetail` for a key of an order; with what `afterSale.List` says of it where the key asks for its refunds. */
+/**
+ * `order.orderDetail` for a key of an order; with what `afterSale.List` says of it where the key
+ * asks for its refunds.
+ */
 export async function fetchOrder(key: string, asking: Asking): Promise<Buffer[]> {
   const orderId = key.slice(key.indexOf('/') + 1);
   const { shop_order_detail: order } = detailAnswer.parse(await askOfOne('order.orderDetail', { shop_order_id: orderId }, asking));
@@ -159,7 +173,10 @@ async function listAfterSales(orderId: string, asking: Asking): Promise<unknown[
 
 const shareAnswer = z.object({ share_link: z.string().min(1) });
 
-/** `buyin.kolProductShare`: the alliance's link of a product, under a position of a 抖客, with our code in its `external_info`. */
+/**
+ * `buyin.kolProductShare`: the alliance's link of a product, under a position of a 抖客, with our
+ * code in its `external_info`.
+ */
 export async function shareProduct({ landingUrl, productId, code }: Wish, asking: Asking): Promise<Promotion> {
   const { pid } = z.object({ pid: z.string().optional() }).parse(asking.options);
   if (pid === undefined) throw new AskingFailed('refused', '精选联盟 makes links under a position only: state options.pid of the source');

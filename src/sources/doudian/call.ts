@@ -1,4 +1,5 @@
-// How a method of 抖店 is called: its signature, the access token of whoever has authorised it, and what its error codes mean.
+// How a method of 抖店 is called: its signature, the access token of whoever has authorised it, and
+// what its error codes mean.
 import { createHmac } from 'node:crypto';
 
 import { z } from 'zod';
@@ -12,18 +13,27 @@ import { unionId, unionWord } from '../unions/union.ts';
 const TOKEN_MARGIN_SECONDS = 600;
 const DONE = '10000';
 
-/** What is signed of a call: between twice the secret the names and values of the five parameters, in the order of the names. */
+/**
+ * What is signed of a call: between twice the secret the names and values of the five parameters,
+ * in the order of the names.
+ */
 export function doudianText(secret: string, call: { appKey: string; method: string; json: string; timestamp: number }): string {
   const { appKey, method, json, timestamp } = call;
   return `${secret}app_key${appKey}method${method}param_json${json}timestamp${timestamp}v2${secret}`;
 }
 
-/** The signature of a call: HMAC-SHA256 under the secret. The business parameters are JSON with sorted keys. */
+/**
+ * The signature of a call: HMAC-SHA256 under the secret. The business parameters are JSON with
+ * sorted keys.
+ */
 export function doudianSign(secret: string, call: Parameters<typeof doudianText>[1]): string {
   return createHmac('sha256', secret).update(doudianText(secret, call)).digest('hex');
 }
 
-/** Asks about one order: what the platform refuses of that (it is another shop's, or is not there) says nothing of other questions. */
+/**
+ * Asks about one order: what the platform refuses of that (it is another shop's, or is not there)
+ * says nothing of other questions.
+ */
 export async function askOfOne(method: string, question: object, asking: Asking): Promise<unknown> {
   try {
     return await ask(method, question, asking);
@@ -32,7 +42,10 @@ export async function askOfOne(method: string, question: object, asking: Asking)
   }
 }
 
-/** Asks a method, and once more with another token when the one at hand has ended. Throws `AskingFailed`. */
+/**
+ * Asks a method, and once more with another token when the one at hand has ended. Throws
+ * `AskingFailed`.
+ */
 export async function ask(method: string, question: object, asking: Asking): Promise<unknown> {
   const obtain = () => obtainToken(asking);
   return askWithToken(asking, obtain, (token) => call(method, question, asking, token));
@@ -48,7 +61,10 @@ const subject = z.object({
   role: z.string().optional(),
 });
 
-/** Who authorises, as whom: an institution or a 抖客 by an id and a type of its own, a shop by its id alone. */
+/**
+ * Who authorises, as whom: an institution or a 抖客 by an id and a type of its own, a shop by its id
+ * alone.
+ */
 function subjectOf(options: Asking['options']): Pick<z.output<typeof subject>, 'shop_id' | 'auth_id' | 'auth_subject_type'> | null {
   const { shop_id, auth_id, auth_subject_type: stated, orders, role } = subject.parse(options);
   if (auth_id === undefined) return shop_id === undefined ? null : { shop_id };
@@ -97,16 +113,25 @@ async function call(method: string, question: object, asking: Asking, token: str
 
 const OF_RIGHTS = /isv\.(auth|sign|app|access|permission)|sign invalid|permission|unauthori[sz]ed|权限|授权|签名/i;
 
-/** `isp` is what the platform has to mend, `isv` what the caller has to: only what is about keys and rights is about everything. */
+/**
+ * `isp` is what the platform has to mend, `isv` what the caller has to: only what is about keys and
+ * rights is about everything.
+ */
 function kindOf(words: string): NoAnswer {
   if (OF_RIGHTS.test(words)) return 'refused';
   return /isp\./.test(words) ? 'temporary' : 'item_refused';
 }
 
-/** The platform does not like this question; asked about one thing it says nothing of others, whatever its words. */
+/**
+ * The platform does not like this question; asked about one thing it says nothing of others,
+ * whatever its words.
+ */
 class QuestionRefused extends AskingFailed {}
 
-/** A parameter that is wrong, somebody else's, or not found; a rule of the business. What is wrong with keys and rights has other codes. */
+/**
+ * A parameter that is wrong, somebody else's, or not found; a rule of the business. What is wrong
+ * with keys and rights has other codes.
+ */
 const OF_QUESTIONS = new Set(['40003', '40004', '50002']);
 
 const isOfQuestion = ({ code, subCode }: { code: string; subCode: string | null }): boolean =>

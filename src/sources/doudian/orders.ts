@@ -1,4 +1,5 @@
-// The orders of a 抖店 as canonical reports. Money is in fen. An order lists its parts, each with a state of its own.
+// The orders of a 抖店 as canonical reports. Money is in fen. An order lists its parts, each with a
+// state of its own.
 import { z } from 'zod';
 
 import { listedAfterSale, listedState, partAfterSale, partsOf, refundsOfListed, type PartRefund } from './after-sales.ts';
@@ -75,7 +76,10 @@ function codeOf({ main_status: main, order_status: status }: { main_status: stri
   return main !== null && STANDING[main] !== undefined ? main : (status ?? main);
 }
 
-/** An order of the shop with its parts as lines. Whoever presented a part in a live room is its talent. */
+/**
+ * An order of the shop with its parts as lines. Whoever presented a part in a live room is its
+ * talent.
+ */
 export function mapShopOrder(one: ShopOrder, receivedAt: Date): Mapped {
   const code = codeOf(one);
   const standing = STANDING[code ?? ''] ?? null;
@@ -123,8 +127,9 @@ function completionOf(each: Part, one: ShopOrder, receivedAt: Date): string {
 }
 
 /**
- * As late as the latest time that the order, a part or an after-sale of it has; with its after-sales, a moment later: they were asked for
- * because of what the order itself had said, and say more.
+ * As late as the latest time that the order, a part or an after-sale of it has; with its
+ * after-sales, a moment later: they were asked for because of what the order itself had said, and
+ * say more.
  */
 function observedAt({ update_time, sku_order_list, after_sales: afterSales }: ShopOrder): string | null {
   const told = [
@@ -148,8 +153,9 @@ function depositPaidAt({ order_phase_list: phases }: ShopOrder): string | null {
 }
 
 /**
- * What holds a part of which an after-sale is said and no amount of it: it is open, or its amount is still to be asked for. Once the part
- * is listed with its after-sales these speak for it, and one that ended without money holds no longer.
+ * What holds a part of which an after-sale is said and no amount of it: it is open, or its amount
+ * is still to be asked for. Once the part is listed with its after-sales these speak for it, and
+ * one that ended without money holds no longer.
  */
 function holdOf(each: Part, { after_sales: afterSales }: ShopOrder): PartRefund[] {
   const info = each.after_sale_info;

@@ -1,4 +1,5 @@
-// How 京东联盟 is asked: the rows of an hour, in parts that have one page each, and a link to a product.
+// How 京东联盟 is asked: the rows of an hour, in parts that have one page each, and a link to a
+// product.
 import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
@@ -16,10 +17,12 @@ const place = z.object({ from: z.int(), until: z.int(), page: z.int(), isOnWayBa
 type Place = z.output<typeof place>;
 
 /**
- * `jd.union.open.order.row.query` by update time: an hour at most, pages of 500 by their numbers. While pages are read a row that is
- * updated leaves its place, and one that JD tells late takes a place, so that others move to pages that were read already. So a part of
- * the window that has several pages is halved until it has one, which is the state of one moment. A single second that has several is
- * read from its last page to its first: what leaves it moves its rows towards the first.
+ * `jd.union.open.order.row.query` by update time: an hour at most, pages of 500 by their numbers.
+ * While pages are read a row that is updated leaves its place, and one that JD tells late takes a
+ * place, so that others move to pages that were read already. So a part of the window that has
+ * several pages is halved until it has one, which is the state of one moment. A single second that
+ * has several is read from its last page to its first: what leaves it moves its rows towards the
+ * first.
  */
 export async function listRows({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
   const end = Math.ceil(until.getTime() / 1000);
@@ -31,20 +34,29 @@ export async function listRows({ from, until, cursor }: Question, asking: Asking
   return { bodies: (data ?? []).map(bodyOf), next: next === null ? null : JSON.stringify(next) };
 }
 
-/** Where to look instead of at what has more than a page: at the first half, or in a second, which has none, for its last page. */
+/**
+ * Where to look instead of at what has more than a page: at the first half, or in a second, which
+ * has none, for its last page.
+ */
 function finer(here: Place): Place {
   const seconds = here.until - here.from;
   return seconds > 1 ? { ...here, until: here.from + Math.floor(seconds / 2) } : { ...here, page: here.page + 1 };
 }
 
-/** The next part, twice as long as the one that was read, so that one busy second does not make all that follow short; null at the end. */
+/**
+ * The next part, twice as long as the one that was read, so that one busy second does not make all
+ * that follow short; null at the end.
+ */
 function partBehind({ from, until }: Place, end: number): Place | null {
   return until >= end ? null : { from: until, until: Math.min(until + 2 * (until - from), end), page: 1, isOnWayBack: false };
 }
 
 const rowsAnswer = z.object({ data: z.array(z.unknown()).nullish(), hasMore: z.boolean().nullish() });
 
-/** JD does not say whether the end belongs to what it answers: parts that meet in a second miss nothing either way. */
+/**
+ * JD does not say whether the end belongs to what it answers: parts that meet in a second miss
+ * nothing either way.
+ */
 async function readPage({ from, until, page }: Place, asking: Asking): Promise<z.output<typeof rowsAnswer>> {
   const orderReq = {
     pageIndex: page,
@@ -76,7 +88,10 @@ export async function promote({ landingUrl, productId, code }: Wish, asking: Ask
 
 const resultHead = z.object({ code: unionId, message: text });
 
-/** Asks a method. Its result is JSON inside of a text, in an envelope whose name JD spells `_responce`. */
+/**
+ * Asks a method. Its result is JSON inside of a text, in an envelope whose name JD spells
+ * `_responce`.
+ */
 async function ask(method: string, business: object, resultName: string, asking: Asking, kindOfCode = kindOf): Promise<unknown> {
   const token = secretOf(asking, 'access_token');
   const parameters = {
@@ -98,7 +113,10 @@ async function ask(method: string, business: object, resultName: string, asking:
   return value;
 }
 
-/** What JD says of a product is not mended by asking again; only what it says of itself, in codes like those of HTTP, is. */
+/**
+ * What JD says of a product is not mended by asking again; only what it says of itself, in codes
+ * like those of HTTP, is.
+ */
 function kindOfPromotion(error: GatewayError): NoAnswer {
   const kind = kindOf(error);
   return kind === 'temporary' && !/^5\d\d$/.test(error.code ?? '') ? 'refused' : kind;

@@ -1,4 +1,5 @@
-// 京东联盟: orders by pull only, a row for each sku. An order that is split comes again as its parts, which name it as their parent.
+// 京东联盟: orders by pull only, a row for each sku. An order that is split comes again as its parts,
+// which name it as their parent.
 import { z } from 'zod';
 
 import { proportionOf } from '../../core/money.ts';
@@ -25,7 +26,10 @@ const HOUR_MS = 3_600_000;
 /** JD answers for an hour at most; whole seconds may begin before a window and end behind it. */
 const WINDOW_MS = HOUR_MS - 1000;
 
-/** Who the owner of an account is to a row: 推客, 团长 or 内容服务商. Each of them gets a row of its own of one sku. */
+/**
+ * Who the owner of an account is to a row: 推客, 团长 or 内容服务商. Each of them gets a row of its own of
+ * one sku.
+ */
 const ROLES = ['promoter', 'colonel', 'content'] as const;
 
 /** The name of JD's own shop (自营), whose rows have the `popId` 0. */
@@ -57,7 +61,10 @@ export const jd: Adapter = {
 
 type Standing = 'created' | 'paid' | 'completed' | 'split' | 'invalid';
 
-/** What each `validCode` of a row means. The list has grown over the years and will grow on: another code leaves the order as it was. */
+/**
+ * What each `validCode` of a row means. The list has grown over the years and will grow on: another
+ * code leaves the order as it was.
+ */
 const STANDING: Readonly<Record<string, Standing>> = {
   '-1': 'created',
   '15': 'created',
@@ -83,7 +90,10 @@ const STANDING: Readonly<Record<string, Standing>> = {
   '27': 'invalid', // against the rules of the platform
 };
 
-/** What the `unionRole` of a row says that its owner is: 推客, 团长, 内容服务商. Another one is what the source says of itself. */
+/**
+ * What the `unionRole` of a row says that its owner is: 推客, 团长, 内容服务商. Another one is what the
+ * source says of itself.
+ */
 const ROLE: Readonly<Record<string, (typeof ROLES)[number]>> = { '1': 'promoter', '2': 'colonel', '3': 'content' };
 
 const row = z.object({
@@ -114,8 +124,9 @@ const row = z.object({
 type Row = z.output<typeof row>;
 
 /**
- * One sku of an order, which is a line with a promoter, a completion and a settlement of its own: of the order a row says no more than that
- * it was paid. A row without its update time leaves that to the door.
+ * One sku of an order, which is a line with a promoter, a completion and a settlement of its own:
+ * of the order a row says no more than that it was paid. A row without its update time leaves that
+ * to the door.
  */
 function map({ body, options: stated, receivedAt }: Kept): Mapped[] {
   const one = row.parse(parseJson(body));
@@ -139,8 +150,9 @@ function map({ body, options: stated, receivedAt }: Kept): Mapped[] {
 }
 
 /**
- * Before completion JD estimates; afterwards it says what was really paid, and lowers that with every refund and with what its price
- * guarantee gives back. The row of another role repeats the goods and earns nothing here.
+ * Before completion JD estimates; afterwards it says what was really paid, and lowers that with
+ * every refund and with what its price guarantee gives back. The row of another role repeats the
+ * goods and earns nothing here.
  */
 function lineOf(one: Row, standing: Standing | null, ours: (typeof ROLES)[number], receivedAt: Date) {
   const isInvalid = standing === 'invalid' || standing === 'split';
@@ -159,7 +171,10 @@ function lineOf(one: Row, standing: Standing | null, ours: (typeof ROLES)[number
   };
 }
 
-/** Goods in after-sale hold their line. Once they are not, a finished row says so: what was taken back is off its amounts already. */
+/**
+ * Goods in after-sale hold their line. Once they are not, a finished row says so: what was taken
+ * back is off its amounts already.
+ */
 function frozenOf({ id, skuNum, skuFrozenNum, estimateCosPrice }: Row, standing: Standing | null) {
   const held = { refund_id: `${id}-frozen`, line_id: id };
   if (skuFrozenNum === null || standing === 'invalid' || standing === 'split') return [];
@@ -170,7 +185,10 @@ function frozenOf({ id, skuNum, skuFrozenNum, estimateCosPrice }: Row, standing:
   return standing === 'completed' ? [{ ...held, status: 'failed' as const }] : [];
 }
 
-/** Who shared: the finest word that the row has. The positions of an account are only its own when nobody used a finer one. */
+/**
+ * Who shared: the finest word that the row has. The positions of an account are only its own when
+ * nobody used a finer one.
+ */
 function namesOf({ id, rid, subUnionId, channelId, positionId }: Row): Mapped['names'] {
   if (codeInField(subUnionId) !== null) return [];
   const words = { sub_union_id: subUnionId, channel_id: channelId, rid, position_id: positionId };
@@ -178,7 +196,9 @@ function namesOf({ id, rid, subUnionId, channelId, positionId }: Row): Mapped['n
   return finest === undefined ? [] : [finest];
 }
 
-/** `payMonth` is a day, 20240620: when the commission is paid, as JD expects while that lies ahead. */
+/**
+ * `payMonth` is a day, 20240620: when the commission is paid, as JD expects while that lies ahead.
+ */
 function dayOf(payMonth: string | null): string | null {
   const [, year, month, day] = /^(\d{4})(\d{2})(\d{2})$/.exec(payMonth ?? '') ?? [];
   return year === undefined ? null : chinaTime(`${year}-${month}-${day}`);

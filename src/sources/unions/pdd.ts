@@ -1,4 +1,5 @@
-// 多多进宝: orders by pull only. An order has one product; money is in fen, times are seconds since 1970.
+// 多多进宝: orders by pull only. An order has one product; money is in fen, times are seconds since
+// 1970.
 import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
@@ -28,7 +29,10 @@ const DAY_MS = 24 * 3_600_000;
 const WINDOW_MS = DAY_MS - 1000;
 const PAGE_SIZE = 50;
 
-/** 20004: a wrong signature; 50001: wrong parameters; 60001: a position that is not registered; 70036: an application under test. */
+/**
+ * 20004: a wrong signature; 50001: wrong parameters; 60001: a position that is not registered;
+ * 70036: an application under test.
+ */
 const REFUSED = new Set(['20004', '50001', '60001', '70036']);
 const RATE_LIMITED = new Set(['52101', '70031', '70034', '70035']);
 
@@ -135,8 +139,9 @@ function lineOf({ order_sn, goods_id, goods_sign, goods_quantity, order_amount, 
 }
 
 /**
- * The row says that goods came back and not for how much: while it is open, or says what nobody knows, all of it waits, and afterwards all
- * of it is gone. A finished one says, too, that nothing came back: it may have been on its way.
+ * The row says that goods came back and not for how much: while it is open, or says what nobody
+ * knows, all of it waits, and afterwards all of it is gone. A finished one says, too, that nothing
+ * came back: it may have been on its way.
  */
 function refundsOf({ order_sn, order_amount, return_status }: Order, isCompleted: boolean) {
   const status = RETURN[returnOf(return_status)] ?? 'open';
@@ -144,7 +149,10 @@ function refundsOf({ order_sn, order_amount, return_status }: Order, isCompleted
   return isSaid ? [{ refund_id: `${order_sn}-return`, line_id: order_sn, amount: order_amount, status }] : [];
 }
 
-/** Who shared, in the words of whoever made the link: the `uid` of its custom parameters, else the position. */
+/**
+ * Who shared, in the words of whoever made the link: the `uid` of its custom parameters, else the
+ * position.
+ */
 function namesOf({ custom_parameters, p_id, pid }: Order, uid: string | null): Mapped['names'] {
   if (codeInField(uid) !== null) return [];
   if (custom_parameters !== null) return [{ type: 'custom_parameters', value: uid ?? custom_parameters }];
@@ -173,8 +181,9 @@ function readable(json: string): unknown {
 const listAnswer = z.object({ order_list_get_response: z.object({ order_list: z.array(z.unknown()), total_count: z.int().min(0) }) });
 
 /**
- * `pdd.ddk.order.list.increment.get`: a day at most. The last page is read first and the first one last: a row that is updated meanwhile
- * moves behind all pages, and those behind it move towards the first.
+ * `pdd.ddk.order.list.increment.get`: a day at most. The last page is read first and the first one
+ * last: a row that is updated meanwhile moves behind all pages, and those behind it move towards
+ * the first.
  */
 async function list({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
   const read = async (page: number) => {

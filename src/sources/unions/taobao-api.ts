@@ -1,4 +1,5 @@
-// How 淘宝客 is asked: its signed calls, the lists of orders and of refunds by update time, and its links.
+// How 淘宝客 is asked: its signed calls, the lists of orders and of refunds by update time, and its
+// links.
 import { z } from 'zod';
 
 import { AskingFailed, secretOf, type Asking, type NoAnswer } from '../asking.ts';
@@ -11,7 +12,10 @@ const REFUNDS_BY_UPDATE = 5;
 const ALL_ORDERS = 1;
 const ALL_PARTIES = 4;
 
-/** Of one part of a purchase an account may get two rows: as the first owner of its commission (二方), and as a taker of a part (三方). */
+/**
+ * Of one part of a purchase an account may get two rows: as the first owner of its commission (二方),
+ * and as a taker of a part (三方).
+ */
 const PARTIES = ['second', 'third'] as const;
 
 export type Party = (typeof PARTIES)[number];
@@ -48,7 +52,9 @@ const ordersAnswer = z.object({
   tbk_order_details_get_response: z.object({ data: z.object({ results: rowsNamed, has_next: flag, position_index: text }) }),
 });
 
-/** Where a page begins: its number, and behind the first one the position that the page before gave. */
+/**
+ * Where a page begins: its number, and behind the first one the position that the page before gave.
+ */
 const place = z.tuple([z.int(), z.string()]);
 const FIRST: z.output<typeof place> = [1, ''];
 
@@ -84,7 +90,10 @@ const refundsAnswer = z.object({
   }),
 });
 
-/** `taobao.tbk.order.refund.get` by update time: the refunds after the settlement of all orders, not only of channels and members. */
+/**
+ * `taobao.tbk.order.refund.get` by update time: the refunds after the settlement of all orders, not
+ * only of channels and members.
+ */
 export async function listRefunds({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
   const [page, position] = placeIn(cursor);
   const question = {
@@ -122,8 +131,8 @@ const linkAnswer = z.object({
 });
 
 /**
- * `taobao.tbk.dg.general.link.convert` for one product; of its links the one that brings a coupon, and the long one, because short ones
- * end some day. (open.taobao.com, apiId 65409)
+ * `taobao.tbk.dg.general.link.convert` for one product; of its links the one that brings a coupon,
+ * and the long one, because short ones end some day. (open.taobao.com, apiId 65409)
  */
 export async function convertLink(wish: Wish, asking: Asking): Promise<Promotion> {
   const question = {
@@ -143,8 +152,9 @@ export async function convertLink(wish: Wish, asking: Asking): Promise<Promotion
 const WHOSE = ['adzone_id', 'relation_id', 'special_id'];
 
 /**
- * What says whose link it is. The row of an order has no field for a word of ours (its `unid` is kept back), but it has the name of the
- * position that the link was made under. Without a position for each link it has the channel, the member or the position of the promoter.
+ * What says whose link it is. The row of an order has no field for a word of ours (its `unid` is
+ * kept back), but it has the name of the position that the link was made under. Without a position
+ * for each link it has the channel, the member or the position of the promoter.
  */
 async function whoseLink({ code, names }: Wish, asking: Asking): Promise<Record<string, string>> {
   const { site_id: site, adzone_id: position } = options.parse(asking.options);
@@ -167,7 +177,10 @@ const positionAnswer = z.object({
   tbk_adzone_create_response: z.object({ data: z.object({ model: z.string().regex(/^mm_\d+_\d+_\d+$/) }) }),
 });
 
-/** `taobao.tbk.adzone.create`: a position under a medium, by its whole PID, whose last part is its id. (open.taobao.com, apiId 31372) */
+/**
+ * `taobao.tbk.adzone.create`: a position under a medium, by its whole PID, whose last part is its
+ * id. (open.taobao.com, apiId 31372)
+ */
 async function makePosition(site: string, code: string, asking: Asking): Promise<string> {
   const answer = await ask('taobao.tbk.adzone.create', { site_id: site, adzone_name: fieldOfCode(code) }, asking);
   return positionAnswer.parse(answer).tbk_adzone_create_response.data.model.split('_').at(-1)!;
@@ -194,12 +207,14 @@ async function ask(method: string, business: Record<string, string>, asking: Ask
 
 /** TOP's own: limits of the user, the session, the partner and the application. */
 const LIMITED = new Set(['4', '5', '6', '7', '8']);
-/** Of the service behind TOP: an account that asks too often, on the order lists and on the others. */
+/**
+ * Of the service behind TOP: an account that asks too often, on the order lists and on the others.
+ */
 const ACCOUNT_LIMITED = new Set(['3000', '9100', '50002']);
 
 /**
- * What TOP says itself is in `code`, and what the service behind it says in `sub_code`: `isp` passes, `isv` is for the caller to change.
- * (open.taobao.com, docId 114)
+ * What TOP says itself is in `code`, and what the service behind it says in `sub_code`: `isp`
+ * passes, `isv` is for the caller to change. (open.taobao.com, docId 114)
  */
 function kindOf({ code, sub_code: subCode }: GatewayError): NoAnswer {
   const sub = subCode ?? '';

@@ -1,4 +1,5 @@
-// 淘宝客: orders by pull only, a row for each part of a purchase; refunds after the settlement come in a feed of their own.
+// 淘宝客: orders by pull only, a row for each part of a purchase; refunds after the settlement come in
+// a feed of their own.
 import { z } from 'zod';
 
 import { proportionOf } from '../../core/money.ts';
@@ -39,7 +40,10 @@ const STANDING: Readonly<Record<string, Standing>> = {
   '13': 'closed', // also what would earn less than a fen
 };
 
-/** What each `refund_status` means for us: 14 and 15 are paid by the seller, so that the commission stays. */
+/**
+ * What each `refund_status` means for us: 14 and 15 are paid by the seller, so that the commission
+ * stays.
+ */
 const REFUND: Readonly<Record<string, 'open' | 'succeeded' | 'failed'>> = {
   '4': 'open',
   '11': 'open',
@@ -51,7 +55,10 @@ const REFUND: Readonly<Record<string, 'open' | 'succeeded' | 'failed'>> = {
   '15': 'failed',
 };
 
-/** Whose row it is: of the first owner of the commission (二方), or of who takes a part of another's (三方). */
+/**
+ * Whose row it is: of the first owner of the commission (二方), or of who takes a part of another's
+ * (三方).
+ */
 const PARTY: Readonly<Record<string, Party>> = { '2': 'second', '3': 'third', 二方: 'second', 三方: 'third' };
 
 const order = z.object({
@@ -104,8 +111,9 @@ function map({ body, options: stated, receivedAt }: Kept): Mapped[] {
 }
 
 /**
- * One part of a purchase, which is a line with a promoter, a completion and a settlement of its own: of the purchase a row says no more
- * than that it was paid. A row without its update time leaves that to the door.
+ * One part of a purchase, which is a line with a promoter, a completion and a settlement of its
+ * own: of the purchase a row says no more than that it was paid. A row without its update time
+ * leaves that to the door.
  */
 function mapOrder(one: Order, ours: Party, receivedAt: Date): Mapped {
   const standing = STANDING[one.tk_status] ?? null;
@@ -123,15 +131,22 @@ function mapOrder(one: Order, ours: Party, receivedAt: Date): Mapped {
   return { report, shop: one.seller_nick ?? UNNAMED_SHOP, names: namesOf(one), unknownCode };
 }
 
-/** Both parties' rows of one part have its number; each is a line, with its own part of the commission. */
+/**
+ * Both parties' rows of one part have its number; each is a line, with its own part of the
+ * commission.
+ */
 const lineIdOf = (tradeId: string, role: string | null): string => (PARTY[role ?? ''] === 'third' ? `${tradeId}-3` : tradeId);
 
-/** A part that was closed earns nothing, whatever becomes of the others of its purchase; nor does the row of the other party. */
+/**
+ * A part that was closed earns nothing, whatever becomes of the others of its purchase; nor does
+ * the row of the other party.
+ */
 function lineOf(one: Order, standing: Standing | null, ours: Party, receivedAt: Date) {
   const isCompleted = standing === 'completed' || standing === 'settled';
   const isClosed = standing === 'closed';
   const isOurs = (PARTY[one.tk_order_role ?? ''] ?? ours) === ours;
-  // A row of 14 says when it changed and not when the goods were confirmed. What is settled was confirmed by then.
+  // A row of 14 says when it changed and not when the goods were confirmed. What is settled was
+  // confirmed by then.
   const completedAt = (standing === 'settled' ? one.tk_earning_time : null) ?? one.modified_time ?? receivedAt.toISOString();
   return {
     line_id: lineIdOf(one.trade_id, one.tk_order_role),
@@ -148,7 +163,10 @@ function lineOf(one: Order, standing: Standing | null, ours: Party, receivedAt: 
   };
 }
 
-/** Who shared: the channel or the member, else the position of the link, unless its name says which link of ours that is. */
+/**
+ * Who shared: the channel or the member, else the position of the link, unless its name says which
+ * link of ours that is.
+ */
 function namesOf({ trade_id, tk_order_role, relation_id, special_id, adzone_id, adzone_name }: Order): Mapped['names'] {
   if (codeInField(adzone_name) !== null) return [];
   const lineId = lineIdOf(trade_id, tk_order_role);
@@ -176,13 +194,19 @@ function mapRefund(one: z.output<typeof refund>): Mapped {
   return { report, shop: null, names: [], unknownCode: status === null ? `refund_status ${one.refund_status}` : null };
 }
 
-/** What the buyer got back; where that is not said, as much of the price as of the commission is taken back. */
+/**
+ * What the buyer got back; where that is not said, as much of the price as of the commission is
+ * taken back.
+ */
 function refundedOf({ refund_fee, tb_trade_finish_price, pub_share_fee, show_return_fee }: z.output<typeof refund>): number | null {
   if (refund_fee !== null || tb_trade_finish_price === null || pub_share_fee === null || show_return_fee === null) return refund_fee;
   return Number(proportionOf(BigInt(tb_trade_finish_price), BigInt(show_return_fee), BigInt(pub_share_fee)));
 }
 
-/** Three hours; twenty minutes around the great sales (年货节, 618, 双11), when a longer question is refused. */
+/**
+ * Three hours; twenty minutes around the great sales (年货节, 618, 双11), when a longer question is
+ * refused.
+ */
 function windowMs(from: Date): number {
   const [, month, day] = chinaClock(from).split(/[- ]/).map(Number);
   const isSummer = (month === 6 && day! <= 20) || (month === 5 && day! >= 24);

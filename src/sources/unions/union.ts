@@ -1,5 +1,5 @@
-// What the affiliate unions (淘宝客, 京东联盟, 多多进宝) have in common: that they push nothing, the signature of their gateways, and the times,
-// amounts and words of their rows.
+// What the affiliate unions (淘宝客, 京东联盟, 多多进宝) have in common: that they push nothing, the signature
+// of their gateways, and the times, amounts and words of their rows.
 import { createHash, createHmac } from 'node:crypto';
 
 import { z } from 'zod';
@@ -8,7 +8,10 @@ import { stringifyJson } from '../../platform/http/json.ts';
 import { askJson, AskingFailed, type Asking, type NoAnswer } from '../asking.ts';
 import { pullOptions, type Adapter, type Verified } from '../source.ts';
 
-/** How a link's code of ours is written in a field of a union, so that nobody else's words are taken for it; by hand also with a dash. */
+/**
+ * How a link's code of ours is written in a field of a union, so that nobody else's words are taken
+ * for it; by hand also with a dash.
+ */
 const OUR_CODE = /^fy[_-]([0-9A-Za-z_-]{4,32})$/;
 
 const CHINA_OFFSET_MS = 8 * 3_600_000;
@@ -19,7 +22,10 @@ export const pullOnly: Pick<Adapter, 'verify' | 'answer'> = {
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },
 };
 
-/** `options.pull` of a union, which is pulled even where nothing is said of it: there is no other way to hear of its orders. */
+/**
+ * `options.pull` of a union, which is pulled even where nothing is said of it: there is no other
+ * way to hear of its orders.
+ */
 export const alwaysPulled = pullOptions.prefault({});
 
 /** A key or a secret of a gateway. */
@@ -28,21 +34,28 @@ export const gatewaySecret = z.string().min(1).max(256);
 /** The option that names a position of the union's; each union has its own word for it. */
 export const position = z.string().max(64).optional().meta({ description: 'The promotion position under which links are made.' });
 
-/** How TOP lets its callers sign, in the words of its `sign_method`; the gateways made after it know the first only. */
+/**
+ * How TOP lets its callers sign, in the words of its `sign_method`; the gateways made after it know
+ * the first only.
+ */
 export const TOP_SIGN_METHODS = ['md5', 'hmac', 'hmac-sha256'] as const;
 
 type TopSignMethod = (typeof TOP_SIGN_METHODS)[number];
 
 /**
- * The signature of TOP and of the gateways made after it, over every sent parameter's name and value in the order of the names, in
- * capitals. (open.taobao.com, docId 101617; open.jd.com, listId 2643; open.pinduoduo.com)
+ * The signature of TOP and of the gateways made after it, over every sent parameter's name and
+ * value in the order of the names, in capitals. (open.taobao.com, docId 101617; open.jd.com, listId
+ * 2643; open.pinduoduo.com)
  */
 export function topSign(secret: string, parameters: Readonly<Record<string, string>>, method: TopSignMethod = 'md5'): string {
   const names = Object.keys(parameters).toSorted();
   return topDigest(secret, names.map((name) => name + parameters[name]!).join(''), method);
 }
 
-/** MD5 over the text between twice the secret, or an HMAC of it under the secret: of MD5 (`hmac`) or of SHA-256. */
+/**
+ * MD5 over the text between twice the secret, or an HMAC of it under the secret: of MD5 (`hmac`) or
+ * of SHA-256.
+ */
 export function topDigest(secret: string | Buffer, text: string, method: TopSignMethod): string {
   const digest =
     method === 'md5'
@@ -51,7 +64,10 @@ export function topDigest(secret: string | Buffer, text: string, method: TopSign
   return digest.digest('hex').toUpperCase();
 }
 
-/** Asks a gateway by a signed form. What it says under `error_response` is thrown as `AskingFailed`, judged by `kindOf`. */
+/**
+ * Asks a gateway by a signed form. What it says under `error_response` is thrown as `AskingFailed`,
+ * judged by `kindOf`.
+ */
 export async function askGateway(
   path: string,
   parameters: Readonly<Record<string, string>>,
@@ -86,24 +102,33 @@ export const bodyOf = (row: unknown): Buffer => Buffer.from(stringifyJson(row));
 /** An id or a code that has to be there: text, or a number whose digits a double may not hold. */
 export const unionId = z.union([z.string(), z.number()]).transform(String);
 
-/** How platforms write that there is nothing, beside leaving it out: 淘宝客 with dashes, ids with 0. */
+/**
+ * How platforms write that there is nothing, beside leaving it out: 淘宝客 with dashes, ids with 0.
+ */
 const NOTHING = new Set(['', '--', '-', '0', 'null']);
 
-/** What a field says; null for each way in which platforms say nothing, and for what is neither text nor a number. */
+/**
+ * What a field says; null for each way in which platforms say nothing, and for what is neither text
+ * nor a number.
+ */
 export function said(stated: unknown): string | null {
   if (typeof stated !== 'string' && typeof stated !== 'number') return null;
   const word = String(stated).trim();
   return NOTHING.has(word) ? null : word;
 }
 
-/** A word, an id or a name that may be missing. What it is wrongly is no reason to lose the rest of the row. */
+/**
+ * A word, an id or a name that may be missing. What it is wrongly is no reason to lose the rest of
+ * the row.
+ */
 export const unionWord = z.unknown().optional().transform(said);
 
 const DECIMAL = /^([+-]?)(\d+)(?:\.(\d*))?$/;
 
 /**
- * An amount in a major unit (`digits` 2: yuan) or a minor one (0: fen) as fen: a decimal text, or a number as its shortest text. Finer
- * digits are rounded once, half up. What a platform takes back beyond nothing is nothing. Null where it says nothing; throws for words.
+ * An amount in a major unit (`digits` 2: yuan) or a minor one (0: fen) as fen: a decimal text, or a
+ * number as its shortest text. Finer digits are rounded once, half up. What a platform takes back
+ * beyond nothing is nothing. Null where it says nothing; throws for words.
  */
 const amountOf = (digits: 0 | 2) =>
   z
@@ -140,7 +165,10 @@ export const units = z
 const EARLIEST = Date.UTC(2000);
 const LATEST = Date.UTC(2101);
 
-/** Times before 2000, like the zero of 1970, are how a platform says that there is none; a report takes none beyond 2100 either. */
+/**
+ * Times before 2000, like the zero of 1970, are how a platform says that there is none; a report
+ * takes none beyond 2100 either.
+ */
 const isTime = (at: Date): boolean => at.getTime() >= EARLIEST && at.getTime() < LATEST;
 
 const CLOCK = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2}))?/;
@@ -170,10 +198,15 @@ export function secondsTime(stated: unknown): string | null {
 /** Seconds since 1970 that may be missing. */
 export const unionSeconds = z.unknown().optional().transform(secondsTime);
 
-/** The name of a shop where a row names none, as a mapping of a source of many shops can state it. */
+/**
+ * The name of a shop where a row names none, as a mapping of a source of many shops can state it.
+ */
 export const UNNAMED_SHOP = 'unnamed';
 
-/** How a link's code is put into a field that the union hands back with the order: 京东联盟 and 精选联盟 take letters, digits and `_`. */
+/**
+ * How a link's code is put into a field that the union hands back with the order: 京东联盟 and 精选联盟
+ * take letters, digits and `_`.
+ */
 export function fieldOfCode(code: string): string {
   return `fy_${code}`;
 }

@@ -1,4 +1,5 @@
-// 微信小店: pushes in secure mode that name orders only, which are then fetched; or the commission orders of an institution or a talent.
+// 微信小店: pushes in secure mode that name orders only, which are then fetched; or the commission
+// orders of an institution or a talent.
 import { z } from 'zod';
 
 import { pullOptions } from '../source.ts';
@@ -15,7 +16,10 @@ import { mapOrder, shopOrder, wantedByOrder } from './orders.ts';
 import { mapTalentOrder, talentOrder } from './talent.ts';
 
 const DAY_MS = 24 * 3_600_000;
-/** A question is asked in whole seconds, the first one and the last one included, and may not span a second more than WeChat says. */
+/**
+ * A question is asked in whole seconds, the first one and the last one included, and may not span a
+ * second more than WeChat says.
+ */
 const SECOND_MS = 1000;
 /** SHA-1 in hexadecimal digits. */
 const SIGNATURE = /^[0-9a-f]{40}$/i;
@@ -102,7 +106,10 @@ export const wechatShop: Adapter = {
   lockDays: fetchLockDays,
 };
 
-/** A handshake signs its time; a push signs its encrypted content too. Plain mode signs no body, so that anybody could write it. */
+/**
+ * A handshake signs its time; a push signs its encrypted content too. Plain mode signs no body, so
+ * that anybody could write it.
+ */
 function verify({ method, query, body, secrets }: Push): Verified {
   const tokens = secretsNamed(secrets, 'token');
   const keys = secretsNamed(secrets, 'encoding_aes_key').flatMap((text) => wechatKey(text) ?? []);
@@ -125,7 +132,10 @@ function verify({ method, query, body, secrets }: Push): Verified {
   return content === undefined ? { ok: false, reason: 'wrong_signature' } : { ok: true, signedId: null, keep: {}, content };
 }
 
-/** Events name what is to be fetched; an order that was fetched may want itself again, and its after-sales. */
+/**
+ * Events name what is to be fetched; an order that was fetched may want itself again, and its
+ * after-sales.
+ */
 function wanted({ body, receivedAt }: Kept): Wanted[] {
   const message = readMessage(body);
   if (message['order'] !== undefined) return wantedByOrder(shopOrder.parse(message['order']), receivedAt);
@@ -133,7 +143,10 @@ function wanted({ body, receivedAt }: Kept): Wanted[] {
   return event === null ? ordersOfGift(message) : namedBy(event);
 }
 
-/** What was fetched tells of an order; of the events only that of a dispute says what nothing else does. */
+/**
+ * What was fetched tells of an order; of the events only that of a dispute says what nothing else
+ * does.
+ */
 function map({ body, options: stated }: Kept): Mapped[] {
   const message = readMessage(body);
   if (message['order'] !== undefined) return [mapOrder(shopOrder.parse(message['order']))];

@@ -1,4 +1,5 @@
-// After-sales of 微信小店 as canonical reports: of one order, of a group's gift, and the disputes that may follow them.
+// After-sales of 微信小店 as canonical reports: of one order, of a group's gift, and the disputes that
+// may follow them.
 import { z } from 'zod';
 
 import type { Mapped } from '../source.ts';
@@ -7,8 +8,9 @@ import { fen, list, part, time, wechatId, word } from './fields.ts';
 type Outcome = 'open' | 'succeeded' | 'ended' | 'ends';
 
 /**
- * What each `status` of an after-sale means for its line: whether money may still come back (`open`), has come back (`succeeded`), does not
- * come back (`ended`), or does not unless the buyer disputes it within seven days, of which nothing is pushed (`ends`).
+ * What each `status` of an after-sale means for its line: whether money may still come back
+ * (`open`), has come back (`succeeded`), does not come back (`ended`), or does not unless the buyer
+ * disputes it within seven days, of which nothing is pushed (`ends`).
  * (developers.weixin.qq.com/doc/store/shop/API/channels-shop-aftersale/aftersale/api_getaftersaleorder)
  */
 const OUTCOME: Readonly<Record<string, Outcome>> = {
@@ -111,8 +113,9 @@ export const giftAfterSale = z.object({
 });
 
 /**
- * The after-sale of a group's gift, of which a part was not taken in time, as `channels/ec/aftersale/getpresentaftersaleorder` tells it:
- * what came back of each order of the gift. The sheet of the gift is no order, so nothing lands on it.
+ * The after-sale of a group's gift, of which a part was not taken in time, as
+ * `channels/ec/aftersale/getpresentaftersaleorder` tells it: what came back of each order of the
+ * gift. The sheet of the gift is no order, so nothing lands on it.
  */
 export function mapGiftAfterSale(one: z.output<typeof giftAfterSale>): Mapped[] {
   const { outcome, unknownCode } = outcomeOf(one.status, false);
@@ -147,7 +150,9 @@ function giftRefunds(id: string, { refund_info, product_info_list: products }: G
 
 /** States of a dispute (纠纷单) behind which nothing follows: withdrawn, settled, checked, closed. */
 const DISPUTE_ENDED = new Set(['102', '112', '115', '116']);
-/** All others that are published: waiting for the seller, the buyer, the service, or for a proof. */
+/**
+ * All others that are published: waiting for the seller, the buyer, the service, or for a proof.
+ */
 const DISPUTE_OPEN = new Set('100 101 103 104 105 106 107 108 109 110 111 113 114 305 307'.split(' '));
 
 export const complaint = z.object({ complaint_id: wechatId, order_id: wechatId, complaint_status: wechatId });

@@ -1,5 +1,5 @@
-// How 微信小店 is asked: with an access token, and what its error codes mean. A shop, an institution (联盟带货机构) and a talent (带货助手) have
-// calls of their own; those of another role answer 48001.
+// How 微信小店 is asked: with an access token, and what its error codes mean. A shop, an institution
+// (联盟带货机构) and a talent (带货助手) have calls of their own; those of another role answer 48001.
 import { z } from 'zod';
 
 import { stringifyJson } from '../../platform/http/json.ts';
@@ -15,12 +15,17 @@ const PER_DAY = 45009;
 const PER_MINUTE = 45011;
 const MINUTE_MS = 60_000;
 /**
- * What an operator has to change: the application, its secret, the addresses it may be asked from, its rights. Of the codes that are common
- * to all calls (developers.weixin.qq.com/doc/store/shop/dev_before/commErrCode), others are about one thing, or mended by themselves.
+ * What an operator has to change: the application, its secret, the addresses it may be asked from,
+ * its rights. Of the codes that are common to all calls
+ * (developers.weixin.qq.com/doc/store/shop/dev_before/commErrCode), others are about one thing, or
+ * mended by themselves.
  */
 const REFUSED = new Set([40013, 40125, 40164, 45035, 48001, 48004, 50001, 50002, 61004]);
 
-/** Asks with the access token, and answers what was answered but for an error code, which is thrown as `AskingFailed`. */
+/**
+ * Asks with the access token, and answers what was answered but for an error code, which is thrown
+ * as `AskingFailed`.
+ */
 export async function ask(path: string, question: object, asking: Asking): Promise<Record<string, unknown>> {
   const obtain = () => obtainToken(asking);
   return askWithToken(asking, obtain, (token) => post(`${path}?access_token=${encodeURIComponent(token)}`, question, asking));
@@ -28,7 +33,10 @@ export async function ask(path: string, question: object, asking: Asking): Promi
 
 const tokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.int() });
 
-/** `cgi-bin/stable_token`: asking for it again gives the same token for as long as it is good, so that two processes do not end each other's. */
+/**
+ * `cgi-bin/stable_token`: asking for it again gives the same token for as long as it is good, so
+ * that two processes do not end each other's.
+ */
 async function obtainToken(asking: Asking): Promise<Token> {
   const [appid, secret] = [secretOf(asking, 'app_id'), secretOf(asking, 'app_secret')];
   const answer = await post('/cgi-bin/stable_token', { grant_type: 'client_credential', appid, secret }, asking);
@@ -60,7 +68,10 @@ async function post(pathAndQuery: string, question: object, asking: Asking): Pro
   throw new RefusedByCode(kindOf(errcode), told, { retryAfterMs: errcode === PER_MINUTE ? MINUTE_MS : null });
 }
 
-/** A code that is nothing of these is about the one thing that was asked for: nothing else has to wait for it. */
+/**
+ * A code that is nothing of these is about the one thing that was asked for: nothing else has to
+ * wait for it.
+ */
 function kindOf(errcode: number): NoAnswer {
   if (errcode === PER_DAY || errcode === PER_MINUTE) return 'rate_limited';
   if (BUSY.has(errcode)) return 'temporary';
@@ -70,7 +81,10 @@ function kindOf(errcode: number): NoAnswer {
 /** WeChat itself has answered, with an error code, and nothing that stands before WeChat. */
 export class RefusedByCode extends AskingFailed {}
 
-/** What was answered, or null where WeChat refuses the question by a code; every other failure is thrown on. */
+/**
+ * What was answered, or null where WeChat refuses the question by a code; every other failure is
+ * thrown on.
+ */
 export async function unlessRefused<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;

@@ -1,4 +1,5 @@
-// The commission orders of an institution at 微信小店, one for each sku, as canonical reports. Each speaks of its own line only.
+// The commission orders of an institution at 微信小店, one for each sku, as canonical reports. Each
+// speaks of its own line only.
 import { z } from 'zod';
 
 import type { Mapped } from '../source.ts';
@@ -10,12 +11,16 @@ type Standing = 'unsettled' | 'settled' | 'cancelled';
 /** What each `status` of a commission order means. */
 export const COMMISSION_STANDING: Readonly<Record<string, Standing>> = { '20': 'unsettled', '100': 'settled', '200': 'cancelled' };
 
-/** Whose part of the commission is the institution's own: that of the seller's agency, of the helping one, of the sharers', or the talent's. */
+/**
+ * Whose part of the commission is the institution's own: that of the seller's agency, of the
+ * helping one, of the sharers', or the talent's.
+ */
 export const COMMISSIONS = ['service', 'sub_agency', 'promoter_agency', 'talent'] as const;
 
 /**
- * Who pays the 推客: WeChat out of the commission, or the institution. `as_bound` is what the two have agreed at WeChat (`commission_type` 0
- * or 1); where WeChat does not say that, the institution pays.
+ * Who pays the 推客: WeChat out of the commission, or the institution. `as_bound` is what the two
+ * have agreed at WeChat (`commission_type` 0 or 1); where WeChat does not say that, the institution
+ * pays.
  */
 export const SHARER_PAID_BY = ['as_bound', 'platform', 'institution'] as const;
 
@@ -60,12 +65,16 @@ export const commissionOrder = z.object({
 type CommissionOrder = z.output<typeof commissionOrder>;
 type CommissionInfo = CommissionOrder['order_detail']['commission_info'];
 
-/** What WeChat says of the 推客 of a commission order, asked for beside it; absent where it was not asked or does not say. */
+/**
+ * What WeChat says of the 推客 of a commission order, asked for beside it; absent where it was not
+ * asked or does not say.
+ */
 export const sharerBinding = part({ commission_type: code });
 
 /**
- * A commission order as `channels/ec/league/headsupplier/order/get` tells it. Completion, settlement, sharer and talent are its line's:
- * the other lines of its order are told by commission orders of their own.
+ * A commission order as `channels/ec/league/headsupplier/order/get` tells it. Completion,
+ * settlement, sharer and talent are its line's: the other lines of its order are told by commission
+ * orders of their own.
  */
 export function mapCommissionOrder(one: CommissionOrder, binding: z.output<typeof sharerBinding>, reading: Reading): Mapped {
   const { shop_info, product_info, order_info, commission_info, buyer_info } = one.order_detail;
@@ -102,7 +111,10 @@ export function mapCommissionOrder(one: CommissionOrder, binding: z.output<typeo
   return { report, shop: shop_info?.appid ?? UNNAMED_SHOP, names: namesOf(one), unknownCode };
 }
 
-/** What a 推客 is called: by the appid, which links are made for, too; else as an order calls who shared. */
+/**
+ * What a 推客 is called: by the appid, which links are made for, too; else as an order calls who
+ * shared.
+ */
 export const SHARER_APPID = 'sharer_appid';
 
 function namesOf({ sku_id: lineId, order_detail: { commission_info } }: CommissionOrder): Mapped['names'] {
@@ -111,7 +123,9 @@ function namesOf({ sku_id: lineId, order_detail: { commission_info } }: Commissi
   return sharer?.opensharerid ? [{ type: 'sharer', value: sharer.opensharerid, lineId }] : [];
 }
 
-/** Who presented it and has a part of the commission; else in whose room or content it was shared. */
+/**
+ * Who presented it and has a part of the commission; else in whose room or content it was shared.
+ */
 function talentOf({ talent_info, finder_info, promotion_info }: CommissionInfo): string | null {
   const { talent_info: of, finder_info: in_ } = promotion_info ?? {};
   return talent_info?.opentalentid ?? finder_info?.openfinderid ?? of?.opentalentid ?? in_?.openfinderid ?? null;
@@ -127,7 +141,10 @@ function amountOf(info: CommissionInfo, commission: Reading['commission']): numb
   return amounts[commission] ?? null;
 }
 
-/** When the institution's own part was paid out. A part that has a time of its own and does not state it was not. */
+/**
+ * When the institution's own part was paid out. A part that has a time of its own and does not
+ * state it was not.
+ */
 function settledAtOf(one: CommissionOrder, standing: Standing, commission: Reading['commission']): string | null {
   const info = one.order_detail.commission_info;
   const own = commission === 'sub_agency' ? info.sub_agency_info : commission === 'promoter_agency' ? info.promoter_agency_info : null;
@@ -135,7 +152,10 @@ function settledAtOf(one: CommissionOrder, standing: Standing, commission: Readi
   return standing === 'settled' ? (info.profit_sharding_suc_time ?? one.update_time) : null;
 }
 
-/** Why we pay nothing on the line: WeChat pays its 推客. Null where WeChat was asked and did not say, false where we pay. */
+/**
+ * Why we pay nothing on the line: WeChat pays its 推客. Null where WeChat was asked and did not say,
+ * false where we pay.
+ */
 function barredBy(info: CommissionInfo, binding: z.output<typeof sharerBinding>, reading: Reading): string | false | null {
   const { sharer_info: sharer } = info;
   if (reading.sharer_paid_by === 'institution' || sharer == null) return false;

@@ -1,4 +1,5 @@
-// WeChat's secure mode: the signature of a push and the encryption of its content, as every WeChat platform uses them.
+// WeChat's secure mode: the signature of a push and the encryption of its content, as every WeChat
+// platform uses them.
 import { createDecipheriv, createHash } from 'node:crypto';
 
 const KEY_TEXT = /^[A-Za-z0-9]{43}$/;
@@ -6,7 +7,10 @@ const RANDOM_BYTES = 16;
 const LENGTH_BYTES = 4;
 const BLOCK_BYTES = 32;
 
-/** SHA-1, in hexadecimal digits, over the texts in the order of their bytes: of token, timestamp, nonce, and the encrypted content. */
+/**
+ * SHA-1, in hexadecimal digits, over the texts in the order of their bytes: of token, timestamp,
+ * nonce, and the encrypted content.
+ */
 export function wechatSign(...texts: string[]): string {
   return createHash('sha1').update(texts.toSorted().join('')).digest('hex');
 }
@@ -17,8 +21,9 @@ export function wechatKey(encodingAesKey: string): Buffer | null {
 }
 
 /**
- * The content of an encrypted push, or null when this key did not encrypt it for this application: AES-256-CBC whose first vector is the
- * key's beginning, over 16 random bytes, the length of the content, the content, and the application's id, padded to blocks of 32 bytes.
+ * The content of an encrypted push, or null when this key did not encrypt it for this application:
+ * AES-256-CBC whose first vector is the key's beginning, over 16 random bytes, the length of the
+ * content, the content, and the application's id, padded to blocks of 32 bytes.
  */
 export function wechatDecrypt(encrypted: string, key: Buffer, appId: string): Buffer | null {
   const bytes = Buffer.from(encrypted, 'base64');

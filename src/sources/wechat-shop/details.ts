@@ -1,4 +1,5 @@
-// One thing of 微信小店 by its id: an order, an after-sale, a commission order of an institution or of a talent, the orders of a gift.
+// One thing of 微信小店 by its id: an order, an after-sale, a commission order of an institution or of
+// a talent, the orders of a gift.
 import { z } from 'zod';
 
 import { stringifyJson } from '../../platform/http/json.ts';
@@ -40,7 +41,10 @@ const ofSharer = z.looseObject({
   }),
 });
 
-/** A commission order, and beside it who pays its 推客, where it has a part for one and that decides something. */
+/**
+ * A commission order, and beside it who pays its 推客, where it has a part for one and that decides
+ * something.
+ */
 async function fetchCommissionOrder(question: object, asking: Asking): Promise<Buffer> {
   const path = '/channels/ec/league/headsupplier/order/get';
   // WeChat spells it so.

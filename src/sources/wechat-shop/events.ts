@@ -1,5 +1,5 @@
-// What 微信小店 pushes: messages in secure mode, of which the envelope is cut out before anything is believed, and the keys of what their
-// events name.
+// What 微信小店 pushes: messages in secure mode, of which the envelope is cut out before anything is
+// believed, and the keys of what their events name.
 import { XMLParser } from 'fast-xml-parser';
 import { z } from 'zod';
 
@@ -7,7 +7,9 @@ import { parseJson } from '../../platform/http/json.ts';
 import type { Wanted } from '../source.ts';
 import { time, wechatId } from './fields.ts';
 
-/** An event names things by their ids, so that a message is small; whatever is larger is not read. */
+/**
+ * An event names things by their ids, so that a message is small; whatever is larger is not read.
+ */
 export const ENVELOPE_BYTES_MAX = 32 * 1024;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 /** The id of a gift's sheet (礼物单) begins so, and an order's does not for decades. */
@@ -17,8 +19,9 @@ const GIFT_SHEET = /^42\d{10,}$/;
 const GIFT_ORDERS_MAX = 500;
 
 /**
- * The encrypted content of a message, or null where there is none. Anybody may send such a message, so it is cut out by its marks in one
- * pass: what else is in the body, or how deep it is nested, costs nothing, and is signed as a part of nothing.
+ * The encrypted content of a message, or null where there is none. Anybody may send such a message,
+ * so it is cut out by its marks in one pass: what else is in the body, or how deep it is nested,
+ * costs nothing, and is signed as a part of nothing.
  */
 export function envelopeOf(body: Buffer): string | null {
   if (body.length > ENVELOPE_BYTES_MAX) return null;
@@ -46,10 +49,14 @@ function cutJson(text: string): string | null {
   return isValue ? text.slice(from + 1, until).replaceAll('\\/', '/') : null;
 }
 
-// Numbers stay text, so that no digit of an id is lost; entities are not expanded beyond the five of XML.
+// Numbers stay text, so that no digit of an id is lost; entities are not expanded beyond the five
+// of XML.
 const xml = new XMLParser({ parseTagValue: false, ignoreAttributes: true, trimValues: true });
 
-/** What a message says, or what was fetched: in JSON or in XML, whichever the shop was told to send. Only for what was believed. */
+/**
+ * What a message says, or what was fetched: in JSON or in XML, whichever the shop was told to send.
+ * Only for what was believed.
+ */
 export function readMessage(bytes: Buffer): Record<string, unknown> {
   const text = bytes.toString('utf8').trimStart();
   if (!text.startsWith('<')) return z.looseObject({}).parse(parseJson(bytes));
@@ -68,7 +75,10 @@ export function eventOf(message: Record<string, unknown>): z.output<typeof event
   return read.success ? read.data : null;
 }
 
-/** What an event names: an order, an after-sale, a commission order; or of a gift the sheet that all its orders have in common. */
+/**
+ * What an event names: an order, an after-sale, a commission order; or of a gift the sheet that all
+ * its orders have in common.
+ */
 export function namedBy({ Event: name, ...rest }: z.output<typeof event>): Wanted[] {
   switch (name) {
     case 'channels_ec_aftersale_update':
@@ -94,7 +104,10 @@ export function namedBy({ Event: name, ...rest }: z.output<typeof event>): Wante
 
 const giftOrders = z.looseObject({ order_ids: z.array(wechatId) });
 
-/** The orders of a gift, which its sheet lists and which are asked for each by itself: the sheet is no order. */
+/**
+ * The orders of a gift, which its sheet lists and which are asked for each by itself: the sheet is
+ * no order.
+ */
 export function ordersOfGift(message: Record<string, unknown>): Wanted[] {
   const read = giftOrders.safeParse(message);
   return read.success ? read.data.order_ids.slice(0, GIFT_ORDERS_MAX).map((id) => ({ key: `order/${id}` })) : [];

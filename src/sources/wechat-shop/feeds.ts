@@ -1,4 +1,5 @@
-// The lists of what changed at 微信小店, for each role its own. They give ids only, each of which is asked for by itself, so pages are small.
+// The lists of what changed at 微信小店, for each role its own. They give ids only, each of which is
+// asked for by itself, so pages are small.
 import { z } from 'zod';
 
 import { AskingFailed, type Asking } from '../asking.ts';
@@ -43,8 +44,9 @@ export async function listAfterSales({ from, until, cursor }: Question, asking: 
 }
 
 /**
- * `channels/ec/aftersale/getpresentaftersalelist` by the time of making, a day at most. WeChat takes the call from service; a shop that is
- * refused it has no such after-sales, since theirs come as those of single orders then.
+ * `channels/ec/aftersale/getpresentaftersalelist` by the time of making, a day at most. WeChat
+ * takes the call from service; a shop that is refused it has no such after-sales, since theirs come
+ * as those of single orders then.
  */
 export async function listGiftAfterSales({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
   const { start_time, end_time } = rangeOf(from, until);
@@ -78,7 +80,10 @@ const talentIds = z.object({
   ...more,
 });
 
-/** `channels/ec/talent/get_order_list` by update time, ten a page at most. Both ends of its range are left out of it. */
+/**
+ * `channels/ec/talent/get_order_list` by update time, ten a page at most. Both ends of its range
+ * are left out of it.
+ */
 export async function listTalentOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
   const { start_time, end_time } = rangeOf(from, until);
   const range = { update_time_gt: start_time - 1, update_time_lt: end_time + 1 };
@@ -93,7 +98,10 @@ export async function listTalentOrders({ from, until, cursor }: Question, asking
   );
 }
 
-/** An empty list may be left out; but what says neither it nor that all is well is no answer, and nothing must be missed for it. */
+/**
+ * An empty list may be left out; but what says neither it nor that all is well is no answer, and
+ * nothing must be missed for it.
+ */
 async function askList(path: string, question: object, asking: Asking, name: string): Promise<Record<string, unknown>> {
   const answer = await ask(path, question, asking);
   if (answer[name] !== undefined || answer['errcode'] !== undefined) return answer;

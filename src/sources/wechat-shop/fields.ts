@@ -1,6 +1,6 @@
 // The fields of 微信小店's answers, read as they are really written: ids and amounts as numbers or as
-// text, nothing as "", "0" or 0, and parts that decide nothing in any shape. What money and identity
-// need is strict; a broken part of the rest is as if it were not there.
+// text, nothing as "", "0" or 0, and parts that decide nothing in any shape. What money and
+// identity need is strict; a broken part of the rest is as if it were not there.
 import { z } from 'zod';
 
 import { parseDecimal } from '../../core/money.ts';
@@ -69,8 +69,9 @@ export const time = z
   });
 
 /**
- * An amount that the talents' calls write as text: whole fen where the documentation says fen (`unit`
- * 1), yuan where it says yuan (100). With a decimal point it is yuan in any case, as in their samples.
+ * An amount that the talents' calls write as text: whole fen where the documentation says fen
+ * (`unit` 1), yuan where it says yuan (100). With a decimal point it is yuan in any case, as in
+ * their samples.
  */
 export const amountText = (unit: 1 | 100) =>
   z
@@ -101,5 +102,8 @@ export const list = <Item extends z.ZodType>(item: Item) =>
       }),
     );
 
-/** The shop of an order that names none, as mappings know it: a source of many shops says whose it is. */
+/**
+ * The shop of an order that names none, as mappings know it: a source of many shops says whose it
+ * is.
+ */
 export const UNNAMED_SHOP = 'unnamed';

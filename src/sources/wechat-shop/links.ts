@@ -1,4 +1,5 @@
-// What an institution asks of 微信小店 besides its orders: links for its 推客, and for how long a shop locks a buyer to one of them.
+// What an institution asks of 微信小店 besides its orders: links for its 推客, and for how long a shop
+// locks a buyer to one of them.
 import { z } from 'zod';
 
 import { AskingFailed, type Asking } from '../asking.ts';
@@ -12,8 +13,9 @@ const text = z.string().nullish();
 const linkAnswer = z.object({ http_short_link: text });
 
 /**
- * `channels/ec/promoter/get_product_promotion_link_info`: the link of one 推客 to one product of one shop, which WeChat opens. It has no
- * field for a code of ours: its orders say whose link it was, by the appid that a mapping means.
+ * `channels/ec/promoter/get_product_promotion_link_info`: the link of one 推客 to one product of one
+ * shop, which WeChat opens. It has no field for a code of ours: its orders say whose link it was,
+ * by the appid that a mapping means.
  * (developers.weixin.qq.com/doc/store/leagueheadsupplier/api/sharer/getshop/api_getproductpromotionlinkinfo)
  */
 export async function shareProduct({ productId, names, shops }: Wish, asking: Asking): Promise<Promotion> {
@@ -45,7 +47,8 @@ const lockAnswer = z.object({
 });
 
 /**
- * `channels/ec/league/headsupplier/lockcustomertime/getlocktime`: what the shop has set counts before WeChat's own numbers; 0 is not set.
+ * `channels/ec/league/headsupplier/lockcustomertime/getlocktime`: what the shop has set counts
+ * before WeChat's own numbers; 0 is not set.
  * (developers.weixin.qq.com/doc/store/leagueheadsupplier/api/headsupplier/api_getshoplocktime)
  */
 export async function fetchLockDays(shop: string, asking: Asking): Promise<LockDays> {

@@ -1,4 +1,5 @@
-// A shop's orders of 微信小店 as canonical reports. All money is in fen; ids are text or bare numbers beyond a double.
+// A shop's orders of 微信小店 as canonical reports. All money is in fen; ids are text or bare numbers
+// beyond a double.
 import { z } from 'zod';
 
 import { allocate } from '../../core/money.ts';
@@ -25,7 +26,9 @@ export const STANDING: Readonly<Record<string, Standing>> = {
 /** Where the buyer came from (`share_scene`), in our words for scenes. */
 const SHARE_SCENE: Readonly<Record<string, string>> = { '1': 'live', '3': 'video', '6': 'article', '8': 'poster' };
 
-/** Where the order was placed (`order_scene`), for orders of which nobody is said to have shared. */
+/**
+ * Where the order was placed (`order_scene`), for orders of which nobody is said to have shared.
+ */
 const ORDER_SCENE: Readonly<Record<string, string>> = { '2': 'live', '3': 'video', '6': 'article' };
 
 /** 先用后付: the goods are received first, and `pay_time` is the end of the story. */
@@ -34,7 +37,10 @@ const DONE = '1';
 const TALENT = '0';
 
 const HOUR_MS = 3_600_000;
-/** Who shared is found out after the order is there: it is asked for again after five minutes, and ever later. */
+/**
+ * Who shared is found out after the order is there: it is asked for again after five minutes, and
+ * ever later.
+ */
 const ASK_AGAIN_MS = HOUR_MS / 12;
 /** An order that WeChat commissions to nobody may keep a progress of 0 for good. */
 const ASK_AGAIN_MS_MAX = 24 * HOUR_MS;
@@ -87,8 +93,8 @@ type ShopOrder = z.output<typeof shopOrder>;
 type Product = z.output<typeof product>;
 
 /**
- * An order as `channels/ec/order/get` tells it: all its lines, and all that WeChat attributes of it once it has found that out. Throws
- * when what a paid line cost cannot be known.
+ * An order as `channels/ec/order/get` tells it: all its lines, and all that WeChat attributes of it
+ * once it has found that out. Throws when what a paid line cost cannot be known.
  */
 export function mapOrder(one: ShopOrder): Mapped {
   const standing = STANDING[one.status] ?? null;
@@ -116,7 +122,10 @@ export function mapOrder(one: ShopOrder): Mapped {
   return { report, shop: null, names: sharersOf(one), unknownCode: standing === null ? `status ${one.status}` : null };
 }
 
-/** When it was paid; when it was ordered, where that was the purchase: goods first and payment later, and orders of 0 yuan. */
+/**
+ * When it was paid; when it was ordered, where that was the purchase: goods first and payment
+ * later, and orders of 0 yuan.
+ */
 function paidAtOf({ create_time, order_detail: { pay_info } }: ShopOrder, isPaid: boolean): string | null {
   const payTime = pay_info?.payment_method === PAID_LATER ? undefined : pay_info?.pay_time;
   return payTime ?? (isPaid ? create_time : null);
@@ -155,8 +164,9 @@ function linesOf(one: ShopOrder, isPaid: boolean) {
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
 
 /**
- * What was paid for each of the products, in fen. Where one does not state it, it has its part of what the buyer paid for all goods, by
- * its price. Null where it cannot be known and no money depends on it yet.
+ * What was paid for each of the products, in fen. Where one does not state it, it has its part of
+ * what the buyer paid for all goods, by its price. Null where it cannot be known and no money
+ * depends on it yet.
  */
 function paidFor({ order_detail: { product_infos: products, price_info } }: ShopOrder, isPaid: boolean): (number | null)[] {
   const whole = price_info?.order_price ?? null;
@@ -174,14 +184,20 @@ function paidFor({ order_detail: { product_infos: products, price_info } }: Shop
   return stated.map((amount, index) => amount ?? Number(parts[index]!));
 }
 
-/** `real_price` is the lesser of the price after discounts and the one that the seller has changed it to; older answers have neither. */
+/**
+ * `real_price` is the lesser of the price after discounts and the one that the seller has changed
+ * it to; older answers have neither.
+ */
 function statedPrice({ is_free_gift, real_price, estimate_price, is_change_price, change_price }: Product): number | null {
   if (is_free_gift) return 0;
   const prices = [estimate_price, is_change_price ? change_price : null].filter((price) => price !== null);
   return real_price ?? (prices.length > 0 ? Math.min(...prices) : null);
 }
 
-/** The talent who presented it; of several that were named without their sku none is told from the others. */
+/**
+ * The talent who presented it; of several that were named without their sku none is told from the
+ * others.
+ */
 function talentOf(infos: ShopOrder['order_detail']['commission_infos']): string | null {
   const named = infos.filter(({ type }) => type === TALENT).flatMap((one) => one.talent_id ?? one.finder_id ?? one.openfinderid ?? []);
   return new Set(named).size === 1 ? named[0]! : null;
@@ -190,7 +206,10 @@ function talentOf(infos: ShopOrder['order_detail']['commission_infos']): string 
 const talentOfSku = ({ order_detail }: ShopOrder, skuId: string): string | null =>
   talentOf(order_detail.commission_infos.filter(({ sku_id }) => sku_id === skuId));
 
-/** Of lines that name no talent of their own; whoever has the room where it was ordered, where WeChat commissions no talent at all. */
+/**
+ * Of lines that name no talent of their own; whoever has the room where it was ordered, where
+ * WeChat commissions no talent at all.
+ */
 function talentOfOrder({ order_detail: { commission_infos: infos, ext_info } }: ShopOrder): string | null {
   if (infos.some(({ type }) => type === TALENT)) return talentOf(infos.filter(({ sku_id }) => sku_id === null));
   return ext_info?.finder_id ?? null;
@@ -212,7 +231,10 @@ export function isStillParsed({ order_detail: { sharer_info, sku_sharer_infos, e
   return [...stated, ext_info?.commission_handling_progress ?? null].some((progress) => progress !== null && progress !== DONE);
 }
 
-/** What an order that was fetched at `at` wants: itself again, while its sharer is looked for, and its after-sales. */
+/**
+ * What an order that was fetched at `at` wants: itself again, while its sharer is looked for, and
+ * its after-sales.
+ */
 export function wantedByOrder(one: ShopOrder, at: Date): { key: string; afterMs?: number }[] {
   const { pay_info, product_infos: products } = one.order_detail;
   const wanted: { key: string; afterMs?: number }[] = [];

@@ -14,9 +14,10 @@ const bound = z.object({ sharer_info_list: list(z.object({ sharer_appid: word, c
 const asked = new WeakMap<Asking, Map<string, Promise<string | null>>>();
 
 /**
- * `channels/ec/promoter/get_bind_sharer_list`: the `commission_type` of a bound 推客, 0 where WeChat pays it and 1 where the institution
- * does. Null where WeChat does not say: it is bound no more, or the institution may not ask, or there was no answer. A commission order does
- * not wait for that: it changes once more before anything of it is released, and is asked for with this again.
+ * `channels/ec/promoter/get_bind_sharer_list`: the `commission_type` of a bound 推客, 0 where WeChat
+ * pays it and 1 where the institution does. Null where WeChat does not say: it is bound no more, or
+ * the institution may not ask, or there was no answer. A commission order does not wait for that:
+ * it changes once more before anything of it is released, and is asked for with this again.
  * (developers.weixin.qq.com/doc/store/leagueheadsupplier/api/sharer/account/api_getbindsharerlist)
  */
 export function commissionTypeOf(appid: string, asking: Asking): Promise<string | null> {

@@ -31,8 +31,9 @@ export const talentOrder = z.object({
 type TalentOrder = z.output<typeof talentOrder>;
 
 /**
- * A commission order as `channels/ec/talent/get_order_detail` tells it: the talent's own part of one sku. It names no shop; what it names is
- * the account of the talent in whose content it was bought (`channel`).
+ * A commission order as `channels/ec/talent/get_order_detail` tells it: the talent's own part of
+ * one sku. It names no shop; what it names is the account of the talent in whose content it was
+ * bought (`channel`).
  */
 export function mapTalentOrder({ base_info: base, commission_info: commission, channel_info: channel }: TalentOrder): Mapped {
   const { standing, order } = standingOf(base.order_status, commission.state);
@@ -70,7 +71,10 @@ export function mapTalentOrder({ base_info: base, commission_info: commission, c
   return { report, shop: UNNAMED_SHOP, names, unknownCode: unknown };
 }
 
-/** The documentation gives the codes of one field under the name of the other: a code that only the other has is read as its. */
+/**
+ * The documentation gives the codes of one field under the name of the other: a code that only the
+ * other has is read as its.
+ */
 function standingOf(orderStatus: string, state: string) {
   const readsAsWritten = COMMISSION_STANDING[state] !== undefined;
   const isSwapped = !readsAsWritten && COMMISSION_STANDING[orderStatus] !== undefined && ORDER_STANDING[state] !== undefined;

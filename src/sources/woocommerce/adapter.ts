@@ -112,7 +112,10 @@ function map(delivery: Kept): Mapped[] {
   return [{ report: { order_id: told.deleted }, shop: null, names: [], unknownCode: DELETED }];
 }
 
-/** What a shop has now said of its own statuses, with their prefix or without, and where it can be asked. */
+/**
+ * What a shop has now said of its own statuses, with their prefix or without, and where it can be
+ * asked.
+ */
 function explains(stated: Record<string, unknown>): string[] {
   const { url, statuses = {} } = options.parse(stated);
   const codes = Object.keys(statuses).flatMap((status) => [statusCode(status), statusCode(`wc-${status}`)]);

@@ -1,4 +1,5 @@
-// The award and the people around a winner: the referral chain as of the click, agencies, talents, named parties, and who cannot be paid.
+// The award and the people around a winner: the referral chain as of the click, agencies, talents,
+// named parties, and who cannot be paid.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ago, openShop, openWorld, type World } from '../world.ts';
 import type { PlanInput } from '../statements.ts';

@@ -1,4 +1,5 @@
-// The award and its evidence on real rows: clicks, tokens, codes, locks and buyers, whenever they become known, and what loses.
+// The award and its evidence on real rows: clicks, tokens, codes, locks and buyers, whenever they
+// become known, and what loses.
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ago, inDays, openSimpleShop, openWorld, type World } from '../world.ts';

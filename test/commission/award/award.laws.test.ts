@@ -1,4 +1,5 @@
-// The award converges: however reports, clicks and awards follow each other, the books end where one award of everything would have put them.
+// The award converges: however reports, clicks and awards follow each other, the books end where
+// one award of everything would have put them.
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -64,7 +65,9 @@ const PAYMENT = {
   lines: ['1', '2'].map((id) => ({ line_id: id, product_id: 'p1', paid_amount: 9999 })),
 };
 
-/** What happens: a report is told, a click of the buyer becomes known, or an award comes in between. */
+/**
+ * What happens: a report is told, a click of the buyer becomes known, or an award comes in between.
+ */
 const happenings = fc
   .tuple(fc.array(reports, { maxLength: 4 }), fc.array(fc.nat(20), { maxLength: 4 }), fc.infiniteStream(fc.nat(99)))
   .map(([others, again, dice]) => {
@@ -99,7 +102,10 @@ async function openBusyShop(model: string): Promise<Shop & { codes: string[]; to
   return { ...shop, codes, tokens };
 }
 
-/** What there is to say of an order when all is done; locks between the two orders of a run are left out. */
+/**
+ * What there is to say of an order when all is done; locks between the two orders of a run are left
+ * out.
+ */
 async function outcomeOf({ m }: Shop, orderId: string) {
   const { order, lines, transfers } = await world.explained(m, orderId);
   const booked = new Map<string, bigint>();
@@ -147,7 +153,10 @@ test.each(['last_click', 'linear', 'time_decay'])(
   },
 );
 
-/** Orders of one buyer, a day apart: whose link each names, whether it is void, and in which order they become known, with awards between. */
+/**
+ * Orders of one buyer, a day apart: whose link each names, whether it is void, and in which order
+ * they become known, with awards between.
+ */
 const histories = fc
   .array(fc.record({ of: fc.constantFrom(null, null, 'alice', 'bob'), isVoid: often(false, true) }), { minLength: 2, maxLength: 5 })
   .chain((orders) =>

@@ -1,4 +1,5 @@
-// The award and lines that speak for themselves: each with its own promoter, completion, settlement, hold and release.
+// The award and lines that speak for themselves: each with its own promoter, completion,
+// settlement, hold and release.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ago, inDays, openShop, openSimpleShop, openWorld, SIMPLE_PLAN, type World } from '../world.ts';

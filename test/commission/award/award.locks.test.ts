@@ -70,7 +70,10 @@ test('an order whose time turns out to be earlier locks from then on', async () 
   expect(await shop.line('other')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
 });
 
-/** An order that another worker merges and awards while the lock before it is being committed; `award` awards the locking one. */
+/**
+ * An order that another worker merges and awards while the lock before it is being committed;
+ * `award` awards the locking one.
+ */
 async function awardBetween(shop: Awaited<ReturnType<typeof openSimpleShop>>, award: () => Promise<unknown>): Promise<void> {
   await world.report({ fields: shop.fields('locks', { buyer, paid_at: ago(3), link_code: shop.code }) });
   const { commit, isCommitting } = await holdCommits(shop.m);

@@ -1,4 +1,5 @@
-// The award and orders that are not alone: lines of several promoters, parts and gifts, the same order from two sources, currencies.
+// The award and orders that are not alone: lines of several promoters, parts and gifts, the same
+// order from two sources, currencies.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ago, inDays, openShop, openSimpleShop, openWorld, type World } from '../world.ts';
 

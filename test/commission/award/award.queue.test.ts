@@ -1,4 +1,5 @@
-// The award and its queue: batches, workers at once, orders that cannot be awarded, and how many statements all that takes.
+// The award and its queue: batches, workers at once, orders that cannot be awarded, and how many
+// statements all that takes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from 'kysely';
 import { awardDue } from '../../../src/commission/award/award.ts';

@@ -1,4 +1,5 @@
-// The award and rules: which one a line finds as of its time, what its decision pins, and what heals when a rule is published later.
+// The award and rules: which one a line finds as of its time, what its decision pins, and what
+// heals when a rule is published later.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { markUnruledDue } from '../../../src/commission/award/due-store.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';

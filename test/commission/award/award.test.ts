@@ -1,4 +1,5 @@
-// The award on real books: what an order earns, to the fen, through payment, refund, completion and release.
+// The award on real books: what an order earns, to the fen, through payment, refund, completion and
+// release.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ago, inDays, openShop, openWorld, SIMPLE_PLAN, type World } from '../world.ts';

@@ -1,4 +1,5 @@
-// The rules over HTTP: what is published, what is refused and where its fault is, and which rule applies.
+// The rules over HTTP: what is published, what is refused and where its fault is, and which rule
+// applies.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openService } from '../stage.ts';
 import { ago, inDays, openShop, openWorld, SIMPLE_PLAN, WORKED_PLAN, type World } from '../world.ts';

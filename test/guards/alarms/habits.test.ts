@@ -58,7 +58,10 @@ async function violations(trx: Transaction<DB>, alarm: string): Promise<number> 
   ).violations;
 }
 
-/** Four weeks in which shop1 sent so much in an hour of the week, learned; the weeks are those before the hour that runs now. */
+/**
+ * Four weeks in which shop1 sent so much in an hour of the week, learned; the weeks are those
+ * before the hour that runs now.
+ */
 async function learn(trx: Transaction<DB>, perHour: (hour: number) => { hours: number; busy: number; deliveries: number }): Promise<void> {
   for (let hour = 0; hour < WEEK_HOURS; hour++) {
     await trx

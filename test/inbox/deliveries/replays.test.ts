@@ -1,4 +1,5 @@
-// Many deliveries processed once more by a filter: after a fault of ours was mended, or of a source.
+// Many deliveries processed once more by a filter: after a fault of ours was mended, or of a
+// source.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 

@@ -1,4 +1,5 @@
-// Pushes that are not believed: counted by their address, and looked at no longer than a believed one would be.
+// Pushes that are not believed: counted by their address, and looked at no longer than a believed
+// one would be.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';

@@ -1,4 +1,5 @@
-// The hot lane beside the furnished scope: what its routes have of their own, and what they are spared.
+// The hot lane beside the furnished scope: what its routes have of their own, and what they are
+// spared.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 

@@ -92,7 +92,8 @@ test('an address whose keys are wrong is soon told so, and a key that is good is
   expect(await statuses(3, '/v1/a', { key: 'fy_guess' })).toEqual([401, 401, 401]);
   expect(await statuses(2, '/v1/a')).toEqual([401, 429]);
   expect(await statuses(1, '/v1/a', { key: 'fy_guess' })).toEqual([429]);
-  // A key that this process has never seen, as all are after a start, behind a proxy that all callers come by.
+  // A key that this process has never seen, as all are after a start, behind a proxy that all
+  // callers come by.
   expect(await statuses(2, '/v1/a', { key: keys[2]! })).toEqual([200, 200]);
   expect(await statuses(1, '/v1/a', { key: 'fy_guess', from: '192.0.2.2' })).toEqual([401]);
 });

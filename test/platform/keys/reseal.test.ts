@@ -1,4 +1,5 @@
-// A master key that is rotated: what the old one sealed is sealed by the new one, at its own place, and the old one is needed no more.
+// A master key that is rotated: what the old one sealed is sealed by the new one, at its own place,
+// and the old one is needed no more.
 
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -148,7 +148,8 @@ describe.each(MAJORS)('on PostgreSQL $major', ({ major, isHere }) => {
       ]) {
         expect(await errorOf(run(db, change)), change).toMatchObject({ code: '42501' });
       }
-      // Whoever gives deliveries a further column decides here whether the application may change it.
+      // Whoever gives deliveries a further column decides here whether the application may change
+      // it.
       expect((await run(owner, KEPT_OF_DELIVERIES)).map(({ name }) => name)).toEqual(PROOF);
       const refused = await errorOf(run(owner, 'update transfer set amount = 1'));
       expect(refused).toMatchObject({ message: 'rows of transfer are never changed' });

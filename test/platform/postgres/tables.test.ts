@@ -18,7 +18,10 @@ beforeAll(async () => {
 
 afterAll(() => database.close());
 
-/** As kysely-codegen writes them: without the partitions of the clicks, which come and go, and without the queue's own schema. */
+/**
+ * As kysely-codegen writes them: without the partitions of the clicks, which come and go, and
+ * without the queue's own schema.
+ */
 async function typesOf(connectionString: string): Promise<string> {
   const dialect = getDialect('postgres');
   const db = await dialect.introspector.connect({ connectionString, dialect });

@@ -1,4 +1,5 @@
-// Nudges while what carries them breaks: stores that go away, connections that are cut, workers that are killed.
+// Nudges while what carries them breaks: stores that go away, connections that are cut, workers
+// that are killed.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// Identities: which of them become one buyer, which clicks come with them, and how that is taken back.
+// Identities: which of them become one buyer, which clicks come with them, and how that is taken
+// back.
 
 import { sql } from 'kysely';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// More visits of one address than people make: all are led on with their token, and a sample of them is kept.
+// More visits of one address than people make: all are led on with their token, and a sample of
+// them is kept.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 

@@ -175,7 +175,10 @@ test('a process that is killed while it spools loses nothing that it has acknowl
 /** The last line may itself have been cut off. */
 const wholeLines = (text: string): string[] => text.split('\n').slice(0, -1);
 
-/** The ids that a process acknowledged before it was killed: so many, and what it has said until it was gone. */
+/**
+ * The ids that a process acknowledged before it was killed: so many, and what it has said until it
+ * was gone.
+ */
 async function appendUntilKilled(count: number): Promise<string[]> {
   const loader = process.features.typescript ? [] : ['--import', 'tsx'];
   const child = spawn(process.execPath, [...loader, APPENDER, dir], { stdio: ['ignore', 'pipe', 'inherit'] });

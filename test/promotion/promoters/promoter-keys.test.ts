@@ -1,4 +1,5 @@
-// What a promoter's own key may not: choose what pays it, make anything while suspended, and make links without end.
+// What a promoter's own key may not: choose what pays it, make anything while suspended, and make
+// links without end.
 
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -66,7 +66,8 @@ test("淘宝联盟's table is read as the platform's own list, with its parts, i
       },
       { order_id: '3705115058471208928', lines: [{ line_id: '3705115058473208928', paid_amount: 8800, platform_commission: 400 }] },
     ]);
-    // The table does not say when a row was changed last: what stands for that in the list is not taken for it.
+    // The table does not say when a row was changed last: what stands for that in the list is not
+    // taken for it.
     expect(reports[0]!.observed_at ?? null).toBeNull();
   }
 });

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 
 import { csvOf, readFile } from './reading.ts';
 
-/** What the shop makes of many orders, what the browser makes of one page, and what versions of before made. */
+/**
+ * What the shop makes of many orders, what the browser makes of one page, and what versions of
+ * before made.
+ */
 const SERVER = [
   'Date',
   'Order #',

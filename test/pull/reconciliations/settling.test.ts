@@ -1,4 +1,5 @@
-// Settling a reconciliation: a part of its orders at a time, so that nobody waits for a million of them.
+// Settling a reconciliation: a part of its orders at a time, so that nobody waits for a million of
+// them.
 import { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';

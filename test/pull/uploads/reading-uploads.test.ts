@@ -1,4 +1,5 @@
-// Uploaded files are kept before they are read: a kill in the middle loses nothing and counts nothing twice.
+// Uploaded files are kept before they are read: a kill in the middle loses nothing and counts
+// nothing twice.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 

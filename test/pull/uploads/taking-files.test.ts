@@ -1,4 +1,5 @@
-// Files as people have them, over HTTP: what enters, what is refused and why, and what nothing may ever do to known orders.
+// Files as people have them, over HTTP: what enters, what is refused and why, and what nothing may
+// ever do to known orders.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 

@@ -1,4 +1,5 @@
-// 抖店's open platform: its tokens, its signature, a shop's orders and after-sales, the lists of the alliance, and links there.
+// 抖店's open platform: its tokens, its signature, a shop's orders and after-sales, the lists of the
+// alliance, and links there.
 import { createHmac } from 'node:crypto';
 
 import type { Double, Failure } from '../subject.ts';
@@ -94,7 +95,10 @@ function signOf(query: URLSearchParams, json: string, { appKey, secret }: Omit<O
     .digest('hex');
 }
 
-/** A link to that page which says who shared it; an `external_info` takes forty letters, digits and `_`. */
+/**
+ * A link to that page which says who shared it; an `external_info` takes forty letters, digits and
+ * `_`.
+ */
 function share({ external_info: external, pid, product_url: page }: Question): object {
   return /^\w{0,40}$/.test(String(external)) && String(pid).startsWith('dy_')
     ? { code: SUCCESS, data: { share_link: `${page}&pid=${pid}&external_info=${external}` } }
@@ -102,8 +106,8 @@ function share({ external_info: external, pid, product_url: page }: Question): o
 }
 
 /**
- * A page behind the cursor, by update time; the cursor goes on even behind the last row, and nothing says that it was the last. What is
- * asked for by numbers of orders is all of theirs.
+ * A page behind the cursor, by update time; the cursor goes on even behind the last row, and
+ * nothing says that it was the last. What is asked for by numbers of orders is all of theirs.
  */
 function allianceList(question: Question, found: { row: PlainRow; told: object | null }[], sizeMax: number): object {
   const {

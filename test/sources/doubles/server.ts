@@ -1,4 +1,5 @@
-// What all doubles of platforms have in common: a server on a free port, failures on demand, and rows that are moved between pages.
+// What all doubles of platforms have in common: a server on a free port, failures on demand, and
+// rows that are moved between pages.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,7 +19,9 @@ export interface Answered {
   headers?: Record<string, string>;
 }
 
-/** An order as a double keeps it that needs no more of it: when it was changed last, and how often. */
+/**
+ * An order as a double keeps it that needs no more of it: when it was changed last, and how often.
+ */
 export interface PlainRow {
   orderId: string;
   at: Date;

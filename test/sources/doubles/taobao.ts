@@ -1,4 +1,5 @@
-// 淘宝客: its lists of orders and refunds, positions under a medium, and links under a position, which orders then come from.
+// 淘宝客: its lists of orders and refunds, positions under a medium, and links under a position, which
+// orders then come from.
 import type { Double } from '../subject.ts';
 import type { PlainRow } from './server.ts';
 import { inChina, ofChina, unionDouble, type Parameters } from './union.ts';
@@ -77,7 +78,8 @@ function orders(asked: Parameters, rows: readonly PlainRow[], row: Options['row'
   const [from, until, size] = [ofChina(start_time!), ofChina(end_time!), Number(page_size)];
   const isPlaced = page_no === '1' || position !== undefined;
   if (until.getTime() - from.getTime() > WINDOW_MS || size > 100 || !isPlaced) return refusal('isv.invalid-parameter', '非法参数');
-  // A page goes on behind the row that the one before ended with, wherever rows have moved meanwhile.
+  // A page goes on behind the row that the one before ended with, wherever rows have moved
+  // meanwhile.
   const found = rows.filter((one) => one.at >= from && one.at < until && placeOf(one) > (position ?? ''));
   const page = found.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1)).slice(0, size);
   const told = page.map(({ orderId, at, version }) => row(orderId, { modified_time: inChina(at), terminal_type: String(version) }));

@@ -1,4 +1,5 @@
-// A gateway of an affiliate union: it checks the signature of every form, lists rows by their update time, and fails as it is told to.
+// A gateway of an affiliate union: it checks the signature of every form, lists rows by their
+// update time, and fails as it is told to.
 import { createHash } from 'node:crypto';
 
 import type { Double, Failure } from '../subject.ts';
@@ -9,7 +10,10 @@ export type Parameters = Readonly<Record<string, string>>;
 export interface Speech {
   path: string;
   secret: string;
-  /** Whether this asks for the list of orders; other questions fail on demand too, and are not counted. */
+  /**
+   * Whether this asks for the list of orders; other questions fail on demand too, and are not
+   * counted.
+   */
   isList: (parameters: Parameters) => boolean;
   /** The rows are in the order of their update times. */
   answer: (parameters: Parameters, rows: readonly PlainRow[]) => unknown;

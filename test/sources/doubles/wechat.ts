@@ -1,5 +1,6 @@
-// 微信小店: its access tokens, for each role the lists of what changed and one thing of them by its id, links of 推客, who pays each of
-// them, and lock days. Answers have the shapes that its documentation and its public SDKs record.
+// 微信小店: its access tokens, for each role the lists of what changed and one thing of them by its id,
+// links of 推客, who pays each of them, and lock days. Answers have the shapes that its documentation
+// and its public SDKs record.
 import type { Double, Failure } from '../subject.ts';
 import { other, plainRow, serve, type Answered, type Asked, type PlainRow, type Told } from './server.ts';
 
@@ -14,14 +15,19 @@ const WEEK_SECONDS = 7 * DAY_SECONDS;
 
 /** The shop that the institution works for. */
 export const SHOP_APPID = 'wx2b255582a7b4bfd0';
-/** A 推客 that is bound to the institution, which pays it (`commission_type` 1), and one that WeChat pays (0). */
+/**
+ * A 推客 that is bound to the institution, which pays it (`commission_type` 1), and one that WeChat
+ * pays (0).
+ */
 export const SHARER = 'wx00000000000sharer';
 export const SHARER_OF_WECHAT = 'wx000000000000paid0';
 
 interface Options {
   appId: string;
   appSecret: string;
-  /** The texts of an order, of a commission order and of a talent's, as the platform writes them. */
+  /**
+   * The texts of an order, of a commission order and of a talent's, as the platform writes them.
+   */
   order: (row: PlainRow) => string;
   commission: (row: PlainRow, skuId: string, sharer: string) => string;
   talent: (row: PlainRow, skuId: string) => string;
@@ -178,7 +184,10 @@ function boundSharers({ sharer_appid: appid, page_size: size }: Question): objec
   return { errcode: '0', errmsg: 'ok', sharer_info_list: list, next_key: '' };
 }
 
-/** A link of a 推客 that is bound, to a product that is a bare number in the question, whatever its length; 404 is on no shelf. */
+/**
+ * A link of a 推客 that is bound, to a product that is a bare number in the question, whatever its
+ * length; 404 is on no shelf.
+ */
 function share({ sharer_appid: sharer, shop_appid: shop }: Question, json: string): object {
   const [, product] = /"product_id":(\d+)/.exec(json) ?? [];
   if (product === undefined || shop !== SHOP_APPID) return missing(10071003, '参数错误');

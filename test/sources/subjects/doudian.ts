@@ -30,7 +30,10 @@ const PART = {
   after_sale_info: NO_AFTER_SALE,
 };
 
-/** A row with its id as a bare number, whatever its length. A part has the states of its order unless it says others. */
+/**
+ * A row with its id as a bare number, whatever its length. A part has the states of its order
+ * unless it says others.
+ */
 export function orderText(orderId: string, told: { part?: object; after_sales?: object[]; [name: string]: unknown }): string {
   const { part, ...order } = told;
   const states = {

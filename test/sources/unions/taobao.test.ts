@@ -1,4 +1,5 @@
-// What 淘宝客 says beyond the story of an order: its error codes, names of positions, and refunds that go on.
+// What 淘宝客 says beyond the story of an order: its error codes, names of positions, and refunds that
+// go on.
 import { expect, test } from 'vitest';
 
 import { lift, merge } from '../../../src/core/merge.ts';

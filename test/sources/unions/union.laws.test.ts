@@ -1,4 +1,5 @@
-// How the gateways are asked, against the same signatures computed plainly here: names and values that are empty, foreign or escaped.
+// How the gateways are asked, against the same signatures computed plainly here: names and values
+// that are empty, foreign or escaped.
 import { createHash, createHmac } from 'node:crypto';
 
 import * as fc from 'fast-check';
@@ -107,7 +108,10 @@ describe('the gateways', () => {
   }
 });
 
-/** A form or a query, unescaped by its own rules: a plus is a space, and everything else that is special is escaped. */
+/**
+ * A form or a query, unescaped by its own rules: a plus is a space, and everything else that is
+ * special is escaped.
+ */
 function decoded(form: string): [string, string][] {
   expect(form).toMatch(/^[\w.~*+%=&-]*$/);
   return form.split('&').map((pair) => pair.split('=').map((part) => decodeURIComponent(part.replaceAll('+', ' '))) as [string, string]);

@@ -1,4 +1,5 @@
-// From a push of 微信小店 to whom an order is decided for: through the door, the double of the platform and the worker of the whole service.
+// From a push of 微信小店 to whom an order is decided for: through the door, the double of the platform
+// and the worker of the whole service.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';

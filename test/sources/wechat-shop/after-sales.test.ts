@@ -1,4 +1,5 @@
-// After-sales at 微信小店: which of their states holds a line, which pays back, and which ends without money.
+// After-sales at 微信小店: which of their states holds a line, which pays back, and which ends without
+// money.
 import { expect, test } from 'vitest';
 
 import { mapAll, mapOne } from '../wechat.ts';
@@ -45,7 +46,8 @@ test.each([
 ])('an after-sale in %s is %s', (status, expected, heldUntil) => {
   const { report, unknownCode } = mapOne(row({ status }));
   expect(report.refunds).toMatchObject([{ refund_id: '2000000000001', line_id: '111', status: expected, amount: 100 }]);
-  // What can only be followed by silence ends by itself: the plan of its hold is the line's, and no refund stays open.
+  // What can only be followed by silence ends by itself: the plan of its hold is the line's, and no
+  // refund stays open.
   expect(report.lines?.[0]?.hold_until).toBe(heldUntil);
   expect(unknownCode).toBeNull();
 });

@@ -1,4 +1,5 @@
-// Commission orders of an institution at 微信小店: each speaks of one sku, of who shared it, and of who pays that one.
+// Commission orders of an institution at 微信小店: each speaks of one sku, of who shared it, and of who
+// pays that one.
 import { expect, test } from 'vitest';
 
 import { mapOne } from '../wechat.ts';

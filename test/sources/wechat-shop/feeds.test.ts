@@ -1,4 +1,5 @@
-// How 微信小店 is asked: what its error codes mean, its lists for each role, one thing by its id, and who pays a 推客.
+// How 微信小店 is asked: what its error codes mean, its lists for each role, one thing by its id, and
+// who pays a 推客.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, expect, test } from 'vitest';
@@ -83,7 +84,10 @@ test('a list of gifts that WeChat has taken from service is empty; what says not
   await expect(listedBy({}, 'gift-after-sales')).rejects.toMatchObject({ kind: 'temporary' });
 });
 
-/** Asks for a page of twenty orders, some of which are answered with an error code; tells what was asked for and how much of it at once. */
+/**
+ * Asks for a page of twenty orders, some of which are answered with an error code; tells what was
+ * asked for and how much of it at once.
+ */
 async function readPage(codes: Readonly<Record<string, number>>) {
   const ids = Array.from({ length: 20 }, (_, index) => String(370 + index));
   const asked: string[] = [];

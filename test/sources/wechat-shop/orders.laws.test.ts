@@ -1,4 +1,5 @@
-// The states of an order at 微信小店, in whatever order they arrive and however often: what it said last holds, and nothing that it took back.
+// The states of an order at 微信小店, in whatever order they arrive and however often: what it said
+// last holds, and nothing that it took back.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 

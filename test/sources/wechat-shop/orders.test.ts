@@ -1,4 +1,5 @@
-// A shop's orders at 微信小店: what each status means, whose a line and a gift is, what was paid, and what decides nothing.
+// A shop's orders at 微信小店: what each status means, whose a line and a gift is, what was paid, and
+// what decides nothing.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 

@@ -1,4 +1,5 @@
-// What an order at 微信小店 wants to be fetched: itself again, while something is still found out of it, and its after-sales.
+// What an order at 微信小店 wants to be fetched: itself again, while something is still found out of
+// it, and its after-sales.
 import { expect, test } from 'vitest';
 
 import { wechatShop } from '../../../src/sources/wechat-shop/adapter.ts';

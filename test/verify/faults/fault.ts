@@ -12,7 +12,9 @@ export interface Fault {
   needs?: 'redis' | 'tmpfs';
   /** How the load differs from the usual one. */
   shape?: Partial<Shape>;
-  /** No request may fail, because whoever sends it has done nothing wrong and everything is there. */
+  /**
+   * No request may fail, because whoever sends it has done nothing wrong and everything is there.
+   */
   refusesNothing?: boolean;
   /** Breaks something, and mends it. Begins together with the load. */
   inject(stage: Stage, random: Random): Promise<void>;

@@ -1,4 +1,5 @@
-// Faults of the network between each pair of processes: cut, cut before the answer, half-open, slow.
+// Faults of the network between each pair of processes: cut, cut before the answer, half-open,
+// slow.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 

@@ -121,7 +121,10 @@ async function hasRoom(write: () => Promise<void>): Promise<boolean> {
   }
 }
 
-/** Uses up the files of the log that are there, until the server needs a new one, finds no room, and ends itself. */
+/**
+ * Uses up the files of the log that are there, until the server needs a new one, finds no room, and
+ * ends itself.
+ */
 async function forceNewLog(databaseUrl: string): Promise<void> {
   const client = await connected(databaseUrl);
   for (let files = 0; files < LOG_FILES_MAX; files += 1) {

@@ -64,7 +64,10 @@ export const PROCESS_FAULTS: Fault[] = [
   },
 ];
 
-/** Sends the first half of a report that the old api has begun to take; what is given sends the rest, and throws when it is refused. */
+/**
+ * Sends the first half of a report that the old api has begun to take; what is given sends the
+ * rest, and throws when it is refused.
+ */
 async function halfSent(url: string, n: number, random: Random): Promise<() => Promise<void>> {
   const body = JSON.stringify({ merchant_id: 'm1', order_id: `half-${random.int(0, 1_000_000_000)}-${n}`, status: 'created' });
   const sending = request(`${url}/v1/orders`, {

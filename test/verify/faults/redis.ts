@@ -1,4 +1,5 @@
-// Faults of Redis, which only carries nudges: whatever happens to it may delay by a sweep, and loses nothing.
+// Faults of Redis, which only carries nudges: whatever happens to it may delay by a sweep, and
+// loses nothing.
 
 import type { RedisServer } from '../redis.ts';
 import type { Stage } from '../stage.ts';

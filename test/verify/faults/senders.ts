@@ -1,4 +1,5 @@
-// Faults of those who send: twice, in the wrong order, late, by a wrong clock, and what cannot be digested. And none, to compare with.
+// Faults of those who send: twice, in the wrong order, late, by a wrong clock, and what cannot be
+// digested. And none, to compare with.
 
 import { POISON_KINDS } from '../poison.ts';
 import type { Fault } from './fault.ts';

@@ -1,4 +1,5 @@
-// Reports that cannot be read, each for one reason: what they say of an order must change nothing, and cost no other order anything.
+// Reports that cannot be read, each for one reason: what they say of an order must change nothing,
+// and cost no other order anything.
 
 import type { Random } from '../random.ts';
 import { jsonText, Literal } from './json.ts';

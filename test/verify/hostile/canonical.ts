@@ -102,7 +102,9 @@ function refundOf({ refundId, lineId, amount, status }: SaidRefund, random: Rand
   };
 }
 
-/** The message in which a source pushes a report; what it says beside it is no part of the order. */
+/**
+ * The message in which a source pushes a report; what it says beside it is no part of the order.
+ */
 export function messageOf(report: Value, random: Random): Value {
   const more = random.pick<Value>([{}, {}, { id: 'evt_1' }, { version: '9', livemode: true, future_field: null }]);
   return {

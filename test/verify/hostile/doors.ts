@@ -1,4 +1,5 @@
-// The doors through which a plan is sent, many at once: REST, signed pushes, and files. What a door answers otherwise than it must is a finding.
+// The doors through which a plan is sent, many at once: REST, signed pushes, and files. What a door
+// answers otherwise than it must is a finding.
 
 import { createCipheriv, createHash, randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -88,7 +89,10 @@ function sealedPush(teller: PlannedSend['teller'], body: Buffer, random: Random)
   return { body, headers: { 'content-type': 'application/json', 'app-id': DOUDIAN.app_key, 'event-sign': sign } };
 }
 
-/** AES-256-CBC over sixteen random bytes, the length, the message and the application, and a SHA-1 over what is sent. */
+/**
+ * AES-256-CBC over sixteen random bytes, the length, the message and the application, and a SHA-1
+ * over what is sent.
+ */
 function wechatPush(message: Buffer): Sealed {
   const key = Buffer.from(`${WECHAT.encoding_aes_key}=`, 'base64');
   const length = Buffer.alloc(4);

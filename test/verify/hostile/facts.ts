@@ -1,5 +1,6 @@
-// What is known of an order of the hostile market after all that was said of it: sayings are sorted by their time and read from first to
-// last, where the service joins them in whatever order they come.
+// What is known of an order of the hostile market after all that was said of it: sayings are sorted
+// by their time and read from first to last, where the service joins them in whatever order they
+// come.
 
 import type { SaidEvidence, SaidLine, SaidRefund, Saying, Status } from './said.ts';
 
@@ -91,7 +92,10 @@ function readTimes(saying: Saying, facts: Facts): void {
   facts.parent = saying.parent ?? facts.parent;
 }
 
-/** Those that are said by no older report than the last whole one; where that says none, those of the last report that does. */
+/**
+ * Those that are said by no older report than the last whole one; where that says none, those of
+ * the last report that does.
+ */
 function currenciesOf(own: readonly Saying[], stamp: number): string[] {
   const said = new Map<string, number>();
   for (const { currency, at } of own) if (currency !== undefined) said.set(currency, at);

@@ -1,5 +1,5 @@
-// Sayings as files that people make: in our columns under any names of theirs, as CSV with any separator in any encoding, or as a workbook,
-// with rows between that cannot be read.
+// Sayings as files that people make: in our columns under any names of theirs, as CSV with any
+// separator in any encoding, or as a workbook, with rows between that cannot be read.
 
 import { workbookOf } from '../../pull/tables/workbook.ts';
 import type { Random } from '../random.ts';

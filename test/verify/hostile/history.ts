@@ -1,5 +1,6 @@
-// Histories of orders, from a seed: what may happen to an order in any mixture, told by several reports. Which of them arrives first is
-// not said here, because it must not matter; only what follows the end of a hold is told in a later phase.
+// Histories of orders, from a seed: what may happen to an order in any mixture, told by several
+// reports. Which of them arrives first is not said here, because it must not matter; only what
+// follows the end of a hold is told in a later phase.
 
 import type { Random } from '../random.ts';
 import { lineIds, nobody, NONSENSE, refundId, somebody } from './ids.ts';
@@ -227,7 +228,10 @@ function addRefunds(say: Say, means: Means, { now }: World, random: Random): voi
   }
 }
 
-/** Completed lately, so that its hold runs; or long ago, which is told once everything else has been decided, and what follows after that. */
+/**
+ * Completed lately, so that its hold runs; or long ago, which is told once everything else has been
+ * decided, and what follows after that.
+ */
 function addEnd(say: Say, means: Means, { now }: World, random: Random): void {
   const { next, lines, paidAt } = means;
   const way = random.pick(['none', 'late', 'late line', 'long ago', 'long ago', 'long ago line'] as const);
@@ -255,7 +259,10 @@ const AFTERWARDS: readonly ((means: Means, random: Random) => Partial<Saying>)[]
   () => ({ phase: 2, void: 'charged back' }),
 ];
 
-/** An order that locks its buyer, though it is told late who that is, and a later one of the same buyer that nobody is named on. */
+/**
+ * An order that locks its buyer, though it is told late who that is, and a later one of the same
+ * buyer that nobody is named on.
+ */
 export async function lockFamily(
   { world, random }: Place,
   name: (n: number) => Pick<ToldOrder, 'sourceId' | 'orderId' | 'teller'>,

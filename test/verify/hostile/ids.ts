@@ -1,4 +1,5 @@
-// Ids, texts and buyers as hostile senders choose them: all of them allowed, and each means itself alone.
+// Ids, texts and buyers as hostile senders choose them: all of them allowed, and each means itself
+// alone.
 
 import type { Random } from '../random.ts';
 
@@ -34,7 +35,10 @@ export function orderId(n: number, random: Random): string {
   return NAMES[n] ?? random.pick(ORDER_IDS)(n, random);
 }
 
-/** An id that may stand in a file, where blanks around it and what a spreadsheet may have changed are lost. */
+/**
+ * An id that may stand in a file, where blanks around it and what a spreadsheet may have changed
+ * are lost.
+ */
 export const fileOrderId = (n: number, random: Random): string =>
   random.pick([`F-${n}`, `37051150584${String(10_000_000 + n * 7)}1`, `0${n}0`, `f/${n}?é`, `№${n}`]);
 

@@ -1,4 +1,5 @@
-// JSON as hostile senders write it: the same content in ever other bytes, numbers that no double holds, members in any order.
+// JSON as hostile senders write it: the same content in ever other bytes, numbers that no double
+// holds, members in any order.
 
 import type { Random } from '../random.ts';
 

@@ -1,5 +1,5 @@
-// Judges the service by what was sent: each order as its reckoning says, each delivery as its body deserves, no alarm but those that were
-// called for, and the books.
+// Judges the service by what was sent: each order as its reckoning says, each delivery as its body
+// deserves, no alarm but those that were called for, and the books.
 
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -164,7 +164,10 @@ interface DeliveryRow {
 
 const hashOf = (body: Buffer): string => createHash('sha256').update(body).digest('hex');
 
-/** Every body that was taken is kept once, and has ended as it deserves; what was refused is not kept. */
+/**
+ * Every body that was taken is kept once, and has ended as it deserves; what was refused is not
+ * kept.
+ */
 async function judgeDeliveries(client: Client, { sends }: Plan, { merchantId, sources }: World): Promise<Finding[]> {
   const { rows } = await client.query<DeliveryRow>(
     `select source_id, encode(body_hash, 'hex') as hash, state, count(*)::int as times, min(coalesce(error, reason)) as why from delivery
@@ -229,7 +232,10 @@ export function alarmsOf(plan: Plan, world: World): Alarms {
   };
 }
 
-/** Alarms that a hostile market rings, though not to be counted: unknown codes and names, states that wait for an explanation. */
+/**
+ * Alarms that a hostile market rings, though not to be counted: unknown codes and names, states
+ * that wait for an explanation.
+ */
 const EXPECTED = new Set([
   'parked_reports',
   'unknown_codes',
@@ -251,7 +257,9 @@ interface GuardAnswer {
 const RING_MS_MAX = 60_000;
 const POLL_MS = 500;
 
-/** Where an alarm does not ring as often as it must, though it was given the time to be asked again. */
+/**
+ * Where an alarm does not ring as often as it must, though it was given the time to be asked again.
+ */
 export async function judgeAlarms(url: string, wantedAlarms: Alarms): Promise<Finding[]> {
   const until = Date.now() + RING_MS_MAX;
   for (;;) {

@@ -1,5 +1,6 @@
-// What a trial of the hostile market sends: orders of every teller, rendered for their doors, with doubles, and between them what cannot
-// be read. Made from the seed; only the tokens of clicks are the service's.
+// What a trial of the hostile market sends: orders of every teller, rendered for their doors, with
+// doubles, and between them what cannot be read. Made from the seed; only the tokens of clicks are
+// the service's.
 
 import { createHash } from 'node:crypto';
 
@@ -97,7 +98,8 @@ function namer({ sources }: World, random: Random) {
         : teller === 'file'
           ? fileOrderId(n, random)
           : orderId(n - 1, random);
-      // Of two signing sources one is the later one of its kind: the same id there would be the same order.
+      // Of two signing sources one is the later one of its kind: the same id there would be the
+      // same order.
       const scope = sourceId === sources.files ? sources.webhook : sourceId;
       if (!used.has(`${scope}\n${id}`) && used.add(`${scope}\n${id}`)) return { sourceId, orderId: id, teller };
     }
@@ -156,7 +158,10 @@ function platformIds({ merchantId, now }: World): () => string {
   return () => String((last += 7n));
 }
 
-/** Of a platform that is asked: what is pushed names the order only, and what a list tells is pushed by nobody. */
+/**
+ * Of a platform that is asked: what is pushed names the order only, and what a list tells is pushed
+ * by nobody.
+ */
 function addPlatformOrder(plan: Plan, teller: Asked, sourceId: string, naming: Naming): void {
   const { world, random, nextId } = naming;
   const told = { sourceId, orderId: nextId(), teller };
@@ -243,7 +248,10 @@ function addBroken(plan: Plan, world: World, random: Random, count: number): voi
   addStrangers(plan, world, random);
 }
 
-/** What tells of merchants that are not ours: of one nobody knows, or one for whom the source does not speak. */
+/**
+ * What tells of merchants that are not ours: of one nobody knows, or one for whom the source does
+ * not speak.
+ */
 function addStrangers(plan: Plan, { sources }: World, random: Random): void {
   const report = { merchant_id: 'nobody knows it', order_id: 'x', status: 'paid' };
   const text = (value: object) => Buffer.from(jsonText(value, random));

@@ -43,7 +43,10 @@ interface Winner {
 
 const KINDS = ['click_token', 'link_code', 'coupon_code', 'platform'] as const;
 
-/** Who earns a line by what is said on it and on its order, else by the buyer's clicks, else by the buyer's earlier order. */
+/**
+ * Who earns a line by what is said on it and on its order, else by the buyer's clicks, else by the
+ * buyer's earlier order.
+ */
 function winnerOf(line: LineFacts, facts: Facts, attributionAt: number, order: ToldOrder, world: World): Winner | null {
   const asked = { productId: line.productId, attributionAt, world, hasWords: order.sourceId !== 'rest' };
   const parents = (order.parentOf ?? []).map((parent) => factsOf(parent.sayings));
@@ -92,7 +95,10 @@ interface Candidate {
   reference: string;
 }
 
-/** The promoter of the last of those that count: those for exactly this product go before all others. */
+/**
+ * The promoter of the last of those that count: those for exactly this product go before all
+ * others.
+ */
 function strongest(kind: (typeof KINDS)[number], values: readonly (readonly [value: string, at: number])[], asked: Asked): string | null {
   const { productId, world } = asked;
   const candidates = values
@@ -149,7 +155,10 @@ export function reckonOrder(order: ToldOrder, world: World): ReckonedOrder {
   };
 }
 
-/** Lines whose hold had ended after the phases up to `phase`: what is said later takes no release back. */
+/**
+ * Lines whose hold had ended after the phases up to `phase`: what is said later takes no release
+ * back.
+ */
 function releasedAfter(order: ToldOrder, phase: number, world: World): Set<string> {
   const facts = factsOf(order.sayings.filter((saying) => saying.phase <= phase));
   const ended = [...facts.lines.values()].filter((line) => {
@@ -202,7 +211,10 @@ function decide(line: LineFacts, { facts, order, world }: Around): { decision: D
 
 const part = (amount: number, ppm: number) => Number((BigInt(amount) * BigInt(ppm)) / 1_000_000n);
 
-/** The agency has the pool, pays the seller, who pays whoever invited. What would be an absent one's stays with its payer, above all the merchant. */
+/**
+ * The agency has the pool, pays the seller, who pays whoever invited. What would be an absent one's
+ * stays with its payer, above all the merchant.
+ */
 function sharesOf(promoterId: string, pool: number, { around }: World): string[] {
   const { agency, upline } = around.get(promoterId)!;
   const ofSeller = part(pool, SELLER_PPM);
@@ -218,7 +230,10 @@ function sharesOf(promoterId: string, pool: number, { around }: World): string[]
     .toSorted();
 }
 
-/** The least advanced of the lines that earn; without one, void where one was wholly given back, else the least advanced that somebody won. */
+/**
+ * The least advanced of the lines that earn; without one, void where one was wholly given back,
+ * else the least advanced that somebody won.
+ */
 function awardOf(lines: readonly ReckonedLine[], isVoid: boolean): string {
   const order = ['none', 'estimated', 'confirmed', 'released'];
   const won = lines.filter(({ decision }) => decision === 'attributed');
@@ -229,7 +244,10 @@ function awardOf(lines: readonly ReckonedLine[], isVoid: boolean): string {
   return counted.length === 0 ? 'none' : order[Math.min(...counted)]!;
 }
 
-/** Refunds of no line are taken together and spread over what the lines have left, by largest remainder, ties to the lower line. */
+/**
+ * Refunds of no line are taken together and spread over what the lines have left, by largest
+ * remainder, ties to the lower line.
+ */
 function spreadRefunds(lines: readonly LineFacts[], refunds: readonly SaidRefund[]): number[] {
   const counted = refunds.filter(({ status = 'succeeded' }) => status === 'succeeded');
   const sumOf = (lineId: string | undefined) =>

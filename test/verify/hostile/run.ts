@@ -1,5 +1,5 @@
-// The hostile market: on one stage trial after trial of orders that are told through all doors at once with every oddity of the world, and
-// then everything that the service has made of them.
+// The hostile market: on one stage trial after trial of orders that are told through all doors at
+// once with every oddity of the world, and then everything that the service has made of them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -37,7 +37,9 @@ export interface HostileOptions {
 
 let stages = 0;
 
-/** The trials of the hostile market: the first with `seed`, each further one with the next number. */
+/**
+ * The trials of the hostile market: the first with `seed`, each further one with the next number.
+ */
 export async function runHostile({ trials, seed, orders, root, folder, postgres, onTrial }: HostileOptions): Promise<Row> {
   const row: Row = { fault: HOSTILE_MARKET, trials: 0, acknowledged: 0, findings: [], worstDelayMs: 0 };
   stages += 1;

@@ -1,5 +1,6 @@
-// What a trial of the hostile market says of orders, before it is written in anybody's words. Times are epoch milliseconds, amounts
-// minor units. The same words are reckoned by `reckon.ts` and rendered by the writers of each door.
+// What a trial of the hostile market says of orders, before it is written in anybody's words. Times
+// are epoch milliseconds, amounts minor units. The same words are reckoned by `reckon.ts` and
+// rendered by the writers of each door.
 
 export type Status = 'created' | 'paid' | 'completed';
 export type WholeList = 'lines' | 'refunds' | 'evidence';
@@ -38,7 +39,10 @@ export interface SaidDispute {
 /** One report of an order. */
 export interface Saying extends SaidEvidence {
   at: number;
-  /** It is stamped with a time far ahead, which counts as its receipt: later than every other report of its order. */
+  /**
+   * It is stamped with a time far ahead, which counts as its receipt: later than every other report
+   * of its order.
+   */
   isAhead?: true;
   /** The order's own source, or a storefront that speaks of that source's order. */
   by: 'source' | 'storefront';

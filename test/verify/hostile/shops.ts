@@ -1,5 +1,5 @@
-// Orders of shops: a life of an order as a shop lives it, each state written as the shop writes it, with all that shops write beside what
-// matters, and said in our words for the reckoning.
+// Orders of shops: a life of an order as a shop lives it, each state written as the shop writes it,
+// with all that shops write beside what matters, and said in our words for the reckoning.
 
 import { createHmac } from 'node:crypto';
 

@@ -1,5 +1,6 @@
-// Whom the hostile market knows: its merchant and sources, promoters with links and coupons, and the clicks that were told. Made over
-// the API, and by the routes that take many lines at once, with broken lines between the good ones.
+// Whom the hostile market knows: its merchant and sources, promoters with links and coupons, and
+// the clicks that were told. Made over the API, and by the routes that take many lines at once,
+// with broken lines between the good ones.
 
 import { randomUUID } from 'node:crypto';
 
@@ -35,7 +36,10 @@ export interface WorldClick {
 export interface World {
   merchantId: string;
   url: () => string;
-  /** The sources by the words of `Teller`; a later one of the same kind tells of the same orders again. */
+  /**
+   * The sources by the words of `Teller`; a later one of the same kind tells of the same orders
+   * again.
+   */
   sources: Record<'webhook' | 'later' | 'shopify' | 'woocommerce' | 'files' | Asked, string>;
   /** What each platform calls a promoter, and who that is; null where no mapping says so. */
   platformWords: readonly (readonly [word: string, promoterId: string | null])[];
@@ -50,7 +54,10 @@ export interface World {
   clicks: WorldClick[];
   ratePpm: number;
   now: number;
-  /** From when on rows of lists are stamped: no other trial has its own within the hour, because platforms outlive trials. */
+  /**
+   * From when on rows of lists are stamped: no other trial has its own within the hour, because
+   * platforms outlive trials.
+   */
   listedFrom: number;
 }
 
@@ -212,7 +219,10 @@ async function importLines(url: string, kind: string, good: readonly object[], r
   }
 }
 
-/** Tells of a click that happened `at`; with a buyer it is told with that, or tied to it by a statement of another identity. */
+/**
+ * Tells of a click that happened `at`; with a buyer it is told with that, or tied to it by a
+ * statement of another identity.
+ */
 export async function tellClick(
   world: World,
   random: Random,

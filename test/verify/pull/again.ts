@@ -1,4 +1,5 @@
-// When all is quiet, everything is reconciled once more: what was pulled before must be all there is.
+// When all is quiet, everything is reconciled once more: what was pulled before must be all there
+// is.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,7 +14,10 @@ const POLL_MS = 300;
 
 const DELIVERIES = `select source_id, count(*)::int from delivery where origin = 'pull' group by 1`;
 
-/** Reconciles everything once more, now that all is quiet: nothing may be missing or different, and no row may become another delivery. */
+/**
+ * Reconciles everything once more, now that all is quiet: nothing may be missing or different, and
+ * no row may become another delivery.
+ */
 export async function checkAgain(client: Client, url: string, platforms: readonly Platform[], since: Date): Promise<Finding[]> {
   const count = async () => {
     const { rows } = await client.query<{ source_id: string; count: number }>(DELIVERIES);

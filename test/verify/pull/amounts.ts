@@ -1,4 +1,5 @@
-// What an order costs, in the words of any platform: the doubles' orders all cost the same, and a change that moves no money shows little.
+// What an order costs, in the words of any platform: the doubles' orders all cost the same, and a
+// change that moves no money shows little.
 
 import { parseJson, stringifyJson } from '../../../src/platform/http/json.ts';
 
@@ -12,7 +13,10 @@ export interface Told {
   more: Record<string, unknown>;
 }
 
-/** The same answer with the price of every order that it tells of. `told` gives what is to be told of an id, and undefined for another word. */
+/**
+ * The same answer with the price of every order that it tells of. `told` gives what is to be told
+ * of an id, and undefined for another word.
+ */
 export function withAmounts(text: string, told: (orderId: string) => Told | undefined): string {
   return rewriteText(text, null, told);
 }
@@ -36,7 +40,9 @@ function rewrite(value: unknown, order: Told | null, told: (orderId: string) => 
   return value === TEXT ? (order.paid / 100).toFixed(2) : value;
 }
 
-/** The order that a row is of: the one that it names by a number, a text, or the end of a global id. */
+/**
+ * The order that a row is of: the one that it names by a number, a text, or the end of a global id.
+ */
 function orderOf(row: object, told: (orderId: string) => Told | undefined): Told | undefined {
   for (const value of Object.values(row) as unknown[]) {
     if (typeof value !== 'string' && typeof value !== 'number') continue;

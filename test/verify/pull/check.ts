@@ -1,4 +1,5 @@
-// Compares what the service holds with the platforms: every order once, as its last version says, and booked what that earns.
+// Compares what the service holds with the platforms: every order once, as its last version says,
+// and booked what that earns.
 
 import type { Client } from 'pg';
 
@@ -12,7 +13,10 @@ const PAGE = 200;
 
 type Listed = ShownOrder & { source_id: string; order_id: string };
 
-/** Whether the orders of these platforms earn anything is told by whether their rows say who sold them. */
+/**
+ * Whether the orders of these platforms earn anything is told by whether their rows say who sold
+ * them.
+ */
 const isSold = ({ system }: Platform): boolean => system.bob !== undefined || system.withLink !== undefined;
 
 /** Looks at every order that the service has, as its API shows it, and at the books. */

@@ -12,7 +12,10 @@ export interface Killer {
   restored(): Promise<void>;
 }
 
-/** Kills workers, or all of the fleet, without a warning; asked while what it killed is not yet back, it does nothing. */
+/**
+ * Kills workers, or all of the fleet, without a warning; asked while what it killed is not yet
+ * back, it does nothing.
+ */
 export function makeKiller(random: Random): Killer {
   let kills = 0;
   let restoring: Promise<void> | null = null;

@@ -1,5 +1,6 @@
-// A platform that is asked: its double behind a gate, where connections break, orders cost what their last change says, and rows change
-// between two answers. One question is answered at a time, so that each answer is true when it is given.
+// A platform that is asked: its double behind a gate, where connections break, orders cost what
+// their last change says, and rows change between two answers. One question is answered at a time,
+// so that each answer is true when it is given.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

@@ -1,4 +1,5 @@
-// Every order system at once, pulled by a fleet that is killed again and again, while platforms fail and their orders change.
+// Every order system at once, pulled by a fleet that is killed again and again, while platforms
+// fail and their orders change.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -50,7 +51,9 @@ export interface Pulled {
   kills: number;
 }
 
-/** Pulls all orders of all systems through everything that befalls them, and looks for every one. */
+/**
+ * Pulls all orders of all systems through everything that befalls them, and looks for every one.
+ */
 export async function runPull({ orders, seed, root, folder, postgres }: PullOptions): Promise<Pulled> {
   const since = new Date(Date.now() - SPAN_MS);
   const platforms: Platform[] = [];
@@ -150,7 +153,10 @@ interface HowRead {
   secondsOf: ReadonlyMap<Platform, number>;
 }
 
-/** Waits until every platform is quiet and was read since; tells after how long, and of which nothing more is read and why. */
+/**
+ * Waits until every platform is quiet and was read since; tells after how long, and of which
+ * nothing more is read and why.
+ */
 async function untilRead(client: Client, platforms: readonly Platform[]): Promise<HowRead> {
   const secondsOf = new Map<Platform, number>();
   const begun = Date.now();

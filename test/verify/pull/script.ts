@@ -1,9 +1,13 @@
-// What befalls a platform and whoever asks it, made from the seed before it begins: each at its share of the orders that were read.
+// What befalls a platform and whoever asks it, made from the seed before it begins: each at its
+// share of the orders that were read.
 
 import type { Failure } from '../../sources/subject.ts';
 import type { Random } from '../random.ts';
 
-/** `cut`: the connection ends before the question is asked; `torn`: in the middle of the answer; `kill`: whoever asks is killed. */
+/**
+ * `cut`: the connection ends before the question is asked; `torn`: in the middle of the answer;
+ * `kill`: whoever asks is killed.
+ */
 export type Trouble = Exclude<Failure, 'refused'> | 'cut' | 'torn' | 'kill';
 
 const ONCE: readonly Trouble[] = ['rate_limited', 'temporary', 'token_ended', 'cut', 'torn', 'kill'];
@@ -19,7 +23,10 @@ export interface Befalling {
 export interface Script {
   /** Every trouble at least once, in the order of their places. */
   troubles: Befalling[];
-  /** What changes between two answers, one after the other: an order that is there, or one that was not yet. */
+  /**
+   * What changes between two answers, one after the other: an order that is there, or one that was
+   * not yet.
+   */
   changes: ('moved' | 'made')[];
 }
 

@@ -14,7 +14,10 @@ export interface System {
   withLink?: (code: string) => Row;
 }
 
-/** Where there is neither, nobody earns: 抖店 says of a shop's orders who presented them, and not who shared them. */
+/**
+ * Where there is neither, nobody earns: 抖店 says of a shop's orders who presented them, and not who
+ * shared them.
+ */
 const SOLD: Readonly<Record<string, Pick<System, 'bob' | 'withLink'>>> = {
   shopify: { withLink: (code) => ({ customAttributes: [{ key: 'fy_link', value: code }] }) },
   woocommerce: { withLink: (code) => ({ meta_data: [{ key: 'fy_link', value: code }] }) },
