@@ -85,28 +85,28 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   await put('/v1/sources/sw', { kind: 'standard-webhooks', merchant_id: 'm1', secrets: { secret: SHOP_SECRET } });
   await put('/v1/sources/sw/mappings/promoter/A1', { promoter_id: 'alice' });
   const rule = await ask('POST', '/v1/rules', ruleOf('everything', {}));
-  ids.rule_id = rule.body.rule_id;
+  ids['rule_id'] = rule.body.rule_id;
   const link = await ask('POST', '/v1/links', { promoter_id: 'alice', merchant_id: 'm1', product_id: 'p1' });
-  ids.code = link.body.code;
-  const click = await ask('POST', '/v1/clicks', { code: ids.code, buyer: { openid: 'o1' } });
+  ids['code'] = link.body.code;
+  const click = await ask('POST', '/v1/clicks', { code: ids['code'], buyer: { openid: 'o1' } });
   const order = await ask('POST', '/v1/orders', { ...orderOf('O-1'), click_token: click.body.click_token });
-  ids.delivery_id = order.body.delivery_id;
-  ids.key_id = (await makeKey({ scope: 'auditor', label: 'of nobody here' })).keyId;
+  ids['delivery_id'] = order.body.delivery_id;
+  ids['key_id'] = (await makeKey({ scope: 'auditor', label: 'of nobody here' })).keyId;
   await until(async () => (await ask('GET', '/v1/orders/rest/O-1')).body.award === 'estimated');
   const stated = await ask('POST', '/v1/identities', { merchant_id: 'm1', identities: { openid: 'o1', phone: '+8613800000000' } });
-  ids.statement_id = stated.body.statement_id;
+  ids['statement_id'] = stated.body.statement_id;
   await put('/v1/webhook-endpoints/e1', { url: NOBODY_LISTENS, events: ['claim.*'], merchant_id: 'm1' });
   await ask('POST', '/v1/orders', { ...orderOf('O-nobodys'), buyer: { openid: 'o5' } });
   await until(async () => (await ask('GET', '/v1/orders/rest/O-nobodys')).body.lines?.[0]?.decision === 'unattributed');
   const claim = await ask('POST', '/v1/claims', { promoter_id: 'alice', merchant_id: 'm1', order_id: 'O-nobodys', evidence: 'I sent it.' });
-  ids.claim_id = claim.body.claim_id;
+  ids['claim_id'] = claim.body.claim_id;
   const file = { headers: { 'content-type': 'text/csv' } };
   const compared = await ask('POST', '/v1/reconciliations?merchant_id=m1', 'order_id,status\nO-1,paid', file);
-  ids.reconciliation_id = compared.body.reconciliation_id;
+  ids['reconciliation_id'] = compared.body.reconciliation_id;
   const erased = await ask('POST', '/v1/erasures', { merchant_id: 'm1', buyer: { openid: 'o-of-nobody' } });
-  ids.erasure_id = erased.body.erasure_id;
+  ids['erasure_id'] = erased.body.erasure_id;
   const messages = await ask('GET', '/v1/webhook-endpoints/e1/messages');
-  ids.message_id = messages.body.data[0].message_id;
+  ids['message_id'] = messages.body.data[0].message_id;
 }
 
 /** A rule that gives 10 % to the promoter. */

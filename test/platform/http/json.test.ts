@@ -119,7 +119,7 @@ describe('writing', () => {
 
   test('what has no JSON is an error, not an empty answer', () => {
     const round: Record<string, unknown> = {};
-    round.self = round;
+    round['self'] = round;
     expect(() => stringifyJson(round)).toThrow(TypeError);
   });
 });
