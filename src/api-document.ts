@@ -9,6 +9,8 @@ const GUIDE = `Who led the buyer to an order earns a part of it. Fenyong finds o
 ## Conventions
 
 - Every request under \`/v1\` carries a key: \`Authorization: Bearer <key>\`. A key has a scope; every operation says which ones it takes.
+- An admin’s key may have a role (\`operator\`, \`finance\`, \`risk\`), which reads and changes less, and says whose it is (\`person\`): where two
+  persons must agree, keys of one person are one.
 - Amounts are integers in minor units of a currency (\`29900\` is 299.00 CNY). Ratios are integer parts per million (\`100000\` is 10 %).
 - Times are RFC 3339 with an offset, answered in UTC. Ids are strings, always.
 - Lists are \`{"data": […], "next_cursor": …}\`: send \`next_cursor\` as \`cursor\` for the next page, until it is null.
@@ -242,6 +244,7 @@ const WORDS = {
   parent: 'The order that this one is a part of.',
   payee: 'As what the promoter is paid; null where nobody said.',
   pays: 'Who is paid out of this share.',
+  person: 'Whose key it is; null for a key that is a person of its own.',
   platform_commission: 'What the platform pays for the line; null where nobody said.',
   policy: 'What the merchant states of these days.',
   pool: 'The commission of the line in all, in minor units.',
@@ -276,6 +279,7 @@ const WORDS = {
   reversed_by: 'The key that took it back; null while it counts.',
   revision: 'Which award of the order booked it.',
   revoked_at: 'When it was revoked; null while it is not.',
+  'Key.role': 'What an admin’s work is; null for a key that may do everything.',
   role: 'As what the share is had: around the winner, the platform, or a party that the plan names (`account`).',
   rule_id: 'The rule, by an id of ours; null where none applies.',
   rule_version: 'Its version; null where none applies.',

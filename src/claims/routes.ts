@@ -18,7 +18,7 @@ import { auditedOf, decideClaim } from './ruling.ts';
 import { findClaim, listClaims, noteMiss } from './store.ts';
 
 const tags = ['claims'];
-const readers = ['admin', 'storefront', 'promoter', 'auditor'] as const;
+const readers = ['admin', 'storefront', 'merchant', 'promoter', 'auditor'] as const;
 const place = z.object({ claim_id: z.uuid() });
 const EVIDENCE_LENGTH_MAX = 4000;
 const REASON_LENGTH_MAX = 1000;
@@ -63,7 +63,7 @@ export function claimRoutes(app: App, deps: ClaimRoutesDeps): void {
 
 function makingRoute(app: App, deps: ClaimRoutesDeps): void {
   app.post('/v1/claims', {
-    config: { scopes: ['promoter'] },
+    config: { scopes: ['promoter'], roles: ['operator', 'risk'] },
     schema: {
       operationId: 'claims.make',
       tags,
@@ -127,7 +127,7 @@ function makingRoute(app: App, deps: ClaimRoutesDeps): void {
 
 function decidingRoute(app: App, deps: ClaimRoutesDeps): void {
   app.post('/v1/claims/:claim_id/decision', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator', 'risk'] },
     schema: {
       operationId: 'claims.decide',
       tags,

@@ -55,7 +55,7 @@ const path = z.object({ erasure_id: z.uuid() });
 
 export function erasureRoutes(app: App, { db, identityKey, onAsked }: ErasureRoutesDeps): void {
   app.post('/v1/erasures', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'erasures.make',
       tags,

@@ -89,7 +89,7 @@ export function guardRoutes(app: App, { db, guards }: { db: Kysely<DB>; guards: 
   });
 
   app.post('/v1/guards/:name/runs', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator', 'finance', 'risk'] },
     handlerTimeout: RUN_TIMEOUT_MS,
     schema: {
       operationId: 'guards.run',

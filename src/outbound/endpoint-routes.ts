@@ -104,7 +104,7 @@ const stating = {
 export function webhookEndpointRoutes(app: App, deps: EndpointsDeps): void {
   const { db, keys } = deps;
   app.put('/v1/webhook-endpoints/:endpoint_id', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: stating,
     handler: async (request, reply) => {
       const { endpoint_id: endpointId } = request.params;
@@ -121,7 +121,7 @@ export function webhookEndpointRoutes(app: App, deps: EndpointsDeps): void {
   });
 
   app.post('/v1/webhook-endpoints/:endpoint_id/secret-rotations', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'webhookEndpoints.rotateSecret',
       tags,
@@ -142,7 +142,7 @@ export function webhookEndpointRoutes(app: App, deps: EndpointsDeps): void {
   });
 
   app.delete('/v1/webhook-endpoints/:endpoint_id', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'webhookEndpoints.remove',
       tags,

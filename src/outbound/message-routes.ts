@@ -95,7 +95,7 @@ export function webhookMessageRoutes(app: App, { db, onAnnounced }: MessagesDeps
   });
 
   app.post('/v1/webhook-messages/:message_id/redeliveries', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'webhookMessages.redeliver',
       tags,

@@ -121,7 +121,7 @@ export function importRoutes(app: App, deps: Deps): void {
 
 function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Line>): void {
   app.post(`/v1/imports/${kind}`, {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: `imports.${kind}`,
       tags: ['imports'],

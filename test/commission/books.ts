@@ -8,7 +8,7 @@ import { balancesOf } from '../../src/ledger/balances.ts';
 import type { Actor } from '../../src/platform/keys/actor.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 
-const ADMIN: Actor = { keyId: 'admin', scope: 'admin', merchantId: null, promoterId: null };
+const ADMIN: Actor = { keyId: 'admin', scope: 'admin', role: null, person: 'zhang', merchantId: null, promoterId: null };
 
 export function books(db: Kysely<DB>) {
   async function find(merchantId: string, orderId: string, sourceId: string) {

@@ -36,7 +36,7 @@ export function keyedApp(db: Kysely<DB>, options: HttpOptions = {}): App {
 }
 
 export async function newKey(db: Kysely<DB>, scope: Scope, bound: Bound = {}): Promise<string> {
-  const { merchantId = null, promoterId = scope === 'promoter' ? 'bob' : null } = bound;
+  const { merchantId = scope === 'merchant' ? 'm1' : null, promoterId = scope === 'promoter' ? 'bob' : null } = bound;
   return (await inTransaction(db, ({ trx, now }) => makeKey(trx, { scope, merchantId, promoterId, label: scope }, null, now))).key;
 }
 

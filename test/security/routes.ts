@@ -4,14 +4,19 @@
 import { NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
 
 /**
- * Keys of the owners: of the shop m1, and of the promoter alice. The admin may do everything, and
- * the auditor read everything.
+ * Keys of the owners: of the shop m1, of the merchant m1, and of the promoter alice. The admin may
+ * do everything, and the auditor read everything.
  */
-export type Owner = 'shop' | 'alice';
+export type Owner = 'shop' | 'merchant' | 'alice';
+
+/** What an admin with a role may do besides reading, which all may where no row says otherwise. */
+export type Role = 'operator' | 'finance' | 'risk';
 
 export interface Route {
   /** Who may, beside the admin. */
   open: readonly Owner[];
+  /** Which roles may; a row that reads and says nothing is open to all of them, any other to operators. */
+  roles?: readonly Role[];
   /**
    * The address with ids that are there: `{code}` and the like stand for those that the service has
    * given, `{new}` for one that is not.
@@ -44,8 +49,11 @@ const IDS: Record<string, string> = {
 
 const shop: Owner[] = ['shop'];
 const alice: Owner[] = ['alice'];
+const owners: Owner[] = ['shop', 'merchant'];
 const both: Owner[] = ['shop', 'alice'];
+const readers: Owner[] = ['shop', 'merchant', 'alice'];
 const operator: Owner[] = [];
+const ofMerchant: Owner[] = ['merchant'];
 
 const merchant = { name: 'taken over', currency: 'CNY', landing_hosts: ['evil.example.com'] };
 const promoter = { name: 'taken over', kind: 'person', status: 'suspended' };
@@ -60,11 +68,11 @@ const TABLE: Record<string, Row> = {
   'GET /v1/audit-log': { open: operator },
 
   'GET /v1/merchants': { open: operator },
-  'GET /v1/merchants/{merchant_id}': { open: shop },
-  'GET /v1/merchants/{merchant_id}/products': { open: shop },
-  'GET /v1/merchants/{merchant_id}/products/{product_id}': { open: shop },
+  'GET /v1/merchants/{merchant_id}': { open: owners },
+  'GET /v1/merchants/{merchant_id}/products': { open: owners },
+  'GET /v1/merchants/{merchant_id}/products/{product_id}': { open: owners },
   'PUT /v1/merchants/{merchant_id}/products/{product_id}': {
-    open: operator,
+    open: ofMerchant,
     body: { title: 'taken over', landing_url: 'https://shop.example.com/p1', commissionable: false },
   },
 
@@ -74,10 +82,10 @@ const TABLE: Record<string, Row> = {
   'GET /v1/promoters/{promoter_id}/entries': { open: alice },
   'GET /v1/promoters/{promoter_id}/statement.csv': { open: alice, url: `/v1/promoters/alice/statement.csv?month=${thisMonth}` },
 
-  'GET /v1/links': { open: both, url: '/v1/links?promoter_id=alice&merchant_id=m1' },
-  'GET /v1/links/{code}': { open: both },
-  'GET /v1/links/{code}/qr.svg': { open: both },
-  'GET /v1/links/{code}/qr.png': { open: both },
+  'GET /v1/links': { open: readers, url: '/v1/links?promoter_id=alice&merchant_id=m1' },
+  'GET /v1/links/{code}': { open: readers },
+  'GET /v1/links/{code}/qr.svg': { open: readers },
+  'GET /v1/links/{code}/qr.png': { open: readers },
   'POST /v1/links': { open: both, body: link },
   'POST /v1/links/batch': { open: both, body: { links: [link, link] } },
   'POST /v1/clicks': { open: shop, body: { code: '{code}', buyer: { openid: 'o9' } } },
@@ -106,9 +114,9 @@ const TABLE: Record<string, Row> = {
   },
   'GET /v1/reconciliations/{reconciliation_id}': { open: operator },
 
-  'GET /v1/orders': { open: both, url: '/v1/orders?merchant_id=m1&promoter_id=alice' },
-  'GET /v1/orders/{source_id}/{order_id}': { open: both, url: '/v1/orders/rest/O-1' },
-  'GET /v1/orders/{source_id}/{order_id}/explanation': { open: both, url: '/v1/orders/rest/O-1/explanation' },
+  'GET /v1/orders': { open: readers, url: '/v1/orders?merchant_id=m1&promoter_id=alice' },
+  'GET /v1/orders/{source_id}/{order_id}': { open: readers, url: '/v1/orders/rest/O-1' },
+  'GET /v1/orders/{source_id}/{order_id}/explanation': { open: readers, url: '/v1/orders/rest/O-1/explanation' },
   'POST /v1/orders': { open: shop, body: { ...orderOf('O-2'), promoter_id: 'bob' } },
   'GET /v1/deliveries': { open: shop, url: '/v1/deliveries?merchant_id=m1' },
   'GET /v1/deliveries/{delivery_id}': { open: shop },
@@ -118,10 +126,14 @@ const TABLE: Record<string, Row> = {
   'POST /v1/erasures': { open: operator, body: { merchant_id: 'm1', buyer: { openid: 'o-of-nobody' } } },
   'GET /v1/erasures': { open: operator },
   'GET /v1/erasures/{erasure_id}': { open: operator },
-  'GET /v1/claims': { open: both, url: '/v1/claims?promoter_id=alice&merchant_id=m1' },
-  'GET /v1/claims/{claim_id}': { open: both },
-  'POST /v1/claims': { open: alice, body: claim },
-  'POST /v1/claims/{claim_id}/decision': { open: operator, body: { decision: 'approve', reason: 'I say so.' } },
+  'GET /v1/claims': { open: readers, url: '/v1/claims?promoter_id=alice&merchant_id=m1' },
+  'GET /v1/claims/{claim_id}': { open: readers },
+  'POST /v1/claims': { open: alice, roles: ['operator', 'risk'], body: claim },
+  'POST /v1/claims/{claim_id}/decision': {
+    open: operator,
+    roles: ['operator', 'risk'],
+    body: { decision: 'approve', reason: 'I say so.' },
+  },
 
   'GET /v1/rules': { open: operator },
   'GET /v1/rules/{rule_id}': { open: operator },
@@ -134,7 +146,7 @@ const TABLE: Record<string, Row> = {
   'GET /v1/ledger/transfers': { open: operator, url: '/v1/ledger/transfers?order_id=O-1' },
   'GET /v1/guards': { open: operator },
   'GET /v1/guards/{name}': { open: operator },
-  'POST /v1/guards/{name}/runs': { open: operator },
+  'POST /v1/guards/{name}/runs': { open: operator, roles: ['operator', 'finance', 'risk'] },
 
   'GET /v1/webhook-endpoints': { open: operator },
   'GET /v1/webhook-endpoints/{endpoint_id}': { open: operator },
@@ -153,13 +165,13 @@ const TABLE: Record<string, Row> = {
   'POST /v1/imports/links': { open: operator, body: `${JSON.stringify(link)}\n` },
 
   'GET /v1/keys': { open: operator },
-  'POST /v1/keys': { open: operator, body: { scope: 'admin', label: 'mine now' } },
+  'POST /v1/keys': { open: operator, roles: [], body: { scope: 'admin', label: 'mine now' } },
   'POST /v1/identities/{statement_id}/reversal': { open: operator },
   'POST /v1/rules/{rule_id}/end': { open: operator, body: {} },
   'PUT /v1/merchants/{merchant_id}': { open: operator, body: merchant },
   'PUT /v1/promoters/{promoter_id}': { open: operator, body: promoter },
   'DELETE /v1/webhook-endpoints/{endpoint_id}': { open: operator },
-  'DELETE /v1/keys/{key_id}': { open: operator },
+  'DELETE /v1/keys/{key_id}': { open: operator, roles: [] },
 };
 
 export const ROUTES: Record<string, Route> = Object.fromEntries(

@@ -56,7 +56,7 @@ export function identityPreviewRoutes(app: App, deps: Deps): void {
   const { db, tokenKeys, identityKey } = deps;
 
   app.post('/v1/identities/previews', {
-    config: { scopes: ['storefront'] },
+    config: { scopes: ['storefront'], roles: ['operator'] },
     schema: {
       operationId: 'identities.preview',
       tags: ['links'],
@@ -77,7 +77,7 @@ export function identityPreviewRoutes(app: App, deps: Deps): void {
   });
 
   app.post('/v1/identities/:statement_id/reversal/previews', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'identities.previewReversal',
       tags: ['links'],

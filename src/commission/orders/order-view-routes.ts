@@ -15,7 +15,7 @@ import { explanationSchema, orderSchema, showExplanation, showOrder } from './or
 import { findShown, hasPart, listShown, readDeliveries, readTransfers, type ShownOrder } from './order-view-store.ts';
 
 const tags = ['orders'];
-const scopes = ['admin', 'storefront', 'promoter', 'auditor'] as const;
+const scopes = ['admin', 'storefront', 'merchant', 'promoter', 'auditor'] as const;
 const place = z.object({ source_id: callerId.meta({ example: 'rest' }), order_id: callerId });
 const ofMerchant = z.object({ merchant_id: callerId.optional().meta({ description: 'Needed where several merchants have this order.' }) });
 

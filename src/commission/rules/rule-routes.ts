@@ -76,7 +76,7 @@ const publishingVersions = {
 
 function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): void {
   app.post('/v1/rules', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: publishing,
     validatorCompiler: unread,
     handler: async (request, reply) => {
@@ -91,7 +91,7 @@ function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): v
   });
 
   app.post('/v1/rules/:rule_id/versions', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: publishingVersions,
     validatorCompiler: unread,
     handler: async (request, reply) => {
@@ -107,7 +107,7 @@ function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): v
   });
 
   app.post('/v1/rules/:rule_id/end', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'rules.end',
       tags,

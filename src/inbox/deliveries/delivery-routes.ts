@@ -128,7 +128,7 @@ export function deliveryRoutes(app: App, { db, onDelivered }: DeliveryRoutesDeps
   });
 
   app.post('/v1/deliveries/:delivery_id/replays', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'deliveries.replay',
       tags,
@@ -155,7 +155,7 @@ export function deliveryRoutes(app: App, { db, onDelivered }: DeliveryRoutesDeps
 
 function replaysRoute(app: App, { db, onDelivered }: DeliveryRoutesDeps): void {
   app.post('/v1/deliveries/replays', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'deliveries.replayMany',
       tags,

@@ -37,7 +37,7 @@ const answer = z.object({
 export function orderRoutes(app: App, deps: OrderRoutesDeps): void {
   const { db, writer, onDelivered } = deps;
   app.post('/v1/orders', {
-    config: { scopes: ['storefront'] },
+    config: { scopes: ['storefront'], roles: ['operator'] },
     schema: {
       operationId: 'orders.report',
       tags: ['orders'],

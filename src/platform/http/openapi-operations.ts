@@ -9,7 +9,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import type { z } from 'zod';
 
 import { ERROR_CODES, MEANING_BY_CODE, statusOf, type ErrorCode } from '../../core/errors.ts';
-import { isGranted, SCOPES, type Scope } from '../keys/actor.ts';
+import { isGranted, SCOPES, type KeyRole, type Scope } from '../keys/actor.ts';
 import { IDEMPOTENCY_DAYS } from './idempotency.ts';
 import { exampleOf } from './problem.ts';
 
@@ -37,6 +37,7 @@ export type PropertyWords = Readonly<Record<string, string>>;
 
 type Operation = OpenAPIV3_1.OperationObject & {
   'x-scopes'?: Scope[];
+  'x-roles'?: KeyRole[];
   'x-codes'?: ErrorCode[];
   'x-headers'?: FastifySchema['answerHeaders'];
 };
@@ -70,6 +71,7 @@ export function describeRoute(toJson: ToJson) {
       ...rest,
       security: granted === undefined ? [] : [{ [SECURITY_SCHEME]: [] }],
       ...(granted === undefined ? {} : { 'x-scopes': granted }),
+      ...(config?.roles === undefined ? {} : { 'x-roles': [...config.roles] }),
       'x-codes': codesOf(given),
       ...(answerHeaders === undefined ? {} : { 'x-headers': answerHeaders }),
       ...(sends === undefined ? {} : { body: { content: contentOf(sends, given, toJson) } }),
@@ -92,7 +94,8 @@ function codesOf({ schema, route }: Given): ErrorCode[] {
   const codes = new Set<ErrorCode>(answers.flatMap((answer) => answer.codes ?? []));
   codes.add('internal_error');
   if (route.config?.scopes === undefined) return sorted(codes);
-  for (const code of ['malformed_request', 'unauthorized', 'forbidden', 'too_many_requests', 'unavailable'] as const) codes.add(code);
+  for (const code of ['malformed_request', 'unauthorized', 'forbidden', 'role_forbidden', 'too_many_requests', 'unavailable'] as const)
+    codes.add(code);
   if (hasCursor(schema?.querystring)) codes.add('invalid_cursor');
   if (schema?.body !== undefined || schema?.sends !== undefined) codes.add('payload_too_large').add('unsupported_media_type');
   if (isRetriable(String(route.method), route.config.scopes))
@@ -171,11 +174,15 @@ function exampleIn(media: OpenAPIV3_1.MediaTypeObject | undefined): unknown {
 }
 
 function completeOperation(operation: Operation, method: string): void {
-  const { 'x-scopes': scopes, 'x-codes': codes = [], 'x-headers': headers = {} } = operation;
+  const { 'x-scopes': scopes, 'x-roles': roles, 'x-codes': codes = [], 'x-headers': headers = {} } = operation;
   delete operation['x-codes'];
   delete operation['x-headers'];
   const needs = scopes === undefined ? 'Needs no key.' : `Needs a key of scope ${listed(scopes)}.`;
-  operation.description = [operation.description, needs].filter((text) => text !== undefined).join('\n\n');
+  const narrowed =
+    roles?.length === 0 ? 'An admin’s key needs to be one without a role.' : `Of the roles of admins open to ${listed(roles ?? [])}.`;
+  operation.description = [operation.description, needs, ...(roles === undefined ? [] : [narrowed])]
+    .filter((text) => text !== undefined)
+    .join('\n\n');
   const retriable = isRetriable(method, scopes);
   if (retriable) operation.parameters = [...(operation.parameters ?? []), { $ref: '#/components/parameters/IdempotencyKey' }];
   const answers = Object.entries((operation.responses ?? {}) as Record<string, Response>).filter(([, { content }]) => !isProblem(content));

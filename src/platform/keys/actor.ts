@@ -3,17 +3,32 @@
 import { DomainError } from '../../core/errors.ts';
 
 /**
- * What keys are for. `admin` may do everything; `auditor` may read everything; the others only what
- * a route grants them.
+ * What keys are for. `admin` may do everything that its role does not keep it from; `auditor` may
+ * read everything; the others only what a route grants them.
  */
-export const SCOPES = ['admin', 'storefront', 'promoter', 'auditor'] as const;
+export const SCOPES = ['admin', 'storefront', 'merchant', 'promoter', 'auditor'] as const;
 
 export type Scope = (typeof SCOPES)[number];
+
+/**
+ * What an admin's work is. A key without a role may do everything, and alone makes keys. Every role
+ * reads what a route does not keep to others, and changes only what a route opens to it.
+ */
+export const KEY_ROLES = ['operator', 'finance', 'risk'] as const;
+
+export type KeyRole = (typeof KEY_ROLES)[number];
 
 export interface Actor {
   keyId: string;
   scope: Scope;
-  /** The only merchant of a storefront key; null for all. */
+  /** Null for an admin who may do everything, and for every other scope. */
+  role: KeyRole | null;
+  /**
+   * Whose key it is. Where two persons are asked for, these are compared; a key that names nobody
+   * is a person of its own.
+   */
+  person: string;
+  /** The only merchant of a storefront's or merchant's key; null for a storefront of all. */
   merchantId: string | null;
   /** The promoter of a promoter key. */
   promoterId: string | null;
@@ -41,8 +56,34 @@ export function scopeOf(name: string): Scope {
   return scope;
 }
 
+/** The role of this name, as the database tells it. */
+export function roleOf(name: string | null): KeyRole | null {
+  const role = KEY_ROLES.find((candidate) => candidate === name) ?? null;
+  if (role !== name) throw new Error(`broken law: ${name} is a role`);
+  return role;
+}
+
+/** The person of a key: who it says, else the key itself. */
+export function personOf(keyId: string, person: string | null): string {
+  return person ?? `key:${keyId}`;
+}
+
+/**
+ * Whether an admin of this role may use a route. `roles` are those that it opens; a route that only
+ * reads and names none is open to all.
+ */
+export function isOpenTo(role: KeyRole | null, roles: readonly KeyRole[] | undefined, method: string): boolean {
+  if (role === null) return true;
+  if (roles !== undefined) return roles.includes(role);
+  return isReading(method);
+}
+
+function isReading(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
 /** Whether a key of this scope may use a route that grants these. */
 export function isGranted(scope: Scope, granted: readonly Scope[], method: string): boolean {
   if (scope === 'admin' || granted.includes(scope)) return true;
-  return scope === 'auditor' && (method === 'GET' || method === 'HEAD');
+  return scope === 'auditor' && isReading(method);
 }

@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
 
 import { DomainError } from '../../core/errors.ts';
-import { isGranted, type Actor, type Scope } from './actor.ts';
+import { isGranted, isOpenTo, type Actor, type KeyRole, type Scope } from './actor.ts';
 import { coalesced } from '../coalesce.ts';
 import type { App } from '../http/app.ts';
 import { findActors, hashOfKey, touchKey } from './keys-store.ts';
@@ -20,6 +20,11 @@ declare module 'fastify' {
      * this is absent.
      */
     scopes?: readonly Scope[];
+    /**
+     * Which roles of admins may use the route. Must be said where something is changed; a route that
+     * reads is open to all of them where this is absent.
+     */
+    roles?: readonly KeyRole[];
     /** Whoever asks on this very machine needs no key. */
     openToMachine?: boolean;
   }
@@ -111,11 +116,14 @@ function isOfMachine({ socket, headers }: FastifyRequest): boolean {
 export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers): void {
   app.decorateRequest('actor');
   app.addHook('onRoute', (route) => {
-    if (route.config?.scopes === undefined && route.url.startsWith('/v1/'))
-      throw new Error(`${String(route.method)} ${route.url} does not declare its scopes`);
+    if (!route.url.startsWith('/v1/')) return;
+    const name = `${String(route.method)} ${route.url}`;
+    if (route.config?.scopes === undefined) throw new Error(`${name} does not declare its scopes`);
+    const isReading = [route.method].flat().every((method) => ['GET', 'HEAD'].includes(method));
+    if (!isReading && route.config.roles === undefined) throw new Error(`${name} does not declare its roles`);
   });
   app.addHook('onRequest', (request, _reply, done) => {
-    const { scopes, openToMachine = false } = request.routeOptions.config;
+    const { scopes, roles, openToMachine = false } = request.routeOptions.config;
     if (scopes === undefined || (openToMachine && isOfMachine(request))) {
       done();
       return;
@@ -129,6 +137,8 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
       if (actor === null) return refuse('This key is not known, or was revoked.');
       if (!isGranted(actor.scope, scopes, request.method))
         return done(new DomainError('forbidden', `A ${actor.scope} key may not do this.`));
+      if (!isOpenTo(actor.role, roles, request.method))
+        return done(new DomainError('role_forbidden', `The role ${actor.role} may not do this.`));
       request.actor = actor;
       done();
     };

@@ -3,7 +3,7 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
-import { SCOPES } from './actor.ts';
+import { KEY_ROLES, SCOPES } from './actor.ts';
 import type { KnownKeys } from './auth.ts';
 import { inTransaction } from '../postgres/database.ts';
 import type { App } from '../http/app.ts';
@@ -18,6 +18,8 @@ const key = z
   .object({
     key_id: z.uuid(),
     scope: z.enum(SCOPES),
+    role: z.enum(KEY_ROLES).nullable(),
+    person: partyId.nullable(),
     merchant_id: partyId.nullable(),
     promoter_id: partyId.nullable(),
     label: z.string(),
@@ -34,13 +36,14 @@ const place = z.tuple([z.uuid()]);
 /** POST, GET and DELETE under /v1/keys. */
 export function keysRoutes(app: App, { db, keys, parties }: { db: Kysely<DB>; keys: KnownKeys; parties: KnownParties }): void {
   app.post('/v1/keys', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: [] },
     schema: {
       operationId: 'keys.make',
       tags,
       summary: 'Make a key; it is shown this once',
       description:
-        'A storefront key may be bound to one merchant, a promoter key is bound to its promoter. The key itself ' +
+        'A storefront key may be bound to one merchant, a merchant’s key is bound to its merchant and a promoter’s to its promoter. ' +
+        'An admin’s key may have a role, and says whose it is: where two persons are asked for, keys of one person are one. The key itself ' +
         'is in this answer alone: only its hash is kept, and a retry under the same Idempotency-Key is answered ' +
         'without it.',
       body: keyWish,
@@ -80,7 +83,7 @@ export function keysRoutes(app: App, { db, keys, parties }: { db: Kysely<DB>; ke
   });
 
   app.delete('/v1/keys/:key_id', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: [] },
     schema: {
       operationId: 'keys.revoke',
       tags,

@@ -5,7 +5,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
-import { scopeOf, type Actor, type Scope } from './actor.ts';
+import { personOf, roleOf, scopeOf, type Actor, type KeyRole, type Scope } from './actor.ts';
 import { recordChange } from './audit-log.ts';
 import { inTransaction } from '../postgres/database.ts';
 import type { DB } from '../postgres/tables.ts';
@@ -18,6 +18,8 @@ const ENDING_CHARACTERS = 4;
 export interface KeyRow {
   key_id: string;
   scope: string;
+  role: string | null;
+  person: string | null;
   merchant_id: string | null;
   promoter_id: string | null;
   label: string;
@@ -29,12 +31,26 @@ export interface KeyRow {
 
 export interface NewKey {
   scope: Scope;
+  role?: KeyRole | null;
+  person?: string | null;
   merchantId: string | null;
   promoterId: string | null;
   label: string;
 }
 
-const SHOWN = ['key_id', 'scope', 'merchant_id', 'promoter_id', 'label', 'ending', 'made_at', 'last_used_at', 'revoked_at'] as const;
+const SHOWN = [
+  'key_id',
+  'scope',
+  'role',
+  'person',
+  'merchant_id',
+  'promoter_id',
+  'label',
+  'ending',
+  'made_at',
+  'last_used_at',
+  'revoked_at',
+] as const;
 
 /** SHA-256 of a key in hex; it is kept in no other form. */
 export function hashOfKey(key: string): string {
@@ -46,7 +62,7 @@ export function hashOfKey(key: string): string {
  */
 export async function makeKey(trx: Transaction<DB>, wanted: NewKey, actor: Actor | null, now: Date): Promise<{ key: string; row: KeyRow }> {
   const key = `fy_${wanted.scope}_${randomBytes(RANDOM_BYTES).toString('base64url')}`;
-  const row = await insertKey(trx, key, key.slice(-ENDING_CHARACTERS), wanted, now);
+  const row = await insertKey(trx, { key, ending: key.slice(-ENDING_CHARACTERS), madeBy: actor?.keyId ?? null }, wanted, now);
   if (row === undefined) throw new Error('broken law: 256 random bits are new');
   await recordChange(trx, { actor, now, action: 'key_made', subjectKind: 'key', subjectId: row.key_id, before: null, after: row });
   return { key, row };
@@ -62,10 +78,21 @@ export async function ensureAdminKey(db: Kysely<DB>, { adminKey }: { adminKey: s
     await sql`lock table api_key in share row exclusive mode`.execute(trx);
     const first: NewKey = { scope: 'admin', merchantId: null, promoterId: null, label: 'first admin key' };
     if (adminKey === null) {
-      const known = await trx.selectFrom('api_key').select('key_id').where('scope', '=', 'admin').limit(1).executeTakeFirst();
+      const known = await trx
+        .selectFrom('api_key')
+        .select('key_id')
+        .where('scope', '=', 'admin')
+        .where('role', 'is', null)
+        .limit(1)
+        .executeTakeFirst();
       return { made: known === undefined ? (await makeKey(trx, first, null, now)).key : null };
     }
-    const row = await insertKey(trx, adminKey, null, { ...first, label: 'ADMIN_KEY of the environment' }, now);
+    const row = await insertKey(
+      trx,
+      { key: adminKey, ending: null, madeBy: null },
+      { ...first, label: 'ADMIN_KEY of the environment' },
+      now,
+    );
     if (row !== undefined) {
       await recordChange(trx, {
         actor: null,
@@ -81,14 +108,22 @@ export async function ensureAdminKey(db: Kysely<DB>, { adminKey }: { adminKey: s
   });
 }
 
-async function insertKey(trx: Transaction<DB>, key: string, ending: string | null, wanted: NewKey, now: Date): Promise<KeyRow | undefined> {
-  const { scope, merchantId, promoterId, label } = wanted;
+async function insertKey(
+  trx: Transaction<DB>,
+  { key, ending, madeBy }: { key: string; ending: string | null; madeBy: string | null },
+  wanted: NewKey,
+  now: Date,
+): Promise<KeyRow | undefined> {
+  const { scope, role = null, person = null, merchantId, promoterId, label } = wanted;
   return trx
     .insertInto('api_key')
     .values({
       key_id: uuidv7(now.getTime()),
       hash: Buffer.from(hashOfKey(key), 'hex'),
       scope,
+      role,
+      person,
+      made_by: madeBy,
       merchant_id: merchantId,
       promoter_id: promoterId,
       label,
@@ -107,7 +142,7 @@ async function insertKey(trx: Transaction<DB>, key: string, ending: string | nul
 export async function findActors(db: Kysely<DB>, hashes: readonly string[]): Promise<Map<string, Actor>> {
   const rows = await db
     .selectFrom('api_key')
-    .select(['hash', 'key_id', 'scope', 'merchant_id', 'promoter_id'])
+    .select(['hash', 'key_id', 'scope', 'role', 'person', 'merchant_id', 'promoter_id'])
     .where(
       'hash',
       'in',
@@ -118,7 +153,14 @@ export async function findActors(db: Kysely<DB>, hashes: readonly string[]): Pro
   return new Map(
     rows.map((row) => [
       row.hash.toString('hex'),
-      { keyId: row.key_id, scope: scopeOf(row.scope), merchantId: row.merchant_id, promoterId: row.promoter_id },
+      {
+        keyId: row.key_id,
+        scope: scopeOf(row.scope),
+        role: roleOf(row.role),
+        person: personOf(row.key_id, row.person),
+        merchantId: row.merchant_id,
+        promoterId: row.promoter_id,
+      },
     ]),
   );
 }
@@ -139,7 +181,7 @@ export async function listKeys(db: Kysely<DB>, { limit, before }: { limit: numbe
 
 /**
  * Revokes a key; once revoked it stays so. Throws `not_found`, and `conflict` for the last admin
- * key: nobody could make another one.
+ * key without a role: nobody could make another one.
  */
 export async function revokeKey(trx: Transaction<DB>, keyId: string, actor: Actor, now: Date): Promise<void> {
   // Admin keys are locked in one order, so that of two last ones only one can be revoked.
@@ -147,6 +189,7 @@ export async function revokeKey(trx: Transaction<DB>, keyId: string, actor: Acto
     .selectFrom('api_key')
     .select('key_id')
     .where('scope', '=', 'admin')
+    .where('role', 'is', null)
     .where('revoked_at', 'is', null)
     .orderBy('key_id')
     .forUpdate()

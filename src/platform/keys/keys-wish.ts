@@ -8,7 +8,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
 import { bodyExamples } from '../http/fields.ts';
-import { SCOPES, type Actor } from './actor.ts';
+import { KEY_ROLES, SCOPES, type Actor } from './actor.ts';
 import { makeKey, type KeyRow } from './keys-store.ts';
 import type { DB } from '../postgres/tables.ts';
 
@@ -22,7 +22,9 @@ export const partyId = z
 export const keyWish = z
   .strictObject({
     scope: z.enum(SCOPES),
-    merchant_id: partyId.nullish().meta({ description: 'Binds a storefront key to one merchant.' }),
+    role: z.enum(KEY_ROLES).nullish().meta({ description: 'What an admin’s work is; without one the key may do everything.' }),
+    person: partyId.nullish().meta({ description: 'Whose key it is; keys of one person count as one where two are asked for.' }),
+    merchant_id: partyId.nullish().meta({ description: 'Binds a storefront’s or a merchant’s key to one merchant.' }),
     promoter_id: partyId.nullish().meta({ description: 'Whose key a promoter key is.' }),
     label: z.string().max(200).default(''),
   })
@@ -30,18 +32,26 @@ export const keyWish = z
     path: ['promoter_id'],
     message: 'A promoter key has a promoter_id, and no other key has one',
   })
-  .refine(({ scope, merchant_id }) => scope === 'storefront' || merchant_id == null, {
+  .refine(({ scope, merchant_id }) => scope === 'storefront' || (scope === 'merchant') === (merchant_id != null), {
     path: ['merchant_id'],
-    message: 'Only a storefront key is bound to a merchant',
+    message: 'A merchant key has a merchant_id, a storefront key may have one, and no other key has one',
   })
+  .refine(({ scope, role }) => scope === 'admin' || role == null, { path: ['role'], message: 'Only an admin key has a role' })
   .meta(bodyExamples({ scope: 'storefront', merchant_id: 'm1', label: 'shop backend' }));
 
 export type KeyWish = z.output<typeof keyWish>;
 
-const OPTIONS = { scope: 'scope', merchant: 'merchant_id', promoter: 'promoter_id', label: 'label' } as const;
+const OPTIONS = {
+  scope: 'scope',
+  role: 'role',
+  person: 'person',
+  merchant: 'merchant_id',
+  promoter: 'promoter_id',
+  label: 'label',
+} as const;
 
 /**
- * The wish of a command line: `--scope`, `--merchant`, `--promoter`, `--label`. Throws
+ * The wish of a command line: `--scope`, `--role`, `--person`, `--merchant`, `--promoter`, `--label`. Throws
  * `malformed_request`, in a sentence for its operator.
  */
 export function readKeyWish(args: string[]): KeyWish {
@@ -59,7 +69,7 @@ function optionOf(field: unknown): string | undefined {
 function valuesOf(args: string[]): Partial<Record<keyof typeof OPTIONS, string>> {
   const text = { type: 'string' } as const;
   try {
-    return parseArgs({ args, options: { scope: text, merchant: text, promoter: text, label: text } }).values;
+    return parseArgs({ args, options: { scope: text, role: text, person: text, merchant: text, promoter: text, label: text } }).values;
   } catch (error) {
     throw new DomainError('malformed_request', (error as Error).message, { cause: error });
   }
@@ -75,11 +85,18 @@ export interface KnownParties {
 export async function grantKey(
   trx: Transaction<DB>,
   parties: KnownParties,
-  { scope, merchant_id, promoter_id, label }: KeyWish,
+  { scope, role, person, merchant_id, promoter_id, label }: KeyWish,
   actor: Actor | null,
   now: Date,
 ): Promise<{ key: string; row: KeyRow }> {
-  const wanted = { scope, label, merchantId: merchant_id ?? null, promoterId: promoter_id ?? null };
+  const wanted = {
+    scope,
+    role: role ?? null,
+    person: person ?? null,
+    label,
+    merchantId: merchant_id ?? null,
+    promoterId: promoter_id ?? null,
+  };
   await refuseUnknown(trx, parties, wanted);
   return makeKey(trx, wanted, actor, now);
 }

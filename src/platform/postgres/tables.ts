@@ -55,14 +55,26 @@ export interface ApiKey {
   last_used_at: Timestamp | null;
   made_at: Timestamp;
   /**
+   * The key by which this one was made; null for one made on the command line or at the first start.
+   */
+  made_by: string | null;
+  /**
    * The only merchant of a storefront key; null for a storefront key of all merchants.
    */
   merchant_id: string | null;
+  /**
+   * Whose key it is; null for a key that is a person of its own.
+   */
+  person: string | null;
   /**
    * The promoter of a promoter key.
    */
   promoter_id: string | null;
   revoked_at: Timestamp | null;
+  /**
+   * What an admin's key is for; null for one that may do everything.
+   */
+  role: string | null;
   scope: string;
 }
 

@@ -50,7 +50,7 @@ export function identityRoutes(app: App, deps: Deps): void {
   const { db, tokenKeys, nudge } = deps;
 
   app.post('/v1/identities', {
-    config: { scopes: ['storefront'] },
+    config: { scopes: ['storefront'], roles: ['operator'] },
     schema: {
       operationId: 'identities.state',
       tags: ['links'],
@@ -72,7 +72,7 @@ export function identityRoutes(app: App, deps: Deps): void {
   });
 
   app.post('/v1/identities/:statement_id/reversal', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'identities.reverse',
       tags: ['links'],

@@ -43,7 +43,7 @@ export function clickRoutes(app: App, deps: Deps): void {
   app.addHook('onClose', () => told.close());
 
   app.post('/v1/clicks', {
-    config: { scopes: ['storefront'] },
+    config: { scopes: ['storefront'], roles: ['operator'] },
     schema: {
       operationId: 'clicks.make',
       tags: ['links'],

@@ -98,7 +98,7 @@ const makingMany = {
 function makingRoutes(app: App, deps: Deps): void {
   const { db, publicUrl, tokenKeys, linksPerDay: perDay } = deps;
   app.post('/v1/links', {
-    config: { scopes: ['storefront', 'promoter'] },
+    config: { scopes: ['storefront', 'promoter'], roles: ['operator'] },
     schema: making,
     handler: async (request, reply) => {
       mayShare(request.actor, request.body);
@@ -121,7 +121,7 @@ function makingRoutes(app: App, deps: Deps): void {
   });
 
   app.post('/v1/links/batch', {
-    config: { scopes: ['storefront', 'promoter'] },
+    config: { scopes: ['storefront', 'promoter'], roles: ['operator'] },
     schema: makingMany,
     handler: (request, reply) => {
       const { body } = request;
@@ -142,7 +142,7 @@ function makingRoutes(app: App, deps: Deps): void {
 
 function readingRoutes(app: App, { db, publicUrl }: Deps): void {
   app.get('/v1/links/:code', {
-    config: { scopes: ['storefront', 'promoter'] },
+    config: { scopes: ['storefront', 'merchant', 'promoter'] },
     schema: {
       operationId: 'links.get',
       tags: ['links'],
@@ -159,7 +159,7 @@ function readingRoutes(app: App, { db, publicUrl }: Deps): void {
   });
 
   app.get('/v1/links', {
-    config: { scopes: ['storefront', 'promoter'] },
+    config: { scopes: ['storefront', 'merchant', 'promoter'] },
     schema: {
       operationId: 'links.list',
       tags: ['links'],
@@ -228,7 +228,7 @@ function qrRoutes(app: App, { db, publicUrl }: Deps): void {
   };
 
   app.get('/v1/links/:code/qr.svg', {
-    config: { scopes: ['storefront', 'promoter'] },
+    config: { scopes: ['storefront', 'merchant', 'promoter'] },
     schema: {
       operationId: 'links.qrSvg',
       tags: ['links'],
@@ -244,7 +244,7 @@ function qrRoutes(app: App, { db, publicUrl }: Deps): void {
   });
 
   app.get('/v1/links/:code/qr.png', {
-    config: { scopes: ['storefront', 'promoter'] },
+    config: { scopes: ['storefront', 'merchant', 'promoter'] },
     schema: {
       operationId: 'links.qrPng',
       tags: ['links'],

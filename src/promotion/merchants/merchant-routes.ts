@@ -72,7 +72,7 @@ export function merchantRoutes(app: App, deps: Deps): void {
   const { db } = deps;
 
   app.put('/v1/merchants/:merchant_id', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'merchants.put',
       tags: ['merchants'],
@@ -93,7 +93,7 @@ export function merchantRoutes(app: App, deps: Deps): void {
   });
 
   app.get('/v1/merchants/:merchant_id', {
-    config: { scopes: ['storefront'] },
+    config: { scopes: ['storefront', 'merchant'] },
     schema: {
       operationId: 'merchants.get',
       tags: ['merchants'],
@@ -129,7 +129,7 @@ export function merchantRoutes(app: App, deps: Deps): void {
 
 export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
   app.put('/v1/merchants/:merchant_id/products/:product_id', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['merchant'], roles: ['operator'] },
     schema: {
       operationId: 'products.put',
       tags: ['merchants'],
@@ -140,6 +140,7 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
       response: { 200: productAnswer, 201: productAnswer, ...problems('unknown_merchant', 'invalid_landing_url') },
     },
     handler: async ({ params, body, actor }, reply) => {
+      mayActFor(actor, params.merchant_id);
       const product = { merchantId: params.merchant_id, productId: params.product_id };
       const { row, made } = await inTransaction(db, ({ trx, now }) =>
         stateProduct(trx, product, productTerms(body), { actor, now, effectiveFrom: body.effective_from ?? null }),
@@ -149,7 +150,7 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
   });
 
   app.get('/v1/merchants/:merchant_id/products/:product_id', {
-    config: { scopes: ['storefront'] },
+    config: { scopes: ['storefront', 'merchant'] },
     schema: {
       operationId: 'products.get',
       tags: ['merchants'],
@@ -165,7 +166,7 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
   });
 
   app.get('/v1/merchants/:merchant_id/products', {
-    config: { scopes: ['storefront'] },
+    config: { scopes: ['storefront', 'merchant'] },
     schema: {
       operationId: 'products.list',
       tags: ['merchants'],

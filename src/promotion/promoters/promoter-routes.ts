@@ -108,7 +108,7 @@ export function promoterRoutes(app: App, deps: Deps): void {
   const { db } = deps;
 
   app.put('/v1/promoters/:promoter_id', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'promoters.put',
       tags: ['promoters'],

@@ -107,7 +107,7 @@ export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
     streamScope(scope, FILE_TYPES);
     readJson(scope);
     scope.post('/v1/reconciliations', {
-      config: { scopes: ['admin'] },
+      config: { scopes: ['admin'], roles: ['operator'] },
       schema: {
         operationId: 'reconciliations.make',
         tags,

@@ -72,7 +72,7 @@ export function mappingRoutes(app: App, deps: SourcesDeps): void {
   const { db } = deps;
 
   app.put('/v1/sources/:source_id/mappings/:type/:value', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: stating,
     handler: async (request, reply) => {
       const { source_id: sourceId, type, value } = request.params;
@@ -137,7 +137,7 @@ export function mappingRoutes(app: App, deps: SourcesDeps): void {
 function bulkRoute(scope: App, deps: SourcesDeps): void {
   streamScope(scope, NDJSON_TYPES);
   scope.post('/v1/sources/:source_id/mappings', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'mappings.load',
       tags,

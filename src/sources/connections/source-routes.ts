@@ -53,7 +53,7 @@ const statementOf = (adapters: readonly Adapter[]) =>
 export function sourcesRoutes(app: App, deps: SourcesDeps): void {
   const { db, adapters, cache } = deps;
   app.put('/v1/sources/:source_id', {
-    config: { scopes: ['admin'] },
+    config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'sources.put',
       tags,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { mayActAs, mayActFor, scopeOf, type Actor } from '../../../src/platform/keys/actor.ts';
 
-const everybody: Actor = { keyId: '1', scope: 'storefront', merchantId: null, promoterId: null };
+const everybody: Actor = { keyId: '1', scope: 'storefront', role: null, person: 'zhang', merchantId: null, promoterId: null };
 const shop: Actor = { ...everybody, merchantId: 'm1' };
 const alice: Actor = { ...everybody, scope: 'promoter', promoterId: 'alice' };
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { SCOPES, type Actor, type Scope } from '../../../src/platform/keys/actor.ts';
+import { KEY_ROLES, SCOPES, type KeyRole, type Actor, type Scope } from '../../../src/platform/keys/actor.ts';
 import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import { buildHttp } from '../../../src/platform/http/http.ts';
@@ -31,13 +31,14 @@ beforeEach(async () => {
   );
   app.get('/public', async (request) => ({ actor: request.actor ?? null }));
   app.get('/v1/shop', { config: { scopes: ['storefront'] } }, async (request) => request.actor);
-  app.post('/v1/shop', { config: { scopes: ['storefront', 'promoter'] } }, async (request) => request.actor);
+  app.post('/v1/shop', { config: { scopes: ['storefront', 'promoter'], roles: ['operator'] } }, async (request) => request.actor);
   app.get('/v1/inner', { config: { scopes: [] } }, async (request) => request.actor);
   return () => app.close();
 });
 
-function make(scope: Scope) {
-  const wanted = { scope, label: '', merchantId: scope === 'storefront' ? 'm1' : null, promoterId: scope === 'promoter' ? 'alice' : null };
+function make(scope: Scope, role: KeyRole | null = null) {
+  const merchantId = scope === 'storefront' || scope === 'merchant' ? 'm1' : null;
+  const wanted = { scope, role, label: '', merchantId, promoterId: scope === 'promoter' ? 'alice' : null };
   return inTransaction(database.db, ({ trx, now }) => makeKey(trx, wanted, null, now));
 }
 
@@ -59,6 +60,21 @@ describe('who may come in', () => {
         )
         .ready(),
     ).rejects.toThrow('DELETE /v1/forgotten');
+  });
+
+  test('a route that changes something and declares no roles keeps the server from starting', () => {
+    expect(() => app.put('/v1/forgotten', { config: { scopes: [] } }, async () => ({}))).toThrow(
+      'PUT /v1/forgotten does not declare its roles',
+    );
+  });
+
+  test('a role reads what a route does not keep to others, and changes only what is opened to it', async () => {
+    for (const role of KEY_ROLES) {
+      const { key } = await make('admin', role);
+      expect((await call('GET', '/v1/inner', `Bearer ${key}`)).status).toBe(200);
+      const { status, body } = await call('POST', '/v1/shop', `Bearer ${key}`);
+      expect([status, JSON.parse(body).code]).toEqual(role === 'operator' ? [200, undefined] : [403, 'role_forbidden']);
+    }
   });
 
   test('the document says which routes ask for a key', async () => {
@@ -113,6 +129,7 @@ describe('who may come in', () => {
     expect(table).toEqual({
       admin: [200, 200, 200, 200],
       storefront: [200, 200, 200, 403],
+      merchant: [403, 403, 403, 403],
       promoter: [403, 403, 200, 403],
       auditor: [200, 200, 403, 200],
     });
@@ -120,7 +137,14 @@ describe('who may come in', () => {
 
   test('the handler is told who calls, and whom the key is bound to', async () => {
     const actor = JSON.parse((await call('GET', '/v1/shop', `bearer ${keys.storefront}`)).body) as Actor;
-    expect(actor).toEqual({ keyId: expect.stringMatching(/^[0-9a-f-]{36}$/), scope: 'storefront', merchantId: 'm1', promoterId: null });
+    expect(actor).toEqual({
+      keyId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      scope: 'storefront',
+      role: null,
+      person: expect.stringMatching(/^key:[0-9a-f-]{36}$/),
+      merchantId: 'm1',
+      promoterId: null,
+    });
   });
 });
 
@@ -130,7 +154,12 @@ describe('keys that are known', () => {
     const here = knownKeys(database.db, () => undefined);
     expect(await here.find(key)).toMatchObject({ keyId: row.key_id });
     await inTransaction(database.db, ({ trx, now }) =>
-      revokeKey(trx, row.key_id, { keyId: row.key_id, scope: 'admin', merchantId: null, promoterId: null }, now),
+      revokeKey(
+        trx,
+        row.key_id,
+        { keyId: row.key_id, scope: 'admin', role: null, person: 'zhang', merchantId: null, promoterId: null },
+        now,
+      ),
     );
     expect(await here.find(key)).toMatchObject({ keyId: row.key_id });
     here.forget(row.key_id);

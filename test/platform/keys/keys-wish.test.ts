@@ -13,10 +13,10 @@ test.each([
 });
 
 test.each([
-  ['', /^--scope: .*"admin"\|"storefront"\|"promoter"\|"auditor"$/],
+  ['', /^--scope: .*"admin"\|"storefront"\|"merchant"\|"promoter"\|"auditor"$/],
   ['--scope root --merchant=', /^--scope: .*\n--merchant: /],
   ['--scope promoter', /^--promoter: A promoter key has a promoter_id/],
-  ['--scope admin --merchant m1', /^--merchant: Only a storefront key/],
+  ['--scope admin --merchant m1', /^--merchant: A merchant key has/],
   ['--scope admin --expires tomorrow', /--expires/],
   ['--scope', /--scope/],
   ['admin', /admin/],
