@@ -7,7 +7,7 @@ import type { WrittenShare } from '../commission/award/standing.ts';
 import type { MergedOrder } from '../core/merged.ts';
 import type { AccountKind } from '../core/posting.ts';
 import type { Role } from '../core/party.ts';
-import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
+import { TAKEN_COLUMNS, type TakenDelivery } from '../inbox/store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 
 /** Orders by their keys: those above `after` up to `upTo`. */
@@ -84,9 +84,9 @@ export async function readNoted(db: Kysely<DB>, range: Range): Promise<NotedRepo
   return rows;
 }
 
-export async function readNotedDeliveries(db: Kysely<DB>, range: Range): Promise<ClaimedDelivery[]> {
-  const { rows } = await sql<ClaimedDelivery>`
-    select ${CLAIMED} from delivery
+export async function readNotedDeliveries(db: Kysely<DB>, range: Range): Promise<TakenDelivery[]> {
+  const { rows } = await sql<TakenDelivery>`
+    select ${TAKEN_COLUMNS} from delivery
     where delivery_id in (select delivery_id from order_report where ${within('order_key', range)})`.execute(db);
   return rows;
 }

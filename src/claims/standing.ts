@@ -2,7 +2,7 @@
 // awarded anew in the claim's own transaction.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { awardOrders, type AwardDeps } from '../commission/award/award.ts';
-import { claimOrders } from '../commission/award/award-store.ts';
+import { takeOrders } from '../commission/award/award-store.ts';
 import type { StandingDecision } from '../commission/award/standing.ts';
 import { readDecisions } from '../commission/award/decision-store.ts';
 import { markDue } from '../commission/award/due-store.ts';
@@ -42,7 +42,7 @@ export async function awardAnew(trx: Transaction<DB>, orderKey: bigint, now: Dat
   await markDue(trx, [orderKey], now);
   // The accounts that are found here are not remembered: the request may run in a savepoint, and
   // what is opened there may roll back.
-  await awardOrders(trx, await claimOrders(trx, [orderKey]), now, { ...award, accounts: accountCache() });
+  await awardOrders(trx, await takeOrders(trx, [orderKey]), now, { ...award, accounts: accountCache() });
 }
 
 /** Marks the orders due whose award reads this order's evidence: the parts of a split one. */

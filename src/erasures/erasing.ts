@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { redactDelivery, redactOrders, writeRedacted, type RedactingDeps } from '../inbox/redacting.ts';
-import { CLAIMED, type ClaimedDelivery } from '../inbox/store.ts';
+import { TAKEN_COLUMNS, type TakenDelivery } from '../inbox/store.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { inSlices } from '../platform/slices.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -143,7 +143,7 @@ const eraseInOtherDeliveries: Part = async (trx, { erasure, buyer, deps }, after
   return deliveries.length < DELIVERIES_PER_PART ? null : deliveries.at(-1)!.delivery_id;
 };
 
-interface LockedDelivery extends ClaimedDelivery {
+interface LockedDelivery extends TakenDelivery {
   error: string | null;
   /** Whose its reports are, by their ordinals. */
   merchants: Record<string, string>;
@@ -151,7 +151,7 @@ interface LockedDelivery extends ClaimedDelivery {
 
 async function lockDeliveries(trx: Transaction<DB>, which: ReturnType<typeof sql>): Promise<LockedDelivery[]> {
   const { rows } = await sql<LockedDelivery>`
-    select ${CLAIMED}, error, coalesce((
+    select ${TAKEN_COLUMNS}, error, coalesce((
       select jsonb_object_agg(ordinal, orders.merchant_id) from order_report join orders using (order_key)
       where order_report.delivery_id = delivery.delivery_id
     ), '{}') as merchants

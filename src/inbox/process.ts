@@ -27,7 +27,7 @@ import { letRoomIn, noteTooLarge, noteWaiting, roomOf } from './parking.ts';
 import { readDelivery, type Origin, type Statement } from './read.ts';
 import { redactJustRead, type JustRead } from './redacting.ts';
 import { resolveStatements, type Resolution } from './resolve.ts';
-import { claimDue, finishDeliveries, readClaimed, type Claimed, type ClaimedDelivery, type Outcome } from './store.ts';
+import { takeDueDeliveries, finishDeliveries, readTaken, type TakenIds, type TakenDelivery, type Outcome } from './store.ts';
 import { settleTimes, type TimedReport } from './times.ts';
 import { noteWanted, wantedBy, type WantedOf } from './wanted.ts';
 
@@ -53,25 +53,25 @@ export async function processDeliveries(deps: ProcessDeps, limit = DELIVERIES_PE
   const process = async (deliveryIds: readonly string[]) => {
     (await inTransaction(deps.db, ({ trx, now }) => processBatch(trx, deliveryIds, now, deps))).forEach(onFailed);
   };
-  let claimed: Claimed = { fresh: [], failing: [] };
+  let taken: TakenIds = { fresh: [], failing: [] };
   try {
     const failed = await inTransaction(deps.db, async ({ trx, now }) => {
-      claimed = await claimDue(trx, { limit, bytesMax: BYTES_PER_BATCH_MAX });
-      return processBatch(trx, claimed.fresh, now, deps);
+      taken = await takeDueDeliveries(trx, { limit, bytesMax: BYTES_PER_BATCH_MAX });
+      return processBatch(trx, taken.fresh, now, deps);
     });
     failed.forEach(onFailed);
   } catch (error) {
-    if (claimed.fresh.length === 0) throw error;
-    await settleFailed(deps.db, claimed.fresh, error, { process, onFailed });
+    if (taken.fresh.length === 0) throw error;
+    await settleFailed(deps.db, taken.fresh, error, { process, onFailed });
   }
-  for (const deliveryId of claimed.failing) await processApart(deps.db, [deliveryId], { process, onFailed });
-  return claimed.fresh.length + claimed.failing.length;
+  for (const deliveryId of taken.failing) await processApart(deps.db, [deliveryId], { process, onFailed });
+  return taken.fresh.length + taken.failing.length;
 }
 
 /** Answers with those that failed for good. */
 async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[], now: Date, deps: ProcessDeps): Promise<FailedDelivery[]> {
   if (deliveryIds.length === 0) return [];
-  const deliveries = await readClaimed(trx, deliveryIds);
+  const deliveries = await readTaken(trx, deliveryIds);
   const read = await readAll(trx, deliveries, deps.adapters);
   const statements = read.flatMap((one) => one.statements);
   const resolutions = await resolveStatements(trx, statements);
@@ -134,18 +134,14 @@ function timedReports(statements: readonly Statement[], resolutions: readonly Re
 
 /** A delivery with what it says, or with why it cannot be read. */
 interface ReadDelivery {
-  delivery: ClaimedDelivery;
+  delivery: TakenDelivery;
   origin: Origin | undefined;
   statements: Statement[];
   wanted: WantedOf[];
   error: string | null;
 }
 
-async function readAll(
-  trx: Transaction<DB>,
-  deliveries: readonly ClaimedDelivery[],
-  adapters: readonly Adapter[],
-): Promise<ReadDelivery[]> {
+async function readAll(trx: Transaction<DB>, deliveries: readonly TakenDelivery[], adapters: readonly Adapter[]): Promise<ReadDelivery[]> {
   const sources = await findSources(trx, [...new Set(deliveries.map((delivery) => delivery.source_id))]);
   const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
   return inSlices(deliveries, (delivery) => {

@@ -9,7 +9,7 @@ import { parseJson } from '../platform/http/json.ts';
 import { faultsOf } from '../platform/http/problem.ts';
 import type { Adapter, Mapped, PlatformName } from '../sources/source.ts';
 import { REST } from '../sources/connections/wire.ts';
-import type { ClaimedDelivery } from './store.ts';
+import type { TakenDelivery } from './store.ts';
 
 const FAULTS_SHOWN_MAX = 5;
 
@@ -28,7 +28,7 @@ export interface Origin {
 
 /** One report as it was stated. `says` evidence: a storefront speaks of another source's order. */
 export interface Statement {
-  delivery: ClaimedDelivery;
+  delivery: TakenDelivery;
   ordinal: number;
   origin: Origin;
   /** The source whose order it is about. */
@@ -59,7 +59,7 @@ export const PLATFORM_ROW = { form: 'platform-row' } as const;
 export const UNTIMED = { untimed: 'yes' } as const;
 
 /** Reads a delivery into its reports, or throws with what is wrong with it. */
-export function readDelivery(delivery: ClaimedDelivery, origin: Origin | undefined, adapters: ReadonlyMap<string, Adapter>): Statement[] {
+export function readDelivery(delivery: TakenDelivery, origin: Origin | undefined, adapters: ReadonlyMap<string, Adapter>): Statement[] {
   const { source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
   if (sourceId === REST) return [readStatement(delivery, restOf(delivery), 0, { report: parseJson(body), shop: null, names: [] })];
   if (origin === undefined) throw new Error(`there is no source ${sourceId}`);
@@ -79,12 +79,12 @@ export function readDelivery(delivery: ClaimedDelivery, origin: Origin | undefin
   );
 }
 
-function restOf({ merchant_id: merchantId }: ClaimedDelivery): Origin {
+function restOf({ merchant_id: merchantId }: TakenDelivery): Origin {
   return { sourceId: REST, kind: REST, merchantId, options: {} };
 }
 
 function readStatement(
-  delivery: ClaimedDelivery,
+  delivery: TakenDelivery,
   origin: Origin,
   ordinal: number,
   { report, shop, names, unknownCode = null }: Omit<Mapped, 'report'> & { report: unknown },

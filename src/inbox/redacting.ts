@@ -23,7 +23,7 @@ import {
 } from '../promotion/buyers/redaction.ts';
 import type { Adapter } from '../sources/source.ts';
 import { readDelivery, stableJson, type Origin, type Statement } from './read.ts';
-import type { ClaimedDelivery } from './store.ts';
+import type { TakenDelivery } from './store.ts';
 
 /**
  * Edits that change what is read are looked for one by one; each is a reading of the whole body.
@@ -32,7 +32,7 @@ const EDITS_TRIED_MAX = 50;
 
 /** A delivery to be looked through. */
 export interface Redactable {
-  delivery: ClaimedDelivery;
+  delivery: TakenDelivery;
   origin: Origin | undefined;
   error: string | null;
   /** Whose the nth report of it is; null where nobody knows yet. */

@@ -96,7 +96,7 @@ async function findEarlier(run: Run, doubles: readonly NewDelivery[]): Promise<[
 const doubleName = ({ sourceId, merchantId, bodyHash }: NewDelivery) => `${sourceId}\0${merchantId ?? ''}\0${bodyHash.toString('latin1')}`;
 
 /** A delivery as it is processed. */
-export interface ClaimedDelivery {
+export interface TakenDelivery {
   delivery_id: string;
   source_id: string;
   merchant_id: string | null;
@@ -120,7 +120,7 @@ export interface ClaimedDelivery {
 }
 
 /** Ids of due deliveries: those that come for the first time, and those that have failed before. */
-export interface Claimed {
+export interface TakenIds {
   fresh: string[];
   failing: string[];
 }
@@ -131,7 +131,7 @@ export interface Claimed {
  * again after the transaction. What is due is judged by the database's own clock: a time cut to a
  * millisecond would lie before a delivery that came within it, and leave that to the sweep.
  */
-export async function claimDue(trx: Transaction<DB>, { limit, bytesMax }: { limit: number; bytesMax: number }): Promise<Claimed> {
+export async function takeDueDeliveries(trx: Transaction<DB>, { limit, bytesMax }: { limit: number; bytesMax: number }): Promise<TakenIds> {
   const { rows } = await sql<{ delivery_id: string; attempts: number; bytes: number }>`
     select delivery_id, attempts, octet_length(body) as bytes from delivery where state = 'received' and next_attempt_at <= now()
     order by next_attempt_at limit ${limit} for update skip locked`.execute(trx);
@@ -145,15 +145,15 @@ export async function claimDue(trx: Transaction<DB>, { limit, bytesMax }: { limi
  * Reads these deliveries where they are still to be processed, locked, without those that somebody
  * else is processing.
  */
-export async function readClaimed(trx: Transaction<DB>, deliveryIds: readonly string[]): Promise<ClaimedDelivery[]> {
-  const { rows } = await sql<ClaimedDelivery>`
-    select ${CLAIMED} from delivery where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'
+export async function readTaken(trx: Transaction<DB>, deliveryIds: readonly string[]): Promise<TakenDelivery[]> {
+  const { rows } = await sql<TakenDelivery>`
+    select ${TAKEN_COLUMNS} from delivery where delivery_id = any(${deliveryIds}::uuid[]) and state = 'received'
     order by delivery.received_at, delivery_id for update skip locked`.execute(trx);
   return rows;
 }
 
 /** What is processed of a delivery, as columns. */
-export const CLAIMED = sql`delivery_id, source_id, merchant_id, origin, body, headers, clock_skew_seconds, untimed_at, content_hashes,
+export const TAKEN_COLUMNS = sql`delivery_id, source_id, merchant_id, origin, body, headers, clock_skew_seconds, untimed_at, content_hashes,
   coalesce((headers ->> 'fetched-at')::timestamptz, received_at) as received_at`;
 
 /** How the times of a delivery are read from now on. */

@@ -4,7 +4,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter, Wanted } from '../sources/source.ts';
-import type { ClaimedDelivery } from './store.ts';
+import type { TakenDelivery } from './store.ts';
 
 /** Something to fetch from a source, with the delivery that names it. */
 export interface WantedOf extends Wanted {
@@ -19,7 +19,7 @@ const NO_CONTROL = /^[^\p{Cc}\p{Cs}]*$/u;
  * What a delivery wants. Throws where its adapter cannot read it, or it names what cannot be a key:
  * that keeps it as failed.
  */
-export function wantedBy(adapter: Adapter | undefined, delivery: ClaimedDelivery, options: unknown): WantedOf[] {
+export function wantedBy(adapter: Adapter | undefined, delivery: TakenDelivery, options: unknown): WantedOf[] {
   if (adapter?.wanted === undefined || delivery.origin === 'upload') return [];
   const { delivery_id: deliveryId, source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
   return adapter.wanted({ body, headers, receivedAt, options }).map((wanted) => ({

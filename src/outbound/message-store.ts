@@ -16,7 +16,7 @@ export const MESSAGE_STATES = ['pending', 'delivered', 'failed'] as const;
 export type MessageState = (typeof MESSAGE_STATES)[number];
 
 /** A message that is to be sent now, by us alone. */
-export interface ClaimedMessage {
+export interface TakenMessage {
   message_id: string;
   event_id: string;
   endpoint_id: string;
@@ -45,8 +45,8 @@ export async function endpointsDue(db: Kysely<DB>, limit: number): Promise<strin
  * when the lease ends without a word. How often a message was tried does not matter here: a limit
  * in this query would let the last ones lie for ever.
  */
-export async function claimMessages(db: Kysely<DB>, endpointId: string, limit: number): Promise<ClaimedMessage[]> {
-  const { rows } = await sql<ClaimedMessage>`
+export async function takeMessages(db: Kysely<DB>, endpointId: string, limit: number): Promise<TakenMessage[]> {
+  const { rows } = await sql<TakenMessage>`
     update webhook_message message
     set lease = uuidv7(), attempts = attempts + 1, last_attempt_at = now(), next_attempt_at = now() + ${LEASE}
     from webhook_endpoint endpoint
@@ -64,7 +64,7 @@ export async function claimMessages(db: Kysely<DB>, endpointId: string, limit: n
  */
 export async function settleMessage(
   db: Kysely<DB>,
-  { message_id: messageId, lease }: ClaimedMessage,
+  { message_id: messageId, lease }: TakenMessage,
   { outcome, verdict }: { outcome: Outcome; verdict: Verdict },
 ): Promise<void> {
   const error = outcome.status === null ? outcome.error.slice(0, ERROR_LENGTH_MAX) : null;

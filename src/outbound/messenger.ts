@@ -12,7 +12,7 @@ import type { DB } from '../platform/postgres/tables.ts';
 import type { Allowed, Resolve } from '../platform/net/address.ts';
 import { signingSecrets, stopGoneEndpoint } from './endpoint-store.ts';
 import { ATTEMPTS_MAX, judge, type Outcome, type Verdict } from './ladder.ts';
-import { claimMessages, endpointsDue, forgetMessages, measureMessages, settleMessage, type ClaimedMessage } from './message-store.ts';
+import { takeMessages, endpointsDue, forgetMessages, measureMessages, settleMessage, type TakenMessage } from './message-store.ts';
 import { post } from './post.ts';
 import { signedHeaders } from './signature.ts';
 
@@ -88,11 +88,11 @@ export function openMessenger(deps: MessengerDeps): Messenger {
   async function runLane(endpointId: string): Promise<void> {
     try {
       for (let round = 0; round < ROUNDS_MAX && !ending.signal.aborted; round++) {
-        const claimed = await claimMessages(deps.db, endpointId, MESSAGES_AT_ONCE);
-        const ended = await Promise.allSettled(claimed.map((message) => deliverMessage(deps, message, cutting.signal)));
+        const taken = await takeMessages(deps.db, endpointId, MESSAGES_AT_ONCE);
+        const ended = await Promise.allSettled(taken.map((message) => deliverMessage(deps, message, cutting.signal)));
         const broken = ended.find((one) => one.status === 'rejected');
         if (broken !== undefined) throw broken.reason;
-        if (claimed.length < MESSAGES_AT_ONCE) break;
+        if (taken.length < MESSAGES_AT_ONCE) break;
       }
     } catch (error) {
       deps.onError(error);
@@ -130,7 +130,7 @@ export function openMessenger(deps: MessengerDeps): Messenger {
   };
 }
 
-async function deliverMessage(deps: MessengerDeps, message: ClaimedMessage, signal: AbortSignal): Promise<void> {
+async function deliverMessage(deps: MessengerDeps, message: TakenMessage, signal: AbortSignal): Promise<void> {
   const now = new Date();
   const outcome = await attempt(deps, message, now, signal);
   const verdict = judge(outcome, { attempt: message.attempts, dice: Math.random(), now });
@@ -138,7 +138,7 @@ async function deliverMessage(deps: MessengerDeps, message: ClaimedMessage, sign
   deps.metrics.attempts.inc({ outcome: verdict.state === 'pending' ? 'put_off' : verdict.state });
 }
 
-async function attempt(deps: MessengerDeps, message: ClaimedMessage, now: Date, signal: AbortSignal): Promise<Outcome> {
+async function attempt(deps: MessengerDeps, message: TakenMessage, now: Date, signal: AbortSignal): Promise<Outcome> {
   const { keys, allowed, resolve } = deps;
   const { attempts, endpoint_id: endpointId, event_id: id, secrets, url, body } = message;
   // Every attempt that went before was counted when it began, and the last ones have never said how
@@ -153,7 +153,7 @@ async function attempt(deps: MessengerDeps, message: ClaimedMessage, now: Date, 
   return post({ url, headers, body, allowed, signal, ...(resolve === undefined ? {} : { resolve }) });
 }
 
-async function settle(db: Kysely<DB>, message: ClaimedMessage, outcome: Outcome, verdict: Verdict): Promise<void> {
+async function settle(db: Kysely<DB>, message: TakenMessage, outcome: Outcome, verdict: Verdict): Promise<void> {
   const { endpoint_id: endpointId, url } = message;
   if (verdict.state !== 'failed' || !verdict.gone) {
     await settleMessage(db, message, { outcome, verdict });

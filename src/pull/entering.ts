@@ -7,7 +7,7 @@ import { sql, type Transaction } from 'kysely';
 import type { MergedOrder } from '../core/merged.ts';
 import { readDelivery, type Origin, type Statement } from '../inbox/read.ts';
 import { replayFailed } from '../inbox/deliveries/replays.ts';
-import { inTrx, storeDeliveries, type ClaimedDelivery, type NewDelivery } from '../inbox/store.ts';
+import { inTrx, storeDeliveries, type TakenDelivery, type NewDelivery } from '../inbox/store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { Adapter } from '../sources/source.ts';
@@ -119,7 +119,7 @@ function deliveryOf({ origin, source, merchantId, headers, fetchedAt }: Rows, bo
 }
 
 function statementsOf(delivery: NewDelivery, { source, fetchedAt }: Rows, adapters: ReadonlyMap<string, Adapter>): Statement[] {
-  const claimed: ClaimedDelivery = {
+  const taken: TakenDelivery = {
     delivery_id: delivery.deliveryId,
     source_id: delivery.sourceId,
     merchant_id: delivery.merchantId,
@@ -132,7 +132,7 @@ function statementsOf(delivery: NewDelivery, { source, fetchedAt }: Rows, adapte
     content_hashes: null,
   };
   try {
-    return readDelivery(claimed, source, adapters);
+    return readDelivery(taken, source, adapters);
   } catch {
     // The same reading fails when the delivery is processed, which keeps it with its error.
     return [];

@@ -9,7 +9,7 @@ import { audit } from '../../src/audit/audit.ts';
 import { laneOf, type LaneDeps } from '../../src/audit/batch.ts';
 import { lineOf } from '../../src/audit/difference.ts';
 import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/award/award.ts';
-import { claimDue } from '../../src/commission/award/award-store.ts';
+import { takeDueOrders } from '../../src/commission/award/award-store.ts';
 import { markMaturedDue } from '../../src/commission/award/due-store.ts';
 import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
@@ -83,7 +83,7 @@ export async function openMarket() {
     async awardAt(time: string) {
       const at = new Date(time);
       await inTransaction(db, ({ trx }) => markMaturedDue(trx, at, 1000));
-      await inTransaction(db, async ({ trx }) => awardOrders(trx, await claimDue(trx, at, 1000), at, deps));
+      await inTransaction(db, async ({ trx }) => awardOrders(trx, await takeDueOrders(trx, at, 1000), at, deps));
     },
     auditDeps: { ...deps, adapters: ADAPTERS, connectionString: door.database.connectionString },
     audit: (ordersPerBatch = 4) => auditOf({ ...deps, adapters: ADAPTERS }, ordersPerBatch),

@@ -2,7 +2,7 @@
 // award.
 import { createSecretKey } from 'node:crypto';
 import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/award/award.ts';
-import { claimDue } from '../../src/commission/award/award-store.ts';
+import { takeDueOrders } from '../../src/commission/award/award-store.ts';
 import { markMaturedDue } from '../../src/commission/award/due-store.ts';
 import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
 import { accountCache } from '../../src/ledger/store.ts';
@@ -72,9 +72,9 @@ export async function openWorld({ levelsMax = 2 } = {}) {
     async awardAt(time: string) {
       const at = new Date(time);
       await inTransaction(db, ({ trx }) => markMaturedDue(trx, at, AWARDS_PER_BATCH));
-      for (let claimed = 1; claimed > 0;) {
-        claimed = await inTransaction(db, async ({ trx }) => {
-          const orderKeys = await claimDue(trx, at, AWARDS_PER_BATCH);
+      for (let taken = 1; taken > 0;) {
+        taken = await inTransaction(db, async ({ trx }) => {
+          const orderKeys = await takeDueOrders(trx, at, AWARDS_PER_BATCH);
           await awardOrders(trx, orderKeys, at, deps);
           return orderKeys.length;
         });

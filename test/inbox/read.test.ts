@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { readDelivery } from '../../src/inbox/read.ts';
-import type { ClaimedDelivery } from '../../src/inbox/store.ts';
+import type { TakenDelivery } from '../../src/inbox/store.ts';
 import { parseJson } from '../../src/platform/http/json.ts';
 import { SUBJECTS } from '../sources/subjects.ts';
 
@@ -30,7 +30,7 @@ describe.each(SUBJECTS.map((subject) => [subject.adapter.kind, subject] as const
       for (const name of [...Object.keys(value), 'line_items', 'data', 'order_id']) {
         for (const part of PARTS) {
           const body = Buffer.from(JSON.stringify({ ...value, [name]: part }));
-          const delivery: ClaimedDelivery = {
+          const delivery: TakenDelivery = {
             delivery_id: 'd1',
             source_id: 's1',
             merchant_id: null,

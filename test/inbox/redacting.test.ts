@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 import { readDelivery, stableJson, type Origin, type Statement } from '../../src/inbox/read.ts';
 import { redactDelivery, type Redactable } from '../../src/inbox/redacting.ts';
-import type { ClaimedDelivery } from '../../src/inbox/store.ts';
+import type { TakenDelivery } from '../../src/inbox/store.ts';
 import { identitiesOf, identityOf } from '../../src/promotion/buyers/identity.ts';
 import { redacted, type Erased } from '../../src/promotion/buyers/redaction.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
@@ -17,8 +17,8 @@ import { SUBJECTS } from '../sources/subjects.ts';
 const key = createSecretKey(Buffer.from('the tests hash buyers with this'));
 const adapters = new Map(ADAPTERS.map((adapter) => [adapter.kind, adapter]));
 
-function redactable(origin: Origin, body: Buffer, more: Partial<ClaimedDelivery> = {}): Redactable {
-  const delivery: ClaimedDelivery = {
+function redactable(origin: Origin, body: Buffer, more: Partial<TakenDelivery> = {}): Redactable {
+  const delivery: TakenDelivery = {
     delivery_id: '01900000-0000-7000-8000-000000000001',
     source_id: origin.sourceId,
     merchant_id: origin.kind === 'rest' ? origin.merchantId : null,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { subnets } from '../../src/platform/net/address.ts';
 import { openMessenger } from '../../src/outbound/messenger.ts';
-import { claimMessages } from '../../src/outbound/message-store.ts';
+import { takeMessages } from '../../src/outbound/message-store.ts';
 import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
 import { openReceiver, type Received, type Receiver } from './receiver.ts';
@@ -106,7 +106,7 @@ describe('a message', () => {
   test('comes back when the process that had taken it died, and that process can say nothing about it any more', async () => {
     const { endpointId } = await stage.endpoint(receiver.url);
     await stage.announce(paid('1'));
-    expect(await claimMessages(stage.db, endpointId, 10)).toHaveLength(1);
+    expect(await takeMessages(stage.db, endpointId, 10)).toHaveLength(1);
     await stage.deliver();
     expect(receiver.received).toHaveLength(0);
     await stage.timePasses();
@@ -118,7 +118,7 @@ describe('a message', () => {
     const { endpointId } = await stage.endpoint(receiver.url);
     await stage.announce(paid('1'));
     for (let attempt = 1; attempt <= 10; attempt++) {
-      await claimMessages(stage.db, endpointId, 10);
+      await takeMessages(stage.db, endpointId, 10);
       await stage.timePasses();
     }
     await stage.deliver();

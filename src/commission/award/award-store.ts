@@ -1,4 +1,4 @@
-// The rows of the award: claiming what is due, the orders with their standing awards, and the
+// The rows of the award: taking what is due, the orders with their standing awards, and the
 // writing of a batch's results. Set-wise.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { MergedOrder } from '../../core/merged.ts';
@@ -18,7 +18,7 @@ const LINES_PER_BATCH_MAX = 5000;
  * Takes up to `limit` orders off the queue, oldest first, and no more than have so many lines in
  * all; they come back when the transaction does not commit.
  */
-export async function claimDue(trx: Transaction<DB>, now: Date, limit: number): Promise<bigint[]> {
+export async function takeDueOrders(trx: Transaction<DB>, now: Date, limit: number): Promise<bigint[]> {
   const { rows } = await sql<{ order_key: bigint }>`
     with due as materialized (
       select order_key, due_at from award_due where due_at <= ${now} order by due_at limit ${limit} for update skip locked
@@ -33,7 +33,7 @@ export async function claimDue(trx: Transaction<DB>, now: Date, limit: number): 
 }
 
 /** Takes just these orders off the queue, those that nobody else has. */
-export async function claimOrders(trx: Transaction<DB>, orderKeys: readonly bigint[]): Promise<bigint[]> {
+export async function takeOrders(trx: Transaction<DB>, orderKeys: readonly bigint[]): Promise<bigint[]> {
   const { rows } = await sql<{ order_key: bigint }>`
     delete from award_due where order_key = any(array(
       select order_key from award_due where order_key = any(${orderKeys.map(String)}::bigint[]) order by order_key for update skip locked

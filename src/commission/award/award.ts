@@ -9,7 +9,7 @@ import { inTransaction, isOfStatement, isUnavailable } from '../../platform/post
 import { inSlices } from '../../platform/slices.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { awardCase, type Bench } from './award-case.ts';
-import { claimDue, claimOrders, postponeDue, readDueOrders } from './award-store.ts';
+import { takeDueOrders, takeOrders, postponeDue, readDueOrders } from './award-store.ts';
 import { writeDecisions, writeHeads, writeHolds } from './award-writer.ts';
 import { commissionEvents } from './commission-events.ts';
 import { gatherCases } from '../facts/award-facts.ts';
@@ -30,22 +30,22 @@ export interface AwardDeps {
  * order that fails does not hold up the others.
  */
 export async function awardDue(deps: AwardDeps, limit: number): Promise<number> {
-  let claimed: bigint[] = [];
+  let taken: bigint[] = [];
   try {
-    await awardClaimed(deps, async (trx, now) => (claimed = await claimDue(trx, now, limit)));
+    await awardTaken(deps, async (trx, now) => (taken = await takeDueOrders(trx, now, limit)));
   } catch (error) {
-    if (claimed.length === 0 || isAway(error)) throw error;
-    await awardApart(deps, claimed, error);
+    if (taken.length === 0 || isAway(error)) throw error;
+    await awardApart(deps, taken, error);
   }
-  return claimed.length;
+  return taken.length;
 }
 
 /**
- * Awards what is claimed, in one transaction, and then looks once more for the later orders of the
+ * Awards what is taken, in one transaction, and then looks once more for the later orders of the
  * same buyers.
  */
-async function awardClaimed(deps: AwardDeps, claim: (trx: Transaction<DB>, now: Date) => Promise<bigint[]>): Promise<void> {
-  const relocking = await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await claim(trx, now), now, deps));
+async function awardTaken(deps: AwardDeps, take: (trx: Transaction<DB>, now: Date) => Promise<bigint[]>): Promise<void> {
+  const relocking = await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await take(trx, now), now, deps));
   if (relocking !== null) await inTransaction(deps.db, ({ trx, now }) => lookAgain(trx, relocking, now));
 }
 
@@ -91,7 +91,7 @@ async function awardApart(deps: AwardDeps, orderKeys: readonly bigint[], error: 
   const middle = Math.ceil(orderKeys.length / 2);
   for (const half of [orderKeys.slice(0, middle), orderKeys.slice(middle)]) {
     try {
-      await awardClaimed(deps, (trx) => claimOrders(trx, half));
+      await awardTaken(deps, (trx) => takeOrders(trx, half));
     } catch (halfError) {
       if (isAway(halfError)) throw halfError;
       await awardApart(deps, half, halfError);

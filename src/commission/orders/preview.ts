@@ -5,7 +5,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { accountCache } from '../../ledger/store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { awardOrders, type AwardDeps } from '../award/award.ts';
-import { claimOrders } from '../award/award-store.ts';
+import { takeOrders } from '../award/award-store.ts';
 import type { StandingDecision } from '../award/standing.ts';
 import { readDecisions } from '../award/decision-store.ts';
 import { findOpenOrders } from '../award/due-store.ts';
@@ -59,7 +59,7 @@ export async function previewChange(trx: Transaction<DB>, { identities, change, 
   // Accounts that are opened behind the savepoint must not be remembered by anybody.
   const own: AwardDeps = { ...deps, accounts: accountCache() };
   const settle = async () => {
-    for (let due = await claimOrders(trx, orderKeys); due.length > 0; due = await claimOrders(trx, orderKeys)) {
+    for (let due = await takeOrders(trx, orderKeys); due.length > 0; due = await takeOrders(trx, orderKeys)) {
       await awardOrders(trx, due, now, own);
     }
   };

@@ -77,7 +77,7 @@ export async function answerOnce(request: AskedRequest, reply: GivenReply, db: K
   }
   const caller = { keyId: request.actor.keyId, key, fingerprint: fingerprintOf(request) };
   const { rendered, replayed } = await inTransaction(db, async ({ trx, now }) => {
-    const earlier = await claim(trx, caller, now);
+    const earlier = await takeKey(trx, caller, now);
     if (earlier !== null) return { rendered: earlier, replayed: true };
     const { given, kept } = await attempt(trx, now, work);
     await finish(trx, caller, kept, now);
@@ -129,10 +129,10 @@ export function sumOfAddress({ method, url }: AskedRequest): Hash {
  * Makes the key's row, or waits for whoever is making it. Null when the work is ours to do, else
  * the answer that was given before.
  */
-async function claim(trx: Transaction<DB>, { keyId, key, fingerprint }: Caller, now: Date): Promise<Rendered | null> {
+async function takeKey(trx: Transaction<DB>, { keyId, key, fingerprint }: Caller, now: Date): Promise<Rendered | null> {
   const { rows } = await sql<{ usual: string }>`
     select current_setting('lock_timeout') as usual, set_config('lock_timeout', '1s', true)`.execute(trx);
-  const claimed = await sql`
+  const taken = await sql`
     insert into idempotency_key as mine (key_id, key, fingerprint, made_at) values (${keyId}, ${key}, ${fingerprint}, ${now})
     on conflict (key_id, key) do update
       set fingerprint = excluded.fingerprint, made_at = excluded.made_at, status = null, body = null, finished_at = null
@@ -141,7 +141,7 @@ async function claim(trx: Transaction<DB>, { keyId, key, fingerprint }: Caller, 
     .execute(trx)
     .catch(asInProgress);
   await sql`select set_config('lock_timeout', ${rows[0]!.usual}, true)`.execute(trx);
-  if (claimed.rows.length > 0) return null;
+  if (taken.rows.length > 0) return null;
   const row = await trx
     .selectFrom('idempotency_key')
     .select(['fingerprint', 'status', 'body'])

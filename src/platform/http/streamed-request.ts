@@ -69,18 +69,18 @@ export async function answerStreamOnce(
   }
   const sum = sumOfAddress(request);
   const caller: Caller = { keyId: request.actor.keyId, key, address: sum.copy().digest() };
-  const claimed = await inTransaction(db, ({ trx, now }) => claim(trx, caller, now));
-  if ('fingerprint' in claimed) {
+  const taken = await inTransaction(db, ({ trx, now }) => takeKey(trx, caller, now));
+  if ('fingerprint' in taken) {
     for await (const bytes of stream) sum.update(bytes);
-    if (!claimed.fingerprint.equals(sum.digest())) throw keyReused();
+    if (!taken.fingerprint.equals(sum.digest())) throw keyReused();
     reply.header('idempotent-replayed', 'true');
-    await send(reply, claimed);
+    await send(reply, taken);
     return;
   }
-  await send(reply, await workOnce(db, { caller, stream, sum, work, aliveAt: claimed.aliveAt }));
+  await send(reply, await workOnce(db, { caller, stream, sum, work, aliveAt: taken.aliveAt }));
 }
 
-interface Claimed {
+interface TakenKey {
   caller: Caller;
   stream: AsyncIterable<Buffer>;
   sum: Hash;
@@ -91,8 +91,8 @@ interface Claimed {
   aliveAt: Date;
 }
 
-async function workOnce(db: Kysely<DB>, { caller, stream, sum, work, aliveAt: claimedAt }: Claimed): Promise<Rendered> {
-  let aliveAt = claimedAt;
+async function workOnce(db: Kysely<DB>, { caller, stream, sum, work, aliveAt: takenAt }: TakenKey): Promise<Rendered> {
+  let aliveAt = takenAt;
   let signedAt = Date.now();
   async function* summed(): AsyncGenerator<Buffer> {
     for await (const bytes of stream) {
@@ -117,7 +117,7 @@ async function workOnce(db: Kysely<DB>, { caller, stream, sum, work, aliveAt: cl
  * Takes the key, or finds what was kept under it. Throws `idempotency_in_progress` and
  * `idempotency_key_reused`.
  */
-async function claim(trx: Transaction<DB>, { keyId, key, address }: Caller, now: Date): Promise<{ aliveAt: Date } | Done> {
+async function takeKey(trx: Transaction<DB>, { keyId, key, address }: Caller, now: Date): Promise<{ aliveAt: Date } | Done> {
   const { rows } = await sql<{ alive_at: Date }>`
     insert into streamed_request as mine (key_id, key, address, alive_at) values (${keyId}, ${key}, ${address}, ${now})
     on conflict (key_id, key) do update set address = excluded.address, alive_at = excluded.alive_at
@@ -156,7 +156,7 @@ async function signOfLife(trx: Transaction<DB>, { keyId, key }: Caller, aliveAt:
 }
 
 /**
- * Keeps the answer in the place of the claim. Where a retry has taken the key over, the answer is
+ * Keeps the answer in the place of the taken key. Where a retry has taken the key over, the answer is
  * its to keep.
  */
 async function keep(trx: Transaction<DB>, caller: Caller, { aliveAt, now, done }: { aliveAt: Date; now: Date; done: Done }): Promise<void> {
@@ -182,7 +182,7 @@ async function release(db: Kysely<DB>, { keyId, key }: Caller, aliveAt: Date): P
   return numDeletedRows > 0n;
 }
 
-/** Deletes the claims of requests that have died. Until then they count as absent. */
+/** Deletes the taken keys of requests that have died. Until then they count as absent. */
 export async function sweepStreamedRequests(trx: Transaction<DB>, now: Date): Promise<void> {
   await trx.deleteFrom('streamed_request').where('alive_at', '<=', silentSince(now)).execute();
 }

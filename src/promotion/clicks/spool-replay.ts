@@ -21,7 +21,7 @@ export interface ReplayDeps extends Pick<PromotionDeps, 'db' | 'onEvidence' | 'n
  */
 export async function replayClicks({ dir, db, log, onEvidence, nudge }: ReplayDeps): Promise<SpoolDepth> {
   const before = await spoolDepth(dir);
-  // Asked first, so that a file is not claimed in vain, over and over, while it is being written.
+  // Asked first, so that a file is not taken in vain, over and over, while it is being written.
   if (before.waiting === 0 || !(await isThere(db))) return before;
   const write = (batch: Click[]): Promise<void> => inTransaction(db, ({ trx, now }) => writeClicks(trx, batch, onEvidence, now));
   const { clicks, torn, damaged } = await replaySpool({ dir, write });

@@ -1,6 +1,6 @@
 // The spool: clicks that came while the database was away, in files of lines, durable before their
-// redirects answer. Any process may replay any file at any time: a file is claimed by renaming it,
-// and a writer whose file was claimed writes its batch again.
+// redirects answer. Any process may replay any file at any time: a file is taken by renaming it,
+// and a writer whose file was taken writes its batch again.
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
@@ -15,13 +15,14 @@ import type { Click } from './click-store.ts';
  */
 const BEGUN_AT = /^clicks-(\d+)-/;
 const OPEN = '.open';
-const CLAIMED = '.claimed';
+/** The ending that earlier versions gave it, whose files may still lie there. */
+const TAKEN = '.claimed';
 const DAMAGED = '.damaged';
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const SPOOL_BYTES_MAX = 4 * 1024 * 1024 * 1024;
 const LINES_PER_WRITE = 1000;
 /**
- * A replay claims a file every few seconds, so that a second attempt is seldom needed, and more
+ * A replay takes a file every few seconds, so that a second attempt is seldom needed, and more
  * than that never.
  */
 const ATTEMPTS_MAX = 5;
@@ -73,7 +74,7 @@ export function openSpool({ dir, bytesMax = SPOOL_BYTES_MAX }: { dir: string; by
       await file.handle.appendFile(bytes);
       await file.handle.datasync();
       file.bytes += bytes.length;
-      // Who claims a file renames it first and reads it then: when the name still stands here, all
+      // Who takes a file renames it first and reads it then: when the name still stands here, all
       // that was written will be read.
       if (await isStanding(file)) {
         if (file.bytes >= FILE_BYTES_MAX) await close();
@@ -133,23 +134,23 @@ async function syncDir(dir: string): Promise<void> {
 export async function replaySpool({ dir, write }: { dir: string; write: (clicks: Click[]) => Promise<void> }): Promise<Replayed> {
   const total: Replayed = { clicks: 0, torn: 0, damaged: 0 };
   for (const name of (await unlessGone(readdir(dir))) ?? []) {
-    const claimed = await claim(dir, name);
-    if (claimed === null) continue;
-    const { clicks, torn, damaged } = await replayFile(claimed, write);
+    const taken = await takeFile(dir, name);
+    if (taken === null) continue;
+    const { clicks, torn, damaged } = await replayFile(taken, write);
     total.clicks += clicks;
     total.torn += torn;
     total.damaged += damaged;
-    await unlessGone(damaged === 0 ? unlink(claimed) : rename(claimed, claimed.slice(0, -CLAIMED.length) + DAMAGED));
+    await unlessGone(damaged === 0 ? unlink(taken) : rename(taken, taken.slice(0, -TAKEN.length) + DAMAGED));
   }
   return total;
 }
 
-async function claim(dir: string, name: string): Promise<string | null> {
+async function takeFile(dir: string, name: string): Promise<string | null> {
   const path = join(dir, name);
-  if (name.endsWith(CLAIMED)) return path;
+  if (name.endsWith(TAKEN)) return path;
   if (!name.endsWith(OPEN)) return null;
-  const claimed = path.slice(0, -OPEN.length) + CLAIMED;
-  return (await unlessGone(rename(path, claimed).then(() => true))) === null ? null : claimed;
+  const taken = path.slice(0, -OPEN.length) + TAKEN;
+  return (await unlessGone(rename(path, taken).then(() => true))) === null ? null : taken;
 }
 
 async function replayFile(path: string, write: (clicks: Click[]) => Promise<void>): Promise<Replayed> {

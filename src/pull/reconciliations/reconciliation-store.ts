@@ -3,7 +3,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { ErrorCode } from '../../core/errors.ts';
-import { CLAIMED, type ClaimedDelivery } from '../../inbox/store.ts';
+import { TAKEN_COLUMNS, type TakenDelivery } from '../../inbox/store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { Found } from './finding.ts';
 import type { RecognisedFile } from '../uploads/upload-store.ts';
@@ -150,9 +150,9 @@ export async function mergedFindings(
   db: Kysely<DB>,
   reconciliationId: string,
   { after, limit }: { after: readonly [shop: string, orderId: string]; limit: number },
-): Promise<(ClaimedDelivery & { shop: string; order_id: string })[]> {
-  const { rows } = await sql<ClaimedDelivery & { shop: string; order_id: string }>`
-    select ${CLAIMED}, shop, order_id from reconciled_order join delivery using (delivery_id)
+): Promise<(TakenDelivery & { shop: string; order_id: string })[]> {
+  const { rows } = await sql<TakenDelivery & { shop: string; order_id: string }>`
+    select ${TAKEN_COLUMNS}, shop, order_id from reconciled_order join delivery using (delivery_id)
     where reconciliation_id = ${reconciliationId}::uuid and found <> 'known' and not recovered and delivery.state = 'processed'
       and (shop, order_id) > (${after[0]}, ${after[1]})
     order by shop, order_id limit ${limit}`.execute(db);

@@ -11,7 +11,7 @@ import type { PullDeps } from '../asked-source.ts';
 import { noteRead, noteTrouble } from '../reconciliations/reconciliation-store.ts';
 import { openTable, type Table } from '../tables/table.ts';
 import { keptBytes, keptFile } from './upload-file.ts';
-import { claimUpload, freeUpload, keepReading, noteRecognised, type ClaimedUpload, type RecognisedFile } from './upload-store.ts';
+import { takeKeptUpload, freeUpload, keepReading, noteRecognised, type TakenUpload, type RecognisedFile } from './upload-store.ts';
 import { originOf, takeUpload } from './upload.ts';
 
 const CATCH_UP_MS = 50;
@@ -22,7 +22,7 @@ type Deps = Pick<PullDeps, 'db' | 'adapters' | 'onDelivered'>;
 export async function readUploads(deps: Deps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const reader = randomUUID();
-    const upload = await claimUpload(deps.db, reader);
+    const upload = await takeKeptUpload(deps.db, reader);
     if (upload === null) return;
     try {
       await readUpload(deps, upload, { reader, signal });
@@ -35,7 +35,7 @@ export async function readUploads(deps: Deps, signal: AbortSignal): Promise<void
 
 async function readUpload(
   { db, adapters, onDelivered }: Deps,
-  upload: ClaimedUpload,
+  upload: TakenUpload,
   { reader, signal }: { reader: string; signal: AbortSignal },
 ): Promise<void> {
   const { reconciliationId, sourceId, merchantId, amounts, mapping, dryRun, confirmAllNew, parts, madeAt: fetchedAt } = upload;

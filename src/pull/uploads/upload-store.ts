@@ -18,7 +18,7 @@ export async function noteUploaded(db: Kysely<DB>, reconciliationId: string, par
  */
 const READING = sql`now() + interval '60 seconds'`;
 
-export interface ClaimedUpload {
+export interface TakenUpload {
   reconciliationId: string;
   sourceId: string;
   merchantId: string | null;
@@ -30,7 +30,7 @@ export interface ClaimedUpload {
   madeAt: Date;
 }
 
-interface ClaimedRow {
+interface TakenRow {
   reconciliation_id: string;
   source_id: string;
   merchant_id: string | null;
@@ -43,8 +43,8 @@ interface ClaimedRow {
 }
 
 /** Takes the oldest file that is kept and that nobody is reading, for this reader, or null. */
-export async function claimUpload(db: Kysely<DB>, reader: string): Promise<ClaimedUpload | null> {
-  const { rows } = await sql<ClaimedRow>`
+export async function takeKeptUpload(db: Kysely<DB>, reader: string): Promise<TakenUpload | null> {
+  const { rows } = await sql<TakenRow>`
     update reconciliation set reader = ${reader}::uuid, read_until = ${READING} where reconciliation_id = any(array(
       select reconciliation_id from reconciliation
       where state = 'reading' and origin = 'upload' and uploaded_at is not null and (read_until is null or read_until < now())

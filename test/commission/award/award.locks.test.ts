@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { awardOrders } from '../../../src/commission/award/award.ts';
-import { claimDue } from '../../../src/commission/award/award-store.ts';
+import { takeDueOrders } from '../../../src/commission/award/award-store.ts';
 import { lookForLeft } from '../../../src/commission/award/relocked-store.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import { ago, inDays, openShop, openSimpleShop, openWorld, type World } from '../world.ts';
@@ -96,7 +96,9 @@ test('an order that was awarded by another worker while the lock before it was b
 test('and it gets it from the sweep where the first worker was killed before his second look', async () => {
   const shop = await openSimpleShop(world);
   const { db, deps } = world;
-  await awardBetween(shop, () => inTransaction(db, async ({ trx, now }) => awardOrders(trx, await claimDue(trx, now, 1000), now, deps)));
+  await awardBetween(shop, () =>
+    inTransaction(db, async ({ trx, now }) => awardOrders(trx, await takeDueOrders(trx, now, 1000), now, deps)),
+  );
   await inTransaction(db, ({ trx, now }) => lookForLeft(trx, now, 1000));
   await world.award();
   expect((await shop.line('between')).decision).toBe('unattributed');

@@ -152,7 +152,7 @@ test('after thirty days the key is free for any file', async () => {
   expect(await post('2\n', { key: 'k' })).toMatchObject({ status: 200, replayed: true });
 });
 
-test('the sweep deletes the claims of the dead, and no others', async () => {
+test('the sweep deletes the taken keys of the dead, and no others', async () => {
   const living = await begin('living');
   await sql`
     insert into streamed_request select key_id, 'dead', address, alive_at - interval '61 seconds' from streamed_request`.execute(

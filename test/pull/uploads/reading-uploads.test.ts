@@ -12,7 +12,7 @@ import { readUploads } from '../../../src/pull/uploads/reading-uploads.ts';
 import { findReconciliation, makeReconciliation } from '../../../src/pull/reconciliations/reconciliation-store.ts';
 import { settleReconciliation } from '../../../src/pull/reconciliations/settling.ts';
 import { dropFiles, keepFile, keptFile } from '../../../src/pull/uploads/upload-file.ts';
-import { claimUpload, freeUpload, keepReading, noteUploaded } from '../../../src/pull/uploads/upload-store.ts';
+import { takeKeptUpload, freeUpload, keepReading, noteUploaded } from '../../../src/pull/uploads/upload-store.ts';
 import { ADAPTERS } from '../../../src/sources/adapters.ts';
 import { subject } from '../../sources/subjects/woocommerce.ts';
 import { openPuller, type Puller } from '../puller.ts';
@@ -45,7 +45,7 @@ async function keep(text: string): Promise<string> {
     return id;
   });
   const parts = await keepFile(db, reconciliationId, inChunks(text, 1000), () => undefined);
-  expect(await claimUpload(db, randomUUID())).toBeNull();
+  expect(await takeKeptUpload(db, randomUUID())).toBeNull();
   await noteUploaded(db, reconciliationId, parts);
   return reconciliationId;
 }
@@ -104,14 +104,14 @@ test('a file that somebody reads is read by nobody else until he is silent for l
   const { db, owner } = puller.database;
   const reconciliationId = await keep(HEAD);
   const [slow, next] = [randomUUID(), randomUUID()];
-  expect(await claimUpload(db, slow)).toMatchObject({ reconciliationId, amounts: 'minor', merchantId: 'm1', parts: 1 });
-  expect(await claimUpload(db, next)).toBeNull();
+  expect(await takeKeptUpload(db, slow)).toMatchObject({ reconciliationId, amounts: 'minor', merchantId: 'm1', parts: 1 });
+  expect(await takeKeptUpload(db, next)).toBeNull();
   expect(await keepReading(db, reconciliationId, slow)).toBe(true);
   await sql`update reconciliation set read_until = now() - interval '1 second' where state = 'reading'`.execute(owner);
-  expect(await claimUpload(db, next)).toMatchObject({ reconciliationId });
+  expect(await takeKeptUpload(db, next)).toMatchObject({ reconciliationId });
   await expect(keepReading(db, reconciliationId, slow)).rejects.toThrow('somebody else');
   await freeUpload(db, reconciliationId, slow);
-  expect(await claimUpload(db, slow)).toBeNull();
+  expect(await takeKeptUpload(db, slow)).toBeNull();
 });
 
 test.each([
