@@ -2,26 +2,26 @@
 // listen.
 import type { Registry } from '@prometheus-io/client';
 import { API_DOCUMENT } from './api-document.ts';
-import { claimRoutes } from './claims/routes.ts';
+import { claimRoutes } from './claims/claim-routes.ts';
 import { tellClaim } from './claims/claim-events.ts';
 import { markDueByIdentities, markNamedDue } from './commission/award/due-store.ts';
 import { identityPreviewRoutes } from './commission/orders/identity-preview-routes.ts';
-import { orderRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
+import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
 import { ruleRoutes } from './commission/rules/rule-routes.ts';
 import { emptyShelf } from './commission/rules/rule-shelf.ts';
 import { consoleRoutes } from './console/routes.ts';
 import { pullDeps, type Ground } from './ground.ts';
 import type { Guard } from './guards/guard.ts';
 import { erasureRoutes } from './erasures/erasure-routes.ts';
-import { guardRoutes } from './guards/routes.ts';
+import { guardRoutes } from './guards/guard-routes.ts';
 import { healthRoutes } from './health.ts';
 import { deliveryRoutes } from './inbox/deliveries/delivery-routes.ts';
 import { deliveryWriter, type DeliveryWriter } from './inbox/door/delivery-writer.ts';
 import { knownMerchants } from './inbox/door/merchants-known.ts';
-import { orderRoutes } from './inbox/door/order-report-routes.ts';
+import { orderReportRoutes } from './inbox/door/order-report-routes.ts';
 import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/door/webhook-routes.ts';
-import { ledgerRoutes } from './ledger/routes.ts';
+import { ledgerRoutes } from './ledger/ledger-routes.ts';
 import { allowedFor } from './platform/net/address.ts';
 import { webhookEndpointRoutes } from './outbound/endpoint-routes.ts';
 import { webhookMessageRoutes } from './outbound/message-routes.ts';
@@ -216,6 +216,6 @@ function serveOrders(app: App, { ground, adapters }: AppDeps, door: Door): void 
   const sourcesDeps = { db, keys, adapters, cache: sources, unpark, onDelivered };
   sourcesRoutes(app, sourcesDeps);
   mappingRoutes(app, sourcesDeps);
-  orderRoutes(app, { db, merchants: knownMerchants(db), ...door });
+  orderReportRoutes(app, { db, merchants: knownMerchants(db), ...door });
   deliveryRoutes(app, { db, onDelivered });
 }

@@ -14,7 +14,7 @@ import { failureLog } from './inbox/deliveries/failure-log.ts';
 import { processDeliveries, type ProcessDeps } from './inbox/process.ts';
 import { foldBalances } from './ledger/balances.ts';
 import { chainTransfers } from './ledger/hash-chain-store.ts';
-import { accountCache } from './ledger/store.ts';
+import { accountCache } from './ledger/booking-store.ts';
 import { allowedFor } from './platform/net/address.ts';
 import { openMessenger, type MessageMetrics } from './outbound/messenger.ts';
 import { inTransaction } from './platform/postgres/database.ts';

@@ -3,13 +3,13 @@
 
 import type { Kysely } from 'kysely';
 
-import { verifyChain, type Verified } from '../ledger/hash-chain-store.ts';
+import { verifyChain, type ChainCheck } from '../ledger/hash-chain-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { auditBalances } from './balances.ts';
+import { auditBalances } from './balance-audit.ts';
 import type { AuditedBatch, Lane } from './batch.ts';
 import type { Difference } from './difference.ts';
 import { patiently } from './patience.ts';
-import { nextRange, readDeliveryPage, type Range } from './store.ts';
+import { nextRange, readDeliveryPage, type Range } from './audit-store.ts';
 
 const ORDERS_PER_BATCH = 1000;
 const DELIVERIES_PER_PAGE = 20_000;
@@ -34,7 +34,7 @@ export interface Audited {
   transfers: number;
   deliveries: number;
   accounts: number;
-  chain: Verified;
+  chain: ChainCheck;
   differences: number;
 }
 
@@ -49,7 +49,7 @@ export async function audit(db: Kysely<DB>, lanes: readonly Lane[], options: Aud
     counts.differences += 1;
     options.onDifference(difference);
   };
-  const beside = async (): Promise<Verified> => {
+  const beside = async (): Promise<ChainCheck> => {
     counts.deliveries = await auditDeliveries(db, tell);
     counts.accounts = (await auditBalances(db, tell)).accounts;
     const chain = await patiently(() => verifyChain(db));

@@ -7,7 +7,7 @@ import type { Kysely, Transaction } from 'kysely';
 
 import type { Bench } from '../commission/award/award-case.ts';
 import { readDueOrders } from '../commission/award/award-store.ts';
-import type { DueOrder } from '../commission/award/standing.ts';
+import type { DueOrder } from '../commission/award/standing-award.ts';
 import { gatherCases, type Case } from '../commission/facts/award-facts.ts';
 import { currentRules, type RuleShelf } from '../commission/rules/rule-shelf.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -26,7 +26,7 @@ import {
   type Range,
   type StandingOrder,
   type StandingTransfer,
-} from './store.ts';
+} from './audit-store.ts';
 
 export interface LaneDeps {
   db: Kysely<DB>;

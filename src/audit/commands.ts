@@ -7,7 +7,7 @@ import { checkStatement, type CheckedStatement } from '../ledger/statement-check
 import { audit, type Audited } from './audit.ts';
 import type { LaneDeps } from './batch.ts';
 import { lineOf, type Difference } from './difference.ts';
-import { hasOrders } from './store.ts';
+import { hasOrders } from './audit-store.ts';
 import { openThreads, ownLanes } from './threads.ts';
 
 type Print = (text: string) => void;

@@ -2,10 +2,10 @@
 // what it has booked. Pure.
 
 import { applyPostings, differences as postingsFor, type Booked, type Posting, type Target } from '../core/posting.ts';
-import type { BookedSlot } from '../ledger/store.ts';
+import type { BookedSlot } from '../ledger/booking-store.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import { shown, type Difference } from './difference.ts';
-import type { DecidedShares, StandingTransfer } from './store.ts';
+import type { DecidedShares, StandingTransfer } from './audit-store.ts';
 
 export interface OrderBooks {
   subject: string;

@@ -4,12 +4,12 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { awardCase, toDecision, type Bench } from '../commission/award/award-case.ts';
-import type { AwardHead, LineHold, StandingDecision } from '../commission/award/standing.ts';
+import type { AwardHead, LineHold, StandingDecision } from '../commission/award/standing-award.ts';
 import { readExplanations, sharedOf, type ReadExplanations } from '../commission/award/explanation-text.ts';
 import type { Case } from '../commission/facts/award-facts.ts';
 import type { ExplainedLine } from '../core/explanation.ts';
 import { NOT_IN_FORCE } from '../core/rule.ts';
-import type { BookedSlot } from '../ledger/store.ts';
+import type { BookedSlot } from '../ledger/booking-store.ts';
 import { differingFields, shown, type Difference } from './difference.ts';
 
 const EXPLAINED = ['attribution_at', 'reason', 'evidence', 'winners', 'rules', 'arithmetic'] as const satisfies (keyof ExplainedLine)[];

@@ -11,14 +11,14 @@ import { effectOf } from '../inbox/process.ts';
 import { readDelivery, type Statement } from '../inbox/read.ts';
 import { resolveStatements, type Resolution } from '../inbox/resolve.ts';
 import { columnsOf } from '../orders/merge-store.ts';
-import { orderName } from '../orders/store.ts';
+import { orderName } from '../orders/order-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/connections/source-store.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import { differingFields, type Difference } from './difference.ts';
 import { everyResolution } from './earlier-words.ts';
-import { readNoted, readNotedDeliveries, type NotedReport, type Range, type StandingOrder } from './store.ts';
+import { readNoted, readNotedDeliveries, type NotedReport, type Range, type StandingOrder } from './audit-store.ts';
 
 /** The format in which the reports of an order are read today. */
 const ORDER_FORMAT = 2;

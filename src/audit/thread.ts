@@ -9,7 +9,7 @@ import { openDatabase } from '../platform/postgres/database.ts';
 import { buildLogger } from '../platform/process/log.ts';
 import { ADAPTERS } from '../sources/adapters.ts';
 import { laneOf, type AuditedBatch } from './batch.ts';
-import type { Range } from './store.ts';
+import type { Range } from './audit-store.ts';
 
 /** What a thread is started with. */
 export interface ThreadData {

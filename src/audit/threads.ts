@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 
 import { emptyShelf } from '../commission/rules/rule-shelf.ts';
 import { laneOf, type AuditedBatch, type Lane, type LaneDeps } from './batch.ts';
-import type { Range } from './store.ts';
+import type { Range } from './audit-store.ts';
 import type { ThreadAnswer, ThreadData } from './thread.ts';
 
 /** So that a thread computes one batch while the database reads another for it. */

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { DECISION_KINDS } from '../commission/award/decision.ts';
 import { EXPLAINED_KINDS, type ExplainedEvidence } from '../core/explanation.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { winnersOf, type Standing } from './standing.ts';
+import { winnersOf, type Standing } from './claimed-award.ts';
 
 /**
  * Clicks of anybody are looked for so long before the order only: they are found by their time,

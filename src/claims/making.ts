@@ -8,10 +8,10 @@ import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import { merchantExists } from '../promotion/merchants/merchant-store.ts';
 import { findSource } from '../sources/connections/source-store.ts';
-import { REST } from '../sources/connections/wire.ts';
+import { REST } from '../sources/connections/source-fields.ts';
 import { CLAIMS_PER_DAY, DECIDE_WITHIN_HOURS, MISSES_PER_DAY, type Claim, type ClaimDeps } from './claim.ts';
-import { findOrders, findUndecided, insertClaim, lockPromoter, timeOfClaim, timeOfMiss, type NamedOrder } from './store.ts';
-import { awardAnew, earnableLines, isCredited, isPending, readStanding, type Standing } from './standing.ts';
+import { findOrders, findUndecided, insertClaim, lockPromoter, timeOfClaim, timeOfMiss, type NamedOrder } from './claim-store.ts';
+import { awardAnew, earnableLines, isCredited, isPending, readStanding, type Standing } from './claimed-award.ts';
 import { takeUp } from './take-up.ts';
 
 const DAY_MS = 86_400_000;

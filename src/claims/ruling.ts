@@ -10,8 +10,8 @@ import type { DB } from '../platform/postgres/tables.ts';
 import { found } from '../promotion/found.ts';
 import type { Claim, ClaimDeps } from './claim.ts';
 import { clickOfBuyer } from './gathering.ts';
-import { lockClaim, lockOrder, noteAwarded, saveRuling } from './store.ts';
-import { awardAnew, earnableLines, findRival, markRelativesDue, readStanding } from './standing.ts';
+import { lockClaim, lockOrder, noteAwarded, saveRuling } from './claim-store.ts';
+import { awardAnew, earnableLines, findRival, markRelativesDue, readStanding } from './claimed-award.ts';
 
 export interface Decision {
   decision: 'approve' | 'reject';

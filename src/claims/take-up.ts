@@ -5,8 +5,8 @@ import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { SETTLED_REASON, type Claim, type TellClaim } from './claim.ts';
 import { gather } from './gathering.ts';
-import { findArrived, lockClaim, lockOrder, saveTakenUp, type NamedOrder } from './store.ts';
-import { isCredited, readStanding, type Standing } from './standing.ts';
+import { findArrived, lockClaim, lockOrder, saveTakenUp, type NamedOrder } from './claim-store.ts';
+import { isCredited, readStanding, type Standing } from './claimed-award.ts';
 
 /**
  * Gathers what is known about a claim, and settles it where the standing award credits the

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { redactDelivery, redactOrders, writeRedacted, type RedactingDeps } from '../inbox/redacting.ts';
-import { TAKEN_COLUMNS, type TakenDelivery } from '../inbox/store.ts';
+import { TAKEN_COLUMNS, type TakenDelivery } from '../inbox/delivery-store.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { inSlices } from '../platform/slices.ts';
 import type { DB } from '../platform/postgres/tables.ts';

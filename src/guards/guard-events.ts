@@ -3,7 +3,7 @@
 import type { Event } from '../outbound/event.ts';
 import type { Guard } from './guard.ts';
 import { showWords } from './guard-words.ts';
-import type { GuardResult } from './store.ts';
+import type { GuardResult } from './guard-result-store.ts';
 
 /**
  * The events of results that differ from the ones before. Two processes that find the same at once

@@ -12,7 +12,7 @@ import { askGuard, type Found } from './check.ts';
 import { dueMetrics, measureDue, type DueMetrics } from './due-work.ts';
 import { guardEvents } from './guard-events.ts';
 import type { Guard } from './guard.ts';
-import { keepResults, readResults, type GuardResult } from './store.ts';
+import { keepResults, readResults, type GuardResult } from './guard-result-store.ts';
 
 /**
  * A guard rests fifty times as long as it took, half of which was rest already: it takes a

@@ -4,7 +4,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { ERROR_LENGTH_MAX } from './store.ts';
+import { ERROR_LENGTH_MAX } from './delivery-store.ts';
 
 const ATTEMPTS_MAX = 8;
 /**

@@ -2,7 +2,7 @@
 // parks at the very moment in which another explains is found by the sweep.
 import { sql, type Transaction } from 'kysely';
 
-import type { OrderId } from '../orders/store.ts';
+import type { OrderId } from '../orders/order-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 
 /** That an order's reports name somebody whom nobody has explained yet. */

@@ -10,7 +10,7 @@ import type { OrderBounds } from '../core/order-bounds.ts';
 import type { MergedOrder } from '../core/merged.ts';
 import { readReport } from '../core/report.ts';
 import { mergeIntoOrders, relativesOf, type OrderReport } from '../orders/merge-store.ts';
-import { orderName } from '../orders/store.ts';
+import { orderName } from '../orders/order-store.ts';
 import { announce } from '../outbound/announce.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
@@ -27,7 +27,7 @@ import { letRoomIn, noteTooLarge, noteWaiting, roomOf } from './parking.ts';
 import { readDelivery, type Origin, type Statement } from './read.ts';
 import { redactJustRead, type JustRead } from './redacting.ts';
 import { resolveStatements, type Resolution } from './resolve.ts';
-import { takeDueDeliveries, finishDeliveries, readTaken, type TakenIds, type TakenDelivery, type Outcome } from './store.ts';
+import { takeDueDeliveries, finishDeliveries, readTaken, type TakenIds, type TakenDelivery, type Outcome } from './delivery-store.ts';
 import { settleTimes, type TimedReport } from './times.ts';
 import { noteWanted, wantedBy, type WantedOf } from './wanted.ts';
 

@@ -8,8 +8,8 @@ import { canonicalReport } from '../core/report.ts';
 import { parseJson } from '../platform/http/json.ts';
 import { faultsOf } from '../platform/http/problem.ts';
 import type { Adapter, Mapped, PlatformName } from '../sources/source.ts';
-import { REST } from '../sources/connections/wire.ts';
-import type { TakenDelivery } from './store.ts';
+import { REST } from '../sources/connections/source-fields.ts';
+import type { TakenDelivery } from './delivery-store.ts';
 
 const FAULTS_SHOWN_MAX = 5;
 

@@ -23,7 +23,7 @@ import {
 } from '../promotion/buyers/redaction.ts';
 import type { Adapter } from '../sources/source.ts';
 import { readDelivery, stableJson, type Origin, type Statement } from './read.ts';
-import type { TakenDelivery } from './store.ts';
+import type { TakenDelivery } from './delivery-store.ts';
 
 /**
  * Edits that change what is read are looked for one by one; each is a reading of the whole body.

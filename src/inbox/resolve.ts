@@ -7,7 +7,7 @@ import type { DB } from '../platform/postgres/tables.ts';
 import { mappingsAsOf, mappingWait, missingTargets, SHOP } from '../sources/connections/mapping-store.ts';
 import type { MappingTarget, Word } from '../sources/connections/mapping-store.ts';
 import type { PlatformName } from '../sources/source.ts';
-import { REST } from '../sources/connections/wire.ts';
+import { REST } from '../sources/connections/source-fields.ts';
 import { ownerWait } from './parking.ts';
 import type { Statement } from './read.ts';
 

@@ -4,11 +4,11 @@
 import { sql, type Transaction } from 'kysely';
 
 import type { Policy } from '../core/policy.ts';
-import { orderName, unnestOrders, type OrderId } from '../orders/store.ts';
+import { orderName, unnestOrders, type OrderId } from '../orders/order-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import type { Statement } from './read.ts';
-import { keepTimes, type KeptTimes } from './store.ts';
+import { keepTimes, type KeptTimes } from './delivery-store.ts';
 
 /** A resolved report: of which order of which merchant it is. */
 export interface TimedReport {

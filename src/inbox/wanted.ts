@@ -4,7 +4,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter, Wanted } from '../sources/source.ts';
-import type { TakenDelivery } from './store.ts';
+import type { TakenDelivery } from './delivery-store.ts';
 
 /** Something to fetch from a source, with the delivery that names it. */
 export interface WantedOf extends Wanted {

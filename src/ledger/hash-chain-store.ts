@@ -1,12 +1,21 @@
-// The hash chain in the database: links are written behind the fold's watermark, and verified by
-// reading the transfers again.
+// The hash chain in the database: its entries are written behind the fold's watermark, and verified
+// by reading the transfers again.
 
 import { sql, type Kysely } from 'kysely';
 
 import type { AccountKind } from '../core/posting.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { accountText, leafAt, leafOf, linkHash, NO_LINK, treeOf, type ChainedTransfer, type Link } from './hash-chain.ts';
+import {
+  accountText,
+  leafAt,
+  leafOf,
+  chainEntryHash,
+  BEFORE_FIRST_ENTRY,
+  treeOf,
+  type ChainedTransfer,
+  type ChainEntry,
+} from './hash-chain.ts';
 
 const TRANSFERS_PER_LINK_MAX = 10_000;
 const LINKS_PER_READ = 100;
@@ -80,26 +89,26 @@ export interface Chaining {
 }
 
 /**
- * Chains the transfers that lie below the fold's watermark and in no link yet, at most some `limit`
- * at a time: whole transactions, in the order of (booked_xid, transfer_id), a link for each run of
- * one day. Nothing that commits late is skipped, because the watermark stays below it. Holds the
- * fold's row, so that one process chains at a time; a fold that comes meanwhile is done a moment
- * later.
+ * Chains the transfers that lie below the fold's watermark and in no chain entry yet, at most some
+ * `limit` at a time: whole transactions, in the order of (booked_xid, transfer_id), a chain entry
+ * for each run of one day. Nothing that commits late is skipped, because the watermark stays below
+ * it. Holds the fold's row, so that one process chains at a time; a fold that comes meanwhile is
+ * done a moment later.
  */
 export async function chainTransfers(db: Kysely<DB>, limit = TRANSFERS_PER_LINK_MAX): Promise<Chaining> {
   return inTransaction(db, async ({ trx, now }) => {
     const held = await sql<{ below_xid: bigint }>`select below_xid from ledger_fold for update skip locked`.execute(trx);
     const [fold] = held.rows;
     if (fold === undefined) return { chained: 0, more: false };
-    const last = (await readLinks(trx, { after: 0n, limit: 1, latest: true }))[0] ?? null;
+    const last = (await readChainEntries(trx, { after: 0n, limit: 1, latest: true }))[0] ?? null;
     const from = last?.belowXid ?? 0n;
     const below = await endOfBatch(trx, { from, fold: fold.below_xid, limit });
     const rows = await readRange(trx, from, below);
-    let before: Pick<Link, 'linkNo' | 'hash'> = last ?? { linkNo: 0n, hash: NO_LINK };
+    let before: Pick<ChainEntry, 'linkNo' | 'hash'> = last ?? { linkNo: 0n, hash: BEFORE_FIRST_ENTRY };
     for (const run of runsOfDays(rows)) {
-      const link = linkAfter(before, run);
-      await insertLink(trx, link, now);
-      before = link;
+      const entry = chainEntryAfter(before, run);
+      await insertChainEntry(trx, entry, now);
+      before = entry;
     }
     return { chained: rows.length, more: rows.length >= limit };
   });
@@ -137,13 +146,13 @@ function runsOfDays(rows: readonly ChainedRow[]): ChainedRow[][] {
   return runs;
 }
 
-interface NewLink extends Link {
+interface NewChainEntry extends ChainEntry {
   belowXid: bigint;
   leaves: Buffer;
   upper: Buffer;
 }
 
-function linkAfter(before: Pick<Link, 'linkNo' | 'hash'>, rows: readonly ChainedRow[]): NewLink {
+function chainEntryAfter(before: Pick<ChainEntry, 'linkNo' | 'hash'>, rows: readonly ChainedRow[]): NewChainEntry {
   const leaves = Buffer.concat(rows.map((row) => leafOf(showChained(row))));
   const { root, upper } = treeOf(leaves);
   const said = {
@@ -153,40 +162,40 @@ function linkAfter(before: Pick<Link, 'linkNo' | 'hash'>, rows: readonly Chained
     root,
     previousHash: before.hash,
   };
-  return { ...said, hash: linkHash(said), leaves, upper, belowXid: rows.at(-1)!.booked_xid + 1n };
+  return { ...said, hash: chainEntryHash(said), leaves, upper, belowXid: rows.at(-1)!.booked_xid + 1n };
 }
 
-async function insertLink(db: Kysely<DB>, link: NewLink, now: Date): Promise<void> {
+async function insertChainEntry(db: Kysely<DB>, entry: NewChainEntry, now: Date): Promise<void> {
   await db
     .insertInto('ledger_link')
     .values({
-      link_no: link.linkNo,
-      day: link.day,
-      below_xid: link.belowXid,
-      transfers: link.transfers,
-      leaves: link.leaves,
-      upper: link.upper,
-      root: link.root,
-      previous_hash: link.previousHash,
-      hash: link.hash,
+      link_no: entry.linkNo,
+      day: entry.day,
+      below_xid: entry.belowXid,
+      transfers: entry.transfers,
+      leaves: entry.leaves,
+      upper: entry.upper,
+      root: entry.root,
+      previous_hash: entry.previousHash,
+      hash: entry.hash,
       chained_at: now,
     })
     .execute();
 }
 
 /**
- * A link as it is kept, without its leaves. Its transfers are those from the link before it up to
- * `belowXid`.
+ * A chain entry as it is kept, without its leaves. Its transfers are those from the chain entry
+ * before it up to `belowXid`.
  */
-export interface KeptLink extends Link {
+export interface KeptChainEntry extends ChainEntry {
   belowXid: bigint;
 }
 
-/** Links in their order, after one of them; the `latest` ones, newest first. */
-export async function readLinks(
+/** Chain entries in their order, after one of them; the `latest` ones, newest first. */
+export async function readChainEntries(
   db: Kysely<DB>,
   { after, limit, latest = false }: { after: bigint; limit: number; latest?: boolean },
-): Promise<KeptLink[]> {
+): Promise<KeptChainEntry[]> {
   const rows = await db
     .selectFrom('ledger_link')
     .select(['link_no', 'day', 'below_xid', 'transfers', 'root', 'previous_hash', 'hash'])
@@ -206,71 +215,71 @@ export async function readLinks(
   }));
 }
 
-/** The leaves of one link, one after the other, and what was kept of the tree over them. */
+/** The leaves of one chain entry, one after the other, and what was kept of the tree over them. */
 async function readTree(db: Kysely<DB>, linkNo: bigint): Promise<{ leaves: Buffer; upper: Buffer | null }> {
   return db.selectFrom('ledger_link').select(['leaves', 'upper']).where('link_no', '=', linkNo).executeTakeFirstOrThrow();
 }
 
-/** A link with what is needed to prove its transfers. */
-export interface ProvingLink {
+/** A chain entry with what is needed to prove its transfers. */
+export interface ProvingChainEntry {
   linkNo: bigint;
   belowXid: bigint;
   leaves: Buffer;
   upper: Buffer | null;
 }
 
-/** The link in which a transfer of this transaction is chained; null while it is in none. */
-export async function linkOf(db: Kysely<DB>, xid: bigint): Promise<ProvingLink | null> {
-  const { rows } = await sql<ProvingLink>`
+/** The chain entry in which a transfer of this transaction is chained; null while it is in none. */
+export async function chainEntryOf(db: Kysely<DB>, xid: bigint): Promise<ProvingChainEntry | null> {
+  const { rows } = await sql<ProvingChainEntry>`
     select link_no as "linkNo", below_xid as "belowXid", leaves, upper from ledger_link where below_xid > ${xid}
     order by below_xid limit 1`.execute(db);
   return rows[0] ?? null;
 }
 
 /**
- * How a verification ended: how far it came, the last link that agreed, and the first that does
- * not, with the reason.
+ * How a verification ended: how far it came, the last chain entry that agreed, and the first that
+ * does not, with the reason.
  */
-export interface Verified {
+export interface ChainCheck {
   links: number;
   transfers: number;
-  head: Link | null;
+  head: ChainEntry | null;
   broken: { linkNo: bigint; day: string; reason: string } | null;
 }
 
 /**
- * Computes the chain again from the transfers as they stand, link by link, and stops at the first
- * that does not agree. From the link `after` on, which is then believed; 0 is the beginning. What
- * it reads never changes, so that it needs no snapshot.
+ * Computes the chain again from the transfers as they stand, entry by entry, and stops at the first
+ * that does not agree. From the chain entry `after` on, which is then believed; 0 is the beginning.
+ * What it reads never changes, so that it needs no snapshot.
  */
-export async function verifyChain(db: Kysely<DB>, { after = 0n }: { after?: bigint } = {}): Promise<Verified> {
-  let head = after === 0n ? null : ((await readLinks(db, { after: after - 1n, limit: 1 }))[0] ?? null);
-  const verified: Verified = { links: 0, transfers: 0, head, broken: null };
+export async function verifyChain(db: Kysely<DB>, { after = 0n }: { after?: bigint } = {}): Promise<ChainCheck> {
+  let head = after === 0n ? null : ((await readChainEntries(db, { after: after - 1n, limit: 1 }))[0] ?? null);
+  const verified: ChainCheck = { links: 0, transfers: 0, head, broken: null };
   for (;;) {
-    const links = await readLinks(db, { after: head?.linkNo ?? 0n, limit: LINKS_PER_READ });
-    for (const link of links) {
-      const reason = await faultOf(db, head, link);
-      if (reason !== null) return { ...verified, broken: { linkNo: link.linkNo, day: link.day, reason } };
-      head = link;
+    const entries = await readChainEntries(db, { after: head?.linkNo ?? 0n, limit: LINKS_PER_READ });
+    for (const entry of entries) {
+      const reason = await faultOf(db, head, entry);
+      if (reason !== null) return { ...verified, broken: { linkNo: entry.linkNo, day: entry.day, reason } };
+      head = entry;
       verified.links += 1;
-      verified.transfers += link.transfers;
+      verified.transfers += entry.transfers;
       verified.head = head;
     }
-    if (links.length < LINKS_PER_READ) return verified;
+    if (entries.length < LINKS_PER_READ) return verified;
   }
 }
 
-async function faultOf(db: Kysely<DB>, before: KeptLink | null, link: KeptLink): Promise<string | null> {
-  if (link.linkNo !== (before?.linkNo ?? 0n) + 1n) return `it follows the link ${before?.linkNo ?? 0n}`;
-  if (!link.previousHash.equals(before?.hash ?? NO_LINK)) return 'its previous hash is not the hash of the link before it';
-  if (!link.hash.equals(linkHash(link))) return 'its hash is not that of what it says';
-  const rows = await readRange(db, before?.belowXid ?? 0n, link.belowXid);
-  const { leaves: chained, upper } = await readTree(db, link.linkNo);
+async function faultOf(db: Kysely<DB>, before: KeptChainEntry | null, entry: KeptChainEntry): Promise<string | null> {
+  if (entry.linkNo !== (before?.linkNo ?? 0n) + 1n) return `it follows the link ${before?.linkNo ?? 0n}`;
+  if (!entry.previousHash.equals(before?.hash ?? BEFORE_FIRST_ENTRY)) return 'its previous hash is not the hash of the link before it';
+  if (!entry.hash.equals(chainEntryHash(entry))) return 'its hash is not that of what it says';
+  const rows = await readRange(db, before?.belowXid ?? 0n, entry.belowXid);
+  const { leaves: chained, upper } = await readTree(db, entry.linkNo);
   const strange = rows.findIndex((row, place) => !leafAt(chained, place).equals(leafOf(showChained(row))));
   if (strange !== -1) return `the transfer ${rows[strange]!.transfer_id} at place ${strange + 1} is not the one that was chained there`;
-  if (rows.length !== link.transfers) return `it has chained ${link.transfers} transfers, and ${rows.length} are there`;
+  if (rows.length !== entry.transfers) return `it has chained ${entry.transfers} transfers, and ${rows.length} are there`;
   const tree = treeOf(chained);
-  if (!link.root.equals(tree.root)) return 'its root is not that of its leaves';
+  if (!entry.root.equals(tree.root)) return 'its root is not that of its leaves';
   if (upper !== null && !upper.equals(tree.upper)) return 'its tree is not that of its leaves';
   return null;
 }

@@ -51,8 +51,8 @@ const FIELDS = [
 const NODE = 1;
 export const HASH_LENGTH = 32;
 
-/** What stands before the first link: 32 zero bytes. */
-export const NO_LINK = Buffer.alloc(HASH_LENGTH);
+/** What stands before the first chain entry: 32 zero bytes. */
+export const BEFORE_FIRST_ENTRY = Buffer.alloc(HASH_LENGTH);
 
 /** An account by its kind and its owner: the promoter, else the merchant. */
 export function accountText(kind: AccountKind, merchantId: string, promoterId: string | null): string {
@@ -200,8 +200,8 @@ export function climb(leaf: Buffer, path: readonly PathStep[]): Buffer {
   return path.reduce((below, step) => (step.right ? nodeOf(below, step.hash) : nodeOf(step.hash, below)), leaf);
 }
 
-/** What a link says of its transfers, and of all before it. `day` is YYYY-MM-DD in UTC. */
-export interface Link {
+/** What a chain entry says of its transfers, and of all before it. `day` is YYYY-MM-DD in UTC. */
+export interface ChainEntry {
   linkNo: bigint;
   day: string;
   transfers: number;
@@ -211,10 +211,10 @@ export interface Link {
 }
 
 /**
- * The hash of a link: SHA-256 over number, day, count, root and previous hash (both in hex), each
- * followed by a line feed.
+ * The hash of a chain entry: SHA-256 over number, day, count, root and previous hash (both in hex),
+ * each followed by a line feed.
  */
-export function linkHash({ linkNo, day, transfers, root, previousHash }: Omit<Link, 'hash'>): Buffer {
+export function chainEntryHash({ linkNo, day, transfers, root, previousHash }: Omit<ChainEntry, 'hash'>): Buffer {
   const text = [linkNo, day, transfers, root.toString('hex'), previousHash.toString('hex')].map((field) => `${field}\n`).join('');
   return sha256(text);
 }

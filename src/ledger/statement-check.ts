@@ -3,7 +3,7 @@
 
 import { parse } from 'csv-parse/sync';
 
-import { climb, leafOf, linkHash, type ChainedTransfer, type Link } from './hash-chain.ts';
+import { climb, leafOf, chainEntryHash, type ChainedTransfer, type ChainEntry } from './hash-chain.ts';
 import { movedOn, readPath, type StatementColumn } from './statement.ts';
 
 type Row = Record<StatementColumn, string>;
@@ -12,9 +12,11 @@ export interface CheckedStatement {
   /** What is wrong, in the order of the rows; empty where the statement holds. */
   faults: string[];
   entries: number;
-  /** Entries that are in no link yet: they are proven by a statement that is fetched later. */
+  /**
+   * Entries that are in no chain entry yet: they are proven by a statement that is fetched later.
+   */
   unchained: number;
-  /** The last link: compare it with what others were told. */
+  /** The last chain entry: compare it with what others were told. */
   head: { linkNo: string; day: string; hash: string } | null;
 }
 
@@ -89,9 +91,9 @@ function transferOf(row: Row): ChainedTransfer {
 
 /** Every link has the hash that it should, and follows the one before it. */
 function faultsOfLinks(rows: readonly Row[]): string[] {
-  let before: Link | null = null;
+  let before: ChainEntry | null = null;
   return rows.flatMap((row) => {
-    const link: Link = {
+    const link: ChainEntry = {
       linkNo: BigInt(row.link),
       day: row.day,
       transfers: Number(row.transfers),
@@ -101,7 +103,7 @@ function faultsOfLinks(rows: readonly Row[]): string[] {
     };
     const follows = before === null || (link.linkNo === before.linkNo + 1n && link.previousHash.equals(before.hash));
     before = link;
-    if (!linkHash(link).equals(link.hash)) return [`link ${row.link}: its hash is not that of what it says`];
+    if (!chainEntryHash(link).equals(link.hash)) return [`link ${row.link}: its hash is not that of what it says`];
     return follows ? [] : [`link ${row.link}: it does not follow the link before it`];
   });
 }

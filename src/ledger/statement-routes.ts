@@ -14,9 +14,9 @@ import type { App } from '../platform/http/app.ts';
 import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { promoterExists } from './entry-store.ts';
-import { balanceRow, entryRow, linkRow, statementHead } from './statement.ts';
+import { balanceRow, entryRow, chainEntryRow, statementHead } from './statement.ts';
 import {
-  linksBetween,
+  chainEntriesBetween,
   openingBalances,
   prover,
   readMonth,
@@ -100,7 +100,7 @@ export async function* statementRows(db: Kysely<DB>, question: StatementQuestion
     }
   }
   yield accounts.map((account) => balanceRow('closing', account)).join('');
-  if (links.first > 0n) for await (const link of linksBetween(db, links.first, links.last)) yield linkRow(link);
+  if (links.first > 0n) for await (const link of chainEntriesBetween(db, links.first, links.last)) yield chainEntryRow(link);
 }
 
 /** The pages of the month. While one is written the next is being read already. */

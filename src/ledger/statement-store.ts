@@ -1,5 +1,5 @@
 // What a statement reads: balances and entries below a watermark, which nothing that commits later
-// can change, and the links around them.
+// can change, and the chain entries around them.
 
 import { sql, type Kysely } from 'kysely';
 
@@ -9,12 +9,12 @@ import { leafOf, placeOf, treeOf, type ChainedTransfer, type PathStep, type Tree
 import {
   CHAINED,
   CHAINED_JOINS,
-  linkOf,
-  readLinks,
+  chainEntryOf,
+  readChainEntries,
   showChained,
   type ChainedRow,
-  type KeptLink,
-  type ProvingLink,
+  type KeptChainEntry,
+  type ProvingChainEntry,
 } from './hash-chain-store.ts';
 import type { StatedBalance } from './statement.ts';
 
@@ -114,16 +114,18 @@ export interface Proof {
   path: PathStep[];
 }
 
-/** A link with its tree, and at which place in it the search for the next transfer begins. */
-interface OpenLink extends ProvingLink {
+/**
+ * A chain entry with its tree, and at which place in it the search for the next transfer begins.
+ */
+interface OpenLink extends ProvingChainEntry {
   tree: Tree;
   next: number;
 }
 
 /**
- * Proves transfers that come in the order of the chain. One link is held at a time, with its tree,
- * whatever number of its transfers are asked for. Null where a transfer is in no link yet, or is
- * not the one that was chained.
+ * Proves transfers that come in the order of the chain. One chain entry is held at a time, with its
+ * tree, whatever number of its transfers are asked for. Null where a transfer is in no chain entry
+ * yet, or is not the one that was chained.
  */
 export function prover(db: Kysely<DB>): (transfer: MonthTransfer) => Promise<Proof | null> | Proof | null {
   let open: OpenLink | null = null;
@@ -131,7 +133,7 @@ export function prover(db: Kysely<DB>): (transfer: MonthTransfer) => Promise<Pro
   let unchained: bigint | null = null;
 
   async function openNext(transfer: MonthTransfer): Promise<Proof | null> {
-    const link = await linkOf(db, transfer.bookedXid);
+    const link = await chainEntryOf(db, transfer.bookedXid);
     if (link === null) {
       unchained = transfer.bookedXid;
       return null;
@@ -153,10 +155,10 @@ function proofIn(link: OpenLink, { transfer }: MonthTransfer): Proof | null {
   return { linkNo: link.linkNo, path: link.tree.pathOf(place) };
 }
 
-/** The links from the first to the last, both among them, in their order. */
-export async function* linksBetween(db: Kysely<DB>, first: bigint, last: bigint): AsyncGenerator<KeptLink> {
+/** The chain entries from the first to the last, both among them, in their order. */
+export async function* chainEntriesBetween(db: Kysely<DB>, first: bigint, last: bigint): AsyncGenerator<KeptChainEntry> {
   for (let after = first - 1n; after < last;) {
-    const links = await readLinks(db, { after, limit: LINKS_PER_PAGE });
+    const links = await readChainEntries(db, { after, limit: LINKS_PER_PAGE });
     for (const link of links) if (link.linkNo <= last) yield link;
     if (links.length < LINKS_PER_PAGE) return;
     after = links.at(-1)!.linkNo;

@@ -1,8 +1,8 @@
 // A promoter's statement of one month as a CSV table: opening balances, entries, closing balances,
-// and the links that prove them.
+// and the chain entries that prove them.
 
-import { csvRow } from '../platform/lines/csv.ts';
-import type { ChainedTransfer, Link, PathStep } from './hash-chain.ts';
+import { csvRow } from '../platform/lines/csv-row.ts';
+import type { ChainedTransfer, ChainEntry, PathStep } from './hash-chain.ts';
 
 /**
  * The columns; every record fills those that it has. Amounts are minor units, times are of UTC,
@@ -61,7 +61,9 @@ export function balanceRow(record: 'opening' | 'closing', { merchantId, account,
   return row(record, { merchant_id: merchantId, account, currency, balance });
 }
 
-/** An entry with its transfer, and where that is chained; null while it is in no link yet. */
+/**
+ * An entry with its transfer, and where that is chained; null while it is in no chain entry yet.
+ */
 export interface StatedEntry extends StatedBalance {
   amount: bigint;
   transfer: ChainedTransfer;
@@ -94,7 +96,7 @@ export function entryRow({ merchantId, account, currency, amount, balance, trans
   });
 }
 
-export function linkRow({ linkNo, day, transfers, root, previousHash, hash }: Link): string {
+export function chainEntryRow({ linkNo, day, transfers, root, previousHash, hash }: ChainEntry): string {
   const hex = { root: root.toString('hex'), previous_hash: previousHash.toString('hex'), hash: hash.toString('hex') };
   return row('link', { link: linkNo, day, transfers, ...hex });
 }

@@ -7,7 +7,7 @@ import { isTooLarge, type OrderBounds } from '../core/order-bounds.ts';
 import { viewOrder } from '../core/order.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { lockOrders, orderName, unnestOrders, type OrderId, type OrderRow } from './store.ts';
+import { lockOrders, orderName, unnestOrders, type OrderId, type OrderRow } from './order-store.ts';
 
 // An order that is not found can be made by somebody else only once, since orders are never
 // deleted.

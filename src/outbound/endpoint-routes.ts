@@ -29,7 +29,7 @@ import {
 } from './endpoint-store.ts';
 import { readEndpointUrl } from './endpoint-url.ts';
 import { SUBSCRIPTIONS } from './event.ts';
-import { callerId, endpointPath, noEndpoint, words } from './wire.ts';
+import { callerId, endpointPath, noEndpoint, words } from './endpoint-fields.ts';
 
 export interface EndpointsDeps {
   db: Kysely<DB>;

@@ -6,7 +6,7 @@ import { inTransaction } from '../platform/postgres/database.ts';
 import { openSource, type PullDeps } from './asked-source.ts';
 import { dueReadings, mayFetch } from './feeds/feed-store.ts';
 import { fetchingWork } from './feeds/fetching-wanted.ts';
-import { dropHold, dueSources, giveBack, HOLD_MS, keepHold, letRest, takeHold, type Hold } from './feeds/lease-store.ts';
+import { dropLease, dueSources, giveLeaseBack, LEASE_MS, keepLease, letRest, takeLease, type Lease } from './feeds/lease-store.ts';
 import { messageOf, pauseMs } from './feeds/pauses.ts';
 import { endRead, feedWork } from './feeds/reading-feed.ts';
 import { noteTrouble, readingOf } from './reconciliations/reconciliation-store.ts';
@@ -52,23 +52,23 @@ export async function askSources(deps: PullDeps, signal: AbortSignal, { briskOnl
 }
 
 /** Asks one source for one turn; answers what failed. */
-async function askSource(deps: PullDeps, hold: Hold, signal: AbortSignal): Promise<unknown[]> {
+async function askSource(deps: PullDeps, lease: Lease, signal: AbortSignal): Promise<unknown[]> {
   const { db } = deps;
-  if (!(await inTransaction(db, ({ trx }) => takeHold(trx, hold)))) return [];
+  if (!(await inTransaction(db, ({ trx }) => takeLease(trx, lease)))) return [];
   const begun = performance.now();
   const isSlow = (): boolean => performance.now() - begun > SLOW_MS;
-  // A platform may take longer for a page than a hold lasts.
-  const keeping = setInterval(() => void keepHold(db, hold).catch(shownByTheNextWrite), HOLD_MS / 3);
+  // A platform may take longer for a page than a lease lasts.
+  const keeping = setInterval(() => void keepLease(db, lease).catch(shownByTheNextWrite), LEASE_MS / 3);
   try {
-    const asked = await openSource(deps, hold.sourceId);
-    if (asked === null) throw new Error(`the source ${hold.sourceId} is of a kind that cannot be asked`);
-    const { failures, tooOften } = await takeTurn({ deps, hold, asked, signal }, worksOf);
-    if (tooOften !== null) await rest(deps, hold, tooOften, isSlow());
-    else await giveBack(db, hold, { everyMs: everyMsOf(asked.options), slow: isSlow() });
+    const asked = await openSource(deps, lease.sourceId);
+    if (asked === null) throw new Error(`the source ${lease.sourceId} is of a kind that cannot be asked`);
+    const { failures, tooOften } = await takeTurn({ deps, lease, asked, signal }, worksOf);
+    if (tooOften !== null) await rest(deps, lease, tooOften, isSlow());
+    else await giveLeaseBack(db, lease, { everyMs: everyMsOf(asked.options), slow: isSlow() });
     return failures;
   } catch (error) {
-    if (signal.aborted) await dropHold(db, hold);
-    else await rest(deps, hold, error, isSlow());
+    if (signal.aborted) await dropLease(db, lease);
+    else await rest(deps, lease, error, isSlow());
     return signal.aborted ? [] : [error];
   } finally {
     clearInterval(keeping);
@@ -76,36 +76,36 @@ async function askSource(deps: PullDeps, hold: Hold, signal: AbortSignal): Promi
 }
 
 /**
- * Whatever is written keeps the hold, too, and fails where it is lost; where only this beat failed,
- * the next one keeps it.
+ * Whatever is written keeps the lease, too, and fails where it is lost; where only this beat
+ * failed, the next one keeps it.
  */
 function shownByTheNextWrite(): void {}
 
 /** Lets the source rest as a whole, and tells those who wait for a reconciliation why. */
-async function rest({ db }: PullDeps, hold: Hold, error: unknown, slow: boolean): Promise<void> {
+async function rest({ db }: PullDeps, lease: Lease, error: unknown, slow: boolean): Promise<void> {
   const message = messageOf(error);
-  for (const { reconciliationId } of await readingOf(db, hold.sourceId)) {
+  for (const { reconciliationId } of await readingOf(db, lease.sourceId)) {
     await noteTrouble(db, reconciliationId, message, { forGood: false });
   }
-  await letRest(db, hold, { error: message, restMs: (attempts) => pauseMs(error, attempts), slow });
+  await letRest(db, lease, { error: message, restMs: (attempts) => pauseMs(error, attempts), slow });
 }
 
 /** All that may be asked of the source now; none of it waits for another. */
 async function worksOf(turn: Turn): Promise<Work[]> {
-  const { hold } = turn;
-  const canFetch = turn.asked.adapter.detail !== undefined && (await turn.write(({ trx }) => mayFetch(trx, hold.sourceId)));
+  const { lease } = turn;
+  const canFetch = turn.asked.adapter.detail !== undefined && (await turn.write(({ trx }) => mayFetch(trx, lease.sourceId)));
   const fetching = canFetch ? (['fresh', 'failed'] as const).map((which) => fetchingWork(turn, which)) : [];
   return [...fetching, ...(await comparisons(turn)), ...(await ownReadings(turn))];
 }
 
 /** What is read for reconciliations, the oldest first; one that rests keeps no place. */
 async function comparisons(turn: Turn): Promise<Work[]> {
-  const { deps, hold, asked } = turn;
+  const { deps, lease, asked } = turn;
   const works: Work[] = [];
   let begun = 0;
-  for (const { reconciliationId, from, to } of await readingOf(deps.db, hold.sourceId)) {
+  for (const { reconciliationId, from, to } of await readingOf(deps.db, lease.sourceId)) {
     if (begun === RECONCILIATIONS_AT_ONCE) break;
-    const reading = { sourceId: hold.sourceId, reconciliationId };
+    const reading = { sourceId: lease.sourceId, reconciliationId };
     const names = asked.feeds.map(({ name }) => name);
     const due = await turn.write(async ({ trx }) => {
       const found = await dueReadings(trx, reading, names, from);
@@ -122,10 +122,10 @@ async function comparisons(turn: Turn): Promise<Work[]> {
 
 /** The lists that the source is read by itself, where they are due. */
 async function ownReadings(turn: Turn): Promise<Work[]> {
-  const { hold, asked } = turn;
+  const { lease, asked } = turn;
   const schedule = asked.options['pull'] as PullSchedule | undefined;
   if (schedule === undefined) return [];
-  const reading = { sourceId: hold.sourceId, reconciliationId: null };
+  const reading = { sourceId: lease.sourceId, reconciliationId: null };
   const names = asked.feeds.map(({ name }) => name);
   const { due, target } = await turn.write(async ({ trx, now }) => {
     const start = schedule.since === undefined ? now : new Date(schedule.since);

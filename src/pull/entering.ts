@@ -7,7 +7,7 @@ import { sql, type Transaction } from 'kysely';
 import type { MergedOrder } from '../core/merged.ts';
 import { readDelivery, type Origin, type Statement } from '../inbox/read.ts';
 import { replayFailed } from '../inbox/deliveries/replays.ts';
-import { inTrx, storeDeliveries, type TakenDelivery, type NewDelivery } from '../inbox/store.ts';
+import { inTrx, storeDeliveries, type TakenDelivery, type NewDelivery } from '../inbox/delivery-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { Adapter } from '../sources/source.ts';

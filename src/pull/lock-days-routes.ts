@@ -12,7 +12,7 @@ import { findMerchant } from '../promotion/merchants/merchant-store.ts';
 import { AskingFailed } from '../sources/asking.ts';
 import { shopsOf } from '../sources/connections/mapping-store.ts';
 import type { LockDays } from '../sources/source.ts';
-import { noSource, sourcePath } from '../sources/connections/wire.ts';
+import { noSource, sourcePath } from '../sources/connections/source-fields.ts';
 import { impatient, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
 
 /** The caller waits; more shops than these are asked about one at a time. */

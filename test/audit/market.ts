@@ -13,7 +13,7 @@ import { takeDueOrders } from '../../src/commission/award/award-store.ts';
 import { markMaturedDue } from '../../src/commission/award/due-store.ts';
 import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
-import { accountCache } from '../../src/ledger/store.ts';
+import { accountCache } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { happenings } from '../commission/happenings.ts';
 import { statements } from '../commission/statements.ts';

@@ -12,7 +12,7 @@ import { Client } from 'pg';
 
 import { awardBacklog, type AwardDeps } from '../../src/commission/award/award.ts';
 import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
-import { accountCache } from '../../src/ledger/store.ts';
+import { accountCache } from '../../src/ledger/booking-store.ts';
 import { copyIn, copyRow } from '../../src/platform/postgres/copy.ts';
 import { openDatabase } from '../../src/platform/postgres/database.ts';
 import { startEmbedded } from '../../src/platform/embedded/embedded.ts';

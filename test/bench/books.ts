@@ -11,7 +11,7 @@ import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';
 import { foldBalances } from '../../src/ledger/balances.ts';
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
-import { accountCache } from '../../src/ledger/store.ts';
+import { accountCache } from '../../src/ledger/booking-store.ts';
 import { openDatabase } from '../../src/platform/postgres/database.ts';
 import type { Logger } from 'pino';
 import { migrate } from '../../src/platform/postgres/migrate.ts';

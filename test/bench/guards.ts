@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { runGuards } from '../../src/guards/run.ts';
-import type { GuardResult } from '../../src/guards/store.ts';
+import type { GuardResult } from '../../src/guards/guard-result-store.ts';
 import { openDatabase } from '../../src/platform/postgres/database.ts';
 import { startEmbedded } from '../../src/platform/embedded/embedded.ts';
 import { buildLogger } from '../../src/platform/process/log.ts';

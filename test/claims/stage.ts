@@ -1,8 +1,8 @@
 // The routes of claims over a world of orders, with keys of every scope, and without a port.
-import { claimRoutes } from '../../src/claims/routes.ts';
+import { claimRoutes } from '../../src/claims/claim-routes.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { takeUpClaims } from '../../src/claims/take-up.ts';
-import { orderRoutes } from '../../src/commission/orders/order-view-routes.ts';
+import { orderViewRoutes } from '../../src/commission/orders/order-view-routes.ts';
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
 import { trialBalance } from '../../src/ledger/balances.ts';
@@ -38,7 +38,7 @@ export async function openClaims() {
     told.push([claimId, state]);
   };
   claimRoutes(app, { db: world.db, award: world.deps, tell, nudge: () => undefined });
-  orderRoutes(app, { db: world.db });
+  orderViewRoutes(app, { db: world.db });
 
   const callers = await callersOf<Shown>(app, world.db);
   return {

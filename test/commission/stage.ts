@@ -1,5 +1,5 @@
 // The routes of commission over a world, with keys of every scope, and without a port.
-import { orderRoutes } from '../../src/commission/orders/order-view-routes.ts';
+import { orderViewRoutes } from '../../src/commission/orders/order-view-routes.ts';
 import { ruleRoutes } from '../../src/commission/rules/rule-routes.ts';
 import { callersOf, keyedApp } from '../platform/callers.ts';
 import type { World } from './world.ts';
@@ -26,6 +26,6 @@ export async function openService(world: World) {
   const app = keyedApp(world.db);
   const nudged: string[] = [];
   ruleRoutes(app, { db: world.db, levelsMax: world.deps.levelsMax, nudge: (kind) => nudged.push(kind) });
-  orderRoutes(app, { db: world.db });
+  orderViewRoutes(app, { db: world.db });
   return { nudged, close: () => app.close(), ...(await callersOf<Body>(app, world.db)) };
 }

@@ -5,7 +5,7 @@ import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/awar
 import { takeDueOrders } from '../../src/commission/award/award-store.ts';
 import { markMaturedDue } from '../../src/commission/award/due-store.ts';
 import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
-import { accountCache } from '../../src/ledger/store.ts';
+import { accountCache } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { testDatabase } from '../harness.ts';
 import { books } from './books.ts';

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { lookForChanges } from '../../src/guards/changes.ts';
 import { law } from '../../src/guards/guard.ts';
 import { runGuards } from '../../src/guards/run.ts';
-import { readResults } from '../../src/guards/store.ts';
+import { readResults } from '../../src/guards/guard-result-store.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { deliver, tellOrder } from './signs.ts';
 import { foundWorld } from './world.ts';

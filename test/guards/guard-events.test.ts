@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { law } from '../../src/guards/guard.ts';
 import { runGuards } from '../../src/guards/run.ts';
-import { keepResults, readResults } from '../../src/guards/store.ts';
+import { keepResults, readResults } from '../../src/guards/guard-result-store.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { listen } from '../outbound/listener.ts';
 import { NOTHING_WRONG } from './wording.ts';

@@ -9,7 +9,7 @@ import { NOTHING_TOLD, type MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
 import { differences, type Booked, type Target } from '../../src/core/posting.ts';
 import type { Report, ReportLine, ReportRefund } from '../../src/core/report.ts';
-import { accountCache, bookedSlots, bookTransfers } from '../../src/ledger/store.ts';
+import { accountCache, bookedSlots, bookTransfers } from '../../src/ledger/booking-store.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { ago, BUYER, CLICK } from './world.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { askGuard } from '../../src/guards/check.ts';
 import { law, type Guard } from '../../src/guards/guard.ts';
 import { guardMetrics, isStale, runGuards } from '../../src/guards/run.ts';
-import { keepResults, readResults, type GuardResult } from '../../src/guards/store.ts';
+import { keepResults, readResults, type GuardResult } from '../../src/guards/guard-result-store.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { earningOrder } from './books.ts';
 import { writeOrder } from './orders.ts';

@@ -8,7 +8,7 @@ import type { MergedOrder } from '../../src/core/merged.ts';
 import { deliveryRoutes } from '../../src/inbox/deliveries/delivery-routes.ts';
 import { deliveryWriter } from '../../src/inbox/door/delivery-writer.ts';
 import { knownMerchants } from '../../src/inbox/door/merchants-known.ts';
-import { orderRoutes } from '../../src/inbox/door/order-report-routes.ts';
+import { orderReportRoutes } from '../../src/inbox/door/order-report-routes.ts';
 import { unpark } from '../../src/inbox/parking.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';
 import { webhookRoutes } from '../../src/inbox/door/webhook-routes.ts';
@@ -118,7 +118,7 @@ export async function openDoor(): Promise<Door> {
   const sourcesDeps = { db, keys, adapters: ADAPTERS, cache: sources, unpark, onDelivered };
   sourcesRoutes(app, sourcesDeps);
   mappingRoutes(app, sourcesDeps);
-  orderRoutes(app, { db, writer, merchants: knownMerchants(db), sources, onDelivered });
+  orderReportRoutes(app, { db, writer, merchants: knownMerchants(db), sources, onDelivered });
   const counts = rateCounts(db, (error) => testLog.error(error));
   app.addHook('onClose', () => counts.close());
   const refused = refusedCallers(counts, 'push', REFUSED_MAX);

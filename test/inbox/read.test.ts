@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { readDelivery } from '../../src/inbox/read.ts';
-import type { TakenDelivery } from '../../src/inbox/store.ts';
+import type { TakenDelivery } from '../../src/inbox/delivery-store.ts';
 import { parseJson } from '../../src/platform/http/json.ts';
 import { SUBJECTS } from '../sources/subjects.ts';
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 import { readDelivery, stableJson, type Origin, type Statement } from '../../src/inbox/read.ts';
 import { redactDelivery, type Redactable } from '../../src/inbox/redacting.ts';
-import type { TakenDelivery } from '../../src/inbox/store.ts';
+import type { TakenDelivery } from '../../src/inbox/delivery-store.ts';
 import { identitiesOf, identityOf } from '../../src/promotion/buyers/identity.ts';
 import { redacted, type Erased } from '../../src/promotion/buyers/redaction.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';

@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { findDelivery } from '../../src/inbox/deliveries/delivery-list.ts';
-import { inTrx, storeDeliveries } from '../../src/inbox/store.ts';
+import { inTrx, storeDeliveries } from '../../src/inbox/delivery-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { viewAsking } from '../../src/sources/asking-view.ts';

@@ -5,7 +5,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { expect } from 'vitest';
 
 import { balancesOf, foldBalances, type Balance } from '../../src/ledger/balances.ts';
-import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
+import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { testDatabase } from '../harness.ts';

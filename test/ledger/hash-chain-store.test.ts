@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { foldBalances } from '../../src/ledger/balances.ts';
 import { leafOf } from '../../src/ledger/hash-chain.ts';
-import { chainTransfers, linkOf, readLinks, verifyChain, type Verified } from '../../src/ledger/hash-chain-store.ts';
-import { accountCache, bookTransfers } from '../../src/ledger/store.ts';
+import { chainTransfers, chainEntryOf, readChainEntries, verifyChain, type ChainCheck } from '../../src/ledger/hash-chain-store.ts';
+import { accountCache, bookTransfers } from '../../src/ledger/booking-store.ts';
 import { foldAll, openBooks, type Books } from './books.ts';
 
 let books: Books;
@@ -22,7 +22,7 @@ async function chainAll(limit?: number) {
  * What a verification says after something was done that the triggers would not let anybody do; it
  * is undone again.
  */
-async function verifiedAfter(statement: string, after = 0n): Promise<Verified> {
+async function verifiedAfter(statement: string, after = 0n): Promise<ChainCheck> {
   const trx = await books.owner.startTransaction().execute();
   try {
     await sql`set local session_replication_role = replica`.execute(trx);
@@ -47,7 +47,7 @@ describe('chaining', () => {
     await books.commit(books.transfer(), books.transfer());
     expect(await chainAll()).toEqual({ chained: 2, more: false });
     expect(await chainAll()).toEqual({ chained: 0, more: false });
-    const [first, second] = await readLinks(books.db, { after: 0n, limit: 10 });
+    const [first, second] = await readChainEntries(books.db, { after: 0n, limit: 10 });
     expect(second!.previousHash).toEqual(first!.hash);
     expect(await verifyChain(books.db)).toMatchObject({ links: 2, transfers: 18, head: { linkNo: 2n }, broken: null });
   });
@@ -88,7 +88,7 @@ describe('chaining', () => {
     for (const day of days)
       await books.db.transaction().execute((trx) => bookTransfers(trx, [books.transfer()], accountCache(), new Date(day)));
     await chainAll();
-    const links = await readLinks(books.db, { after: 1n, limit: 10 });
+    const links = await readChainEntries(books.db, { after: 1n, limit: 10 });
     expect(links.map((link) => [link.day, link.transfers])).toEqual([
       ['2026-05-31', 1],
       ['2026-06-01', 2],
@@ -121,7 +121,7 @@ describe('chaining', () => {
       from: 'commission:m1',
       to: 'pending:alice',
     });
-    expect(await linkOf(books.db, (await readLinks(books.db, { after: 0n, limit: 1 }))[0]!.belowXid)).toMatchObject({
+    expect(await chainEntryOf(books.db, (await readChainEntries(books.db, { after: 0n, limit: 1 }))[0]!.belowXid)).toMatchObject({
       linkNo: 2n,
       leaves: leaf,
     });

@@ -9,8 +9,8 @@ import {
   climb,
   leafAt,
   leafOf,
-  linkHash,
-  NO_LINK,
+  chainEntryHash,
+  BEFORE_FIRST_ENTRY,
   placeOf,
   transferText,
   treeOf,
@@ -73,7 +73,7 @@ test('no field of a transfer can be changed without its leaf changing', () => {
 test('a link is five lines of text', () => {
   const root = sha256('root');
   const text = `1\n2026-06-01\n3\n${root.toString('hex')}\n${'00'.repeat(32)}\n`;
-  expect(linkHash({ linkNo: 1n, day: '2026-06-01', transfers: 3, root, previousHash: NO_LINK })).toEqual(sha256(text));
+  expect(chainEntryHash({ linkNo: 1n, day: '2026-06-01', transfers: 3, root, previousHash: BEFORE_FIRST_ENTRY })).toEqual(sha256(text));
 });
 
 const node = (left: Buffer, right: Buffer) => sha256('\u0001', left, right);

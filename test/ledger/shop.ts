@@ -3,7 +3,7 @@
 import type { Kysely } from 'kysely';
 
 import type { AccountKind } from '../../src/core/posting.ts';
-import type { NewTransfer } from '../../src/ledger/store.ts';
+import type { NewTransfer } from '../../src/ledger/booking-store.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 
 export const MERCHANTS = ['m1', 'm2'] as const;

@@ -4,9 +4,9 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
-import { ledgerRoutes } from '../../src/ledger/routes.ts';
+import { ledgerRoutes } from '../../src/ledger/ledger-routes.ts';
 import { checkStatement } from '../../src/ledger/statement-check.ts';
-import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
+import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/booking-store.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { buildLogger } from '../../src/platform/process/log.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';

@@ -10,9 +10,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { statementCheckCommand } from '../../src/audit/commands.ts';
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
-import { ledgerRoutes } from '../../src/ledger/routes.ts';
+import { ledgerRoutes } from '../../src/ledger/ledger-routes.ts';
 import { checkStatement } from '../../src/ledger/statement-check.ts';
-import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
+import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/booking-store.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { keyedApp, keyOfEvery } from '../platform/callers.ts';

@@ -8,7 +8,7 @@ import { lift } from '../../src/core/merge.ts';
 import type { MergedOrder } from '../../src/core/merged.ts';
 import { canonicalReport } from '../../src/core/report.ts';
 import { mergeIntoOrders, relativesOf, type OrderReport } from '../../src/orders/merge-store.ts';
-import { findOrders } from '../../src/orders/store.ts';
+import { findOrders } from '../../src/orders/order-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';

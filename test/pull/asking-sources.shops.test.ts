@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import type { MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
-import { inTrx, storeDeliveries } from '../../src/inbox/store.ts';
+import { inTrx, storeDeliveries } from '../../src/inbox/delivery-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { wooDouble } from '../sources/doubles/woocommerce.ts';

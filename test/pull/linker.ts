@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { awardBacklog } from '../../src/commission/award/award.ts';
 import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';
-import { accountCache } from '../../src/ledger/store.ts';
+import { accountCache } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { askSources } from '../../src/pull/asking-sources.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';

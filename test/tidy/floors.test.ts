@@ -63,14 +63,14 @@ test('imports run downwards only', () => {
   expectLaw(importsDownwards, src, [
     example('src/core/split.ts', `import { now } from '../platform/clock.ts';`),
     example('src/platform/http/http.ts', `import type { Amount } from '../../core/money.ts';`),
-    example('src/orders/store.ts', `import { findLink } from '../promotion/links/link-store.ts';`),
+    example('src/orders/order-store.ts', `import { findLink } from '../promotion/links/link-store.ts';`),
     example('src/sources/connections/source-routes.ts', `export const pay = async () => import('../../ledger/store.ts');`),
-    example('src/ledger/store.ts', `type Rule = import('../commission/rules/rule-store.ts').Rule;`),
-    example('src/inbox/store.ts', `import { runGuards } from '../guards/run.ts';`),
+    example('src/ledger/booking-store.ts', `type Rule = import('../commission/rules/rule-store.ts').Rule;`),
+    example('src/inbox/delivery-store.ts', `import { runGuards } from '../guards/run.ts';`),
     example('src/demo/shop.ts', `import { saveOrder } from '../orders/store.ts';`),
     example('src/demo/shop.ts', `import { openDatabase } from '../platform/postgres/database.ts';`),
     example('src/guards/run.ts', `import { buildApp } from '../app.ts';`),
-    example('src/orders/store.ts', `import { aClick } from '../../test/harness.ts';`),
+    example('src/orders/order-store.ts', `import { aClick } from '../../test/harness.ts';`),
     example('src/elsewhere/store.ts', `import { partOf } from '../core/money.ts';`),
   ]);
 });

@@ -2,8 +2,8 @@
 import type { KeyObject } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { differences, type Target } from '../../core/posting.ts';
-import type { BookedSlot, NewTransfer } from '../../ledger/store.ts';
-import type { AwardHead, DueOrder, LineHold, NewDecision, NewHead, NewHold, StandingDecision } from './standing.ts';
+import type { BookedSlot, NewTransfer } from '../../ledger/booking-store.ts';
+import type { AwardHead, DueOrder, LineHold, NewDecision, NewHead, NewHold, StandingDecision } from './standing-award.ts';
 import type { Relocked } from './relocked-store.ts';
 import { decideOrder, type Subject } from './decide.ts';
 import type { LineDecision, StandingLine } from './decision.ts';

@@ -3,10 +3,10 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { MergedOrder } from '../../core/merged.ts';
 import { groupedBy } from '../../platform/grouped-by.ts';
-import { readKnownOrder, type KnownOrderRow } from '../../orders/store.ts';
+import { readKnownOrder, type KnownOrderRow } from '../../orders/order-store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
-import type { AwardHead, DueOrder, StandingDecision, LineHold, StandingAward } from './standing.ts';
+import type { AwardHead, DueOrder, StandingDecision, LineHold, StandingAward } from './standing-award.ts';
 
 /**
  * Lines that one batch awards at most, beyond its first order: its memory and its time are bounded

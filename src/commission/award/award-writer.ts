@@ -1,7 +1,7 @@
 // Writes what a batch of awards decided: decisions and heads. One statement a table.
 import { sql, type Transaction } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { NewDecision, NewHead, NewHold } from './standing.ts';
+import type { NewDecision, NewHead, NewHold } from './standing-award.ts';
 
 /**
  * Adds the decisions of the batch's new revisions; the key (order, revision, line) refuses a second

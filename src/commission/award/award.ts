@@ -3,7 +3,7 @@
 // changes nothing.
 import type { KeyObject } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
-import { bookTransfers, bookedSlots, type AccountCache } from '../../ledger/store.ts';
+import { bookTransfers, bookedSlots, type AccountCache } from '../../ledger/booking-store.ts';
 import { announce } from '../../outbound/announce.ts';
 import { inTransaction, isOfStatement, isUnavailable } from '../../platform/postgres/database.ts';
 import { inSlices } from '../../platform/slices.ts';

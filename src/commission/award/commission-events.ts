@@ -1,7 +1,7 @@
 // What is told to the world of an award: that the commission of an order stands otherwise than
 // before. Pure.
 import type { Event, EventType } from '../../outbound/event.ts';
-import type { AwardHead, DueOrder, NewHead } from './standing.ts';
+import type { AwardHead, DueOrder, NewHead } from './standing-award.ts';
 import type { LineDecision } from './decision.ts';
 
 type State = AwardHead['state'];

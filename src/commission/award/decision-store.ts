@@ -2,7 +2,7 @@
 // aside. Set-wise.
 import { sql, type Kysely } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { StandingDecision } from './standing.ts';
+import type { StandingDecision } from './standing-award.ts';
 import type { LineDecisionKind } from './decision.ts';
 
 const SHOWN = sql`order_key, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity, paid_amount,

@@ -1,7 +1,7 @@
 // The head of an award: its state, when its holds end, when it is looked at again, to whom it locks
 // the buyer. Pure.
 import type { Order, OrderLine } from '../../core/order.ts';
-import type { AwardHead, LineHold } from './standing.ts';
+import type { AwardHead, LineHold } from './standing-award.ts';
 import type { LineDecision, LineDecisionKind } from './decision.ts';
 import type { MerchantTerms } from '../facts/facts.ts';
 import { heaviestWinner } from './pin.ts';

@@ -1,7 +1,7 @@
 // Approved claims as the award reads them: evidence about an order or one line of it, set-wise.
 import { sql, type Kysely } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { DueOrder } from '../award/standing.ts';
+import type { DueOrder } from '../award/standing-award.ts';
 
 /** A claim that an operator has approved. Times are epoch milliseconds. */
 export interface ApprovedClaim {

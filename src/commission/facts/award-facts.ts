@@ -7,7 +7,7 @@ import type { Policy } from '../../core/policy.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { groupsOf } from '../../promotion/buyers/buyer-store.ts';
 import { parentKey, readParents } from '../award/award-store.ts';
-import type { DueOrder } from '../award/standing.ts';
+import type { DueOrder } from '../award/standing-award.ts';
 import { readClicks, readLocks, type BuyerQuestion } from './buyer-orders-store.ts';
 import { readApprovedClaims } from './approved-claim-store.ts';
 import { readTokens, reportedOf, type Reported, type Told } from './evidence.ts';

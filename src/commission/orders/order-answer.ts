@@ -6,7 +6,7 @@ import { ACCOUNT_KINDS, TRANSFER_KINDS } from '../../core/posting.ts';
 import { ORDER_STATUSES } from '../../core/report.ts';
 import { ROLES } from '../../core/party.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
-import type { LineHold } from '../award/standing.ts';
+import type { LineHold } from '../award/standing-award.ts';
 import { DECISION_KINDS } from '../award/decision.ts';
 import type { ShownDecision } from '../award/decision-store.ts';
 import { readExplanations } from '../award/explanation-text.ts';

@@ -20,7 +20,7 @@ const place = z.object({ source_id: callerId.meta({ example: 'rest' }), order_id
 const ofMerchant = z.object({ merchant_id: callerId.optional().meta({ description: 'Needed where several merchants have this order.' }) });
 
 /** GET under /v1/orders. */
-export function orderRoutes(app: App, { db }: { db: Kysely<DB> }): void {
+export function orderViewRoutes(app: App, { db }: { db: Kysely<DB> }): void {
   app.get('/v1/orders/:source_id/:order_id', {
     config: { scopes: [...scopes] },
     schema: {

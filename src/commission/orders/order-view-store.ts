@@ -6,7 +6,7 @@ import type { AccountKind, TransferKind } from '../../core/posting.ts';
 import type { Role } from '../../core/party.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readHolds } from '../award/award-store.ts';
-import type { AwardHead, LineHold } from '../award/standing.ts';
+import type { AwardHead, LineHold } from '../award/standing-award.ts';
 import { readShownDecisions, type ShownDecision } from '../award/decision-store.ts';
 
 export interface ShownOrder {

@@ -2,11 +2,11 @@
 // difference is told.
 import { isDeepStrictEqual } from 'node:util';
 import { sql, type Kysely, type Transaction } from 'kysely';
-import { accountCache } from '../../ledger/store.ts';
+import { accountCache } from '../../ledger/booking-store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { awardOrders, type AwardDeps } from '../award/award.ts';
 import { takeOrders } from '../award/award-store.ts';
-import type { StandingDecision } from '../award/standing.ts';
+import type { StandingDecision } from '../award/standing-award.ts';
 import { readDecisions } from '../award/decision-store.ts';
 import { findOpenOrders } from '../award/due-store.ts';
 

@@ -3,7 +3,7 @@ import { sql, type Kysely, type RawBuilder } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
 import { WAITING, type WaitingThing } from '../../sources/asking-view.ts';
-import type { DeliveryState } from '../store.ts';
+import type { DeliveryState } from '../delivery-store.ts';
 
 const WAITING_MAX = 100;
 

@@ -4,7 +4,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
-import type { DeliveryState } from '../store.ts';
+import type { DeliveryState } from '../delivery-store.ts';
 
 /** An id is made a little before its delivery is stored. */
 const ID_SLACK_MS = 10 * 60_000;

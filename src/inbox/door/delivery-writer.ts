@@ -2,7 +2,7 @@
 import { DomainError } from '../../core/errors.ts';
 import type { DedicatedConnection } from '../../platform/postgres/dedicated-connection.ts';
 import { groupCommit } from '../../platform/postgres/group-commit.ts';
-import { onClient, storeDeliveries, type NewDelivery } from '../store.ts';
+import { onClient, storeDeliveries, type NewDelivery } from '../delivery-store.ts';
 
 const DELIVERIES_PER_COMMIT_MAX = 500;
 const DELIVERIES_WAITING_MAX = 5000;

@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
 
 import type { DB } from '../../platform/postgres/tables.ts';
-import { merchantsAmong } from '../store.ts';
+import { merchantsAmong } from '../delivery-store.ts';
 
 const KNOWN_MAX = 100_000;
 

@@ -14,12 +14,12 @@ import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import type { SourceCache } from '../../sources/connections/source-cache.ts';
-import { REST } from '../../sources/connections/wire.ts';
+import { REST } from '../../sources/connections/source-fields.ts';
 import type { DeliveryWriter } from './delivery-writer.ts';
 import type { KnownMerchants } from './merchants-known.ts';
-import { inTrx, storeDeliveries, type NewDelivery } from '../store.ts';
+import { inTrx, storeDeliveries, type NewDelivery } from '../delivery-store.ts';
 
-export interface OrderRoutesDeps {
+export interface OrderReportRoutesDeps {
   db: Kysely<DB>;
   writer: DeliveryWriter;
   merchants: KnownMerchants;
@@ -34,7 +34,7 @@ const answer = z.object({
   order_id: z.string(),
 });
 
-export function orderRoutes(app: App, deps: OrderRoutesDeps): void {
+export function orderReportRoutes(app: App, deps: OrderReportRoutesDeps): void {
   const { db, writer, onDelivered } = deps;
   app.post('/v1/orders', {
     config: { scopes: ['storefront'], roles: ['operator'] },
@@ -69,7 +69,7 @@ export function orderRoutes(app: App, deps: OrderRoutesDeps): void {
 }
 
 /** The source whose order the report is about. Throws `unknown_merchant` and `unknown_source`. */
-async function orderSource(report: CanonicalReport, { merchants, sources }: OrderRoutesDeps): Promise<string> {
+async function orderSource(report: CanonicalReport, { merchants, sources }: OrderReportRoutesDeps): Promise<string> {
   const { merchant_id: merchantId, source_id: sourceId } = report;
   if (!(await merchants.has(merchantId))) {
     const message = `There is no merchant ${merchantId}.`;

@@ -17,7 +17,7 @@ import type { SourceCache } from '../../sources/connections/source-cache.ts';
 import type { Adapter, Answer, Push, Refusal } from '../../sources/source.ts';
 import type { LiveSource } from '../../sources/connections/source-store.ts';
 import { pullOnly } from '../../sources/unions/union.ts';
-import { noSource, sourcePath } from '../../sources/connections/wire.ts';
+import { noSource, sourcePath } from '../../sources/connections/source-fields.ts';
 import type { DeliveryWriter } from './delivery-writer.ts';
 
 export interface WebhookDeps {

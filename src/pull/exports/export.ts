@@ -1,7 +1,7 @@
 // What an export of a platform is to us: how its columns are named, and how its rows become
 // reports.
 import type { SourceReport } from '../../sources/source.ts';
-import type { Fields, Surroundings } from './fields.ts';
+import type { Fields, Surroundings } from './row-fields.ts';
 
 /** How amounts stand in a file: as whole minor units, or as decimals of the currency. */
 export type Amounts = 'minor' | 'decimal';

@@ -1,7 +1,7 @@
 // 京东联盟, 推客推广订单明细: a row for each sku, read as a row of the platform's own list of orders.
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { Export, ReadOrder } from './export.ts';
-import { RowFault, type Fields } from './fields.ts';
+import { RowFault, type Fields } from './row-fields.ts';
 import { clockOf, yuanOf } from './taobao-orders.ts';
 
 /** The states in words, as the platform's list has them as `validCode`. */

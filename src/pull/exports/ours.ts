@@ -2,7 +2,7 @@
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { SourceReport } from '../../sources/source.ts';
 import type { Amounts } from './export.ts';
-import { RowFault, type Fields } from './fields.ts';
+import { RowFault, type Fields } from './row-fields.ts';
 
 /** What a row may say. Only the id of the order must be there. */
 export const COLUMNS =

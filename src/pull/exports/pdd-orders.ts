@@ -1,7 +1,7 @@
 // 多多进宝, 订单明细: a row an order, which has one product, read as a row of the platform's own list of
 // orders.
 import type { Export, ReadOrder } from './export.ts';
-import { RowFault, type Fields } from './fields.ts';
+import { RowFault, type Fields } from './row-fields.ts';
 
 /** The states in words, as the platform's list has them as `order_status`. */
 const ORDER_STATUS: Readonly<Record<string, number>> = {

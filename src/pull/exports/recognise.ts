@@ -2,7 +2,7 @@
 import { DomainError } from '../../core/errors.ts';
 import { COLUMNS_MAX } from '../tables/row.ts';
 import type { Export } from './export.ts';
-import { columnName } from './fields.ts';
+import { columnName } from './row-fields.ts';
 import { jdOrders } from './jd-orders.ts';
 import { COLUMNS } from './ours.ts';
 import { pddOrders } from './pdd-orders.ts';

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { SourceReport } from '../../sources/source.ts';
 import type { Export, ReadOrder } from './export.ts';
-import { RowFault, type Fields, type Surroundings } from './fields.ts';
-import { least, most, shareOf } from './shop-money.ts';
+import { RowFault, type Fields, type Surroundings } from './row-fields.ts';
+import { least, most, shareOf } from './shop-sums.ts';
 
 /**
  * The export has one column for each field; beside these it has some sixty of addresses, payments

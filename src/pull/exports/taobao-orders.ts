@@ -2,7 +2,7 @@
 // orders.
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { Export, ReadOrder } from './export.ts';
-import { RowFault, type Fields } from './fields.ts';
+import { RowFault, type Fields } from './row-fields.ts';
 
 /** What the table of 2016 and the one of today write, and what `tk_status` says of the same. */
 const TK_STATUS: Readonly<Record<string, string>> = {

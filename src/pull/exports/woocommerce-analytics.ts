@@ -3,8 +3,8 @@
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { SourceReport } from '../../sources/source.ts';
 import type { Export, ReadOrder } from './export.ts';
-import type { Fields, Surroundings } from './fields.ts';
-import { RowFault } from './fields.ts';
+import type { Fields, Surroundings } from './row-fields.ts';
+import { RowFault } from './row-fields.ts';
 import { standingOf, stated } from './woocommerce-words.ts';
 
 /**

@@ -3,8 +3,8 @@
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { SourceReport } from '../../sources/source.ts';
 import type { Export, ReadOrder } from './export.ts';
-import { RowFault, type Fields, type Surroundings } from './fields.ts';
-import { least, most, shareOf } from './shop-money.ts';
+import { RowFault, type Fields, type Surroundings } from './row-fields.ts';
+import { least, most, shareOf } from './shop-sums.ts';
 import { amountOf, damageOf } from '../tables/cells.ts';
 import { standingOf, stated } from './woocommerce-words.ts';
 

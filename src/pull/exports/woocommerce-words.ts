@@ -2,7 +2,7 @@
 // as a person reads them.
 import { z } from 'zod';
 
-import { RowFault } from './fields.ts';
+import { RowFault } from './row-fields.ts';
 
 type Standing = 'created' | 'paid' | 'completed' | 'refunded' | 'void';
 

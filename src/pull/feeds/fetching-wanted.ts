@@ -22,7 +22,7 @@ export function fetchingWork(turn: Turn, which: 'fresh' | 'failed'): Work {
     ask: () => fetchFew(turn, which),
     fail: (error) =>
       turn.write(({ trx }) =>
-        noteFailure(trx, fetchingOf(turn.hold.sourceId), {
+        noteFailure(trx, fetchingOf(turn.lease.sourceId), {
           failure: failureOf(error),
           error: messageOf(error),
           restMs: (attempts) => pauseOfFetchingMs(error, attempts),
@@ -32,8 +32,8 @@ export function fetchingWork(turn: Turn, which: 'fresh' | 'failed'): Work {
 }
 
 async function fetchFew(turn: Turn, which: 'fresh' | 'failed'): Promise<boolean> {
-  const { deps, hold, asked } = turn;
-  const few = await dueWanted(deps.db, hold.sourceId, which, FEW);
+  const { deps, lease, asked } = turn;
+  const few = await dueWanted(deps.db, lease.sourceId, which, FEW);
   if (few.length === 0) return false;
   const { adapter } = asked;
   const fetchedAt = await inTransaction(deps.db, async ({ now }) => now);
@@ -43,9 +43,9 @@ async function fetchFew(turn: Turn, which: 'fresh' | 'failed'): Promise<boolean>
   const isAnswered = errors.length < few.length || errors.some((error) => failureOf(error) === 'item_refused');
   for (const [index, answer] of answers.entries()) {
     if (answer.status === 'fulfilled') await store(turn, few[index]!, answer.value, fetchedAt);
-    else await turn.write(({ trx }) => putOffWanted(trx, hold.sourceId, few[index]!, answer.reason));
+    else await turn.write(({ trx }) => putOffWanted(trx, lease.sourceId, few[index]!, answer.reason));
   }
-  if (isAnswered) await turn.write(({ trx }) => noteFetched(trx, hold.sourceId, fetchedAt));
+  if (isAnswered) await turn.write(({ trx }) => noteFetched(trx, lease.sourceId, fetchedAt));
   // A refusal of our keys that stands beside an answer is about that one thing.
   const ofAll = errors.find((error) => isOfAll(error) && !(isAnswered && failureOf(error) === 'refused'));
   if (ofAll !== undefined) throw ofAll;
@@ -60,21 +60,21 @@ async function store(turn: Turn, wanted: DueWanted, bodies: Buffer[], fetchedAt:
   try {
     await storeFetched(turn, wanted, bodies, fetchedAt);
   } catch (error) {
-    // Where the hold is lost or the database is away, this fails, too.
-    await turn.write(({ trx }) => putOffWanted(trx, turn.hold.sourceId, wanted, error));
+    // Where the lease is lost or the database is away, this fails, too.
+    await turn.write(({ trx }) => putOffWanted(trx, turn.lease.sourceId, wanted, error));
   }
 }
 
-async function storeFetched({ deps, hold, asked, write }: Turn, wanted: DueWanted, bodies: Buffer[], fetchedAt: Date): Promise<void> {
+async function storeFetched({ deps, lease, asked, write }: Turn, wanted: DueWanted, bodies: Buffer[], fetchedAt: Date): Promise<void> {
   const { adapter, source } = asked;
   const headers = { feed: 'detail' };
   const rows = { origin: 'pull' as const, source, merchantId: null, bodies, headers, fetchedAt };
   const again = bodies.flatMap((body) => stillWanted(asked, body, headers, fetchedAt)).find((one) => one.key === wanted.key);
   await write(async ({ trx }) => {
-    await noteAnswer(trx, hold);
+    await noteAnswer(trx, lease);
     await enterRows(trx, new Map([[adapter.kind, adapter]]), rows, null);
-    if (again === undefined) await forgetWanted(trx, hold.sourceId, wanted);
-    else await postponeWanted(trx, hold.sourceId, wanted, again.afterMs ?? pauseMs(null, 1));
+    if (again === undefined) await forgetWanted(trx, lease.sourceId, wanted);
+    else await postponeWanted(trx, lease.sourceId, wanted, again.afterMs ?? pauseMs(null, 1));
   });
   deps.onDelivered();
 }

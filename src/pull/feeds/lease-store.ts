@@ -1,4 +1,4 @@
-// Who asks a source: one process at a time, by a hold that ends by itself when its holder is
+// Who asks a source: one process at a time, by a lease that ends by itself when its holder is
 // killed; and when a source rests.
 import { sql, type Kysely, type Transaction } from 'kysely';
 
@@ -8,15 +8,15 @@ import type { DB } from '../../platform/postgres/tables.ts';
  * A holder is believed to be alive for so long after it was last heard of: what a killed one was
  * asking waits for no longer.
  */
-export const HOLD_MS = 15_000;
+export const LEASE_MS = 15_000;
 
 /** The right to ask a source, until somebody else has it. */
-export interface Hold {
+export interface Lease {
   sourceId: string;
   holder: string;
 }
 
-const heldUntil = sql<Date>`now() + ${HOLD_MS} * interval '1 millisecond'`;
+const heldUntil = sql<Date>`now() + ${LEASE_MS} * interval '1 millisecond'`;
 
 /**
  * Sources that may be asked now and for which there is something to ask, the one first whose turn
@@ -50,11 +50,11 @@ export async function dueSources(db: Kysely<DB>, limit: number, { briskOnly }: {
 }
 
 /**
- * Takes the hold; false when somebody else has it, or the source rests. Where the source was stated
- * anew, with other keys perhaps, all that failed before is due at once, and tokens that were
+ * Takes the lease; false when somebody else has it, or the source rests. Where the source was
+ * stated anew, with other keys perhaps, all that failed before is due at once, and tokens that were
  * obtained with the old ones are used no more.
  */
-export async function takeHold(trx: Transaction<DB>, { sourceId, holder }: Hold): Promise<boolean> {
+export async function takeLease(trx: Transaction<DB>, { sourceId, holder }: Lease): Promise<boolean> {
   const { rows } = await sql`
     insert into pull (source_id, holder, held_until) values (${sourceId}, ${holder}, ${heldUntil})
     on conflict (source_id) do update set holder = excluded.holder, held_until = excluded.held_until
@@ -73,27 +73,27 @@ export async function takeHold(trx: Transaction<DB>, { sourceId, holder }: Hold)
 }
 
 /**
- * Makes the hold last, and locks it until the transaction ends. Throws when it is lost: then
+ * Makes the lease last, and locks it until the transaction ends. Throws when it is lost: then
  * nothing may be written any more.
  */
-export async function keepHold(db: Kysely<DB> | Transaction<DB>, { sourceId, holder }: Hold): Promise<void> {
+export async function keepLease(db: Kysely<DB> | Transaction<DB>, { sourceId, holder }: Lease): Promise<void> {
   const { rows } = await sql`
     update pull set held_until = ${heldUntil} where source_id = ${sourceId} and holder = ${holder} returning true`.execute(db);
   if (rows.length === 0) throw new Error(`somebody else asks the source ${sourceId} now`);
 }
 
 /** Notes that the source has answered: its next rest is the first of another row of them. */
-export async function noteAnswer(trx: Transaction<DB>, { sourceId }: Hold): Promise<void> {
+export async function noteAnswer(trx: Transaction<DB>, { sourceId }: Lease): Promise<void> {
   await sql`update pull set attempts = 0 where source_id = ${sourceId} and attempts > 0`.execute(trx);
 }
 
 /**
- * Gives the hold back after a turn; it is its turn again when one of its lists is due, or after
+ * Gives the lease back after a turn; it is its turn again when one of its lists is due, or after
  * `everyMs` where it has none.
  */
-export async function giveBack(
+export async function giveLeaseBack(
   db: Kysely<DB>,
-  { sourceId, holder }: Hold,
+  { sourceId, holder }: Lease,
   { everyMs, slow }: { everyMs: number | null; slow: boolean },
 ): Promise<void> {
   await sql`
@@ -105,7 +105,7 @@ export async function giveBack(
 /** Gives it back and lets the source rest as a whole: as long as it demands, or ever longer. */
 export async function letRest(
   db: Kysely<DB>,
-  { sourceId, holder }: Hold,
+  { sourceId, holder }: Lease,
   { error, restMs, slow }: { error: string; restMs: (attempts: number) => number; slow: boolean },
 ): Promise<void> {
   const { rows } = await sql<{ attempts: number }>`
@@ -118,8 +118,8 @@ export async function letRest(
     where source_id = ${sourceId} and holder = ${holder}`.execute(db);
 }
 
-/** Gives the hold back as it is, because we are ending: whoever comes next goes on at once. */
-export async function dropHold(db: Kysely<DB>, { sourceId, holder }: Hold): Promise<void> {
+/** Gives the lease back as it is, because we are ending: whoever comes next goes on at once. */
+export async function dropLease(db: Kysely<DB>, { sourceId, holder }: Lease): Promise<void> {
   await sql`update pull set holder = null, held_until = null where source_id = ${sourceId} and holder = ${holder}`.execute(db);
 }
 

@@ -110,7 +110,7 @@ async function saveEnd({ turn, reading, span }: Saved): Promise<void> {
  * window only.
  */
 async function readPage({ turn, feed, reading, span }: Saved, place: Place, window: Window): Promise<void> {
-  const { deps, hold, asked } = turn;
+  const { deps, lease, asked } = turn;
   const askedAt = await inTransaction(deps.db, async ({ now }) => now);
   const page = await listPage(turn, feed, window, askedAt);
   if (page === null) {
@@ -130,7 +130,7 @@ async function readPage({ turn, feed, reading, span }: Saved, place: Place, wind
   const unfetched = page.unfetched ?? [];
   const ofAll = ofAllIn(page);
   await turn.write(async ({ trx }) => {
-    await noteAnswer(trx, hold);
+    await noteAnswer(trx, lease);
     const rows = {
       origin: 'pull' as const,
       source: asked.source,
@@ -140,8 +140,8 @@ async function readPage({ turn, feed, reading, span }: Saved, place: Place, wind
       fetchedAt: askedAt,
     };
     await enterRows(trx, new Map([[asked.adapter.kind, asked.adapter]]), rows, reading.reconciliationId);
-    await forgetFetched(trx, hold.sourceId, page.fetched ?? [], askedAt);
-    await keepUnfetched(trx, hold.sourceId, unfetched, askedAt);
+    await forgetFetched(trx, lease.sourceId, page.fetched ?? [], askedAt);
+    await keepUnfetched(trx, lease.sourceId, unfetched, askedAt);
     const againAfterMs = next === null ? span.everyMs : null;
     await saveProgress(trx, reading, progress, { askedAt, againAfterMs, isFailing: ofAll !== null });
     if (next === null) await endRead(trx, turn, reading, span.target);

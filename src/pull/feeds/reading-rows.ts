@@ -8,7 +8,7 @@ import { PLATFORM_ROW, UNTIMED, type Origin } from '../../inbox/read.ts';
 import { faultsOf } from '../../platform/http/problem.ts';
 import type { Adapter, Kept, Mapped, SourceReport } from '../../sources/source.ts';
 import type { ReadOrder } from '../exports/export.ts';
-import { Fields, RowFault, type Surroundings } from '../exports/fields.ts';
+import { Fields, RowFault, type Surroundings } from '../exports/row-fields.ts';
 import { readOurs } from '../exports/ours.ts';
 import { SeenKeys } from './seen-keys.ts';
 import { mayBeRounded } from '../tables/cells.ts';

@@ -3,19 +3,19 @@
 import { inTransaction, type Work as Given } from '../../platform/postgres/database.ts';
 import { AskingFailed } from '../../sources/asking.ts';
 import type { AskedSource, PullDeps } from '../asked-source.ts';
-import { keepHold, type Hold } from './lease-store.ts';
+import { keepLease, type Lease } from './lease-store.ts';
 
 /** A source that is asked now. */
 export interface Turn {
   deps: PullDeps;
-  hold: Hold;
+  lease: Lease;
   asked: AskedSource;
   signal: AbortSignal;
   /** Whether another question may be asked in this turn. */
   goesOn: () => boolean;
   /**
    * Writes while nobody else asks the source; throws when somebody does. One write at a time,
-   * because all of them lock the hold.
+   * because all of them lock the lease.
    */
   write: <T>(work: (given: Given) => Promise<T>) => Promise<T>;
 }
@@ -46,7 +46,7 @@ const TURN_MS = 20_000;
  * more, or when it is told to end.
  */
 export async function takeTurn(turn: Omit<Turn, 'goesOn' | 'write'>, worksOf: (turn: Turn) => Promise<Work[]>): Promise<Outcome> {
-  const { deps, hold, signal } = turn;
+  const { deps, lease, signal } = turn;
   const outcome: Outcome = { failures: [], tooOften: null };
   const ends = performance.now() + (deps.turnMs ?? TURN_MS);
   let written: Promise<unknown> = Promise.resolve();
@@ -56,7 +56,7 @@ export async function takeTurn(turn: Omit<Turn, 'goesOn' | 'write'>, worksOf: (t
     write: (work) => {
       const mine = written.then(() =>
         inTransaction(deps.db, async (given) => {
-          await keepHold(given.trx, hold);
+          await keepLease(given.trx, lease);
           return work(given);
         }),
       );

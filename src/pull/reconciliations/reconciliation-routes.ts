@@ -18,7 +18,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import type { Adapter } from '../../sources/source.ts';
 import { findSource } from '../../sources/connections/source-store.ts';
-import { noSource } from '../../sources/connections/wire.ts';
+import { noSource } from '../../sources/connections/source-fields.ts';
 import { EXPORTS } from '../exports/recognise.ts';
 import { COLUMNS } from '../exports/ours.ts';
 import { findReconciliation, makeReconciliation } from './reconciliation-store.ts';

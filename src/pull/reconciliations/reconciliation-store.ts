@@ -3,7 +3,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { ErrorCode } from '../../core/errors.ts';
-import { TAKEN_COLUMNS, type TakenDelivery } from '../../inbox/store.ts';
+import { TAKEN_COLUMNS, type TakenDelivery } from '../../inbox/delivery-store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { Found } from './finding.ts';
 import type { RecognisedFile } from '../uploads/upload-store.ts';

@@ -9,7 +9,7 @@ import { inTransaction } from '../../platform/postgres/database.ts';
 import { callerId } from '../../platform/http/fields.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
-import { REST } from '../../sources/connections/wire.ts';
+import { REST } from '../../sources/connections/source-fields.ts';
 import { readMapping } from '../exports/recognise.ts';
 import { noteTrouble, type makeReconciliation } from '../reconciliations/reconciliation-store.ts';
 import { checkBeginning } from '../tables/table.ts';

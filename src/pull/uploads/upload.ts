@@ -9,7 +9,7 @@ import { groupedBy } from '../../platform/grouped-by.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { Adapter } from '../../sources/source.ts';
 import { findSource } from '../../sources/connections/source-store.ts';
-import { noSource, REST } from '../../sources/connections/wire.ts';
+import { noSource, REST } from '../../sources/connections/source-fields.ts';
 import { enterRows, judgeRows, type Rows } from '../entering.ts';
 import type { Found } from '../reconciliations/finding.ts';
 import { readRows, type Reading, type ReadRow } from '../feeds/reading-rows.ts';

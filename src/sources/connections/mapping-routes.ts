@@ -16,7 +16,7 @@ import { answerStreamOnce } from '../../platform/http/streamed-request.ts';
 import { listMappings, listMappingVersions, type MappingStatement } from './mapping-store.ts';
 import { faultsIn, lockStated, stateAll, toStatement, type MappingFault } from './state-mappings.ts';
 import { findSource } from './source-store.ts';
-import { noSource, sourcePath, type SourcesDeps } from './wire.ts';
+import { noSource, sourcePath, type SourcesDeps } from './source-fields.ts';
 
 const LINES_PER_COMMIT = 500;
 

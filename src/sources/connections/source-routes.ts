@@ -17,7 +17,7 @@ import { askingView, viewAsking } from '../asking-view.ts';
 import type { Adapter } from '../source.ts';
 import { oneOrMoreSecrets, type Secrets } from '../signing.ts';
 import { findSource, hasDeliveries, listSources, lockSource, saveSource, type SourceRow } from './source-store.ts';
-import { noSource, REST, sourcePath, type SourcesDeps } from './wire.ts';
+import { noSource, REST, sourcePath, type SourcesDeps } from './source-fields.ts';
 
 const source = z
   .object({

@@ -9,7 +9,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { mappingWait, missingTargets, SHOP, stateMappings } from './mapping-store.ts';
 import type { MappingRow, MappingStatement, MappingTarget, StatedMapping } from './mapping-store.ts';
 import { lockSourceRow, type SourceRow } from './source-store.ts';
-import { noSource, type SourcesDeps } from './wire.ts';
+import { noSource, type SourcesDeps } from './source-fields.ts';
 
 /** A mapping as a body names it. */
 export interface NamedTarget {

@@ -14,7 +14,16 @@ import type { DB } from '../platform/postgres/tables.ts';
 import { balancesOf, trialBalance } from './balances.ts';
 import { listAccounts, listEntries, listTransfers, promoterExists } from './entry-store.ts';
 import { statementRoutes } from './statement-routes.ts';
-import { accountAnswer, balanceAnswer, entryAnswer, showAccount, showEntry, showTransfer, transferAnswer, trialAnswer } from './wire.ts';
+import {
+  accountAnswer,
+  balanceAnswer,
+  entryAnswer,
+  showAccount,
+  showEntry,
+  showTransfer,
+  transferAnswer,
+  trialAnswer,
+} from './ledger-answers.ts';
 
 const tags = ['ledger'];
 const ofPromoter = ['admin', 'auditor', 'promoter'] as const;

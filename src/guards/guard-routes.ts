@@ -12,7 +12,7 @@ import type { DB } from '../platform/postgres/tables.ts';
 import type { Guard } from './guard.ts';
 import { showWords } from './guard-words.ts';
 import { isStale, runGuards } from './run.ts';
-import { readResults, type GuardResult } from './store.ts';
+import { readResults, type GuardResult } from './guard-result-store.ts';
 
 const tags = ['guards'];
 const scopes = ['admin', 'auditor'] as const;

@@ -1,7 +1,7 @@
 // The lines that claims are about, as the awards before and after decided them. Decisions are kept
 // for good, so claims need no copy of them.
 import { sql, type Kysely } from 'kysely';
-import type { StandingDecision } from '../commission/award/standing.ts';
+import type { StandingDecision } from '../commission/award/standing-award.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 
 export type ClaimedLine = Pick<StandingDecision, 'line_id' | 'decision' | 'evidence' | 'promoter_id' | 'shares'>;

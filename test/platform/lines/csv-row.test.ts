@@ -2,7 +2,7 @@ import { parse } from 'csv-parse/sync';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { csvRow } from '../../../src/platform/lines/csv.ts';
+import { csvRow } from '../../../src/platform/lines/csv-row.ts';
 
 /** Payloads of published lists of CSV injections. */
 const FORMULAS = [

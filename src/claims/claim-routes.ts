@@ -11,11 +11,11 @@ import { answerOnce } from '../platform/http/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../platform/http/paging.ts';
 import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { claimSchema, showClaims } from './answer.ts';
+import { claimSchema, showClaims } from './claim-answer.ts';
 import { CLAIM_STATES, CLAIMS_PER_DAY, DECIDE_WITHIN_HOURS, type ClaimDeps } from './claim.ts';
 import { isMiss, makeClaim } from './making.ts';
 import { auditedOf, decideClaim } from './ruling.ts';
-import { findClaim, listClaims, noteMiss } from './store.ts';
+import { findClaim, listClaims, noteMiss } from './claim-store.ts';
 
 const tags = ['claims'];
 const readers = ['admin', 'storefront', 'merchant', 'promoter', 'auditor'] as const;

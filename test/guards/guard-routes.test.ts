@@ -3,9 +3,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { alarm, law } from '../../src/guards/guard.ts';
-import { guardRoutes } from '../../src/guards/routes.ts';
+import { guardRoutes } from '../../src/guards/guard-routes.ts';
 import { runGuards } from '../../src/guards/run.ts';
-import { readResults } from '../../src/guards/store.ts';
+import { readResults } from '../../src/guards/guard-result-store.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { keyedApp, keyOfEvery } from '../platform/callers.ts';

@@ -1,6 +1,6 @@
 // What stands of an award: its head, its decisions and holds, as they are in the tables.
 import type { EvidenceKind } from '../../core/attribution.ts';
-import type { KnownOrder } from '../../orders/store.ts';
+import type { KnownOrder } from '../../orders/order-store.ts';
 import type { LineDecisionKind } from './decision.ts';
 import type { Pin } from './pin.ts';
 import type { Role } from '../../core/party.ts';

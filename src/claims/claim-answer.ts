@@ -9,7 +9,7 @@ import type { Actor } from '../platform/keys/actor.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { CLAIM_STATES, type Claim } from './claim.ts';
 import { gatheredSchema, type Gathered } from './gathering.ts';
-import { readClaimedLines, type ClaimedLine } from './line-store.ts';
+import { readClaimedLines, type ClaimedLine } from './claimed-line-store.ts';
 
 const line = z.object({
   line_id: z.string(),

@@ -3,8 +3,8 @@
 import type { Kysely } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { ledgerRoutes } from '../../src/ledger/routes.ts';
-import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/store.ts';
+import { ledgerRoutes } from '../../src/ledger/ledger-routes.ts';
+import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';

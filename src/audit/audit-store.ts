@@ -3,11 +3,11 @@
 
 import { sql, type Kysely } from 'kysely';
 
-import type { WrittenShare } from '../commission/award/standing.ts';
+import type { WrittenShare } from '../commission/award/standing-award.ts';
 import type { MergedOrder } from '../core/merged.ts';
 import type { AccountKind } from '../core/posting.ts';
 import type { Role } from '../core/party.ts';
-import { TAKEN_COLUMNS, type TakenDelivery } from '../inbox/store.ts';
+import { TAKEN_COLUMNS, type TakenDelivery } from '../inbox/delivery-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 
 /** Orders by their keys: those above `after` up to `upTo`. */

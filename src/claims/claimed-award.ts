@@ -3,12 +3,12 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { awardOrders, type AwardDeps } from '../commission/award/award.ts';
 import { takeOrders } from '../commission/award/award-store.ts';
-import type { StandingDecision } from '../commission/award/standing.ts';
+import type { StandingDecision } from '../commission/award/standing-award.ts';
 import { readDecisions } from '../commission/award/decision-store.ts';
 import { markDue } from '../commission/award/due-store.ts';
 import { readExplanations, sharedOf } from '../commission/award/explanation-text.ts';
 import type { ExplainedLine } from '../core/explanation.ts';
-import { accountCache } from '../ledger/store.ts';
+import { accountCache } from '../ledger/booking-store.ts';
 import { relativesOf } from '../orders/merge-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 

@@ -12,7 +12,7 @@ import {
   nameKey,
   type AccountName,
   type NewTransfer,
-} from '../../src/ledger/store.ts';
+} from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
