@@ -14,6 +14,13 @@ export interface Recording {
   /** Those that had run, in their order. */
   migrations: string[];
   answers: Answers;
+  /**
+   * What it answered, byte for byte, by the path and query that were asked for; the first
+   * recordings have none.
+   */
+  texts?: Record<string, string>;
+  /** Its secrets by their variables, where they lay outside the database. */
+  keys?: Record<string, string>;
   /** All rows of each table that had any, as one JSON text. */
   tables: Record<string, string>;
 }

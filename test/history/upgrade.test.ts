@@ -24,7 +24,34 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const MIGRATIONS = new URL('../../migrations/', import.meta.url);
 const NAMES = (await readdir(new URL('.', import.meta.url))).flatMap((file) => /^(.*)\.json\.gz$/.exec(file)?.[1] ?? []).toSorted();
+const RECORDINGS = await Promise.all(
+  NAMES.map(async (name) => {
+    const bytes = await readFile(fileURLToPath(recordingOf(name)));
+    return { name, recorded: JSON.parse(gunzipSync(bytes).toString('utf8')) as Recording };
+  }),
+);
 const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ kind }) => kind === 'law');
+
+interface WireChange {
+  /** The answers that it changes. */
+  of: RegExp;
+  was: RegExp;
+  is: string;
+}
+
+/**
+ * All that the API says otherwise than it did when there is no version between: each stands in the
+ * CHANGELOG under "Changed on the wire".
+ */
+const WIRE_CHANGES: readonly WireChange[] = [
+  // Ids are strings everywhere.
+  { of: /\/explanation\?/, was: /"transfer_id":(\d+)/g, is: '"transfer_id":"$1"' },
+];
+
+/** What was answered then, as it is to be answered now. */
+function asAnsweredNow(path: string, text: string): string {
+  return WIRE_CHANGES.filter(({ of }) => of.test(path)).reduce((said, { was, is }) => said.replace(was, is), text);
+}
 
 /**
  * The database as that version had it: made by the migrations that it had run, and filled with its
@@ -68,18 +95,16 @@ async function continueCounts(trx: Transaction<DB>): Promise<void> {
   }
 }
 
-describe.each(NAMES)('what was made by the version %s', (name) => {
+describe.each(RECORDINGS)('what was made by the version $name', ({ recorded }) => {
   let database: TestDatabase;
   let ground: Ground;
   let service: Service;
-  let recorded: Recording;
 
   beforeAll(async () => {
-    recorded = JSON.parse(gunzipSync(await readFile(fileURLToPath(recordingOf(name)))).toString('utf8')) as Recording;
     database = await testDatabase({ migrated: false });
     await restore(database.owner, recorded);
     // As a process of a fleet is started: with nothing but what the old installation has.
-    const config = readConfig({ DATABASE_URL: database.connectionString, DATA_DIR: '/nonexistent' });
+    const config = readConfig({ ...recorded.keys, DATABASE_URL: database.connectionString, DATA_DIR: '/nonexistent' });
     ground = await openGround(config, testLog, { mayMakeSecrets: false });
     service = await openService({ works: false, listens: false, database, secrets: ground });
   });
@@ -88,11 +113,12 @@ describe.each(NAMES)('what was made by the version %s', (name) => {
     await ground?.close();
   });
 
-  const get = async <Answer>(url: string): Promise<Answer> => {
+  const textOf = async (url: string): Promise<string> => {
     const answer = await service.app.inject({ url, headers: { authorization: `Bearer ${ADMIN_KEY}` } });
     expect(answer.statusCode, `${url}: ${answer.payload}`).toBe(200);
-    return answer.json() as Answer;
+    return answer.payload;
   };
+  const get = async <Answer>(url: string) => JSON.parse(await textOf(url)) as Answer;
 
   const balanceOf = async (promoterId: string) => (await get<{ data: object[] }>(`/v1/promoters/${promoterId}/balance`)).data;
 
@@ -116,6 +142,28 @@ describe.each(NAMES)('what was made by the version %s', (name) => {
     expect((await get<{ data: object[] }>('/v1/ledger/trial-balance')).data).toEqual(trialBalance);
   });
 
+  if (recorded.texts !== undefined) bytesStay(recorded.texts);
+
+  function bytesStay(texts: Record<string, string>): void {
+    test('whatever it answered is answered with the same bytes, but for the changes that are listed', async () => {
+      const paths = Object.keys(texts);
+      for (const kind of [/\/explanation\?/, /^\/v1\/audit-log\?/, /^\/v1\/webhook-messages\//, /^\/v1\/claims\?/]) {
+        expect(paths).toContainEqual(expect.stringMatching(kind));
+      }
+      const differing = [];
+      for (const [path, then] of Object.entries(texts)) {
+        const [was, is] = [asAnsweredNow(path, then), await textOf(path)];
+        if (was !== is) differing.push({ path, was, is });
+      }
+      expect(differing).toEqual([]);
+    });
+
+    test.each(WIRE_CHANGES)('what $of answers has changed as it is listed', ({ of, was }) => {
+      const changed = Object.entries(texts).filter(([path, text]) => of.test(path) && text.search(was) !== -1);
+      expect(changed).not.toEqual([]);
+    });
+  }
+
   test('audit agrees', async () => {
     expect(await differences()).toEqual([]);
   });
@@ -136,7 +184,7 @@ describe.each(NAMES)('what was made by the version %s', (name) => {
   async function reopened({ orders }: Answers): Promise<{ database: TestDatabase; service: Service }> {
     const fresh = await testDatabase({ migrated: false });
     await restore(fresh.owner, recorded);
-    const config = readConfig({ DATABASE_URL: fresh.connectionString, DATA_DIR: '/nonexistent' });
+    const config = readConfig({ ...recorded.keys, DATABASE_URL: fresh.connectionString, DATA_DIR: '/nonexistent' });
     await ground.close();
     ground = await openGround(config, testLog, { mayMakeSecrets: false });
     const working = await openService({ works: true, listens: false, database: fresh, secrets: ground });
