@@ -71,10 +71,12 @@ export interface ClientOptions {
   attemptMs?: number;
   /** How long a call may take with all its attempts, in milliseconds; 90 seconds by default. */
   totalMs?: number;
+  /** Ends every call at once, and the waiting between its attempts. */
+  signal?: AbortSignal;
   fetch?: (request: Request, init: { signal: AbortSignal }) => Promise<Response>;
 }
 
-type Patience = Required<Omit<ClientOptions, 'url' | 'key'>>;
+type Patience = Required<Omit<ClientOptions, 'url' | 'key' | 'signal'>>;
 type Problem = components['schemas']['Problem'];
 
 /** A refusal, or that there was no answer that could be read. */
@@ -115,6 +117,7 @@ export function createClient({
   attempts = 5,
   attemptMs = 30_000,
   totalMs = 90_000,
+  signal: ofAll,
 }: ClientOptions = {}): FenyongClient {
   const baseUrl = new URL(url ?? fromEnvironment('FENYONG_URL', 'url')).href.replace(/\/+$/, '');
   const authorization = `Bearer ${key ?? fromEnvironment('FENYONG_KEY', 'key')}`;
@@ -123,12 +126,14 @@ export function createClient({
   const api = openClient<paths>({ baseUrl, redirect: 'manual', bodySerializer: serialized });
   const ask = api.request as unknown as LooseRequest;
 
-  async function call(method: Method, path: string, { params = {}, body, headers, signal, parseAs }: LooseInit = {}) {
+  async function call(method: Method, path: string, { params = {}, body, headers, signal: ofCall, parseAs }: LooseInit = {}) {
     for (const [name, value] of Object.entries(params.path ?? {})) checkSegment(name, value);
     const repeats = method !== 'post' || path.startsWith('/v1/');
     const own: Record<string, string> = { authorization, ...(typeof body === 'string' && { 'content-type': 'application/x-ndjson' }) };
     if (body instanceof Blob && body.type !== '') own['content-type'] = body.type;
     if (method === 'post' && repeats) own['idempotency-key'] = crypto.randomUUID();
+    const signals = [ofAll, ofCall].filter((one) => one instanceof AbortSignal);
+    const signal = signals.length === 0 ? null : AbortSignal.any(signals);
     let answer: Response | undefined;
     const send = async (request: Request) => (answer = await sendPatiently(request, { ...patience, attempts: repeats ? attempts : 1 }));
     const init = { params, body, headers: mergeHeaders(own, headers), signal, parseAs, fetch: send };

@@ -160,6 +160,22 @@ describe('patience', () => {
     }
   });
 
+  test('the signal of the client ends each of its calls, and a call that has one of its own heeds both', async () => {
+    const ends = ['client', 'call'] as const;
+    for (const end of ends) {
+      double.answers(problem(503, 'unavailable', { 'retry-after': '60' }));
+      const stops = { client: new AbortController(), call: new AbortController() };
+      const call = clientWith({ signal: stops.client.signal }).GET('/v1/orders', { signal: stops.call.signal });
+      const reason = new Error(`enough for the ${end}`);
+      const ended = expect(call).rejects.toBe(reason);
+      await vi.waitFor(() => expect(double.asked).toHaveLength(1));
+      stops[end].abort(reason);
+      await ended;
+    }
+    const stopped = clientWith({ signal: AbortSignal.abort(new Error('closed')) });
+    await expect(stopped.GET('/v1/orders')).rejects.toThrow('closed');
+  });
+
   test('a service that is not there is unreachable, for a reason', async () => {
     const gone = await openDouble();
     await gone.close();
