@@ -12,6 +12,7 @@ COPY --from=packages /app/node_modules ./node_modules
 # Without the lockfile the program takes the packages as they are: a container never installs any.
 COPY package.json LICENSE ./
 COPY migrations ./migrations
+COPY client ./client
 COPY src ./src
 
 # Clicks that come while the database is away wait here, and `serve` keeps here the secrets that nobody gave. All else stands in the database.

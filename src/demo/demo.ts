@@ -4,9 +4,9 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
+import { createClient, type FenyongClient } from '../../client/client.ts';
 import { whenOrphaned } from '../platform/process/parent.ts';
 import { withService, type Service } from './child.ts';
-import { openClient, type Client } from './client.ts';
 import { EXPECTED_ORDERS } from './expected-orders.ts';
 import { bookDifferences, guardDifferences, orderDifferences } from './expected.ts';
 import { openMarketplace, refuseInhabited, type Marketplace } from './marketplace.ts';
@@ -58,7 +58,7 @@ export async function demo(args: string[], dataDir: string | null): Promise<numb
  * be.
  */
 async function tellStory({ url, adminKey }: Service, platforms: Platforms, signal: AbortSignal): Promise<string[]> {
-  const admin = openClient(url, adminKey, signal);
+  const admin = createClient({ url, key: adminKey, signal });
   await refuseInhabited(admin);
   say('Opening the marketplace: shops, products, agencies, talents, promoters, rules, sources, links …');
   const market = await openMarketplace(admin, url, platforms, signal);
@@ -76,7 +76,7 @@ async function tellStory({ url, adminKey }: Service, platforms: Platforms, signa
 /**
  * The second order and the late click come when the first orders have been decided without them.
  */
-async function trade(admin: Client, market: Marketplace): Promise<void> {
+async function trade(admin: FenyongClient, market: Marketplace): Promise<void> {
   const tokens = await browse(market);
   await Promise.all([orderFromMumu(market, tokens), pushEverything(market, tokens), orderAtDuoduo(market, admin)]);
   await readUntil(

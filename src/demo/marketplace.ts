@@ -1,9 +1,16 @@
 // The marketplace of the demo: who sells what, who shares it, what is earned on it, and which order
 // systems tell of the orders.
 
-import { openClient, type Client } from './client.ts';
+import type { components, paths } from '../../client/api.ts';
+import { createClient, type FenyongClient } from '../../client/client.ts';
 import { openOrderSystems, type Secrets, type SystemId } from './platforms/order-systems.ts';
 import type { Platforms } from './platforms/platforms.ts';
+
+type PromoterBody = paths['/v1/promoters/{promoter_id}']['put']['requestBody']['content']['application/json'];
+type RuleBody = paths['/v1/rules']['post']['requestBody']['content']['application/json'];
+type LinkBody = paths['/v1/links']['post']['requestBody']['content']['application/json'];
+type PlanNode = components['schemas']['PlanNodeInput'];
+type Link = components['schemas']['Link'];
 
 const DAY_MS = 86_400_000;
 /** Rules that were there before the oldest order. */
@@ -48,14 +55,14 @@ export const PROMOTERS = {
   bob: { name: '阿博', kind: 'person', agency_id: 'xinghe', inviter_id: 'alice' },
   carol: { name: '卡罗', kind: 'person', inviter_id: 'bob', tier: 'silver', coupon_codes: [{ merchant_id: 'qinghe', code: 'CHA88' }] },
   dave: { name: '大伟', kind: 'person', inviter_id: 'carol', tier: 'gold', coupon_codes: [{ merchant_id: 'shuma', code: 'DAWEI8' }] },
-} as const;
+} satisfies Record<string, PromoterBody>;
 
 type PromoterId = keyof typeof PROMOTERS;
 
 /** What a promoter pays on to whoever stands above. */
-const toInviter = (sharePpm: number) => [{ to: 'upline', level: 1, share_ppm: sharePpm }];
+const toInviter = (sharePpm: number): PlanNode[] => [{ to: 'upline', level: 1, share_ppm: sharePpm }];
 
-const RULES = [
+const RULES: readonly RuleBody[] = [
   {
     name: '默认 10%',
     scope: {},
@@ -103,27 +110,20 @@ const RULES = [
   },
 ];
 
-interface PlanNode {
-  to: string;
-  share_ppm: number;
-  pays: PlanNode[];
-}
+type Part = [to: PlanNode['to'], sharePpm: number];
 
-function waterfall([to, share_ppm]: [string, number], ...rest: [string, number][]): PlanNode {
+function waterfall([to, share_ppm]: Part, ...rest: Part[]): PlanNode {
   const [next, ...others] = rest;
   return { to, share_ppm, pays: next === undefined ? [] : [waterfall(next, ...others)] };
 }
 
-interface LinkWish {
+interface LinkWish extends Pick<LinkBody, 'scene' | 'content_id' | 'campaign_id'> {
   promoter: PromoterId;
   /** A product, or the whole shop. */
   leadsTo: keyof typeof PRODUCTS | MerchantId;
-  scene: string;
   /** The name of the link that is shared again. */
   again?: string;
-  content_id?: string;
   talent_id?: PromoterId;
-  campaign_id?: string;
   /** The order system that is asked for its own link. */
   source_id?: SystemId;
 }
@@ -145,17 +145,12 @@ const LINKS = {
 
 export type LinkName = keyof typeof LINKS;
 
-export interface Link {
-  code: string;
-  url: string;
-}
-
 /** What shoppers and order systems need of the marketplace. */
 export interface Marketplace {
   url: string;
   signal: AbortSignal;
   /** The shops' mini-program: it makes links, tells clicks and reports orders. */
-  storefront: Client;
+  storefront: FenyongClient;
   links: Record<LinkName, Link>;
   secrets: Secrets;
   platforms: Platforms;
@@ -164,29 +159,38 @@ export interface Marketplace {
 /**
  * Throws when the service has a marketplace already: the figures of two would add up to neither's.
  */
-export async function refuseInhabited(admin: Client): Promise<void> {
-  const orders = await admin.get<{ data: unknown[] }>('/v1/orders?limit=1');
-  const rules = await admin.get<{ data: unknown[] }>('/v1/rules?limit=1');
+export async function refuseInhabited(admin: FenyongClient): Promise<void> {
+  const first = { params: { query: { limit: 1 } } };
+  const { data: orders } = await admin.GET('/v1/orders', first);
+  const { data: rules } = await admin.GET('/v1/rules', first);
   if (orders.data.length + rules.data.length > 0) {
     throw new Error('There are orders or rules in DATA_DIR already. The demo needs an empty folder, or none: then it makes one.');
   }
 }
 
 /** States everything, over HTTP as any operator does. */
-export async function openMarketplace(admin: Client, url: string, platforms: Platforms, signal: AbortSignal): Promise<Marketplace> {
-  for (const [id, { name, hold_days }] of Object.entries(MERCHANTS)) {
-    await admin.put(`/v1/merchants/${id}`, { name, currency: 'CNY', landing_hosts: [hostOf(id)], hold_days });
+export async function openMarketplace(admin: FenyongClient, url: string, platforms: Platforms, signal: AbortSignal): Promise<Marketplace> {
+  for (const [merchant_id, { name, hold_days }] of Object.entries(MERCHANTS)) {
+    await admin.PUT('/v1/merchants/{merchant_id}', {
+      params: { path: { merchant_id } },
+      body: { name, currency: 'CNY', landing_hosts: [hostOf(merchant_id)], hold_days },
+    });
   }
-  for (const [id, { merchant_id, ...product }] of Object.entries(PRODUCTS)) {
-    await admin.put(`/v1/merchants/${merchant_id}/products/${id}`, { ...product, landing_url: `https://${hostOf(merchant_id)}/p/${id}` });
+  for (const [product_id, { merchant_id, ...product }] of Object.entries(PRODUCTS)) {
+    await admin.PUT('/v1/merchants/{merchant_id}/products/{product_id}', {
+      params: { path: { merchant_id, product_id } },
+      body: { ...product, landing_url: `https://${hostOf(merchant_id)}/p/${product_id}` },
+    });
   }
-  for (const [id, promoter] of Object.entries(PROMOTERS)) await admin.put(`/v1/promoters/${id}`, promoter);
+  for (const [promoter_id, promoter] of Object.entries(PROMOTERS)) {
+    await admin.PUT('/v1/promoters/{promoter_id}', { params: { path: { promoter_id } }, body: promoter });
+  }
   const since = new Date(Date.now() - RULES_SINCE_DAYS * DAY_MS).toISOString();
-  for (const rule of RULES) await admin.post('/v1/rules', { ...rule, effective_from: since, retroactive: true });
+  for (const rule of RULES) await admin.POST('/v1/rules', { body: { ...rule, effective_from: since, retroactive: true } });
 
   const secrets = await openOrderSystems(admin, platforms);
-  const { key } = await admin.post<{ key: string }>('/v1/keys', { scope: 'storefront', label: '商城小程序' });
-  const storefront = openClient(url, key, signal);
+  const { key } = (await admin.POST('/v1/keys', { body: { scope: 'storefront', label: '商城小程序' } })).data;
+  const storefront = createClient({ url, key, signal });
   return { url, signal, storefront, links: await makeLinks(storefront), secrets, platforms };
 }
 
@@ -195,17 +199,18 @@ function hostOf(merchantId: string): string {
 }
 
 /** The promoters' links. A link that shares another one again comes after it. */
-async function makeLinks(storefront: Client): Promise<Record<LinkName, Link>> {
+async function makeLinks(storefront: FenyongClient): Promise<Record<LinkName, Link>> {
   const made: Partial<Record<string, Link>> = {};
   for (const [name, wish] of Object.entries<LinkWish>(LINKS)) {
     const { promoter, leadsTo, again, ...others } = wish;
     const shared = again === undefined ? {} : { shared_from: made[again]!.code };
-    made[name] = await storefront.post<Link>('/v1/links', { promoter_id: promoter, ...targetOf(leadsTo), ...others, ...shared });
+    const body = { promoter_id: promoter, ...targetOf(leadsTo), ...others, ...shared };
+    made[name] = (await storefront.POST('/v1/links', { body })).data;
   }
   return made as Record<LinkName, Link>;
 }
 
-function targetOf(leadsTo: LinkWish['leadsTo']): object {
+function targetOf(leadsTo: LinkWish['leadsTo']): Pick<LinkBody, 'merchant_id' | 'product_id' | 'landing_url'> {
   const product = Object.entries(PRODUCTS).find(([id]) => id === leadsTo)?.[1];
   if (product !== undefined) return { merchant_id: product.merchant_id, product_id: leadsTo };
   return { merchant_id: leadsTo, landing_url: `https://${hostOf(leadsTo)}/` };

@@ -1,7 +1,7 @@
 // What three shops push of their orders, each in the words of its order system.
 
-import type { Push } from './client.ts';
 import type { Marketplace } from './marketplace.ts';
+import type { Push } from './platforms/push.ts';
 import { hoursAgo, type Tokens } from './shoppers.ts';
 import { shopifyPush, standardPush, woocommercePush } from './platforms/signing.ts';
 

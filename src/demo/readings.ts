@@ -3,7 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Client } from './client.ts';
+import type { components } from '../../client/api.ts';
+import type { FenyongClient } from '../../client/client.ts';
 import { PROMOTERS } from './marketplace.ts';
 
 const POLL_MS = 150;
@@ -15,123 +16,26 @@ const SETTLE_TIMEOUT_MS = 30_000;
  */
 const GUARDS_TIMEOUT_MS = 120_000;
 
-interface List<Item> {
-  data: Item[];
-}
-
-export interface Share {
-  role: string;
-  level?: number;
-  promoter_id: string | null;
-  /** Fen, as all amounts are. */
-  amount: number;
-}
-
-export interface Line {
-  line_id: string;
-  product_id: string | null;
-  paid_amount: number;
-  refunded_amount: number;
-  decision: string;
-  evidence: string | null;
-  promoter_id: string | null;
-  rule_id: string | null;
-  rule_version: number | null;
-  pool: number;
-  shares: Share[];
-}
-
-export interface Order {
-  source_id: string;
-  order_id: string;
-  merchant_id: string;
-  award: string;
-  paid_at: string | null;
-  releases_at: string | null;
-  lines: Line[];
-}
-
-export interface Evidence {
-  kind: string;
-  reference: string;
-  at: string;
-  promoter_id: string | null;
-  link_code: string | null;
-  won: boolean;
-  reason: string | null;
-}
-
-export interface PlanNode {
-  to: string | { account: string };
-  share_ppm: number;
-  pays: PlanNode[];
-}
-
+type Schemas = components['schemas'];
+/** Amounts are in fen. */
+export type Order = Schemas['Order'];
+export type Line = Order['lines'][number];
+export type Share = Line['shares'][number];
+export type Evidence = Schemas['ToldEvidence'];
+export type Winner = Schemas['ToldWinner'];
+export type PlanNode = Schemas['PlanNode'];
 /** A rule as it was published; the demo publishes no second versions. */
-export interface Rule {
-  rule_id: string;
-  name: string;
-  plan: { split: PlanNode[] };
-}
-
-export interface RuleOutcome {
-  version: number;
-  name: string;
-  weight: number;
-  outcome: 'won' | 'lost';
-  reason: string;
-}
-
+export type Rule = Schemas['RuleVersion'];
+export type ExplainedRule = Schemas['ExplainedRule'];
 /** One line of the reckoning; which fields are there depends on the step. */
-export type Step =
-  | { step: 'base'; paid: number; refunded: number; base: number }
-  | { step: 'pool'; rate_ppm: number; rated: number; fixed: number; limited_by: string | null; pool: number }
-  | { step: 'cap_per_order'; cap: number; pool: number }
-  | { step: 'winner'; promoter_id: string; part: number }
-  | { step: 'share'; role: string; promoter_id: string | null; gross: number; net: number; amount: number }
-  | { step: 'absent'; role: string; gross: number; net: number; kept_by: string }
-  | { step: 'uncharged'; amount: number };
+export type Step = Schemas['ExplainedStep'];
+export type Explanation = Schemas['Explanation'];
+export type PromoterBalance = Pick<Schemas['Balance'], 'pending' | 'available'> & { promoter_id: string };
+export type TrialBalance = Schemas['TrialBalance'];
+export type Guard = Schemas['Guard'];
+export type Delivery = Schemas['Delivery'];
 
-export interface Explanation {
-  order: Order;
-  lines: {
-    line_id: string;
-    reason: string | null;
-    evidence: Evidence[];
-    winners: { promoter_id: string; chain: string[]; chain_at: string }[];
-    rules: RuleOutcome[];
-    arithmetic: Step[];
-  }[];
-  transfers: { kind: string; role: string; promoter_id: string | null; from: string; to: string; amount: number }[];
-}
-
-export interface PromoterBalance {
-  promoter_id: string;
-  pending: number;
-  available: number;
-}
-
-export interface TrialBalance {
-  currency: string;
-  accounts: { kind: string; balance: number }[];
-  sum: number;
-}
-
-export interface Guard {
-  name: string;
-  kind: 'law' | 'alarm';
-  words: { en: { broken: string } };
-  ok: boolean;
-  violations: number;
-  checked_at: string;
-}
-
-export interface Delivery {
-  source_id: string;
-  /** Whether it was pushed, asked for, or told by REST. */
-  origin: string;
-  state: string;
-}
+const ALL = { params: { query: { limit: 200 } } } as const;
 
 /** What the demo shows and checks. */
 export interface Books {
@@ -159,7 +63,7 @@ interface Standing {
  * Waits until all orders have settled, then reads everything. What has not settled within its time
  * is read as it is.
  */
-export async function readBooks(api: Client, { places, isSettled }: Question, signal: AbortSignal): Promise<Books> {
+export async function readBooks(api: FenyongClient, { places, isSettled }: Question, signal: AbortSignal): Promise<Books> {
   const rules = await readRules(api);
   const { orders, deliveries } = await readUntil(
     signal,
@@ -172,14 +76,14 @@ export async function readBooks(api: Client, { places, isSettled }: Question, si
     explanations: await Promise.all(shown.map((place) => readExplanation(api, place))),
     rules,
     balances: await readBalances(api),
-    trialBalance: (await api.get<List<TrialBalance>>('/v1/ledger/trial-balance')).data,
+    trialBalance: (await api.GET('/v1/ledger/trial-balance')).data.data,
     deliveries,
   };
 }
 
 /** The guards, each asked after that time, as far as they are within two minutes. */
-export async function readGuards(api: Client, signal: AbortSignal, since: Date): Promise<Guard[]> {
-  const read = async () => (await api.get<List<Guard>>('/v1/guards')).data;
+export async function readGuards(api: FenyongClient, signal: AbortSignal, since: Date): Promise<Guard[]> {
+  const read = async () => (await api.GET('/v1/guards')).data.data;
   return readUntil(signal, read, (guards) => guards.every((guard) => isAskedSince(guard, since)), GUARDS_TIMEOUT_MS);
 }
 
@@ -205,38 +109,40 @@ export async function readUntil<Reading>(
   }
 }
 
-export async function readOrders(api: Client): Promise<Order[]> {
-  return (await api.get<List<Order>>('/v1/orders?limit=200')).data;
+export async function readOrders(api: FenyongClient): Promise<Order[]> {
+  return (await api.GET('/v1/orders', ALL)).data.data;
 }
 
 /** The deliveries first: whoever is told of an order by one of them finds it in the orders. */
-async function readStanding(api: Client): Promise<Standing> {
-  const { data: deliveries } = await api.get<List<Delivery>>('/v1/deliveries?limit=200');
-  return { deliveries, orders: await readOrders(api) };
+async function readStanding(api: FenyongClient): Promise<Standing> {
+  const { data: deliveries } = await api.GET('/v1/deliveries', ALL);
+  return { deliveries: deliveries.data, orders: await readOrders(api) };
 }
 
-async function readExplanation(api: Client, { source_id, order_id }: Question['places'][number]): Promise<Explanation> {
-  return api.get<Explanation>(`/v1/orders/${source_id}/${order_id}/explanation`);
+async function readExplanation(api: FenyongClient, { source_id, order_id }: Question['places'][number]): Promise<Explanation> {
+  const path = { source_id, order_id };
+  return (await api.GET('/v1/orders/{source_id}/{order_id}/explanation', { params: { path } })).data;
 }
 
-async function readRules(api: Client): Promise<Rule[]> {
-  const { data } = await api.get<List<{ versions: Rule[] }>>('/v1/rules?limit=200');
-  return data.flatMap(({ versions }) => versions);
+async function readRules(api: FenyongClient): Promise<Rule[]> {
+  const { data: rules } = await api.GET('/v1/rules', ALL);
+  return rules.data.flatMap(({ versions }) => versions);
 }
 
 /**
  * Everybody's balance in CNY, the one currency here. For whom nothing was ever booked the service
  * names none, and it is 0.
  */
-async function readBalances(api: Client): Promise<PromoterBalance[]> {
+async function readBalances(api: FenyongClient): Promise<PromoterBalance[]> {
   return Promise.all(
     Object.keys(PROMOTERS).map(async (promoter_id) => {
-      const { data } = await api.get<List<Omit<PromoterBalance, 'promoter_id'>>>(`/v1/promoters/${promoter_id}/balance`);
-      return { promoter_id, pending: data[0]?.pending ?? 0, available: data[0]?.available ?? 0 };
+      const { data: balances } = await api.GET('/v1/promoters/{promoter_id}/balance', { params: { path: { promoter_id } } });
+      const { pending = 0, available = 0 } = balances.data[0] ?? {};
+      return { promoter_id, pending, available };
     }),
   );
 }
 
 export function isAskedSince(guard: Guard, since: Date): boolean {
-  return Date.parse(guard.checked_at) >= since.getTime();
+  return guard.checked_at !== null && Date.parse(guard.checked_at) >= since.getTime();
 }

@@ -1,7 +1,7 @@
 // One explanation, in sentences for whoever asks "why not me?": the evidence, the chain, the rule,
 // and the arithmetic to the fen.
 
-import type { Evidence, Explanation, PlanNode, RuleOutcome, Step } from './readings.ts';
+import type { Evidence, ExplainedRule, Explanation, PlanNode, Step, Winner } from './readings.ts';
 import { percent, yuan } from './table.ts';
 
 const EVIDENCE_NAMES: Readonly<Record<string, string>> = {
@@ -48,17 +48,19 @@ export function sentencesOf({ order, lines, transfers }: Explanation, split: rea
 }
 
 function sentenceOfEvidence({ kind, at, promoter_id, link_code, won, reason }: Evidence): string {
-  const what = `${EVIDENCE_NAMES[kind] ?? kind}, at ${at}${link_code === null ? '' : ` on the link ${link_code}`}`;
+  const time = at === undefined ? '' : `, at ${at}`;
+  const link = typeof link_code === 'string' ? ` on the link ${link_code}` : '';
+  const what = `${EVIDENCE_NAMES[kind] ?? kind}${time}${link}`;
   if (won) return `${promoter_id} won, by ${what}.`;
   return `${promoter_id ?? 'Nobody'} lost with ${what}: ${LOSSES[reason ?? ''] ?? reason} (${reason}).`;
 }
 
-function sentenceOfChain({ promoter_id, chain, chain_at }: Explanation['lines'][number]['winners'][number]): string {
-  if (chain.length === 0) return `Nobody stands above ${promoter_id}.`;
+function sentenceOfChain({ promoter_id, chain, chain_at }: Winner): string {
+  if (chain === undefined || chain.length === 0) return `Nobody stands above ${promoter_id}.`;
   return `Above ${promoter_id} stands ${chain.join(', then ')}: so it was at ${chain_at}, and so it stays for this order.`;
 }
 
-function sentenceOfRule({ name, version, outcome, reason, weight }: RuleOutcome): string {
+function sentenceOfRule({ name, version, outcome, reason, weight }: ExplainedRule): string {
   return `The rule "${name}" (version ${version}, weight ${weight}) ${outcome}: ${RULE_REASONS[reason] ?? reason}.`;
 }
 
@@ -73,7 +75,7 @@ function sentenceOfTransfer({ kind, promoter_id, amount, from, to }: Explanation
 function sentencesOfSteps(steps: readonly Step[], split: readonly PlanNode[]): string[] {
   const nodes = nodesOf(split, null);
   const pool = steps.flatMap((step) => ('pool' in step ? step.pool : [])).at(-1) ?? 0;
-  const grosses: { role: string; gross: number }[] = [];
+  const grosses: { role: string; gross: number | string }[] = [];
   return steps.map((step) => {
     if (step.step !== 'share' && step.step !== 'absent') return sentenceOfStep(step);
     const { share_ppm, payerAt } = nodes[grosses.length] ?? { share_ppm: 0, payerAt: null };

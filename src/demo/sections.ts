@@ -63,7 +63,7 @@ function ordersSection(explanations: readonly Explanation[], rules: readonly Rul
 function rowsOf({ order, lines }: Explanation, rules: readonly Rule[]): string[][] {
   return order.lines.map((line, at) => {
     const isFirst = at === 0;
-    const chain = lines.find(({ line_id }) => line_id === line.line_id)?.winners.flatMap((winner) => winner.chain) ?? [];
+    const chain = lines.find(({ line_id }) => line_id === line.line_id)?.winners.flatMap((winner) => winner.chain ?? []) ?? [];
     return [
       isFirst ? order.order_id : '',
       isFirst ? storyOf(order) : '',

@@ -1,13 +1,17 @@
 // What buyers do, and what the storefront tells of it: clicks, who a buyer is, and the orders of
 // the shop that reports by REST.
 
-import { followLink, type Client } from './client.ts';
+import type { paths } from '../../client/api.ts';
+import type { FenyongClient } from '../../client/client.ts';
 import type { LinkName, Marketplace } from './marketplace.ts';
 
 const PHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.50';
 const ROBOT = 'Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)';
 const HOUR_MS = 3_600_000;
+const REDIRECT_TIMEOUT_MS = 30_000;
+
+type Report = paths['/v1/orders']['post']['requestBody']['content']['application/json'];
 
 /** The click tokens that buyers bring along, by what they are used for. */
 export type Tokens = Record<'milk' | 'live' | 'snacks' | 'nuts' | 'headphones' | 'tea' | 'campaign' | 'article' | 'robot', string>;
@@ -26,7 +30,7 @@ export async function browse(market: Marketplace): Promise<Tokens> {
   const follow = async (name: LinkName, userAgent = PHONE) => tokenIn(await landingOf(market, name, userAgent));
   await tellClick(market, 'diapersOfAlice', 'o-mei', hoursAgo(2));
   const ofBob = await follow('diapersOfBob');
-  await storefront.post('/v1/identities', { merchant_id: 'mumu', identities: { openid: 'o-mei' }, click_token: ofBob });
+  await storefront.POST('/v1/identities', { body: { merchant_id: 'mumu', identities: { openid: 'o-mei' }, click_token: ofBob } });
   return {
     milk: await follow('milkOfCarol'),
     live: await follow('liveOfBob'),
@@ -45,6 +49,15 @@ async function landingOf({ links, signal }: Marketplace, name: LinkName, userAge
   return followLink(links[name].url, userAgent, signal);
 }
 
+/** Follows a link as a browser does, as far as the shop. Answers with the address it is led to. */
+async function followLink(url: string, userAgent: string, signal: AbortSignal): Promise<string> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(REDIRECT_TIMEOUT_MS)]);
+  const response = await fetch(url, { headers: { 'user-agent': userAgent }, redirect: 'manual', signal: limited });
+  const landing = response.headers.get('location');
+  if (response.status === 302 && landing !== null) return landing;
+  throw new Error(`GET ${url} was answered ${response.status} to ${landing ?? 'nowhere'}`);
+}
+
 function tokenIn(landing: string): string {
   const token = new URL(landing).searchParams.get('fy_click');
   if (token === null) throw new Error(`${landing} carries no click token`);
@@ -54,7 +67,7 @@ function tokenIn(landing: string): string {
 /** A click in the mini-program, which knows its user. */
 async function tellClick({ storefront, links }: Marketplace, name: LinkName, openid: string, occurredAt: string): Promise<string> {
   const click = { code: links[name].code, buyer: { openid }, occurred_at: occurredAt, user_agent: PHONE };
-  return (await storefront.post<{ click_token: string }>('/v1/clicks', click)).click_token;
+  return (await storefront.POST('/v1/clicks', { body: click })).data.click_token;
 }
 
 /** The orders of 木木母婴, each told as far as it has come. */
@@ -95,13 +108,13 @@ export async function tellLateClick(market: Marketplace): Promise<void> {
  * A buyer is led to the union by its own link, and buys there. The union tells nobody; so the
  * service is told to ask.
  */
-export async function orderAtDuoduo(market: Marketplace, admin: Client): Promise<void> {
+export async function orderAtDuoduo(market: Marketplace, admin: FenyongClient): Promise<void> {
   market.platforms.duoduo.sell(await landingOf(market, 'orangesOfCarol'));
   const asked = { source_id: 'duoduo', from: hoursAgo(1), to: hoursAgo(0) };
-  const { error } = await admin.post<{ error: string | null }>('/v1/reconciliations', asked);
+  const { error } = (await admin.POST('/v1/reconciliations', { body: asked })).data;
   if (error !== null) throw new Error(`The union gave no answer: ${error}`);
 }
 
-async function report({ storefront }: Marketplace, order: object): Promise<void> {
-  await storefront.post('/v1/orders', { merchant_id: 'mumu', currency: 'CNY', ...order });
+async function report({ storefront }: Marketplace, order: Omit<Report, 'merchant_id' | 'currency'>): Promise<void> {
+  await storefront.POST('/v1/orders', { body: { merchant_id: 'mumu', currency: 'CNY', ...order } });
 }

@@ -1,7 +1,7 @@
 // The order systems beside each other: how many reports of each were kept, what its orders were
 // earned by, and what that comes to.
 
-import type { Books } from './readings.ts';
+import type { Delivery, Line, Order } from './readings.ts';
 
 /** One order system. */
 export interface SystemSum {
@@ -18,8 +18,14 @@ export interface SystemSum {
   commission: number;
 }
 
+/** What is counted of the books. */
+interface Counted {
+  orders: readonly (Pick<Order, 'source_id'> & { lines: readonly Pick<Line, 'evidence' | 'shares'>[] })[];
+  deliveries: readonly Pick<Delivery, 'source_id' | 'origin' | 'state'>[];
+}
+
 /** Adds up what was read, for each of the systems. */
-export function sumsOf({ orders, deliveries }: Pick<Books, 'orders' | 'deliveries'>, sourceIds: readonly string[]): SystemSum[] {
+export function sumsOf({ orders, deliveries }: Counted, sourceIds: readonly string[]): SystemSum[] {
   return sourceIds.map((source_id) => {
     const own = orders.filter((order) => order.source_id === source_id);
     const kept = deliveries.filter((delivery) => delivery.source_id === source_id);

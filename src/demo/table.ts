@@ -55,10 +55,15 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   return `${[...head, ...cells.flatMap(linesOf)].join('\n')}\n`;
 }
 
-/** Minor units of a currency with two digits as people write them: 1250 is 12.50. */
-export function yuan(fen: number): string {
-  const digits = String(Math.abs(fen)).padStart(3, '0');
-  return `${fen < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
+/**
+ * Minor units of a currency with two digits as people write them: 1250 is 12.50. What is beyond
+ * 2^53 is told in digits.
+ */
+export function yuan(fen: number | string): string {
+  const [, sign = '', digits = ''] = /^(-?)(\d+)$/.exec(String(fen)) ?? [];
+  if (digits === '') throw new RangeError(`${fen} is no amount of fen`);
+  const padded = digits.padStart(3, '0');
+  return `${sign}${padded.slice(0, -2)}.${padded.slice(-2)}`;
 }
 
 /** Parts per million as percent: 125000 is 12.5 %. */

@@ -2,27 +2,25 @@
 
 import { expect, test } from 'vitest';
 
-import type { Delivery, Line, Order } from '../../src/demo/readings.ts';
+import type { Delivery, Line } from '../../src/demo/readings.ts';
 import { sumsOf } from '../../src/demo/side-by-side.ts';
 
-function lineOf(evidence: string | null, ...amounts: number[]): Line {
-  const shares = amounts.map((amount) => ({ role: 'promoter', promoter_id: 'bob', amount }));
-  const money = { paid_amount: 9_999, refunded_amount: 0, pool: 999, shares };
-  const rule = { rule_id: null, rule_version: null };
-  return { line_id: '1', product_id: 'p1', decision: 'attributed', evidence, promoter_id: 'bob', ...rule, ...money };
-}
+const lineOf = (evidence: Line['evidence'], ...amounts: number[]) => ({
+  evidence,
+  shares: amounts.map((amount) => ({ role: 'promoter' as const, promoter_id: 'bob', amount })),
+});
 
-function orderOf(source_id: string, order_id: string, ...lines: Line[]): Order {
-  return { source_id, order_id, merchant_id: 'm1', award: 'estimated', paid_at: null, releases_at: null, lines };
-}
-
-const deliveryOf = (source_id: string, origin: string, state = 'processed'): Delivery => ({ source_id, origin, state });
+const deliveryOf = (source_id: string, origin: Delivery['origin'], state: Delivery['state'] = 'processed') => ({
+  source_id,
+  origin,
+  state,
+});
 
 test('a system has its own reports, orders and shares, and an order of several lines counts once for its evidence', () => {
   const orders = [
-    orderOf('shop', '1', lineOf('click', 300, 69), lineOf('click', 30)),
-    orderOf('shop', '2', lineOf(null)),
-    orderOf('union', '1', lineOf('platform', 7)),
+    { source_id: 'shop', lines: [lineOf('click', 300, 69), lineOf('click', 30)] },
+    { source_id: 'shop', lines: [lineOf(null)] },
+    { source_id: 'union', lines: [lineOf('platform', 7)] },
   ];
   const deliveries = [deliveryOf('shop', 'push'), deliveryOf('union', 'pull'), deliveryOf('shop', 'push'), deliveryOf('shop', 'pull')];
   expect(sumsOf({ orders, deliveries }, ['union', 'shop'])).toEqual([

@@ -42,5 +42,7 @@ test('a heading stands alone over its rows, and widens no column', () => {
 
 test('fen are written as yuan, and parts per million as percent', () => {
   expect([0, 7, 69, 999, 1234567, -31].map(yuan)).toEqual(['0.00', '0.07', '0.69', '9.99', '12345.67', '-0.31']);
+  expect(yuan('-900719925474099312')).toBe('-9007199254740993.12');
+  expect(() => yuan('1e3')).toThrow('no amount');
   expect([100_000, 125_000, 666_667].map(percent)).toEqual(['10 %', '12.5 %', '66.6667 %']);
 });

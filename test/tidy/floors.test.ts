@@ -31,6 +31,8 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
 };
 /** The files beside the folders put everything together. */
 const TOP_FLOOR = 6;
+/** What speaks to the service by HTTP alone takes the client, and nothing else of ours. */
+const SPEAKS_HTTP = new Set(['demo', 'console', 'me']);
 /** Run by Node itself, imported by nobody. */
 const ENTRIES = new Set(['src/start.mjs', 'src/install.mjs', 'src/main.ts', 'src/audit/thread.mjs']);
 const STORES = /(^src\/platform\/postgres\/(database|tables)|store)\.ts$/;
@@ -43,8 +45,9 @@ function folderOf(path: string): string | null {
 
 /** Why a file may not import another, or null when it may. */
 function forbidden(from: string, to: string): string | null {
-  if (!to.startsWith('src/')) return 'lies outside the program';
   const [own, other] = [folderOf(from), folderOf(to)];
+  if (to.startsWith('client/')) return own !== null && SPEAKS_HTTP.has(own) ? null : 'is for those who speak HTTP';
+  if (!to.startsWith('src/')) return 'lies outside the program';
   if (own === null || own === other) return null;
   if (other === null) return 'stands at the top';
   if (own === 'platform') return to === 'src/core/errors.ts' ? null : 'is no business of the platform';
@@ -69,6 +72,8 @@ test('imports run downwards only', () => {
     example('src/inbox/delivery-store.ts', `import { runGuards } from '../guards/run.ts';`),
     example('src/demo/shop.ts', `import { saveOrder } from '../orders/store.ts';`),
     example('src/demo/shop.ts', `import { openDatabase } from '../platform/postgres/database.ts';`),
+    example('src/claims/routes.ts', `import { createClient } from '../../client/client.ts';`),
+    example('src/app.ts', `import type { paths } from '../client/api.ts';`),
     example('src/guards/run.ts', `import { buildApp } from '../app.ts';`),
     example('src/orders/order-store.ts', `import { aClick } from '../../test/harness.ts';`),
     example('src/elsewhere/store.ts', `import { partOf } from '../core/money.ts';`),
@@ -180,7 +185,7 @@ test('the program imports its dependencies only, so that it runs where the tools
 });
 
 test('every dependency is used', () => {
-  const used = new Set(src.flatMap((file) => importsOf(file).map(({ specifier }) => packageOf(specifier))));
+  const used = new Set([...src, ...codeBelow('client')].flatMap((file) => importsOf(file).map(({ specifier }) => packageOf(specifier))));
   // What starts the program names the package that reads TypeScript in a text, for a Node that
   // cannot read it.
   for (const { path, tree } of src) {

@@ -3,19 +3,25 @@
 
 import { randomBytes } from 'node:crypto';
 
-import type { Client } from '../client.ts';
+import type { paths } from '../../../client/api.ts';
+import type { FenyongClient } from '../../../client/client.ts';
 import { MALL, POSITIONS } from './duoduo.ts';
 import type { Platforms } from './platforms.ts';
 
-interface OrderSystem {
-  kind: string;
+type Body<Path extends '/v1/sources/{source_id}' | '/v1/sources/{source_id}/mappings/{type}/{value}'> =
+  paths[Path]['put']['requestBody']['content']['application/json'];
+type SourceBody = Body<'/v1/sources/{source_id}'>;
+type Meaning = Body<'/v1/sources/{source_id}/mappings/{type}/{value}'>;
+
+interface OrderSystem extends Pick<SourceBody, 'options'> {
+  /** Of the storefront, whose source is there by itself, it says so. */
+  kind: SourceBody['kind'] | 'REST';
   /** How its orders come, for people. */
   comes: string;
   /** Absent: one account of many shops, each of which is mapped. */
   merchant_id?: string;
-  options?: object;
   /** What its own words mean, by their type and value. */
-  means?: readonly (readonly [type: string, value: string, meaning: object])[];
+  means?: readonly (readonly [type: string, value: string, meaning: Meaning])[];
 }
 
 /** All of them by the id of the source, in the order in which they are shown. */
@@ -50,7 +56,7 @@ export type SystemId = keyof typeof ORDER_SYSTEMS;
 export type Secrets = Record<'haochi-erp' | 'shuma-shopify' | 'qinghe-woo', { secret: string }>;
 
 /** States all of them but the storefront's, whose source is there by itself. */
-export async function openOrderSystems(admin: Client, { weixin, duoduo }: Platforms): Promise<Secrets> {
+export async function openOrderSystems(admin: FenyongClient, { weixin, duoduo }: Platforms): Promise<Secrets> {
   const ofShops: Secrets = {
     'haochi-erp': { secret: `whsec_${randomBytes(24).toString('base64')}` },
     'shuma-shopify': { secret: randomBytes(24).toString('hex') },
@@ -58,8 +64,15 @@ export async function openOrderSystems(admin: Client, { weixin, duoduo }: Platfo
   };
   for (const [id, secrets] of Object.entries({ ...ofShops, 'taotao-weixin': weixin.secrets, duoduo: duoduo.secrets })) {
     const { kind, merchant_id, options = {}, means = [] }: OrderSystem = ORDER_SYSTEMS[id as SystemId];
-    await admin.put(`/v1/sources/${id}`, { kind, merchant_id, options, secrets });
-    for (const [type, value, meaning] of means) await admin.put(`/v1/sources/${id}/mappings/${type}/${value}`, meaning);
+    if (kind === 'REST') continue;
+    await admin.PUT('/v1/sources/{source_id}', {
+      params: { path: { source_id: id } },
+      body: { kind, merchant_id, options, secrets },
+    });
+    for (const [type, value, meaning] of means) {
+      const path = { source_id: id, type, value };
+      await admin.PUT('/v1/sources/{source_id}/mappings/{type}/{value}', { params: { path }, body: meaning });
+    }
   }
   return ofShops;
 }

@@ -3,10 +3,10 @@
 
 import { randomInt } from 'node:crypto';
 
-import { deliver, type Push } from '../client.ts';
 import type { Marketplace } from '../marketplace.ts';
 import { pushesOfErp, pushesOfShopify, pushesOfWoocommerce } from '../messages.ts';
 import type { Tokens } from '../shoppers.ts';
+import { deliver, type Push } from './push.ts';
 
 /** How many arrive at the same time. */
 const AT_ONCE = 4;

@@ -3,7 +3,7 @@
 
 import { createCipheriv, createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 
-import type { Push } from '../client.ts';
+import type { Push } from './push.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 /** WeChat pads to blocks of so many bytes, twice as long as the cipher's own. */

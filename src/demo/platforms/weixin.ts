@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 
-import type { Push } from '../client.ts';
+import type { Push } from './push.ts';
 import { wechatPush } from './signing.ts';
 
 const TOKEN_SECONDS = 7200;

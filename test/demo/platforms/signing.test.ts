@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 
-import type { Push } from '../../../src/demo/client.ts';
+import type { Push } from '../../../src/demo/platforms/push.ts';
 import { pinduoduoSign, shopifyPush, standardPush, wechatPush, woocommercePush } from '../../../src/demo/platforms/signing.ts';
 import { shopify } from '../../../src/sources/shopify/adapter.ts';
 import type { Adapter } from '../../../src/sources/source.ts';
