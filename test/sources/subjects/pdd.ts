@@ -32,12 +32,17 @@ const body = (orderId: string, hours: number, told: object): Buffer =>
   Buffer.from(JSON.stringify(row(orderId, { order_modify_at: PAID_AT + hours * 3600, ...told })));
 
 function open(): Promise<Double> {
+  // What the last link that was asked for carries: whoever buys, buys through it.
+  let written = BASE.custom_parameters;
   return unionDouble({
     path: '/api/router',
     secret: SECRETS.client_secret,
     isList: ({ type }) => type === 'pdd.ddk.order.list.increment.get',
-    answer: (parameters, rows) =>
-      parameters['type'] === 'pdd.ddk.goods.promotion.url.generate' ? linkOf(parameters) : answer(parameters, rows),
+    answer(parameters, rows) {
+      if (parameters['type'] !== 'pdd.ddk.goods.promotion.url.generate') return answer(parameters, rows, written);
+      written = parameters['custom_parameters'] ?? written;
+      return linkOf(parameters);
+    },
     failures: {
       rate_limited: { error_response: { error_code: 70031, error_msg: '调用过于频繁，请调整调用频率' } },
       refused: { error_response: { error_code: 70036, error_msg: '应用处于测试状态' } },
@@ -57,13 +62,15 @@ function linkOf({ p_id, goods_sign_list = '[]', custom_parameters = '' }: Parame
   return { goods_promotion_url_generate_response: { goods_promotion_url_list: list } };
 }
 
-function answer({ start_update_time, end_update_time, page, page_size }: Parameters, rows: readonly PlainRow[]): unknown {
+function answer({ start_update_time, end_update_time, page, page_size }: Parameters, rows: readonly PlainRow[], written: string): unknown {
   const [from, until, size] = [Number(start_update_time), Number(end_update_time), Number(page_size)];
   if (until - from > DAY_SECONDS || size < 10 || size > 100) return { error_response: { error_code: 50001, error_msg: '业务参数错误' } };
   const found = rows.filter(({ at }) => at.getTime() / 1000 >= from && at.getTime() / 1000 < until);
   const first = (Number(page) - 1) * size;
   const list = found.slice(first, first + size);
-  const orders = list.map(({ orderId, at, version }) => row(orderId, { order_modify_at: Math.floor(at.getTime() / 1000), type: version }));
+  const orders = list.map(({ orderId, at, version }) =>
+    row(orderId, { order_modify_at: Math.floor(at.getTime() / 1000), type: version, custom_parameters: written }),
+  );
   return { order_list_get_response: { order_list: orders, total_count: found.length, request_id: 'r' } };
 }
 
