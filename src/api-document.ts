@@ -20,7 +20,7 @@ const GUIDE = `Who led the buyer to an order earns a part of it. Fenyong finds o
 
 ## Set up
 
-A merchant, what it sells, who shares, and how much is earned. Whatever is stated counts from then on; the first statement counts for all
+A merchant, what it sells, who shares, and how much is earned. Whatever is set up counts from then on; the first version counts for all
 earlier time too.
 
 {{merchants.put}}
@@ -138,7 +138,7 @@ const WORDS = {
   cap_per_order: 'The greatest sum of the pools that this rule makes of an order, in minor units of `currency`; null: no bound.',
   category: 'A category of products, in your words; null for none.',
   'RuleScope.category': 'Lines of this category.',
-  changed_at: 'When it was last stated otherwise.',
+  changed_at: 'When it was last set otherwise.',
   claim_id: 'The claim, by an id of ours.',
   click_id: 'The click, by an id of ours.',
   click_token: 'The `fy_click` of the landing URL.',
@@ -297,7 +297,7 @@ const WORDS = {
   split: 'Who is paid out of the pool, and who out of their shares.',
   state: 'What became of it.',
   stated_at: 'When it was said.',
-  statement_id: 'The statement, by an id of ours.',
+  statement_id: 'The identity link, by an id of ours.',
   status: 'How far the order is.',
   'Promoter.status': 'A suspended one earns nothing on orders of that time.',
   'promoters.put.status': 'A suspended one earns nothing on orders of that time.',

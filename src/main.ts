@@ -131,7 +131,7 @@ function print(line: string): void {
 async function asOwner(config: Config, log: Logger, work: (db: Ground['db']) => Promise<void>): Promise<void> {
   const { connectionString, close } = await openStore(config, log);
   const options = { connectionString, poolSize: 1, applicationName: 'fenyong operator', log, asOwner: true };
-  const owner = openDatabase({ ...options, silenceMs: WHOLE_BOOKS_MS, statementMs: WHOLE_BOOKS_MS });
+  const owner = openDatabase({ ...options, silenceMs: WHOLE_BOOKS_MS, queryMs: WHOLE_BOOKS_MS });
   try {
     await work(owner.db);
   } finally {

@@ -37,8 +37,8 @@ export async function auditCommand(deps: AuditDeps, print: Print): Promise<numbe
   const { orders, waiting, reports, deliveries, transfers, accounts, chain, differences } = audited;
   print(`${orders} orders (${waiting} wait for their award), ${reports} reports of ${deliveries} deliveries, ${transfers} transfers, `);
   print(`${accounts} accounts, ${chain.links} links of ${chain.transfers} transfers, in ${seconds.toFixed(1)} s\n`);
-  if (chain.head !== null)
-    print(`the chain ends with link ${chain.head.linkNo} of ${chain.head.day}: ${chain.head.hash.toString('hex')}\n`);
+  if (chain.last !== null)
+    print(`the chain ends with link ${chain.last.linkNo} of ${chain.last.day}: ${chain.last.hash.toString('hex')}\n`);
   print(differences === 0 ? 'all agrees\n' : `${differences} differences\n`);
   return differences === 0 ? 0 : 1;
 }
@@ -56,10 +56,10 @@ export async function statementCheckCommand(file: string | undefined, print: Pri
     print(`${file} cannot be read as a statement: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   }
-  const { faults, entries, unchained, head } = checked;
+  const { faults, entries, unchained, last } = checked;
   for (const fault of faults) print(`${fault}\n`);
   print(`${entries} entries, ${entries - unchained} of them chained, ${unchained} not yet\n`);
-  if (head !== null) print(`the last link is ${head.linkNo} of ${head.day}: ${head.hash}\n`);
+  if (last !== null) print(`the last link is ${last.linkNo} of ${last.day}: ${last.hash}\n`);
   print(faults.length === 0 ? 'the statement holds\n' : `${faults.length} faults\n`);
   return faults.length === 0 ? 0 : 1;
 }

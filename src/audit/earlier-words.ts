@@ -1,4 +1,4 @@
-// How reports were understood at any time: their words by what was stated of them until then, and
+// How reports were understood at any time: their words by what was set of them until then, and
 // who existed then.
 
 import { sql, type Transaction } from 'kysely';
@@ -6,13 +6,13 @@ import { sql, type Transaction } from 'kysely';
 import { ownIdsOf, readOwners, resolveOne, withoutUnexplained, wordName, wordsOf } from '../inbox/resolve.ts';
 import type { AskedWord, Resolution } from '../inbox/resolve.ts';
 import { ownerWait } from '../inbox/parking.ts';
-import type { Statement } from '../inbox/read.ts';
+import type { DeliveredReport } from '../inbox/read.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { MappingTarget } from '../sources/connections/mapping-store.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 
 /**
- * A statement about a word that counts at the word's time, by when it was recorded; the one to be
+ * A meaning of a word that counts at the word's time, by when it was recorded; the one to be
  * taken first stands first.
  */
 interface Meaning extends MappingTarget {
@@ -20,27 +20,27 @@ interface Meaning extends MappingTarget {
 }
 
 /** All ways in which each report may have been resolved since it came, in the order given. */
-export async function everyResolution(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Resolution[][]> {
-  const meanings = await readMeanings(trx, statements.flatMap(wordsOf));
-  const births = await readBirths(trx, statements.flatMap(ownIdsOf));
-  const owners = await readOwners(trx, statements);
-  return statements.map((statement) => {
-    const words = wordsOf(statement);
-    const ids = ownIdsOf(statement).flatMap((target) => Object.entries(target).map(([column, id]) => `${column}:${id}`));
+export async function everyResolution(trx: Transaction<DB>, reports: readonly DeliveredReport[]): Promise<Resolution[][]> {
+  const meanings = await readMeanings(trx, reports.flatMap(wordsOf));
+  const births = await readBirths(trx, reports.flatMap(ownIdsOf));
+  const owners = await readOwners(trx, reports);
+  return reports.map((report) => {
+    const words = wordsOf(report);
+    const ids = ownIdsOf(report).flatMap((target) => Object.entries(target).map(([column, id]) => `${column}:${id}`));
     const changes = [
       ...words.flatMap((word) => (meanings.get(wordName(word)) ?? []).map((meaning) => meaning.recorded_at)),
       ...ids.flatMap((id) => births.get(id) ?? []),
     ];
-    const came = statement.delivery.received_at.getTime();
+    const came = report.delivery.received_at.getTime();
     const moments = new Set([came, ...changes.map((change) => change.getTime()).filter((change) => change > came)]);
     const ways = [...moments].map((moment) =>
-      resolveOne(statement, {
+      resolveOne(report, {
         meaningOf: ({ origin: { sourceId }, asOf }, type, value) =>
           meanings.get(wordName({ sourceId, type, value, at: asOf }))?.find((meaning) => meaning.recorded_at.getTime() <= moment) ?? null,
         isMissing: (column, id) => (births.get(`${column}:${id}`)?.getTime() ?? Infinity) > moment,
         // An order keeps its merchant: whoever named it first did so before this report could be
         // understood.
-        ownerOf: ({ sourceId, stated }) => owners.get(ownerWait({ sourceId, orderId: stated.order_id })) ?? null,
+        ownerOf: ({ sourceId, content }) => owners.get(ownerWait({ sourceId, orderId: content.order_id })) ?? null,
       }),
     );
     return ways.flatMap((way) => [way, withoutUnexplained(way) ?? []].flat());

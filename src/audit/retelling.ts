@@ -8,8 +8,8 @@ import type { Transaction } from 'kysely';
 import { merge } from '../core/merge.ts';
 import { NOTHING_TOLD, type MergedOrder } from '../core/merged.ts';
 import { effectOf } from '../inbox/process.ts';
-import { readDelivery, type Statement } from '../inbox/read.ts';
-import { resolveStatements, type Resolution } from '../inbox/resolve.ts';
+import { readDelivery, type DeliveredReport } from '../inbox/read.ts';
+import { resolveReports, type Resolution } from '../inbox/resolve.ts';
 import { columnsOf } from '../orders/merge-store.ts';
 import { orderName } from '../orders/order-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -46,22 +46,22 @@ export async function retell(
 ): Promise<Retelling> {
   const noted = await readNoted(trx, range);
   const differences: Difference[] = [];
-  const statements = await readStatements(trx, range, noted, deps, differences);
-  const told = groupedBy(statements, ({ orderKey }) => orderKey);
-  const resolutions = new Map<Statement, Resolution>();
-  const all = statements.map(({ statement }) => statement);
-  for (const [index, resolution] of (await resolveStatements(trx, all)).entries()) resolutions.set(all[index]!, resolution);
+  const reports = await readReports(trx, range, noted, deps, differences);
+  const told = groupedBy(reports, ({ orderKey }) => orderKey);
+  const resolutions = new Map<DeliveredReport, Resolution>();
+  const all = reports.map(({ report }) => report);
+  for (const [index, resolution] of (await resolveReports(trx, all)).entries()) resolutions.set(all[index]!, resolution);
 
   const merged = new Map<bigint, MergedOrder>();
   for (const order of orders) {
-    const own = (told.get(order.order_key) ?? []).map(({ statement }) => statement);
+    const own = (told.get(order.order_key) ?? []).map(({ report }) => report);
     const standing = merge(order.merged, NOTHING_TOLD);
     if (order.format !== ORDER_FORMAT) {
       // Its reports were read by rules that are not ours any more: it is taken as it stands.
       merged.set(order.order_key, standing);
       continue;
     }
-    const expected = joinOf(own.map((statement) => effectOn(order, statement, resolutions.get(statement)!, deps.identityKey)));
+    const expected = joinOf(own.map((report) => effectOn(order, report, resolutions.get(report)!, deps.identityKey)));
     const same = JSON.stringify(expected) === JSON.stringify(standing) || (await wasTold(trx, order, standing, own, deps.identityKey));
     merged.set(order.order_key, same ? standing : expected);
     if (!same) differences.push(...differingFields(subjectOf(order), 'merged.', expected, standing));
@@ -75,26 +75,26 @@ export function subjectOf(order: Pick<StandingOrder, 'merchant_id' | 'source_id'
   return `${order.merchant_id}/${order.source_id}/${order.order_id}`;
 }
 
-interface OwnStatement {
+interface OwnReport {
   orderKey: bigint;
-  statement: Statement;
+  report: DeliveredReport;
 }
 
 /**
  * The reports that are noted as the orders', read off the bytes; one that cannot be read is a
  * difference.
  */
-async function readStatements(
+async function readReports(
   trx: Transaction<DB>,
   range: Range,
   noted: readonly NotedReport[],
   { adapters }: RetellingDeps,
   differences: Difference[],
-): Promise<OwnStatement[]> {
+): Promise<OwnReport[]> {
   const deliveries = await readNotedDeliveries(trx, range);
   const sources = await findSources(trx, [...new Set(deliveries.map((delivery) => delivery.source_id))]);
   const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
-  const read = new Map<string, Statement[]>();
+  const read = new Map<string, DeliveredReport[]>();
   for (const delivery of deliveries) {
     try {
       read.set(delivery.delivery_id, readDelivery(delivery, sources.get(delivery.source_id), byKind));
@@ -104,16 +104,16 @@ async function readStatements(
     }
   }
   return noted.flatMap(({ order_key: orderKey, delivery_id, ordinal }) => {
-    const statement = read.get(delivery_id)?.[ordinal];
-    return statement === undefined ? [] : [{ orderKey, statement }];
+    const report = read.get(delivery_id)?.[ordinal];
+    return report === undefined ? [] : [{ orderKey, report }];
   });
 }
 
-/** What a statement says of this order; null where it is resolved to none or to another one. */
-function effectOn(order: StandingOrder, statement: Statement, resolution: Resolution, identityKey: KeyObject): MergedOrder | null {
-  const effect = effectOf(statement, resolution, identityKey);
+/** What a report says of this order; null where it is resolved to none or to another one. */
+function effectOn(order: StandingOrder, report: DeliveredReport, resolution: Resolution, identityKey: KeyObject): MergedOrder | null {
+  const effect = effectOf(report, resolution, identityKey);
   const name = orderName({ merchantId: order.merchant_id, sourceId: order.source_id, orderId: order.order_id });
-  return effect !== null && orderName(effect.report) === name ? effect.report.merged : null;
+  return effect !== null && orderName(effect.orderReport) === name ? effect.orderReport.merged : null;
 }
 
 function joinOf(told: readonly (MergedOrder | null)[]): MergedOrder {
@@ -129,7 +129,7 @@ async function wasTold(
   trx: Transaction<DB>,
   order: StandingOrder,
   standing: MergedOrder,
-  own: readonly Statement[],
+  own: readonly DeliveredReport[],
   identityKey: KeyObject,
 ): Promise<boolean> {
   if (own.length === 0) return false;

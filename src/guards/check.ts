@@ -13,7 +13,7 @@ const SAMPLE_MAX = 5;
 const VIOLATIONS_MAX = 10_000;
 const KEYS_PER_RANGE = 20_000;
 /**
- * Below the limit of every statement, so that a guard that is too slow is told from a database that
+ * Below the limit of every query, so that a guard that is too slow is told from a database that
  * is away.
  */
 const STATEMENT_TIMEOUT = '25s';

@@ -23,7 +23,7 @@ export interface NewDelivery {
   headers: Record<string, string>;
 }
 
-/** Runs a statement: on a writer's own connection or inside of a transaction. */
+/** Runs a query: on a writer's own connection or inside of a transaction. */
 type Run = <Row>(name: string, text: string, values: unknown[]) => Promise<Row[]>;
 
 export const onClient =
@@ -41,7 +41,7 @@ const INSERT = `
   select *, now(), now() from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::text[], $8::jsonb[])
   on conflict on constraint delivery_once do nothing returning delivery_id`;
 
-// Two statements in one, because "is not distinct from" could not use the index.
+// Two queries in one, because "is not distinct from" could not use the index.
 const FIND = `
   with told as (
     select * from unnest($1::text[], $2::text[], $3::bytea[]) with ordinality as told (source_id, merchant_id, body_hash, place)

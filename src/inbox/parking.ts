@@ -22,7 +22,7 @@ export async function noteWaiting(trx: Transaction<DB>, waiting: readonly Waitin
 /**
  * Makes due again what has waited for one of these (`merchant:<id>`, `promoter:<id>`,
  * `mapping:<source>/<type>/<value>`): parked deliveries, and those of orders that name a promoter
- * nobody knew. To be called in the transaction that has made or stated it, after that. Tells how
+ * nobody knew. To be called in the transaction that has made or set it, after that. Tells how
  * many deliveries go on.
  */
 export async function unpark(trx: Transaction<DB>, waitedFor: readonly string[]): Promise<number> {

@@ -1,5 +1,5 @@
 // Deliveries become orders: a batch is read, resolved, merged and finished in one transaction, by a
-// constant number of statements.
+// constant number of queries.
 import type { KeyObject } from 'node:crypto';
 
 import type { Kysely, Transaction } from 'kysely';
@@ -24,9 +24,9 @@ import { findSources } from '../sources/connections/source-store.ts';
 import { processApart, settleFailed, type FailedDelivery } from './failing.ts';
 import { orderEvents } from './order-events.ts';
 import { letRoomIn, noteTooLarge, noteWaiting, roomOf } from './parking.ts';
-import { readDelivery, type Origin, type Statement } from './read.ts';
+import { readDelivery, type Origin, type DeliveredReport } from './read.ts';
 import { redactJustRead, type JustRead } from './redacting.ts';
-import { resolveStatements, type Resolution } from './resolve.ts';
+import { resolveReports, type Resolution } from './resolve.ts';
 import { takeDueDeliveries, finishDeliveries, readTaken, type TakenIds, type TakenDelivery, type Outcome } from './delivery-store.ts';
 import { settleTimes, type TimedReport } from './times.ts';
 import { noteWanted, wantedBy, type WantedOf } from './wanted.ts';
@@ -73,25 +73,25 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
   if (deliveryIds.length === 0) return [];
   const deliveries = await readTaken(trx, deliveryIds);
   const read = await readAll(trx, deliveries, deps.adapters);
-  const statements = read.flatMap((one) => one.statements);
-  const resolutions = await resolveStatements(trx, statements);
-  await settleTimes(trx, timedReports(statements, resolutions));
-  const effects = (await inSlices(statements, (statement, index) => effectOf(statement, resolutions[index]!, deps.identityKey))).filter(
+  const reports = read.flatMap((one) => one.reports);
+  const resolutions = await resolveReports(trx, reports);
+  await settleTimes(trx, timedReports(reports, resolutions));
+  const effects = (await inSlices(reports, (report, index) => effectOf(report, resolutions[index]!, deps.identityKey))).filter(
     (effect) => effect !== null,
   );
 
   const { touched, refused } = await mergeIntoOrders(
     trx,
-    effects.map((effect) => effect.report),
+    effects.map((effect) => effect.orderReport),
     now,
     deps.bounds,
   );
   const outside = new Set(refused);
-  const merged = effects.filter((effect) => !outside.has(effect.report));
+  const merged = effects.filter((effect) => !outside.has(effect.orderReport));
   const keys = new Map(touched.map((order) => [orderName(order), order.orderKey]));
   await noteWaiting(
     trx,
-    merged.flatMap(({ report, waitsFor }) => waitsFor.map((one) => ({ waitsFor: one, orderKey: keys.get(orderName(report))! }))),
+    merged.flatMap(({ orderReport, waitsFor }) => waitsFor.map((one) => ({ waitsFor: one, orderKey: keys.get(orderName(orderReport))! }))),
   );
   await insertTouches(
     trx,
@@ -102,19 +102,19 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
     read.flatMap((one) => one.wanted),
   );
   await announce(trx, () => orderEvents(touched, now), now);
-  const byStatement = new Map(statements.map((statement, index) => [statement, resolutions[index]!]));
-  for (const { report, statement } of effects) {
-    if (outside.has(report)) byStatement.set(statement, { status: 'parked', reason: 'order_too_large', waitsFor: roomOf(report) });
+  const byReport = new Map(reports.map((report, index) => [report, resolutions[index]!]));
+  for (const { orderReport, report } of effects) {
+    if (outside.has(orderReport)) byReport.set(report, { status: 'parked', reason: 'order_too_large', waitsFor: roomOf(orderReport) });
   }
-  const outcomes = read.map((one) => outcomeOf(one, byStatement));
+  const outcomes = read.map((one) => outcomeOf(one, byReport));
   await finishDeliveries(trx, outcomes, now);
-  await redactJustRead(trx, justRead(read, { effects: merged, keys, outcomes, resolutions: byStatement }), {
+  await redactJustRead(trx, justRead(read, { effects: merged, keys, outcomes, resolutions: byReport }), {
     adapters: new Map(deps.adapters.map((adapter) => [adapter.kind, adapter])),
     identityKey: deps.identityKey,
   });
   await letRoomIn(
     trx,
-    merged.filter(({ isWhole }) => isWhole).map(({ report }) => report),
+    merged.filter(({ isWhole }) => isWhole).map(({ orderReport }) => orderReport),
   );
   const resized = await noteTooLarge(trx, [...touched, ...refused]);
   await markDue(trx, [...(await relativesOf(trx, touched)), ...resized], now);
@@ -124,11 +124,11 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
     .map((one) => ({ deliveryId: one.delivery_id, sourceId: one.source_id, attempts: 1, givenUp: true }));
 }
 
-function timedReports(statements: readonly Statement[], resolutions: readonly Resolution[]): TimedReport[] {
-  return statements.flatMap((statement, index) => {
+function timedReports(reports: readonly DeliveredReport[], resolutions: readonly Resolution[]): TimedReport[] {
+  return reports.flatMap((report, index) => {
     const resolution = resolutions[index]!;
     if (resolution.status !== 'resolved') return [];
-    return [{ statement, order: { merchantId: resolution.merchantId, sourceId: statement.sourceId, orderId: statement.stated.order_id } }];
+    return [{ report, order: { merchantId: resolution.merchantId, sourceId: report.sourceId, orderId: report.content.order_id } }];
   });
 }
 
@@ -136,7 +136,7 @@ function timedReports(statements: readonly Statement[], resolutions: readonly Re
 interface ReadDelivery {
   delivery: TakenDelivery;
   origin: Origin | undefined;
-  statements: Statement[];
+  reports: DeliveredReport[];
   wanted: WantedOf[];
   error: string | null;
 }
@@ -150,19 +150,19 @@ async function readAll(trx: Transaction<DB>, deliveries: readonly TakenDelivery[
     try {
       // First, because what it names is fetched even where the rest of it cannot be read.
       wanted = wantedBy(byKind.get(source?.kind ?? ''), delivery, source?.options);
-      return { delivery, origin: source, statements: readDelivery(delivery, source, byKind), wanted, error: null };
+      return { delivery, origin: source, reports: readDelivery(delivery, source, byKind), wanted, error: null };
     } catch (error) {
       // Reading is pure: it fails in the same way until the code or the source is another, and then
       // the delivery is replayed.
-      return { delivery, origin: source, statements: [], wanted, error: error instanceof Error ? error.message : String(error) };
+      return { delivery, origin: source, reports: [], wanted, error: error instanceof Error ? error.message : String(error) };
     }
   });
 }
 
 /** What a report does, once it is known whom it means. */
 export interface Effect {
-  statement: Statement;
-  report: OrderReport;
+  report: DeliveredReport;
+  orderReport: OrderReport;
   /** It tells all lines or refunds of its order. */
   isWhole: boolean;
   touches: ReturnType<typeof firstTouches>;
@@ -170,21 +170,21 @@ export interface Effect {
 }
 
 /** What a resolved report does; null where it waits or fails. */
-export function effectOf(statement: Statement, resolution: Resolution, identityKey: KeyObject): Effect | null {
+export function effectOf(report: DeliveredReport, resolution: Resolution, identityKey: KeyObject): Effect | null {
   if (resolution.status !== 'resolved') return null;
-  const { delivery, ordinal, stated, sourceId } = statement;
+  const { delivery, ordinal, content, sourceId } = report;
   const { merchantId, waitsFor } = resolution;
-  const buyer = stated.buyer ?? {};
+  const buyer = content.buyer ?? {};
   const identities = identitiesOf(identityKey, merchantId, buyer);
-  const { whole } = stated;
+  const { whole } = content;
   return {
-    statement,
-    isWhole: statement.says === 'all' && (whole === true || (Array.isArray(whole) && whole.some((list) => list !== 'evidence'))),
-    report: {
+    report,
+    isWhole: report.says === 'all' && (whole === true || (Array.isArray(whole) && whole.some((list) => list !== 'evidence'))),
+    orderReport: {
       merchantId,
       sourceId,
-      orderId: stated.order_id,
-      merged: liftStatement(statement, resolution, identities),
+      orderId: content.order_id,
+      merged: liftReport(report, resolution, identities),
       deliveryId: delivery.delivery_id,
       ordinal,
     },
@@ -194,15 +194,15 @@ export function effectOf(statement: Statement, resolution: Resolution, identityK
 }
 
 /** The report as the core reads it; what it names in its source's words is what those mean. */
-function liftStatement(
-  { delivery, stated, contentHash, says }: Statement,
+function liftReport(
+  { delivery, content, contentHash, says }: DeliveredReport,
   { merchantId, named }: Extract<Resolution, { status: 'resolved' }>,
   identities: readonly string[],
 ): MergedOrder {
   const { received_at: receivedAt, clock_skew_seconds: skew, untimed_at: untimedAt } = delivery;
   const observedMax = new Date(receivedAt.getTime() + (skew ?? 0) * 1000);
-  const reading = { receivedAt, observedMax, untimedAt: stated.whole == null ? untimedAt : null, identities, named };
-  return lift(readReport({ ...stated, merchant_id: merchantId }, reading), contentHash, says);
+  const reading = { receivedAt, observedMax, untimedAt: content.whole == null ? untimedAt : null, identities, named };
+  return lift(readReport({ ...content, merchant_id: merchantId }, reading), contentHash, says);
 }
 
 /** Deliveries with the orders that they were merged into, for what is redacted in both. */
@@ -217,13 +217,13 @@ function justRead(
     effects: readonly Effect[];
     keys: ReadonlyMap<string, bigint>;
     outcomes: readonly Outcome[];
-    resolutions: ReadonlyMap<Statement, Resolution>;
+    resolutions: ReadonlyMap<DeliveredReport, Resolution>;
   },
 ): JustRead[] {
-  const byDelivery = groupedBy(effects, ({ statement }) => statement.delivery);
-  return read.map(({ delivery, origin, statements }, index) => {
+  const byDelivery = groupedBy(effects, ({ report }) => report.delivery);
+  return read.map(({ delivery, origin, reports }, index) => {
     const merchantOf = (ordinal: number): string | null => {
-      const resolution = resolutions.get(statements[ordinal]!);
+      const resolution = resolutions.get(reports[ordinal]!);
       return resolution?.status === 'resolved' ? resolution.merchantId : null;
     };
     return {
@@ -231,7 +231,7 @@ function justRead(
       origin,
       error: outcomes[index]!.error,
       merchantOf,
-      orderKeys: (byDelivery.get(delivery) ?? []).map(({ report }) => keys.get(orderName(report))!),
+      orderKeys: (byDelivery.get(delivery) ?? []).map(({ orderReport }) => keys.get(orderName(orderReport))!),
       merchantId: delivery.merchant_id ?? origin?.merchantId ?? null,
     };
   });
@@ -241,17 +241,17 @@ function justRead(
  * A delivery is processed when all its reports are; one that fails or waits does not keep the
  * others from their orders.
  */
-function outcomeOf({ delivery, statements, error }: ReadDelivery, resolutions: ReadonlyMap<Statement, Resolution>): Outcome {
-  const nothing = { deliveryId: delivery.delivery_id, reports: statements.length, reason: null, waitsFor: null, error: null };
+function outcomeOf({ delivery, reports, error }: ReadDelivery, resolutions: ReadonlyMap<DeliveredReport, Resolution>): Outcome {
+  const nothing = { deliveryId: delivery.delivery_id, reports: reports.length, reason: null, waitsFor: null, error: null };
   if (error !== null) return { ...nothing, state: 'failed', reports: null, error };
-  const all = statements.map((statement) => resolutions.get(statement)!);
+  const all = reports.map((report) => resolutions.get(report)!);
   const failed = all.find((resolution) => resolution.status === 'failed');
   if (failed !== undefined) return { ...nothing, state: 'failed', error: failed.error };
   const parked = all.find((resolution) => resolution.status === 'parked');
   if (parked !== undefined) return { ...nothing, state: 'parked', reason: parked.reason, waitsFor: parked.waitsFor };
   // What is known of it has had its effect; what the code means is told by a replay, once a later
   // version knows it.
-  const unknown = statements.find((statement) => statement.unknownCode !== null);
+  const unknown = reports.find((report) => report.unknownCode !== null);
   if (unknown !== undefined) return { ...nothing, state: 'parked', reason: 'unknown_code', waitsFor: `code:${unknown.unknownCode}` };
   return { ...nothing, state: 'processed' };
 }

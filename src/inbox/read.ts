@@ -16,7 +16,7 @@ const FAULTS_SHOWN_MAX = 5;
 /** A report whose merchant may be known by its source only. */
 const sourceReport = canonicalReport.extend({ merchant_id: canonicalReport.shape.merchant_id.nullish() });
 
-export type StatedReport = z.output<typeof sourceReport>;
+export type ReportContent = z.output<typeof sourceReport>;
 
 /** The connection through which a delivery came; merchantId null: it is named by each report. */
 export interface Origin {
@@ -26,15 +26,18 @@ export interface Origin {
   options: Record<string, unknown>;
 }
 
-/** One report as it was stated. `says` evidence: a storefront speaks of another source's order. */
-export interface Statement {
+/**
+ * One report of a delivery, read and checked. `says` evidence: a storefront speaks of another
+ * source's order.
+ */
+export interface DeliveredReport {
   delivery: TakenDelivery;
   ordinal: number;
   origin: Origin;
   /** The source whose order it is about. */
   sourceId: string;
   says: 'all' | 'evidence';
-  stated: StatedReport;
+  content: ReportContent;
   contentHash: string;
   shop: string | null;
   names: PlatformName[];
@@ -59,14 +62,18 @@ export const PLATFORM_ROW = { form: 'platform-row' } as const;
 export const UNTIMED = { untimed: 'yes' } as const;
 
 /** Reads a delivery into its reports, or throws with what is wrong with it. */
-export function readDelivery(delivery: TakenDelivery, origin: Origin | undefined, adapters: ReadonlyMap<string, Adapter>): Statement[] {
+export function readDelivery(
+  delivery: TakenDelivery,
+  origin: Origin | undefined,
+  adapters: ReadonlyMap<string, Adapter>,
+): DeliveredReport[] {
   const { source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
-  if (sourceId === REST) return [readStatement(delivery, restOf(delivery), 0, { report: parseJson(body), shop: null, names: [] })];
+  if (sourceId === REST) return [checkedReport(delivery, restOf(delivery), 0, { report: parseJson(body), shop: null, names: [] })];
   if (origin === undefined) throw new Error(`there is no source ${sourceId}`);
   // What is uploaded for a source is in our words, unless it is a row of an export that has all
   // that the platform's own list has.
   if (delivery.origin === 'upload' && headers['form'] !== PLATFORM_ROW.form) {
-    return [readStatement(delivery, origin, 0, { report: parseJson(body), shop: null, names: [] })];
+    return [checkedReport(delivery, origin, 0, { report: parseJson(body), shop: null, names: [] })];
   }
   const adapter = adapters.get(origin.kind);
   if (adapter === undefined) throw new Error(`there is no adapter for ${origin.kind}`);
@@ -75,7 +82,7 @@ export function readDelivery(delivery: TakenDelivery, origin: Origin | undefined
   );
   const isUntimed = headers['untimed'] === UNTIMED.untimed;
   return mapped.map((one, ordinal) =>
-    readStatement(delivery, origin, ordinal, isUntimed ? { ...one, report: { ...one.report, observed_at: null } } : one),
+    checkedReport(delivery, origin, ordinal, isUntimed ? { ...one, report: { ...one.report, observed_at: null } } : one),
   );
 }
 
@@ -83,17 +90,17 @@ function restOf({ merchant_id: merchantId }: TakenDelivery): Origin {
   return { sourceId: REST, kind: REST, merchantId, options: {} };
 }
 
-function readStatement(
+function checkedReport(
   delivery: TakenDelivery,
   origin: Origin,
   ordinal: number,
   { report, shop, names, unknownCode = null }: Omit<Mapped, 'report'> & { report: unknown },
-): Statement {
+): DeliveredReport {
   const parsed = sourceReport.safeParse(report);
   if (!parsed.success) throw new Error(`the report ${ordinal} is not as it should be: ${faultsShown(parsed.error)}`);
-  const stated = delivery.origin === 'upload' ? { ...parsed.data, whole: null } : parsed.data;
+  const content = delivery.origin === 'upload' ? { ...parsed.data, whole: null } : parsed.data;
   const isRest = origin.sourceId === REST;
-  const named = stated.source_id ?? origin.sourceId;
+  const named = content.source_id ?? origin.sourceId;
   if (!isRest && named !== origin.sourceId) throw new Error(`the report ${ordinal} is about an order of the source ${named}`);
   return {
     delivery,
@@ -101,12 +108,12 @@ function readStatement(
     origin,
     sourceId: named,
     says: isRest && named !== REST ? 'evidence' : 'all',
-    stated,
-    contentHash: delivery.content_hashes?.[ordinal] ?? createHash('sha256').update(stableJson(stated)).digest('hex'),
+    content,
+    contentHash: delivery.content_hashes?.[ordinal] ?? createHash('sha256').update(stableJson(content)).digest('hex'),
     shop,
     names,
     unknownCode,
-    asOf: new Date(stated.deposit_paid_at ?? stated.paid_at ?? stated.observed_at ?? delivery.received_at),
+    asOf: new Date(content.deposit_paid_at ?? content.paid_at ?? content.observed_at ?? delivery.received_at),
   };
 }
 

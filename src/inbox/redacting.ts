@@ -22,7 +22,7 @@ import {
   type Replacements,
 } from '../promotion/buyers/redaction.ts';
 import type { Adapter } from '../sources/source.ts';
-import { readDelivery, stableJson, type Origin, type Statement } from './read.ts';
+import { readDelivery, stableJson, type Origin, type DeliveredReport } from './read.ts';
 import type { TakenDelivery } from './delivery-store.ts';
 
 /**
@@ -59,12 +59,12 @@ export async function redactDelivery(redactable: Redactable, erased: readonly Er
   const { delivery } = redactable;
   const encoding = encodingOf(delivery.body);
   const original = textOf(delivery.body);
-  const statements = statementsOf(redactable, delivery.body, deps) ?? [];
+  const reports = reportsOf(redactable, delivery.body, deps) ?? [];
   let body = original;
   let error = redactable.error;
   for (const one of erased) {
     const reading = readingFor(redactable, one, deps);
-    for (const words of [await wordsAnywhere(body, one, deps), ...wordsOfBuyers(statements, one, redactable, deps)]) {
+    for (const words of [await wordsAnywhere(body, one, deps), ...wordsOfBuyers(reports, one, redactable, deps)]) {
       body = await withoutWords(body, words, (text) => reading(Buffer.from(text, encoding)));
       error = error === null ? null : edited(error, editsOf(error, words));
     }
@@ -73,7 +73,7 @@ export async function redactDelivery(redactable: Redactable, erased: readonly Er
   return {
     deliveryId: delivery.delivery_id,
     body: Buffer.from(body, encoding),
-    contentHashes: statements.map(({ contentHash }) => contentHash),
+    contentHashes: reports.map(({ contentHash }) => contentHash),
     error,
   };
 }
@@ -83,7 +83,7 @@ const encodingOf = (bytes: Buffer): 'utf8' | 'latin1' => (isUtf8(bytes) ? 'utf8'
 
 const textOf = (bytes: Buffer): string => bytes.toString(encodingOf(bytes));
 
-function statementsOf({ delivery, origin }: Redactable, body: Buffer, { adapters }: RedactingDeps): Statement[] | null {
+function reportsOf({ delivery, origin }: Redactable, body: Buffer, { adapters }: RedactingDeps): DeliveredReport[] | null {
   try {
     return readDelivery({ ...delivery, body }, origin, adapters);
   } catch {
@@ -106,15 +106,15 @@ async function wordsAnywhere(text: string, erased: Erased, { identityKey }: Reda
  * other.
  */
 function wordsOfBuyers(
-  statements: readonly Statement[],
+  reports: readonly DeliveredReport[],
   erased: Erased,
   { merchantOf }: Redactable,
   { identityKey }: RedactingDeps,
 ): Replacements[] {
   const tried: Map<string, string>[] = [];
-  for (const { stated, ordinal } of statements) {
+  for (const { content, ordinal } of reports) {
     if ((merchantOf(ordinal) ?? erased.merchantId) !== erased.merchantId) continue;
-    const buyer = Object.entries(stated.buyer ?? {}).flatMap(([type, word]) => {
+    const buyer = Object.entries(content.buyer ?? {}).flatMap(([type, word]) => {
       const identity = word == null ? null : identityOf(identityKey, erased.merchantId, type, word);
       return identity === null ? [] : [{ word: word!, identity }];
     });
@@ -141,15 +141,15 @@ interface Read {
 
 function readingFor(redactable: Redactable, erased: Erased, deps: RedactingDeps) {
   return (body: Buffer): Read => {
-    const statements = statementsOf(redactable, body, deps);
-    if (statements === null) return { reports: 'unreadable', buyers: '' };
-    const reports = statements.map(({ stated, ordinal, sourceId, says, shop, names, unknownCode, asOf }) => {
+    const reports = reportsOf(redactable, body, deps);
+    if (reports === null) return { reports: 'unreadable', buyers: '' };
+    const comparable = reports.map(({ content, ordinal, sourceId, says, shop, names, unknownCode, asOf }) => {
       const merchantId = redactable.merchantOf(ordinal) ?? erased.merchantId;
-      const buyer = identitiesOf(deps.identityKey, merchantId, stated.buyer ?? {}).toSorted();
-      const said = { ...withReasons(stated, (reason) => redacted(reason, [erased], deps.identityKey)), buyer };
+      const buyer = identitiesOf(deps.identityKey, merchantId, content.buyer ?? {}).toSorted();
+      const said = { ...withReasons(content, (reason) => redacted(reason, [erased], deps.identityKey)), buyer };
       return { said, sourceId, says, shop, names, unknownCode, asOf };
     });
-    return { reports: stableJson(reports), buyers: stableJson(statements.map(({ stated }) => stated.buyer ?? null)) };
+    return { reports: stableJson(comparable), buyers: stableJson(reports.map(({ content }) => content.buyer ?? null)) };
   };
 }
 
@@ -158,10 +158,10 @@ function readingFor(redactable: Redactable, erased: Erased, deps: RedactingDeps)
  * them. Orders keep them, too, so the words are found in a reason by itself, as they are found
  * there.
  */
-function withReasons(stated: Statement['stated'], change: (reason: string) => string): Statement['stated'] {
-  const { void: voided, refunds } = stated;
+function withReasons(content: DeliveredReport['content'], change: (reason: string) => string): DeliveredReport['content'] {
+  const { void: voided, refunds } = content;
   return {
-    ...stated,
+    ...content,
     void: typeof voided === 'object' && voided !== null ? { ...voided, reason: change(voided.reason) } : voided,
     refunds: refunds?.map((refund) => (refund.reason == null ? refund : { ...refund, reason: change(refund.reason) })),
   };

@@ -9,7 +9,7 @@ import type { MappingTarget, Word } from '../sources/connections/mapping-store.t
 import type { PlatformName } from '../sources/source.ts';
 import { REST } from '../sources/connections/source-fields.ts';
 import { ownerWait } from './parking.ts';
-import type { Statement } from './read.ts';
+import type { DeliveredReport } from './read.ts';
 
 /** The types of the words that stand in the fields of a report. */
 const PROMOTER = 'promoter';
@@ -21,43 +21,43 @@ export type Resolution =
   | { status: 'resolved'; merchantId: string; named: Map<string | null, NamedEvidence>; waitsFor: string[] };
 
 /** Resolves reports, in their order, by what is known now. */
-export async function resolveStatements(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Resolution[]> {
-  const words = statements.flatMap(wordsOf);
+export async function resolveReports(trx: Transaction<DB>, reports: readonly DeliveredReport[]): Promise<Resolution[]> {
+  const words = reports.flatMap(wordsOf);
   const meanings = await mappingsAsOf(trx, words);
   const byWord = new Map(words.map((word, index) => [wordName(word), meanings[index]!]));
-  const missing = await missingTargets(trx, statements.flatMap(ownIdsOf));
-  const owners = await readOwners(trx, statements);
+  const missing = await missingTargets(trx, reports.flatMap(ownIdsOf));
+  const owners = await readOwners(trx, reports);
   const known: Known = {
     meaningOf: ({ origin: { sourceId }, asOf }, type, value) => byWord.get(wordName({ sourceId, type, value, at: asOf })) ?? null,
     isMissing: (column, id) => missing.has(`${column}:${id}`),
-    ownerOf: (statement) => owners.get(ownerWaitOf(statement)) ?? null,
+    ownerOf: (report) => owners.get(ownerWaitOf(report)) ?? null,
   };
-  return statements.map((statement) => resolveOne(statement, known));
+  return reports.map((report) => resolveOne(report, known));
 }
 
 /** What was found for a batch: the meanings of words, and which of our own ids do not exist. */
 export interface Known {
-  meaningOf: (statement: Statement, type: string, value: string) => MappingTarget | null;
+  meaningOf: (report: DeliveredReport, type: string, value: string) => MappingTarget | null;
   isMissing: (column: keyof MappingTarget, id: string) => boolean;
   /** The merchant of the order, as other reports of the source have named it. */
-  ownerOf: (statement: Statement) => string | null;
+  ownerOf: (report: DeliveredReport) => string | null;
 }
 
-const ownerWaitOf = ({ sourceId, stated }: Statement): string => ownerWait({ sourceId, orderId: stated.order_id });
+const ownerWaitOf = ({ sourceId, content }: DeliveredReport): string => ownerWait({ sourceId, orderId: content.order_id });
 
 /**
  * The merchants of orders that reports are about which name nobody whose they are, by what waits
  * for it: a source of many shops may name them in its orders only, and not in its refunds. An order
  * that two merchants have is nobody's.
  */
-export async function readOwners(trx: Transaction<DB>, statements: readonly Statement[]): Promise<Map<string, string>> {
-  const nameless = statements.filter(({ origin, stated, shop }) => origin.merchantId === null && shop === null && !stated.merchant_id);
+export async function readOwners(trx: Transaction<DB>, reports: readonly DeliveredReport[]): Promise<Map<string, string>> {
+  const nameless = reports.filter(({ origin, content, shop }) => origin.merchantId === null && shop === null && !content.merchant_id);
   if (nameless.length === 0) return new Map();
   const { rows } = await sql<{ source_id: string; order_id: string; merchant_id: string }>`
     select source_id, order_id, min(merchant_id) as merchant_id
     from (
       select distinct source_id, order_id
-      from unnest(${nameless.map((one) => one.sourceId)}::text[], ${nameless.map((one) => one.stated.order_id)}::text[])
+      from unnest(${nameless.map((one) => one.sourceId)}::text[], ${nameless.map((one) => one.content.order_id)}::text[])
         as told (source_id, order_id)
     ) as asked
     join orders using (source_id, order_id)
@@ -82,25 +82,25 @@ interface Naming {
 }
 
 /** The order's naming and those of the lines that have any. */
-function namingsOf({ stated, names }: Statement): Naming[] {
+function namingsOf({ content, names }: DeliveredReport): Naming[] {
   const of = (lineId: string | null, fields: { promoter_id?: string | null; talent_id?: string | null }): Naming => ({
     lineId,
     promoterId: fields.promoter_id ?? null,
     talentId: fields.talent_id ?? null,
     names: names.filter((name) => (name.lineId ?? null) === lineId),
   });
-  const lines = (stated.lines ?? []).map((line) => of(line.line_id, line));
-  return [of(null, stated), ...lines.filter((one) => one.promoterId !== null || one.talentId !== null || one.names.length > 0)];
+  const lines = (content.lines ?? []).map((line) => of(line.line_id, line));
+  return [of(null, content), ...lines.filter((one) => one.promoterId !== null || one.talentId !== null || one.names.length > 0)];
 }
 
 /** A storefront speaks our language; only an order system has words of its own. */
-export function wordsOf(statement: Statement): AskedWord[] {
-  const { origin, stated, shop, asOf } = statement;
+export function wordsOf(report: DeliveredReport): AskedWord[] {
+  const { origin, content, shop, asOf } = report;
   if (origin.sourceId === REST) return [];
-  const shopWord = shop ?? stated.merchant_id;
+  const shopWord = shop ?? content.merchant_id;
   const words = [
     ...(shopWord ? [{ type: SHOP, value: shopWord }] : []),
-    ...namingsOf(statement).flatMap(({ promoterId, talentId, names }) => [
+    ...namingsOf(report).flatMap(({ promoterId, talentId, names }) => [
       ...(promoterId ? [{ type: PROMOTER, value: promoterId }] : []),
       ...(talentId ? [{ type: TALENT, value: talentId }] : []),
       ...names,
@@ -110,11 +110,11 @@ export function wordsOf(statement: Statement): AskedWord[] {
 }
 
 /** What a report says that may be an id of ours. */
-export function ownIdsOf(statement: Statement): MappingTarget[] {
+export function ownIdsOf(report: DeliveredReport): MappingTarget[] {
   const nothing = { merchant_id: null, promoter_id: null, link_code: null };
   return [
-    { ...nothing, merchant_id: statement.stated.merchant_id ?? null },
-    ...namingsOf(statement).flatMap(({ promoterId, talentId }) => [
+    { ...nothing, merchant_id: report.content.merchant_id ?? null },
+    ...namingsOf(report).flatMap(({ promoterId, talentId }) => [
       { ...nothing, promoter_id: promoterId },
       { ...nothing, promoter_id: talentId },
     ]),
@@ -122,11 +122,11 @@ export function ownIdsOf(statement: Statement): MappingTarget[] {
 }
 
 /** Resolves one report by what is known. */
-export function resolveOne(statement: Statement, known: Known): Resolution {
-  const merchant = resolveMerchant(statement, known);
+export function resolveOne(report: DeliveredReport, known: Known): Resolution {
+  const merchant = resolveMerchant(report, known);
   if (merchant.status !== 'merchant') return merchant;
   const waitsFor: string[] = [];
-  const named = new Map(namingsOf(statement).map((naming) => [naming.lineId, resolveNaming(statement, naming, known, waitsFor)]));
+  const named = new Map(namingsOf(report).map((naming) => [naming.lineId, resolveNaming(report, naming, known, waitsFor)]));
   return { status: 'resolved', merchantId: merchant.merchantId, named, waitsFor };
 }
 
@@ -155,8 +155,8 @@ export function withoutUnexplained(resolution: Resolution): Resolution | null {
  * Who is meant where a report names somebody; adds what would explain what nobody has explained yet
  * to `waitsFor`.
  */
-function resolveNaming(statement: Statement, naming: Naming, known: Known, waitsFor: string[]): NamedEvidence {
-  const { origin } = statement;
+function resolveNaming(report: DeliveredReport, naming: Naming, known: Known, waitsFor: string[]): NamedEvidence {
+  const { origin } = report;
   const found = { promoterIds: [] as string[], linkCodes: [] as string[] };
   const take = ({ promoter_id: promoterId, link_code: linkCode }: MappingTarget): void => {
     if (promoterId !== null) found.promoterIds.push(promoterId);
@@ -168,13 +168,13 @@ function resolveNaming(statement: Statement, naming: Naming, known: Known, waits
   };
 
   if (naming.promoterId) {
-    const meaning = known.meaningOf(statement, PROMOTER, naming.promoterId);
+    const meaning = known.meaningOf(report, PROMOTER, naming.promoterId);
     // An unknown name stands as it is: it is evidence that loses with its reason.
     take(meaning ?? { merchant_id: null, promoter_id: naming.promoterId, link_code: null });
     if (meaning === null && known.isMissing('promoter_id', naming.promoterId)) waitFor(PROMOTER, naming.promoterId, true);
   }
   for (const { type, value } of naming.names) {
-    const meaning = known.meaningOf(statement, type, value);
+    const meaning = known.meaningOf(report, type, value);
     if (meaning !== null) take(meaning);
     else {
       waitFor(type, value, false);
@@ -185,7 +185,7 @@ function resolveNaming(statement: Statement, naming: Naming, known: Known, waits
   }
   let { talentId } = naming;
   if (talentId !== null && origin.sourceId !== REST) {
-    const meaning = known.meaningOf(statement, TALENT, talentId);
+    const meaning = known.meaningOf(report, TALENT, talentId);
     if (meaning === null && known.isMissing('promoter_id', talentId)) {
       // Only one talent counts, so a name that is explained later must not find its place taken.
       waitFor(TALENT, talentId, true);
@@ -196,13 +196,13 @@ function resolveNaming(statement: Statement, naming: Naming, known: Known, waits
 }
 
 function resolveMerchant(
-  statement: Statement,
+  report: DeliveredReport,
   known: Known,
 ): { status: 'merchant'; merchantId: string } | Exclude<Resolution, { status: 'resolved' }> {
-  const { origin, stated, shop } = statement;
-  const word = shop ?? stated.merchant_id ?? null;
-  const mapped = word === null || origin.sourceId === REST ? null : (known.meaningOf(statement, SHOP, word)?.merchant_id ?? null);
-  const named = mapped ?? stated.merchant_id ?? null;
+  const { origin, content, shop } = report;
+  const word = shop ?? content.merchant_id ?? null;
+  const mapped = word === null || origin.sourceId === REST ? null : (known.meaningOf(report, SHOP, word)?.merchant_id ?? null);
+  const named = mapped ?? content.merchant_id ?? null;
   if (origin.merchantId !== null) {
     if (named === null || named === origin.merchantId) return { status: 'merchant', merchantId: origin.merchantId };
     return { status: 'failed', error: `the report is of the merchant ${named}, and its source speaks for ${origin.merchantId} only` };
@@ -212,9 +212,9 @@ function resolveMerchant(
     return { status: 'parked', reason: 'unmapped_shop', waitsFor: mappingWait({ sourceId: origin.sourceId, type: SHOP, value: shop }) };
   }
   if (named === null) {
-    const owner = known.ownerOf(statement);
+    const owner = known.ownerOf(report);
     if (owner !== null) return { status: 'merchant', merchantId: owner };
-    return { status: 'parked', reason: 'unmapped_shop', waitsFor: ownerWaitOf(statement) };
+    return { status: 'parked', reason: 'unmapped_shop', waitsFor: ownerWaitOf(report) };
   }
   if (known.isMissing('merchant_id', named)) return { status: 'parked', reason: 'unknown_merchant', waitsFor: `merchant:${named}` };
   return { status: 'merchant', merchantId: named };

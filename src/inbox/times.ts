@@ -7,12 +7,12 @@ import type { Policy } from '../core/policy.ts';
 import { orderName, unnestOrders, type OrderId } from '../orders/order-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
-import type { Statement } from './read.ts';
+import type { DeliveredReport } from './read.ts';
 import { keepTimes, type KeptTimes } from './delivery-store.ts';
 
 /** A resolved report: of which order of which merchant it is. */
 export interface TimedReport {
-  statement: Statement;
+  report: DeliveredReport;
   order: OrderId;
 }
 
@@ -21,9 +21,9 @@ export interface TimedReport {
  * their deliveries, here and in the database.
  */
 export async function settleTimes(trx: Transaction<DB>, reports: readonly TimedReport[]): Promise<void> {
-  const unread = reports.filter(({ statement: { delivery } }) => delivery.clock_skew_seconds === null && delivery.untimed_at === null);
-  const ahead = unread.filter(({ statement }) => aheadMs(statement) > 0);
-  const untimed = unread.filter(({ statement }) => isUntimedRow(statement));
+  const unread = reports.filter(({ report: { delivery } }) => delivery.clock_skew_seconds === null && delivery.untimed_at === null);
+  const ahead = unread.filter(({ report }) => aheadMs(report) > 0);
+  const untimed = unread.filter(({ report }) => isUntimedRow(report));
   if (ahead.length + untimed.length === 0) return;
   const skews = await readSkews(trx, ahead);
   const stamps = await readStamps(
@@ -31,27 +31,27 @@ export async function settleTimes(trx: Transaction<DB>, reports: readonly TimedR
     untimed.map(({ order }) => order),
   );
   const kept: KeptTimes[] = [];
-  for (const [deliveryId, own] of groupedBy([...new Set([...ahead, ...untimed])], ({ statement }) => statement.delivery.delivery_id)) {
-    const { delivery } = own[0]!.statement;
+  for (const [deliveryId, own] of groupedBy([...new Set([...ahead, ...untimed])], ({ report }) => report.delivery.delivery_id)) {
+    const { delivery } = own[0]!.report;
     const skew = own.flatMap((report) => skews.get(report) ?? []);
     const before = own.flatMap(({ order }) => stamps.get(orderName(order)) ?? []);
     delivery.clock_skew_seconds = skew.length === 0 ? null : Math.max(...skew);
     // Just before the whole report, so that the row brings nothing back which that did not list.
     const untimedAt = Math.min(...before) - 1;
     delivery.untimed_at = untimedAt < delivery.received_at.getTime() ? new Date(untimedAt) : null;
-    const isAhead = own.some(({ statement }) => aheadMs(statement) > (delivery.clock_skew_seconds ?? 0) * 1000);
+    const isAhead = own.some(({ report }) => aheadMs(report) > (delivery.clock_skew_seconds ?? 0) * 1000);
     kept.push({ deliveryId, clockSkewSeconds: delivery.clock_skew_seconds, isAhead, untimedAt: delivery.untimed_at });
   }
   await keepTimes(trx, kept);
 }
 
-function aheadMs({ stated, delivery }: Statement): number {
-  return stated.observed_at == null ? 0 : Date.parse(stated.observed_at) - delivery.received_at.getTime();
+function aheadMs({ content, delivery }: DeliveredReport): number {
+  return content.observed_at == null ? 0 : Date.parse(content.observed_at) - delivery.received_at.getTime();
 }
 
 /** A row of a list, a settlement or a file that says neither when it was so nor everything. */
-function isUntimedRow({ stated, delivery }: Statement): boolean {
-  return stated.observed_at == null && stated.whole == null && (delivery.origin === 'pull' || delivery.origin === 'upload');
+function isUntimedRow({ content, delivery }: DeliveredReport): boolean {
+  return content.observed_at == null && content.whole == null && (delivery.origin === 'pull' || delivery.origin === 'upload');
 }
 
 /** How far clocks may differ, by the merchant's policy as of the receipt. */
@@ -60,7 +60,7 @@ async function readSkews(trx: Transaction<DB>, reports: readonly TimedReport[]):
   const { rows } = await sql<{ place: bigint; policy: Policy }>`
     select distinct on (place) place, policy
     from unnest(${reports.map(({ order }) => order.merchantId)}::text[],
-      ${reports.map(({ statement }) => statement.delivery.received_at.toISOString())}::timestamptz[])
+      ${reports.map(({ report }) => report.delivery.received_at.toISOString())}::timestamptz[])
       with ordinality as asked (merchant_id, received_at, place)
     join merchant_version using (merchant_id) where effective_from <= asked.received_at
     order by place, effective_from desc, version desc`.execute(trx);

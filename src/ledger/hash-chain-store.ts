@@ -243,7 +243,7 @@ export async function chainEntryOf(db: Kysely<DB>, xid: bigint): Promise<Proving
 export interface ChainCheck {
   links: number;
   transfers: number;
-  head: ChainEntry | null;
+  last: ChainEntry | null;
   broken: { linkNo: bigint; day: string; reason: string } | null;
 }
 
@@ -253,17 +253,17 @@ export interface ChainCheck {
  * What it reads never changes, so that it needs no snapshot.
  */
 export async function verifyChain(db: Kysely<DB>, { after = 0n }: { after?: bigint } = {}): Promise<ChainCheck> {
-  let head = after === 0n ? null : ((await readChainEntries(db, { after: after - 1n, limit: 1 }))[0] ?? null);
-  const verified: ChainCheck = { links: 0, transfers: 0, head, broken: null };
+  let last = after === 0n ? null : ((await readChainEntries(db, { after: after - 1n, limit: 1 }))[0] ?? null);
+  const verified: ChainCheck = { links: 0, transfers: 0, last, broken: null };
   for (;;) {
-    const entries = await readChainEntries(db, { after: head?.linkNo ?? 0n, limit: LINKS_PER_READ });
+    const entries = await readChainEntries(db, { after: last?.linkNo ?? 0n, limit: LINKS_PER_READ });
     for (const entry of entries) {
-      const reason = await faultOf(db, head, entry);
+      const reason = await faultOf(db, last, entry);
       if (reason !== null) return { ...verified, broken: { linkNo: entry.linkNo, day: entry.day, reason } };
-      head = entry;
+      last = entry;
       verified.links += 1;
       verified.transfers += entry.transfers;
-      verified.head = head;
+      verified.last = last;
     }
     if (entries.length < LINKS_PER_READ) return verified;
   }

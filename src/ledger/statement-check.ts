@@ -17,7 +17,7 @@ export interface CheckedStatement {
    */
   unchained: number;
   /** The last chain entry: compare it with what others were told. */
-  head: { linkNo: string; day: string; hash: string } | null;
+  last: { linkNo: string; day: string; hash: string } | null;
 }
 
 /** Checks the text of a statement. */
@@ -27,8 +27,8 @@ export function checkStatement(text: string): CheckedStatement {
   const links = new Map(rows.filter((row) => row.record === 'link').map((row) => [row.link, row]));
   const faults = [...faultsOfSums(rows), ...entries.flatMap((row) => faultsOfEntry(row, links)), ...faultsOfLinks([...links.values()])];
   const last = [...links.values()].at(-1);
-  const head = last === undefined ? null : { linkNo: last.link, day: last.day, hash: last.hash };
-  return { faults, entries: entries.length, unchained: entries.filter((row) => row.link === '').length, head };
+  const lastEntry = last === undefined ? null : { linkNo: last.link, day: last.day, hash: last.hash };
+  return { faults, entries: entries.length, unchained: entries.filter((row) => row.link === '').length, last: lastEntry };
 }
 
 /** Opening balance and entries give every balance, and the closing one. */

@@ -22,7 +22,7 @@ import {
   readMonth,
   settledXid,
   type MonthTransfer,
-  type StatementQuestion,
+  type StatementQuery,
 } from './statement-store.ts';
 
 const TRANSFERS_PER_PAGE = 1000;
@@ -74,7 +74,7 @@ function bounds(text: string): { from: Date; until: Date } {
  * The rows of a statement, in chunks. Whoever is cut off has no closing balances, and so cannot
  * take a part for the whole; his connection breaks, too.
  */
-export async function* statementRows(db: Kysely<DB>, question: StatementQuestion): AsyncGenerator<string> {
+export async function* statementRows(db: Kysely<DB>, question: StatementQuery): AsyncGenerator<string> {
   const accounts = await openingBalances(db, question);
   yield statementHead() + accounts.map((account) => balanceRow('opening', account)).join('');
   const present = new Map(accounts.map((account) => [account.accountId, account]));
@@ -104,7 +104,7 @@ export async function* statementRows(db: Kysely<DB>, question: StatementQuestion
 }
 
 /** The pages of the month. While one is written the next is being read already. */
-async function* pagesOf(db: Kysely<DB>, question: StatementQuestion): AsyncGenerator<MonthTransfer[]> {
+async function* pagesOf(db: Kysely<DB>, question: StatementQuery): AsyncGenerator<MonthTransfer[]> {
   let next = readMonth(db, question, { bookedXid: -1n, transferId: -1n }, TRANSFERS_PER_PAGE);
   for (;;) {
     const page = await next;

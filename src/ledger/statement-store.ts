@@ -16,7 +16,7 @@ import {
   type KeptChainEntry,
   type ProvingChainEntry,
 } from './hash-chain-store.ts';
-import type { StatedBalance } from './statement.ts';
+import type { StatementBalance } from './statement.ts';
 
 const LINKS_PER_PAGE = 500;
 
@@ -24,7 +24,7 @@ const LINKS_PER_PAGE = 500;
  * Whose statement, and of when: entries booked from `from` until `until`, by transactions below
  * `belowXid`.
  */
-export interface StatementQuestion {
+export interface StatementQuery {
   promoterId: string;
   merchantId: string | null;
   from: Date;
@@ -40,7 +40,7 @@ export async function settledXid(db: Kysely<DB>): Promise<bigint> {
 }
 
 /** What the promoter's accounts held when the month began, those that have moved by its end. */
-export async function openingBalances(db: Kysely<DB>, question: StatementQuestion): Promise<(StatedBalance & { accountId: bigint })[]> {
+export async function openingBalances(db: Kysely<DB>, question: StatementQuery): Promise<(StatementBalance & { accountId: bigint })[]> {
   const { promoterId, merchantId, from, until, belowXid } = question;
   const { rows } = await sql<{ account_id: bigint; kind: AccountKind; merchant_id: string; currency: string; balance: string }>`
     select account_id, account.kind, account.merchant_id, account.currency,
@@ -80,12 +80,7 @@ type MonthRow = ChainedRow & { from_account_id: bigint; to_account_id: bigint };
  * The next transfers of the month, the earliest first. The transfers of the page are found by their
  * index first, and only those are joined: otherwise every page would sort all that are left.
  */
-export async function readMonth(
-  db: Kysely<DB>,
-  question: StatementQuestion,
-  after: TransferPlace,
-  limit: number,
-): Promise<MonthTransfer[]> {
+export async function readMonth(db: Kysely<DB>, question: StatementQuery, after: TransferPlace, limit: number): Promise<MonthTransfer[]> {
   const { promoterId, merchantId, from, until, belowXid } = question;
   const ofMerchant = merchantId === null ? sql`true` : sql`merchant_id = ${merchantId}`;
   const { rows } = await sql<MonthRow>`

@@ -50,27 +50,27 @@ function row(record: 'opening' | 'entry' | 'closing' | 'link', cells: Cells): st
 export const statementHead = (): string => `\uFEFF${csvRow(STATEMENT_COLUMNS)}`;
 
 /** One of the promoter's accounts with what lies on it. */
-export interface StatedBalance {
+export interface StatementBalance {
   merchantId: string;
   account: string;
   currency: string;
   balance: bigint;
 }
 
-export function balanceRow(record: 'opening' | 'closing', { merchantId, account, currency, balance }: StatedBalance): string {
+export function balanceRow(record: 'opening' | 'closing', { merchantId, account, currency, balance }: StatementBalance): string {
   return row(record, { merchant_id: merchantId, account, currency, balance });
 }
 
 /**
  * An entry with its transfer, and where that is chained; null while it is in no chain entry yet.
  */
-export interface StatedEntry extends StatedBalance {
+export interface StatementEntry extends StatementBalance {
   amount: bigint;
   transfer: ChainedTransfer;
   proof: { linkNo: bigint; path: readonly PathStep[] } | null;
 }
 
-export function entryRow({ merchantId, account, currency, amount, balance, transfer, proof }: StatedEntry): string {
+export function entryRow({ merchantId, account, currency, amount, balance, transfer, proof }: StatementEntry): string {
   return row('entry', {
     merchant_id: merchantId,
     account,

@@ -45,7 +45,7 @@ export interface Merging {
 
 /**
  * Merges reports into their orders, making those that are not there yet, and notes which delivery
- * had which effect. Several reports of one order are joined first. The number of statements does
+ * had which effect. Several reports of one order are joined first. The number of queries does
  * not depend on how many reports there are.
  */
 export async function mergeIntoOrders(

@@ -25,7 +25,7 @@ import {
   removeEndpoint,
   rotateSecret,
   type EndpointRow,
-  type EndpointStatement,
+  type EndpointSetUp,
 } from './endpoint-store.ts';
 import { readEndpointUrl } from './endpoint-url.ts';
 import { SUBSCRIPTIONS } from './event.ts';
@@ -41,7 +41,7 @@ export interface EndpointsDeps {
 
 const URL_LENGTH_MAX = 2048;
 
-const statement = z
+const endpointBody = z
   .strictObject({
     url: words(URL_LENGTH_MAX).meta({ description: 'https only; no redirect is followed. It must be reachable from the internet.' }),
     events: z
@@ -96,7 +96,7 @@ const stating = {
   summary: 'Make an endpoint or state it anew; its secret is shown when it is made',
   description: PROMISE,
   params: endpointPath,
-  body: statement,
+  body: endpointBody,
   response: { 200: endpoint, 201: made, ...problems('conflict', 'invalid_webhook_url', 'unknown_merchant') },
 };
 
@@ -113,7 +113,7 @@ export function webhookEndpointRoutes(app: App, deps: EndpointsDeps): void {
       const url = await readEndpointUrl(body.url, deps.allowed, deps.resolve);
       const stated = { ...body, url, merchant_id: merchantId };
       const { row, secret } = await inTransaction(db, ({ trx, now }) =>
-        stateEndpoint(trx, keys, { endpointId, stated, actor: request.actor, now }),
+        putEndpoint(trx, keys, { endpointId, stated, actor: request.actor, now }),
       );
       if (secret === null) return row;
       return reply.code(201).send({ ...row, secret });
@@ -206,18 +206,18 @@ function readingRoutes(app: App, db: Kysely<DB>): void {
   });
 }
 
-interface Statement {
+interface EndpointPut {
   endpointId: string;
-  stated: EndpointStatement;
+  stated: EndpointSetUp;
   actor: Actor;
   now: Date;
 }
 
 /** The endpoint as it stands then; with its secret where it was made. */
-async function stateEndpoint(
+async function putEndpoint(
   trx: Transaction<DB>,
   keys: MasterKeys,
-  { endpointId, stated, actor, now }: Statement,
+  { endpointId, stated, actor, now }: EndpointPut,
 ): Promise<{ row: EndpointRow; secret: string | null }> {
   const before = await lockEndpoint(trx, endpointId);
   if (before === null) {
@@ -225,7 +225,7 @@ async function stateEndpoint(
     await noteChange(trx, 'stated', { endpointId, actor, now, before, after: row });
     return { row, secret };
   }
-  const names = Object.keys(stated) as (keyof EndpointStatement)[];
+  const names = Object.keys(stated) as (keyof EndpointSetUp)[];
   if (before.disabled_reason === null && names.every((name) => isDeepStrictEqual(before[name], stated[name]))) {
     return { row: before, secret: null };
   }

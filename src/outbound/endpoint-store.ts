@@ -28,8 +28,8 @@ export interface EndpointRow {
   changed_at: Date;
 }
 
-/** What is stated of an endpoint. */
-export type EndpointStatement = Pick<EndpointRow, 'url' | 'events' | 'merchant_id' | 'description' | 'active'>;
+/** What is set of an endpoint. */
+export type EndpointSetUp = Pick<EndpointRow, 'url' | 'events' | 'merchant_id' | 'description' | 'active'>;
 
 const SHOWN = [
   'endpoint_id',
@@ -100,7 +100,7 @@ export async function lockEndpoint(trx: Transaction<DB>, endpointId: string): Pr
 export async function makeEndpoint(
   trx: Transaction<DB>,
   keys: MasterKeys,
-  { endpointId, now, ...stated }: EndpointStatement & { endpointId: string; now: Date },
+  { endpointId, now, ...stated }: EndpointSetUp & { endpointId: string; now: Date },
 ): Promise<{ row: EndpointRow; secret: string }> {
   await refuseUnknownMerchant(trx, stated.merchant_id);
   const secret = makeSecret();
@@ -115,10 +115,10 @@ export async function makeEndpoint(
   return { row, secret };
 }
 
-/** States an endpoint anew; what stopped it before is forgotten. Throws `unknown_merchant`. */
+/** Sets an endpoint anew; what stopped it before is forgotten. Throws `unknown_merchant`. */
 export async function changeEndpoint(
   trx: Transaction<DB>,
-  { endpointId, now, ...stated }: EndpointStatement & { endpointId: string; now: Date },
+  { endpointId, now, ...stated }: EndpointSetUp & { endpointId: string; now: Date },
 ): Promise<EndpointRow> {
   await refuseUnknownMerchant(trx, stated.merchant_id);
   return trx

@@ -1,4 +1,4 @@
-// The address of an endpoint, judged when it is stated: where we would never send, nothing is
+// The address of an endpoint, judged when it is set: where we would never send, nothing is
 // promised.
 import { setTimeout as sleep } from 'node:timers/promises';
 

@@ -1,4 +1,4 @@
-// Lookups by key, gathered: whatever is asked for while one statement runs is asked for by the next
+// Lookups by key, gathered: whatever is asked for while one query runs is asked for by the next
 // one, together.
 
 interface Asker<Found> {
@@ -9,7 +9,7 @@ interface Asker<Found> {
 /**
  * Makes a lookup of one out of a lookup of many, of which one runs at a time, for at most `keysMax`
  * keys: whoever asks for ever new keys holds one connection and no more, and who asks beside him
- * waits for one statement of others at the most for every `keysMax` of them.
+ * waits for one query of others at the most for every `keysMax` of them.
  */
 export function coalesced<Found>(
   read: (keys: string[]) => Promise<ReadonlyMap<string, Found>>,

@@ -1,4 +1,4 @@
-// Loading in bulk: files of lines, each a full statement as its PUT or POST takes it, in
+// Loading in bulk: files of lines, each a full version as its PUT or POST takes it, in
 // transactions of some hundred lines.
 
 import type { Transaction } from 'kysely';
@@ -19,7 +19,7 @@ import { linkLine, linkWish } from './links/link-body.ts';
 import { makeLinks } from './links/link-store.ts';
 import { merchantBody, merchantTerms, productBody, productTerms } from './merchants/merchant-body.ts';
 import { applyMerchant } from './merchants/merchant-routes.ts';
-import { stateProduct, type Statement } from './merchants/merchant-store.ts';
+import { putProduct, type VersionOrigin } from './merchants/merchant-store.ts';
 import { applyPromoter, promoterBody, promoterTerms } from './promoters/promoter-routes.ts';
 
 type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'promotersChanged' | 'nudge'>;
@@ -44,9 +44,7 @@ const merchants: Loader<z.output<typeof merchantBody> & { merchant_id: string }>
     { merchant_id: 'm2', name: 'Second shop', currency: 'USD', landing_hosts: ['second.example.com'] },
   ],
   store: ({ trx, deps, actor, now }, lines) =>
-    oneByOne(lines, ({ merchant_id, ...line }) =>
-      applyMerchant(trx, deps, merchant_id, merchantTerms(line), statementOf(line, actor, now)),
-    ),
+    oneByOne(lines, ({ merchant_id, ...line }) => applyMerchant(trx, deps, merchant_id, merchantTerms(line), originOf(line, actor, now))),
 };
 
 const products: Loader<z.output<typeof productBody> & { merchant_id: string; product_id: string }> = {
@@ -57,7 +55,7 @@ const products: Loader<z.output<typeof productBody> & { merchant_id: string; pro
   ],
   store: ({ trx, actor, now }, lines) =>
     oneByOne(lines, (line) =>
-      stateProduct(trx, { merchantId: line.merchant_id, productId: line.product_id }, productTerms(line), statementOf(line, actor, now)),
+      putProduct(trx, { merchantId: line.merchant_id, productId: line.product_id }, productTerms(line), originOf(line, actor, now)),
     ),
 };
 
@@ -71,7 +69,7 @@ const promoters: Loader<z.output<typeof promoterBody> & { promoter_id: string }>
     const changed: string[] = [];
     const collect = { promotersChanged: async (_: unknown, promoterIds: readonly string[]) => void changed.push(...promoterIds) };
     const outcomes = await oneByOne(lines, (line) =>
-      applyPromoter(trx, collect, line.promoter_id, promoterTerms(line), statementOf(line, actor, now)),
+      applyPromoter(trx, collect, line.promoter_id, promoterTerms(line), originOf(line, actor, now)),
     );
     await deps.promotersChanged(trx, changed, now);
     return outcomes;
@@ -90,7 +88,7 @@ const links: Loader<z.output<typeof linkLine>> = {
   },
 };
 
-function statementOf(line: { effective_from?: Date | null }, actor: Actor, now: Date): Statement {
+function originOf(line: { effective_from?: Date | null }, actor: Actor, now: Date): VersionOrigin {
   return { actor, now, effectiveFrom: line.effective_from ?? null };
 }
 

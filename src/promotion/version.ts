@@ -1,5 +1,5 @@
-// Effective-dated statements: every PUT is a full statement that counts from a time on, and nothing
-// that was stated is changed. In force at t is the version with the greatest (effective_from,
+// Effective-dated versions: every PUT makes a full version that counts from a time on, and nothing
+// that was set is changed. In force at t is the version with the greatest (effective_from,
 // version) not after t.
 
 import { isDeepStrictEqual } from 'node:util';
@@ -11,7 +11,7 @@ import type { DB } from '../platform/postgres/tables.ts';
 type VersionTable = 'merchant_version' | 'product_version' | 'promoter_version' | 'coupon_version';
 
 /**
- * What every version has. `effective_from` is null for the first statement, which counts for all
+ * What every version has. `effective_from` is null for the first version, which counts for all
  * earlier time.
  */
 export interface Version {
@@ -20,11 +20,11 @@ export interface Version {
   recorded_at: Date;
 }
 
-/** Where a new statement goes in the history of its thing. */
+/** Where a new version goes in the history of its thing. */
 export interface Place<Row> {
   version: number;
   effectiveFrom: Date | '-infinity';
-  /** The version in force at that time; null when this is the first statement. */
+  /** The version in force at that time; null when this is the first version. */
   before: Row | null;
 }
 
@@ -75,7 +75,7 @@ export async function listInForce<Row extends Version>(
 }
 
 /**
- * A version as the database answers it, which gives the time of the first statement as minus
+ * A version as the database answers it, which gives the time of the first version as minus
  * infinity.
  */
 export function readVersion<Row extends Version>(row: Row): Row {
@@ -83,11 +83,11 @@ export function readVersion<Row extends Version>(row: Row): Row {
 }
 
 /**
- * Where a statement goes that is to count from `asked` on, or from now. The thing's own row must be
- * locked. A statement for now never counts from before the one in force, whatever the clocks of two
+ * Where a version goes that is to count from `asked` on, or from now. The thing's own row must be
+ * locked. A version for now never counts from before the one in force, whatever the clocks of two
  * writers say: it would be shadowed by what it replaces.
  */
-export async function placeStatement<Row extends Version>(
+export async function placeVersion<Row extends Version>(
   db: Kysely<DB>,
   table: VersionTable,
   thing: RawBuilder<boolean>,

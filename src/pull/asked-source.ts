@@ -40,7 +40,7 @@ export async function openSource(deps: PullDeps, sourceId: string): Promise<Aske
   const source = await findLiveSource(db, keys, sourceId);
   const adapter = adapters.find((one) => one.kind === source?.kind);
   if (source === null || adapter === undefined) return null;
-  // What was stated before an option was known gets its default.
+  // What was put before an option was known gets its default.
   const options = adapter.options.parse(source.options);
   const tokens = keptTokens(db, keys, sourceId);
   const feeds = (adapter.feeds ?? []).filter((feed) => feed.appliesTo?.(options) ?? true);

@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import { sql, type Transaction } from 'kysely';
 
 import type { MergedOrder } from '../core/merged.ts';
-import { readDelivery, type Origin, type Statement } from '../inbox/read.ts';
+import { readDelivery, type Origin, type DeliveredReport } from '../inbox/read.ts';
 import { replayFailed } from '../inbox/deliveries/replays.ts';
 import { inTrx, storeDeliveries, type TakenDelivery, type NewDelivery } from '../inbox/delivery-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -42,7 +42,7 @@ export async function enterRows(
 ): Promise<void> {
   if (rows.bodies.length === 0) return;
   const deliveries = rows.bodies.map((body) => deliveryOf(rows, body));
-  const read = deliveries.map((delivery) => statementsOf(delivery, rows, adapters));
+  const read = deliveries.map((delivery) => reportsOf(delivery, rows, adapters));
   const found = reconciliationId === null ? [] : await judge(trx, read.flat());
   const ids = await storeLatest(trx, deliveries, read, rows.fetchedAt);
   if (reconciliationId === null) return;
@@ -50,11 +50,11 @@ export async function enterRows(
   await noteFindings(
     trx,
     reconciliationId,
-    found.map(({ statement, found: what }) => ({
-      shop: shopOf(statement),
-      orderId: statement.stated.order_id,
+    found.map(({ report, found: what }) => ({
+      shop: shopOf(report),
+      orderId: report.content.order_id,
       found: what,
-      deliveryId: idOf.get(statement.delivery.delivery_id)!,
+      deliveryId: idOf.get(report.delivery.delivery_id)!,
     })),
   );
   await replayFailed(
@@ -69,31 +69,34 @@ export async function judgeRows(
   adapters: ReadonlyMap<string, Adapter>,
   rows: Rows,
 ): Promise<{ shop: string; orderId: string; found: Found }[]> {
-  const read = rows.bodies.flatMap((body) => statementsOf(deliveryOf(rows, body), rows, adapters));
+  const read = rows.bodies.flatMap((body) => reportsOf(deliveryOf(rows, body), rows, adapters));
   const judged = await judge(trx, read);
-  return judged.map(({ statement, found }) => ({ shop: shopOf(statement), orderId: statement.stated.order_id, found }));
+  return judged.map(({ report, found }) => ({ shop: shopOf(report), orderId: report.content.order_id, found }));
 }
 
 /** Judges reports by their orders as they stand. */
-export async function judge(trx: Transaction<DB>, statements: readonly Statement[]): Promise<{ statement: Statement; found: Found }[]> {
-  if (statements.length === 0) return [];
+export async function judge(
+  trx: Transaction<DB>,
+  reports: readonly DeliveredReport[],
+): Promise<{ report: DeliveredReport; found: Found }[]> {
+  if (reports.length === 0) return [];
   const { rows } = await sql<{ place: bigint; merged: MergedOrder }>`
     select distinct on (place) place, merged
-    from unnest(${statements.map((one) => one.sourceId)}::text[], ${statements.map((one) => one.stated.order_id)}::text[],
-      ${statements.map((one) => one.origin.merchantId)}::text[]) with ordinality as told (source_id, order_id, merchant, place)
+    from unnest(${reports.map((one) => one.sourceId)}::text[], ${reports.map((one) => one.content.order_id)}::text[],
+      ${reports.map((one) => one.origin.merchantId)}::text[]) with ordinality as told (source_id, order_id, merchant, place)
     join orders using (source_id, order_id) where told.merchant is null or told.merchant = orders.merchant_id
     order by place, orders.made_at`.execute(trx);
   const standing = new Map(rows.map(({ place, merged }) => [Number(place) - 1, merged]));
-  return statements.map((statement, index) => ({ statement, found: foundBy(statement, standing.get(index)) }));
+  return reports.map((report, index) => ({ report, found: foundBy(report, standing.get(index)) }));
 }
 
 /**
  * A report that cannot be merged is different, and keeps no other row of its page from being
  * stored.
  */
-function foundBy(statement: Statement, standing: MergedOrder | undefined): Found {
+function foundBy(report: DeliveredReport, standing: MergedOrder | undefined): Found {
   try {
-    return findingOf(statement, standing);
+    return findingOf(report, standing);
   } catch {
     return 'different';
   }
@@ -103,7 +106,8 @@ function foundBy(statement: Statement, standing: MergedOrder | undefined): Found
  * What a source calls the merchant of a report, as far as a key may hold it; empty where it does
  * not say.
  */
-const shopOf = ({ shop, stated }: Statement): string => (shop ?? stated.merchant_id ?? '').replaceAll('\0', '').slice(0, SHOP_LENGTH_MAX);
+const shopOf = ({ shop, content }: DeliveredReport): string =>
+  (shop ?? content.merchant_id ?? '').replaceAll('\0', '').slice(0, SHOP_LENGTH_MAX);
 
 function deliveryOf({ origin, source, merchantId, headers, fetchedAt }: Rows, body: Buffer): NewDelivery {
   return {
@@ -118,7 +122,7 @@ function deliveryOf({ origin, source, merchantId, headers, fetchedAt }: Rows, bo
   };
 }
 
-function statementsOf(delivery: NewDelivery, { source, fetchedAt }: Rows, adapters: ReadonlyMap<string, Adapter>): Statement[] {
+function reportsOf(delivery: NewDelivery, { source, fetchedAt }: Rows, adapters: ReadonlyMap<string, Adapter>): DeliveredReport[] {
   const taken: TakenDelivery = {
     delivery_id: delivery.deliveryId,
     source_id: delivery.sourceId,
@@ -150,13 +154,13 @@ const FIRST = new Uint8Array(10);
 async function storeLatest(
   trx: Transaction<DB>,
   deliveries: readonly NewDelivery[],
-  read: readonly (readonly Statement[])[],
+  read: readonly (readonly DeliveredReport[])[],
   fetchedAt: Date,
 ): Promise<string[]> {
   const ids = await storeDeliveries(inTrx(trx), deliveries);
   const doubles = deliveries.flatMap((delivery, index) => {
     const isDouble = ids[index] !== delivery.deliveryId;
-    const isTimeless = read[index]!.some((statement) => statement.stated.observed_at == null);
+    const isTimeless = read[index]!.some((report) => report.content.observed_at == null);
     return isDouble && isTimeless ? [{ delivery, index }] : [];
   });
   if (doubles.length === 0) return ids;

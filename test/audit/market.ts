@@ -16,7 +16,7 @@ import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
 import { accountCache } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { happenings } from '../commission/happenings.ts';
-import { statements } from '../commission/statements.ts';
+import { setUp } from '../commission/set-up.ts';
 import { ago, inDays, SIMPLE_PLAN, WORKED_PLAN } from '../commission/world.ts';
 import { ADAPTERS, message, openDoor, SECRET } from '../inbox/door.ts';
 import { foldAll } from '../ledger/books.ts';
@@ -40,7 +40,7 @@ export async function openMarket() {
   const tokenKey = createSecretKey(randomBytes(32));
   const { identityKey } = door;
   const deps: AwardDeps = { db, tokenKeys: [tokenKey], identityKey, levelsMax: 2, shelf: emptyShelf(), accounts: accountCache() };
-  const stated = statements(owner);
+  const stated = setUp(owner);
   const happens = happenings(db, { tokenKey, identityKey });
 
   await stated.merchant('m1', { hold_days: 7 });

@@ -36,7 +36,7 @@ export async function benchAward({ rounds, orders }: { rounds: number; orders: n
   await migrate(connectionString);
   const options = { connectionString, poolSize: 2, applicationName: 'bench', log };
   const service = openDatabase(options);
-  const owner = openDatabase({ ...options, asOwner: true, statementMs: WHOLE_BOOKS_MS, silenceMs: WHOLE_BOOKS_MS });
+  const owner = openDatabase({ ...options, asOwner: true, queryMs: WHOLE_BOOKS_MS, silenceMs: WHOLE_BOOKS_MS });
   try {
     const tokenKey = createSecretKey(randomBytes(32));
     await openCrowd(owner.db, tokenKey, { orders });

@@ -10,7 +10,7 @@ import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { testDatabase } from '../harness.ts';
 import { books } from './books.ts';
 import { happenings, type ReportInput } from './happenings.ts';
-import { statements, type PlanInput } from './statements.ts';
+import { setUp, type PlanInput } from './set-up.ts';
 
 const DAY_MS = 86_400_000;
 const AWARDS_PER_BATCH = 1000;
@@ -59,7 +59,7 @@ export async function openWorld({ levelsMax = 2 } = {}) {
     connectionString,
     deps,
     newDeps,
-    ...statements(owner),
+    ...setUp(owner),
     ...happenings(db, keys),
     ...books(db),
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
 import { foldBalances } from '../../src/ledger/balances.ts';
-import type { PlanInput } from '../commission/statements.ts';
+import type { PlanInput } from '../commission/set-up.ts';
 import { runs } from '../runs.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, WORKED_PLAN, type World } from '../commission/world.ts';
 

@@ -5,7 +5,7 @@ import { createSecretKey } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { readDelivery, stableJson, type Origin, type Statement } from '../../src/inbox/read.ts';
+import { readDelivery, stableJson, type Origin, type DeliveredReport } from '../../src/inbox/read.ts';
 import { redactDelivery, type Redactable } from '../../src/inbox/redacting.ts';
 import type { TakenDelivery } from '../../src/inbox/delivery-store.ts';
 import { identitiesOf, identityOf } from '../../src/promotion/buyers/identity.ts';
@@ -45,12 +45,12 @@ function erasedBy(buyer: Record<string, string>): Erased {
  * All that the reports of a delivery say, its buyers by their identities; of reasons, in which
  * anything may stand, all but the words.
  */
-function readOf(statements: readonly Statement[], buyer: Record<string, string>): string {
+function readOf(reports: readonly DeliveredReport[], buyer: Record<string, string>): string {
   return stableJson(
-    statements.map(({ stated, contentHash, names, shop }) => ({
-      ...stated,
-      refunds: stated.refunds?.map((refund) => ({ ...refund, reason: redacted(refund.reason ?? '', [erasedBy(buyer)], key) })),
-      buyer: identitiesOf(key, 'm1', stated.buyer ?? {}).toSorted(),
+    reports.map(({ content, contentHash, names, shop }) => ({
+      ...content,
+      refunds: content.refunds?.map((refund) => ({ ...refund, reason: redacted(refund.reason ?? '', [erasedBy(buyer)], key) })),
+      buyer: identitiesOf(key, 'm1', content.buyer ?? {}).toSorted(),
       contentHash,
       names,
       shop,
@@ -68,17 +68,17 @@ async function without(told: Redactable, buyer: Record<string, string>): Promise
   return body.toString();
 }
 
-const buyersIn = (statements: readonly Statement[]): [string, string][] =>
-  statements.flatMap(({ stated }) =>
-    Object.entries(stated.buyer ?? {}).flatMap(([type, word]) =>
+const buyersIn = (reports: readonly DeliveredReport[]): [string, string][] =>
+  reports.flatMap(({ content }) =>
+    Object.entries(content.buyer ?? {}).flatMap(([type, word]) =>
       word != null && identityOf(key, 'm1', type, word) !== null ? [[type, word] as [string, string]] : [],
     ),
   );
 
 describe.each(SUBJECTS.map((subject) => ({ kind: subject.adapter.kind, subject })))('of $kind', ({ kind, subject }) => {
   const named = fixturesOf(kind).flatMap(({ name, body, headers, options }) => {
-    const stated = options ?? subject.options ?? {};
-    const origin: Origin = { sourceId: kind, kind, merchantId: 'm1', options: subject.adapter.options.parse(stated) };
+    const content = options ?? subject.options ?? {};
+    const origin: Origin = { sourceId: kind, kind, merchantId: 'm1', options: subject.adapter.options.parse(content) };
     const told = redactable(origin, body, { headers });
     const buyers = buyersIn(readDelivery(told.delivery, origin, adapters));
     return buyers.length === 0 ? [] : [{ name, told, buyers }];

@@ -42,14 +42,14 @@ describe('chaining', () => {
   afterEach(() => books.close());
 
   test('takes every transfer once, in links that hold on to each other', async () => {
-    expect(await verifyChain(books.db)).toEqual({ links: 0, transfers: 0, head: null, broken: null });
+    expect(await verifyChain(books.db)).toEqual({ links: 0, transfers: 0, last: null, broken: null });
     expect(await chainAll()).toEqual({ chained: 16, more: false });
     await books.commit(books.transfer(), books.transfer());
     expect(await chainAll()).toEqual({ chained: 2, more: false });
     expect(await chainAll()).toEqual({ chained: 0, more: false });
     const [first, second] = await readChainEntries(books.db, { after: 0n, limit: 10 });
     expect(second!.previousHash).toEqual(first!.hash);
-    expect(await verifyChain(books.db)).toMatchObject({ links: 2, transfers: 18, head: { linkNo: 2n }, broken: null });
+    expect(await verifyChain(books.db)).toMatchObject({ links: 2, transfers: 18, last: { linkNo: 2n }, broken: null });
   });
 
   test('skips nothing that is booked before it and committed after it', async () => {
@@ -178,10 +178,10 @@ describe('verifying names the first link that does not agree, when', () => {
     ['its previous hash was forged', `update ledger_link set previous_hash = sha256('forged') where link_no = 3`, 'previous hash'],
     ['its day was forged', `update ledger_link set day = day - 1 where link_no = 3`, 'its hash'],
   ])('%s', async (_what, statement, told) => {
-    const { broken, head, links } = await verifiedAfter(statement);
+    const { broken, last, links } = await verifiedAfter(statement);
     expect(broken).toMatchObject({ linkNo: 3n });
     expect(broken!.reason).toContain(told);
-    expect(head).toMatchObject({ linkNo: 2n });
+    expect(last).toMatchObject({ linkNo: 2n });
     expect(links).toBe(2);
   });
 

@@ -116,7 +116,7 @@ describe('a statement', () => {
   });
 
   test('of a month before anything was booked is empty', async () => {
-    expect(checkStatement(await statement('month=2026-04'))).toEqual({ faults: [], entries: 0, unchained: 0, head: null });
+    expect(checkStatement(await statement('month=2026-04'))).toEqual({ faults: [], entries: 0, unchained: 0, last: null });
   });
 
   test('holds no cell that a spreadsheet would calculate', async () => {
@@ -144,8 +144,8 @@ describe('a statement', () => {
 describe('checked by itself, a statement', () => {
   test('holds as it was given', async () => {
     const { hash } = await database.db.selectFrom('ledger_link').select('hash').where('link_no', '=', 3n).executeTakeFirstOrThrow();
-    const head = { linkNo: '3', day: '2026-06-02', hash: hash.toString('hex') };
-    expect(checkStatement(await statement())).toEqual({ faults: [], entries: 6, unchained: 1, head });
+    const last = { linkNo: '3', day: '2026-06-02', hash: hash.toString('hex') };
+    expect(checkStatement(await statement())).toEqual({ faults: [], entries: 6, unchained: 1, last });
   });
 
   test.each([

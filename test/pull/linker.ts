@@ -9,7 +9,7 @@ import { accountCache } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { askSources } from '../../src/pull/asking-sources.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
-import { stateMappings } from '../../src/sources/connections/mapping-store.ts';
+import { putMappings } from '../../src/sources/connections/mapping-store.ts';
 import { lockSourceRow, saveSource } from '../../src/sources/connections/source-store.ts';
 import { openShop, type Answer, type Shop } from '../promotion/shop.ts';
 import type { Double, Subject } from '../sources/subject.ts';
@@ -96,7 +96,7 @@ async function connect({ tracking: { db, keys } }: Shop, { adapter, secrets }: S
 
 async function map({ tracking: { db } }: Shop, sourceId: string, type: string, value: string, target: object): Promise<void> {
   const meaning = { merchant_id: null, promoter_id: null, link_code: null, ...target };
-  await inTransaction(db, ({ trx, now }) => stateMappings(trx, sourceId, [{ type, value, effectiveFrom: null, ...meaning }], now));
+  await inTransaction(db, ({ trx, now }) => putMappings(trx, sourceId, [{ type, value, effectiveFrom: null, ...meaning }], now));
 }
 
 async function decide({ tracking, identityKey, tokenKey }: Shop): Promise<object[]> {

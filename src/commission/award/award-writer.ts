@@ -1,4 +1,4 @@
-// Writes what a batch of awards decided: decisions and heads. One statement a table.
+// Writes what a batch of awards decided: decisions and heads. One query a table.
 import { sql, type Transaction } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { NewDecision, NewHead, NewHold } from './standing-award.ts';

@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 import { bookTransfers, bookedSlots, type AccountCache } from '../../ledger/booking-store.ts';
 import { announce } from '../../outbound/announce.ts';
-import { inTransaction, isOfStatement, isUnavailable } from '../../platform/postgres/database.ts';
+import { inTransaction, isOfQuery, isUnavailable } from '../../platform/postgres/database.ts';
 import { inSlices } from '../../platform/slices.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { awardCase, type Bench } from './award-case.ts';
@@ -71,11 +71,11 @@ export async function awardBacklog(deps: AwardDeps, batch: number): Promise<numb
 }
 
 /**
- * The database is not there. It is, where it could only not do a statement: that may be one order's
+ * The database is not there. It is, where it could only not do a query: that may be one order's
  * doing.
  */
 function isAway(error: unknown): boolean {
-  return isUnavailable(error) && !isOfStatement(error);
+  return isUnavailable(error) && !isOfQuery(error);
 }
 
 /**

@@ -62,7 +62,7 @@ export async function markUnruledDue(trx: Transaction<DB>, merchantId: string | 
 }
 
 /**
- * Marks the unattributed orders that statements about promoters may decide otherwise, until their
+ * Marks the unattributed orders that new versions of promoters may decide otherwise, until their
  * cutoff: their evidence names one of them, who may have been unknown or suspended, or a coupon
  * that nobody held and that is theirs now.
  */

@@ -1,5 +1,5 @@
 // Loads what a batch of orders is decided from, and lays out for each order what it and its buyer's
-// past tell. A constant number of statements.
+// past tell. A constant number of queries.
 import type { KeyObject } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { viewOrder, type Order } from '../../core/order.ts';

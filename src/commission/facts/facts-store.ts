@@ -1,4 +1,4 @@
-// Reads the facts that a batch of orders needs, set-wise: one statement a kind of fact, however
+// Reads the facts that a batch of orders needs, set-wise: one query a kind of fact, however
 // many orders.
 import { sql, type Kysely } from 'kysely';
 import type { Policy } from '../../core/policy.ts';
@@ -15,7 +15,7 @@ import {
   type PromoterTerms,
 } from './facts.ts';
 
-// -infinity has no Date; the first statement's time is read as null and taken as before everything.
+// -infinity has no Date; the first version's time is read as null and taken as before everything.
 const EFFECTIVE_FROM = sql`nullif(effective_from, '-infinity')`;
 
 interface DatedRow {

@@ -3,7 +3,7 @@
 import type { Policy } from '../../core/policy.ts';
 import type { RuleBook } from '../../core/rule.ts';
 
-/** A stated version; `effectiveFrom` is epoch milliseconds, -Infinity for the first statement. */
+/** A version; `effectiveFrom` is epoch milliseconds, -Infinity for the first version. */
 export interface Dated {
   version: number;
   effectiveFrom: number;

@@ -8,9 +8,9 @@ import { callerId } from '../../platform/http/fields.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { buyerOf, statementThatCounts, takeBack } from '../../promotion/buyers/buyer-store.ts';
-import { statementParams } from '../../promotion/buyers/identity-routes.ts';
-import { identitiesStated, identityBody, readStatement, stateIdentities } from '../../promotion/buyers/identity-statement.ts';
+import { buyerOf, identityLinkThatCounts, takeBack } from '../../promotion/buyers/buyer-store.ts';
+import { identityLinkParams } from '../../promotion/buyers/identity-routes.ts';
+import { identitiesLinked, identityBody, readIdentityLink, linkIdentities } from '../../promotion/buyers/identity-link.ts';
 import type { AwardDeps } from '../award/award.ts';
 import { markDueByIdentities } from '../award/due-store.ts';
 import { DECISION_KINDS } from '../award/decision.ts';
@@ -67,10 +67,10 @@ export function identityPreviewRoutes(app: App, deps: Deps): void {
     },
     handler: async (request, reply) => {
       const { keyId } = request.actor;
-      const asked = readStatement(request.body, request.actor, tokenKeys);
+      const asked = readIdentityLink(request.body, request.actor, tokenKeys);
       await answerOnce(request, reply, db, async ({ trx, now }) => {
-        const identities = await buyerOf(trx, await identitiesStated(trx, asked, identityKey));
-        const change = () => stateIdentities(trx, { identityKey, onEvidence }, asked, { keyId, now });
+        const identities = await buyerOf(trx, await identitiesLinked(trx, asked, identityKey));
+        const change = () => linkIdentities(trx, { identityKey, onEvidence }, asked, { keyId, now });
         return { status: 200, body: showPreview(await previewChange(trx, { identities, change, now, deps })) };
       });
     },
@@ -83,14 +83,14 @@ export function identityPreviewRoutes(app: App, deps: Deps): void {
       tags: ['links'],
       summary: 'Which orders would move if a statement about a buyer were taken back',
       description: 'Changes nothing.',
-      params: statementParams,
+      params: identityLinkParams,
       response: { 200: answer, ...problems('not_found', 'conflict') },
     },
     handler: async (request, reply) => {
       const { actor } = request;
       const statementId = BigInt(request.params.statement_id);
       await answerOnce(request, reply, db, async ({ trx, now }) => {
-        const identities = await buyerOf(trx, (await statementThatCounts(trx, statementId)).identities);
+        const identities = await buyerOf(trx, (await identityLinkThatCounts(trx, statementId)).identities);
         const change = async () => {
           const { merchantId, buyer } = await takeBack(trx, statementId, { actor, now });
           await onEvidence(trx, merchantId, buyer, now);

@@ -161,14 +161,14 @@ function readingRoutes(app: App, { db }: RuleRoutesDeps): void {
   });
 }
 
-type Stated = Pick<RuleVersion, 'ruleId' | 'version' | 'name' | 'scope' | 'priority' | 'plan'> &
+type RuleTerms = Pick<RuleVersion, 'ruleId' | 'version' | 'name' | 'scope' | 'priority' | 'plan'> &
   Pick<z.output<typeof nextVersion>, 'effective_from' | 'effective_to'>;
 
-function versionOf({ effective_from: from, effective_to: to, ...stated }: Stated, now: Date): RuleVersion {
+function versionOf({ effective_from: from, effective_to: to, ...stated }: RuleTerms, now: Date): RuleVersion {
   return { ...stated, effectiveFrom: from ?? now, effectiveTo: to ?? null };
 }
 
-/** The terms of the next version: what is not stated anew stays as the last one has it. */
+/** The terms of the next version: what is not set anew stays as the last one has it. */
 function kept(last: RuleVersion, stated: Omit<z.output<typeof nextVersion>, 'retroactive'>) {
   const { name = last.name, scope = last.scope, priority = last.priority, plan = last.plan } = stated;
   return { ...stated, name, scope, priority, plan };

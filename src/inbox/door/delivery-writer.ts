@@ -46,7 +46,7 @@ export function deliveryWriter(connection: DedicatedConnection): DeliveryWriter 
   };
 }
 
-/** Parts of the list whose bodies are not too much for one statement. */
+/** Parts of the list whose bodies are not too much for one query. */
 function partsOf(deliveries: readonly NewDelivery[]): NewDelivery[][] {
   const parts: NewDelivery[][] = [[]];
   let bytes = 0;

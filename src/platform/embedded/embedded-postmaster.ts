@@ -147,7 +147,7 @@ function settings(port: number): Record<string, string> {
     jit: 'off',
     timezone: 'UTC',
     log_timezone: 'UTC',
-    // An error is answered to who caused it, and is logged there; a statement in this log could
+    // An error is answered to who caused it, and is logged there; a query in this log could
     // hold what belongs to a buyer.
     log_min_messages: 'log',
     log_min_error_statement: 'panic',

@@ -37,16 +37,13 @@ export const timeText = z.iso.datetime({ offset: true, error: 'must be an RFC 33
 /** An RFC 3339 time, read as a Date. */
 export const time = timeText.transform((value) => new Date(value));
 
-/** From when a statement counts. */
+/** From when a version counts. */
 export const effectiveFrom = time.nullish().meta({
-  description: 'From when this counts; now when absent. The first statement counts for all earlier time too.',
+  description: 'From when this counts; now when absent. The first version counts for all earlier time too.',
 });
 
 /** When a version counts from, as it is answered. */
-export const effectiveFromAnswer = z
-  .date()
-  .nullable()
-  .meta({ description: 'Null: the first statement, which counts for all earlier time.' });
+export const effectiveFromAnswer = z.date().nullable().meta({ description: 'Null: the first version, which counts for all earlier time.' });
 
 /**
  * Examples of a body, for the document. (Of a schema that transforms what it reads zod leaves out

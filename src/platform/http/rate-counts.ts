@@ -12,7 +12,7 @@ const SHARE_EVERY_MS = 1000;
 const SUBJECTS_MAX = 100_000;
 /**
  * A subject is told to the others from an eighth of its limit on: all below is nobody's business
- * but ours, and costs no statement.
+ * but ours, and costs no query.
  */
 const SHARED_FROM = 8;
 
@@ -45,7 +45,7 @@ export interface RateCounts {
 }
 
 /**
- * Makes the counts of the process. They are kept here and not in a shared store because a statement
+ * Makes the counts of the process. They are kept here and not in a shared store because a query
  * for every request would cost more than most requests do, and because a store that is lost must
  * not keep out orders: the limits then hold for each process alone.
  */

@@ -45,7 +45,7 @@ export async function recordChange(trx: Transaction<DB>, change: Change): Promis
   await recordChanges(trx, [change]);
 }
 
-/** Writes many changes down, in their order, by one statement. */
+/** Writes many changes down, in their order, by one query. */
 export async function recordChanges(trx: Transaction<DB>, changes: Change[]): Promise<void> {
   if (changes.length === 0) return;
   const rows = changes.map(({ actor, now, action, subjectKind, subjectId, before, after }) => ({

@@ -1,4 +1,4 @@
-// COPY FROM STDIN in one write: statements and rows leave in a single packet, and the only wait is
+// COPY FROM STDIN in one write: queries and rows leave in a single packet, and the only wait is
 // for the commit.
 
 import type { ClientBase, Connection, Submittable } from 'pg';
@@ -18,8 +18,8 @@ const COPY_DONE = 0x63;
 const LENGTH_BYTES = 4;
 
 /**
- * Runs the COPY statements as one simple query, which PostgreSQL makes one transaction: all rows of
- * all statements are durable when it resolves, with the number of rows of each, or none is. After a
+ * Runs the COPY queries as one simple query, which PostgreSQL makes one transaction: all rows of
+ * all queries are durable when it resolves, with the number of rows of each, or none is. After a
  * rejection the connection can be used again.
  */
 export function copyIn(client: ClientBase, texts: CopyText[]): Promise<number[]> {
@@ -32,7 +32,7 @@ type Callback = (error: Error | null, counts: number[]) => void;
 
 /**
  * What `pg` asks of a query of its own. The data follows the query at once, without waiting to be
- * asked for: when a statement fails, PostgreSQL passes over the rest of it, as the protocol says,
+ * asked for: when a query fails, PostgreSQL passes over the rest of it, as the protocol says,
  * and tells that it is ready again.
  */
 function submittable(texts: CopyText[], callback: Callback): Submittable {

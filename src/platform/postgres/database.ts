@@ -35,8 +35,8 @@ export interface DatabaseOptions {
   asOwner?: boolean;
   /** After how long without a word a connection is given up as lost. */
   silenceMs?: number;
-  /** How long a statement may take, where that is not what it is everywhere. */
-  statementMs?: number;
+  /** How long a query may take, where that is not what it is everywhere. */
+  queryMs?: number;
 }
 
 /**
@@ -44,7 +44,7 @@ export interface DatabaseOptions {
  * seconds, then is refused.
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  const { connectionString, poolSize, applicationName, log, asOwner = false, silenceMs = SILENCE_MS_MAX, statementMs } = options;
+  const { connectionString, poolSize, applicationName, log, asOwner = false, silenceMs = SILENCE_MS_MAX, queryMs: statementMs } = options;
   const pool = new Pool({
     ...connectionOptions(connectionString, applicationName),
     max: poolSize,
@@ -147,11 +147,11 @@ export function isUnavailable(error: unknown): boolean {
 const STATES_OF_STATEMENTS = new Set(['57014', '55P03', '40001', '40P01']);
 
 /**
- * True where the database is there, and could only not do this statement, for what it waited for or
+ * True where the database is there, and could only not do this query, for what it waited for or
  * for how long it took: unlike everything else that is unavailable it may be the doing of a single
  * row, and may go well with other rows.
  */
-export function isOfStatement(error: unknown): boolean {
+export function isOfQuery(error: unknown): boolean {
   return STATES_OF_STATEMENTS.has(codeOf(error));
 }
 

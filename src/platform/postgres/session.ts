@@ -13,7 +13,7 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
 const CONNECTION_TIMEOUT_MS = 2000;
 const KEEPALIVE_SECONDS = 15;
 
-/** Longer than any statement may run: who is silent for so long is not there any more. */
+/** Longer than any query may run: who is silent for so long is not there any more. */
 export const SILENCE_MS_MAX = 35_000;
 
 const OID = { int8: 20, int8Array: 1016, date: 1082, dateArray: 1182, numeric: 1700, numericArray: 1231, textArray: 1009 };
@@ -52,10 +52,10 @@ export function connectionOptions(connectionString: string, applicationName: str
  */
 export async function beginSession(
   client: ClientBase,
-  { asOwner, statementMs = STATEMENT_TIMEOUT_MS }: { asOwner: boolean; statementMs?: number | undefined },
+  { asOwner, statementMs: queryMs = STATEMENT_TIMEOUT_MS }: { asOwner: boolean; statementMs?: number | undefined },
 ): Promise<void> {
   const settings = [
-    `set statement_timeout = ${statementMs}`,
+    `set statement_timeout = ${queryMs}`,
     `set lock_timeout = ${LOCK_TIMEOUT_MS}`,
     `set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
     `set synchronous_commit = on`,

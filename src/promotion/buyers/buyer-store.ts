@@ -1,5 +1,5 @@
-// Which identities are one buyer: what the statements that count say, put together. A statement
-// that is taken back parts them again.
+// Which identities are one buyer: what the identity links that count say, put together. An identity
+// link that is taken back parts them again.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
@@ -9,67 +9,67 @@ import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import {
-  findSameStatement,
-  findStatement,
-  keepStatement,
-  statedGroups,
-  strikeStatement,
-  type IdentityStatement,
-  type KeptStatement,
-} from './identity-store.ts';
+  findSameIdentityLink,
+  findIdentityLink,
+  keepIdentityLink,
+  linkedGroups,
+  strikeIdentityLink,
+  type IdentityLink,
+  type KeptIdentityLink,
+} from './identity-link-store.ts';
 
 /** More identities than that are no buyer: somebody sends one value for all buyers. */
 const IDENTITIES_PER_BUYER_MAX = 200;
 
 /**
- * What a statement led to: its id (null where it says nothing), all identities of the buyer, and
- * whether anything is new.
+ * What an identity link led to: its id (null where it says nothing), all identities of the buyer,
+ * and whether anything is new.
  */
-export interface Identified {
+export interface IdentityLinkResult {
   statementId: bigint | null;
   buyer: string[];
   changed: boolean;
 }
 
 /**
- * Keeps the statement and makes its identities one buyer. One that counts already is not kept a
+ * Keeps the identity link and makes its identities one buyer. One that counts already is not kept a
  * second time; of one identity without a click nothing is said. Throws `unprocessable` when the
  * buyer would have too many identities.
  */
-export async function mergeIdentities(trx: Transaction<DB>, statement: IdentityStatement): Promise<Identified> {
-  const { merchantId, identities, click, now } = statement;
+export async function mergeIdentities(trx: Transaction<DB>, identityLink: IdentityLink): Promise<IdentityLinkResult> {
+  const { merchantId, identities, click, now } = identityLink;
   if (identities.length < 2 && click === null) return { statementId: null, buyer: await buyerOf(trx, identities), changed: false };
-  const standing = await findSameStatement(trx, statement);
+  const standing = await findSameIdentityLink(trx, identityLink);
   if (standing !== null) return { statementId: standing, buyer: await buyerOf(trx, identities), changed: false };
 
   await lockBuyers(trx, merchantId);
-  const again = await findSameStatement(trx, statement);
+  const again = await findSameIdentityLink(trx, identityLink);
   const buyer = await buyerOf(trx, identities);
   if (again !== null) return { statementId: again, buyer, changed: false };
   if (buyer.length > IDENTITIES_PER_BUYER_MAX) {
     throw new DomainError('unprocessable', `A buyer has at most ${IDENTITIES_PER_BUYER_MAX} identities; these would be ${buyer.length}.`);
   }
-  const statementId = await keepStatement(trx, statement);
+  const statementId = await keepIdentityLink(trx, identityLink);
   const merged = await makeOne(trx, { merchantId, buyer, now });
   return { statementId, buyer, changed: merged || click !== null };
 }
 
 /**
- * Takes a statement back: its identities are one buyer only as far as other statements say so, and
- * its click is not the buyer's by it any more. Answers all identities that were one buyer before.
- * Throws `not_found`, and `conflict` for one that is taken back already.
+ * Takes an identity link back: its identities are one buyer only as far as other identity links say
+ * so, and its click is not the buyer's by it any more. Answers all identities that were one buyer
+ * before. Throws `not_found`, and `conflict` for one that is taken back already.
  */
 export async function takeBack(
   trx: Transaction<DB>,
   statementId: bigint,
   { actor, now }: { actor: Actor; now: Date },
 ): Promise<{ merchantId: string; buyer: string[]; buyers: number }> {
-  const { merchantId } = await statementThatCounts(trx, statementId);
+  const { merchantId } = await identityLinkThatCounts(trx, statementId);
   await lockBuyers(trx, merchantId);
-  const { identities } = await statementThatCounts(trx, statementId);
+  const { identities } = await identityLinkThatCounts(trx, statementId);
   const buyer = await buyerOf(trx, identities);
-  await strikeStatement(trx, statementId, actor.keyId, now);
-  const groups = connected(buyer, await statedGroups(trx, buyer));
+  await strikeIdentityLink(trx, statementId, actor.keyId, now);
+  const groups = connected(buyer, await linkedGroups(trx, buyer));
   await trx.deleteFrom('buyer_identity').where('identity', 'in', buyer).execute();
   for (const group of groups) if (group.length > 1) await makeOne(trx, { merchantId, buyer: group, now });
   await recordChange(trx, {
@@ -85,18 +85,18 @@ export async function takeBack(
 }
 
 /**
- * The statement, as long as it counts. Throws `not_found`, and `conflict` for one that was taken
- * back.
+ * The identity link, as long as it counts. Throws `not_found`, and `conflict` for one that was
+ * taken back.
  */
-export async function statementThatCounts(db: Kysely<DB>, statementId: bigint): Promise<KeptStatement> {
-  const statement = await findStatement(db, statementId);
-  if (statement === null) throw new DomainError('not_found', 'There is no such statement.');
-  if (statement.reversed) throw new DomainError('conflict', 'The statement was taken back already.');
-  return statement;
+export async function identityLinkThatCounts(db: Kysely<DB>, statementId: bigint): Promise<KeptIdentityLink> {
+  const identityLink = await findIdentityLink(db, statementId);
+  if (identityLink === null) throw new DomainError('not_found', 'There is no such statement.');
+  if (identityLink.reversed) throw new DomainError('conflict', 'The statement was taken back already.');
+  return identityLink;
 }
 
 /**
- * Buyers of a merchant change one at a time: two statements may meet in a buyer whom neither of
+ * Buyers of a merchant change one at a time: two identity links may meet in a buyer whom neither of
  * them names.
  */
 async function lockBuyers(trx: Transaction<DB>, merchantId: string): Promise<void> {

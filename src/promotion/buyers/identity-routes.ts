@@ -10,8 +10,8 @@ import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../../pla
 import { problems } from '../../platform/http/problem.ts';
 import { takeBack } from './buyer-store.ts';
 import type { PromotionDeps } from '../deps.ts';
-import { identityBody, readStatement, stateIdentities } from './identity-statement.ts';
-import { listStatements, type StatementRow } from './identity-store.ts';
+import { identityBody, readIdentityLink, linkIdentities } from './identity-link.ts';
+import { listIdentityLinks, type IdentityLinkRow } from './identity-link-store.ts';
 
 type Deps = Pick<PromotionDeps, 'db' | 'tokenKeys' | 'identityKey' | 'onEvidence' | 'nudge'>;
 
@@ -25,7 +25,7 @@ const answer = z.object({
     .meta({ description: 'By which the statement can be taken back; null where it says nothing: of one identity, and of no click.' }),
 });
 
-const statement = z
+const identityLink = z
   .object({
     statement_id: z.string(),
     merchant_id: callerId,
@@ -44,7 +44,7 @@ const parted = z.object({
   buyers: z.int().meta({ description: 'How many buyers they are now, by the statements that still count.' }),
 });
 
-export const statementParams = z.object({ statement_id: z.string().regex(DIGITS, 'must be the id of a statement') });
+export const identityLinkParams = z.object({ statement_id: z.string().regex(DIGITS, 'must be the id of a statement') });
 
 export function identityRoutes(app: App, deps: Deps): void {
   const { db, tokenKeys, nudge } = deps;
@@ -62,9 +62,9 @@ export function identityRoutes(app: App, deps: Deps): void {
       response: { 200: answer, ...problems('unknown_merchant', 'unprocessable') },
     },
     handler: async (request, reply) => {
-      const asked = readStatement(request.body, request.actor, tokenKeys);
+      const asked = readIdentityLink(request.body, request.actor, tokenKeys);
       await answerOnce(request, reply, db, async ({ trx, now }) => {
-        const { statementId, merged } = await stateIdentities(trx, deps, asked, { keyId: request.actor.keyId, now });
+        const { statementId, merged } = await linkIdentities(trx, deps, asked, { keyId: request.actor.keyId, now });
         return { status: 200, body: { merged, statement_id: statementId === null ? null : String(statementId) } };
       });
       nudge('awards');
@@ -81,7 +81,7 @@ export function identityRoutes(app: App, deps: Deps): void {
         'Its identities stay one buyer only as far as other statements say so. Orders that are not released are decided again by what is',
         'left. A storefront that says the same once more makes a new statement.',
       ].join(' '),
-      params: statementParams,
+      params: identityLinkParams,
       response: { 200: parted, ...problems('not_found', 'conflict') },
     },
     handler: async (request, reply) => {
@@ -103,16 +103,16 @@ export function identityRoutes(app: App, deps: Deps): void {
       summary: 'What was said of buyers, the latest first',
       description: 'Those that were taken back are in it too, with who did so and when.',
       querystring: pageQuery.extend({ merchant_id: callerId.optional() }),
-      response: { 200: pageOf(statement) },
+      response: { 200: pageOf(identityLink) },
     },
     handler: async ({ query: { limit, cursor, merchant_id: merchantId } }) => {
       const before = cursor === undefined ? null : BigInt(decodeCursor(cursor, z.tuple([cursorNumber]))[0]);
-      const rows = await listStatements(db, merchantId ?? null, { limit, before });
-      return toPage(rows, limit, showStatement, (row) => [row.statement_id]);
+      const rows = await listIdentityLinks(db, merchantId ?? null, { limit, before });
+      return toPage(rows, limit, showIdentityLink, (row) => [row.statement_id]);
     },
   });
 }
 
-function showStatement(row: StatementRow): z.output<typeof statement> {
+function showIdentityLink(row: IdentityLinkRow): z.output<typeof identityLink> {
   return { ...row, statement_id: String(row.statement_id) };
 }

@@ -1,4 +1,4 @@
-// Merchants and products on the wire: what is stated of them, and how they are answered.
+// Merchants and products on the wire: what is set of them, and how they are answered.
 
 import { z } from 'zod';
 
@@ -40,7 +40,7 @@ const landingHost = z
     return z.NEVER;
   });
 
-/** What is stated of a merchant: all of it; what is left out takes its default. */
+/** What is set of a merchant: all of it; what is left out takes its default. */
 export const merchantBody = z.strictObject({
   name: words(200),
   currency,

@@ -1,4 +1,4 @@
-// Merchants and their products, stated by the operator.
+// Merchants and their products, set up by the operator.
 
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
@@ -30,12 +30,12 @@ import {
   listMerchants,
   listProducts,
   merchantExists,
-  stateMerchant,
-  stateProduct,
+  putMerchant,
+  putProduct,
   type MerchantRow,
   type MerchantTerms,
-  type Stated,
-  type Statement,
+  type VersionResult,
+  type VersionOrigin,
 } from './merchant-store.ts';
 
 type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'nudge'>;
@@ -54,15 +54,15 @@ const MERCHANT = {
 };
 const PRODUCT = { title: 'Stroller', category: 'baby', price: 29900, landing_url: 'https://shop.example.com/p1' };
 
-/** States a merchant and tells whoever must know. */
+/** Sets a merchant and tells whoever must know. */
 export async function applyMerchant(
   trx: Transaction<DB>,
   deps: Pick<Deps, 'merchantMade'>,
   merchantId: string,
   terms: MerchantTerms,
-  statement: Statement,
-): Promise<Stated<MerchantRow>> {
-  const stated = await stateMerchant(trx, merchantId, terms, statement);
+  origin: VersionOrigin,
+): Promise<VersionResult<MerchantRow>> {
+  const stated = await putMerchant(trx, merchantId, terms, origin);
   if (stated.made) await deps.merchantMade(trx, merchantId);
   else if (stated.changed) await notifyChanged(trx);
   return stated;
@@ -76,8 +76,8 @@ export function merchantRoutes(app: App, deps: Deps): void {
     schema: {
       operationId: 'merchants.put',
       tags: ['merchants'],
-      summary: 'State a merchant',
-      description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
+      summary: 'Make or change a merchant',
+      description: 'All of it: what is left out takes its default. It counts from `effective_from` on.',
       params: merchantParams,
       body: merchantBody.meta(bodyExamples(MERCHANT)),
       response: { 200: merchantAnswer, 201: merchantAnswer, ...problems('conflict') },
@@ -133,8 +133,8 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
     schema: {
       operationId: 'products.put',
       tags: ['merchants'],
-      summary: 'State a product',
-      description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
+      summary: 'Make or change a product',
+      description: 'All of it: what is left out takes its default. It counts from `effective_from` on.',
       params: productParams,
       body: productBody.meta(bodyExamples(PRODUCT)),
       response: { 200: productAnswer, 201: productAnswer, ...problems('unknown_merchant', 'invalid_landing_url') },
@@ -143,7 +143,7 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
       mayActFor(actor, params.merchant_id);
       const product = { merchantId: params.merchant_id, productId: params.product_id };
       const { row, made } = await inTransaction(db, ({ trx, now }) =>
-        stateProduct(trx, product, productTerms(body), { actor, now, effectiveFrom: body.effective_from ?? null }),
+        putProduct(trx, product, productTerms(body), { actor, now, effectiveFrom: body.effective_from ?? null }),
       );
       return reply.code(made ? 201 : 200).send(showProduct(row));
     },

@@ -7,9 +7,9 @@ import type { Policy } from '../../core/policy.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { effectiveFromOf, inForce, listInForce, placeStatement, saysTheSame, type Stretch, type Version } from '../version.ts';
+import { effectiveFromOf, inForce, listInForce, placeVersion, saysTheSame, type Stretch, type Version } from '../version.ts';
 
-/** What is stated of a merchant; landing hosts are normalised, the policy is complete. */
+/** What is set of a merchant; landing hosts are normalised, the policy is complete. */
 export interface MerchantTerms {
   name: string;
   currency: string;
@@ -30,18 +30,18 @@ export interface ProductTerms {
 export type MerchantRow = Version & MerchantTerms & { merchant_id: string };
 export type ProductRow = Version & ProductTerms & { merchant_id: string; product_id: string };
 
-/** A statement as it was made: by whom, when, and from when it is to count (null: now). */
-export interface Statement {
+/** How a version was made: by whom, when, and from when it is to count (null: now). */
+export interface VersionOrigin {
   actor: Actor;
   now: Date;
   effectiveFrom: Date | null;
 }
 
 /**
- * What a statement led to: the version that holds it, whether the thing is new, and whether
+ * What a PUT led to: the version that holds it, whether the thing is new, and whether
  * anything changed.
  */
-export interface Stated<Row> {
+export interface VersionResult<Row> {
   row: Row;
   made: boolean;
   changed: boolean;
@@ -51,18 +51,18 @@ const isMerchant = (merchantId: string) => sql<boolean>`merchant_id = ${merchant
 const isProduct = (merchantId: string, productId: string) => sql<boolean>`merchant_id = ${merchantId} and product_id = ${productId}`;
 
 /**
- * States a merchant. Throws `conflict` for another currency than it was made with: its books are in
+ * Sets a merchant. Throws `conflict` for another currency than it was made with: its books are in
  * it.
  */
-export async function stateMerchant(
+export async function putMerchant(
   trx: Transaction<DB>,
   merchantId: string,
   terms: MerchantTerms,
-  { actor, now, effectiveFrom }: Statement,
-): Promise<Stated<MerchantRow>> {
+  { actor, now, effectiveFrom }: VersionOrigin,
+): Promise<VersionResult<MerchantRow>> {
   await sql`insert into merchant (merchant_id, made_at) values (${merchantId}, ${now}) on conflict do nothing`.execute(trx);
   await sql`select from merchant where merchant_id = ${merchantId} for update`.execute(trx);
-  const place = await placeStatement<MerchantRow>(trx, 'merchant_version', isMerchant(merchantId), effectiveFrom, now);
+  const place = await placeVersion<MerchantRow>(trx, 'merchant_version', isMerchant(merchantId), effectiveFrom, now);
   const { before } = place;
   if (before !== null && before.currency !== terms.currency) {
     throw new DomainError('conflict', `The merchant's currency is ${before.currency} and cannot change: its books are in it.`);
@@ -77,19 +77,19 @@ export async function stateMerchant(
   return { row, made: before === null, changed: true };
 }
 
-/** States a product. Throws `unknown_merchant`. */
-export async function stateProduct(
+/** Sets a product. Throws `unknown_merchant`. */
+export async function putProduct(
   trx: Transaction<DB>,
   { merchantId, productId }: { merchantId: string; productId: string },
   terms: ProductTerms,
-  { actor, now, effectiveFrom }: Statement,
-): Promise<Stated<ProductRow>> {
+  { actor, now, effectiveFrom }: VersionOrigin,
+): Promise<VersionResult<ProductRow>> {
   if (!(await merchantExists(trx, merchantId))) throw unknownMerchant();
   await sql`insert into product (merchant_id, product_id, made_at) values (${merchantId}, ${productId}, ${now}) on conflict do nothing`.execute(
     trx,
   );
   await sql`select from product where ${isProduct(merchantId, productId)} for update`.execute(trx);
-  const place = await placeStatement<ProductRow>(trx, 'product_version', isProduct(merchantId, productId), effectiveFrom, now);
+  const place = await placeVersion<ProductRow>(trx, 'product_version', isProduct(merchantId, productId), effectiveFrom, now);
   const { before } = place;
   const row = {
     merchant_id: merchantId,
@@ -118,12 +118,12 @@ export async function merchantExists(db: Kysely<DB>, merchantId: string): Promis
   return row !== undefined;
 }
 
-/** The merchant as it is now; null for one that was never stated. */
+/** The merchant as it is now; null for one that was never set up. */
 export function findMerchant(db: Kysely<DB>, merchantId: string): Promise<MerchantRow | null> {
   return inForce<MerchantRow>(db, 'merchant_version', isMerchant(merchantId));
 }
 
-/** The product as it is now; null for one that was never stated. */
+/** The product as it is now; null for one that was never set up. */
 export function findProduct(db: Kysely<DB>, merchantId: string, productId: string): Promise<ProductRow | null> {
   return inForce<ProductRow>(db, 'product_version', isProduct(merchantId, productId));
 }

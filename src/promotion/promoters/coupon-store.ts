@@ -66,9 +66,9 @@ function refusal(code: 'unknown_merchant' | 'coupon_taken', path: string, messag
 
 /**
  * Gives the held codes to the promoter and takes back those that it held before; the first
- * statement of a code counts for all earlier time.
+ * version of a code counts for all earlier time.
  */
-export async function stateCoupons(
+export async function putCoupons(
   trx: Transaction<DB>,
   { held, before }: { held: readonly Coupon[]; before: readonly Coupon[] },
   { promoterId, now, effectiveFrom }: Holding,

@@ -1,4 +1,4 @@
-// Promoters, stated by the operator.
+// Promoters, set up by the operator.
 
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
@@ -14,13 +14,13 @@ import { normaliseCoupons } from './coupon-store.ts';
 import type { PromotionDeps } from '../deps.ts';
 import { found } from '../found.ts';
 import { notifyChanged } from '../links/link-notices.ts';
-import type { Stated, Statement } from '../merchants/merchant-store.ts';
+import type { VersionResult, VersionOrigin } from '../merchants/merchant-store.ts';
 import {
   findPromoter,
   listPromoters,
   PAYEE_KINDS,
   PROMOTER_KINDS,
-  statePromoter,
+  putPromoter,
   type PromoterRow,
   type PromoterTerms,
 } from './promoter-store.ts';
@@ -32,7 +32,7 @@ const COUPONS_MAX = 200;
 const coupon = z.strictObject({ merchant_id: callerId, code: words(64).meta({ description: 'Of any case; kept in capitals.' }) });
 const payee = z.strictObject({ kind: z.enum(PAYEE_KINDS) });
 
-/** What is stated of a promoter: all of it; what is left out takes its default. */
+/** What is set of a promoter: all of it; what is left out takes its default. */
 export const promoterBody = z.strictObject({
   name: words(200),
   kind: z.enum(PROMOTER_KINDS),
@@ -90,16 +90,16 @@ function showPromoter(row: PromoterRow): z.output<typeof promoterAnswer> {
   return { promoter_id, name, kind, inviter_id, agency_id, tier, status, coupon_codes, payee, version, effective_from };
 }
 
-/** States a promoter and tells whoever must know. */
+/** Sets a promoter and tells whoever must know. */
 export async function applyPromoter(
   trx: Transaction<DB>,
   deps: Pick<Deps, 'promotersChanged'>,
   promoterId: string,
   terms: PromoterTerms,
-  statement: Statement,
-): Promise<Stated<PromoterRow>> {
-  const stated = await statePromoter(trx, promoterId, terms, statement);
-  if (stated.changed) await deps.promotersChanged(trx, [promoterId], statement.now);
+  origin: VersionOrigin,
+): Promise<VersionResult<PromoterRow>> {
+  const stated = await putPromoter(trx, promoterId, terms, origin);
+  if (stated.changed) await deps.promotersChanged(trx, [promoterId], origin.now);
   if (stated.changed && !stated.made) await notifyChanged(trx);
   return stated;
 }
@@ -112,8 +112,8 @@ export function promoterRoutes(app: App, deps: Deps): void {
     schema: {
       operationId: 'promoters.put',
       tags: ['promoters'],
-      summary: 'State a promoter',
-      description: 'The whole statement: what is left out takes its default. It counts from `effective_from` on.',
+      summary: 'Make or change a promoter',
+      description: 'All of it: what is left out takes its default. It counts from `effective_from` on.',
       params,
       body: promoterBody.meta(bodyExamples(PROMOTER)),
       response: {

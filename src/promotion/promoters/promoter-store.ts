@@ -6,14 +6,14 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { DomainError, type ErrorCode } from '../../core/errors.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { refuseTakenCoupons, stateCoupons, type Coupon } from './coupon-store.ts';
-import type { Stated, Statement } from '../merchants/merchant-store.ts';
-import { effectiveFromOf, inForce, listInForce, placeStatement, saysTheSame, type Stretch, type Version } from '../version.ts';
+import { refuseTakenCoupons, putCoupons, type Coupon } from './coupon-store.ts';
+import type { VersionResult, VersionOrigin } from '../merchants/merchant-store.ts';
+import { effectiveFromOf, inForce, listInForce, placeVersion, saysTheSame, type Stretch, type Version } from '../version.ts';
 
 export const PROMOTER_KINDS = ['person', 'agency', 'talent'] as const;
 export const PAYEE_KINDS = ['individual', 'sole_trader', 'company'] as const;
 
-/** What is stated of a promoter. Coupon codes are in capitals, in order, each once. */
+/** What is set of a promoter. Coupon codes are in capitals, in order, each once. */
 export interface PromoterTerms {
   name: string;
   kind: (typeof PROMOTER_KINDS)[number];
@@ -33,21 +33,21 @@ const CHAIN_DEPTH_MAX = 1000;
 const isPromoter = (promoterId: string) => sql<boolean>`promoter_id = ${promoterId}`;
 
 /**
- * States a promoter. Throws `unknown_inviter`, `unknown_agency`, `referral_cycle` for an inviter
+ * Sets a promoter. Throws `unknown_inviter`, `unknown_agency`, `referral_cycle` for an inviter
  * who is at any time from then on invited, through however many others, by this promoter, and
  * `unknown_merchant` and `coupon_taken` for coupon codes. It throws before it writes.
  */
-export async function statePromoter(
+export async function putPromoter(
   trx: Transaction<DB>,
   promoterId: string,
   terms: PromoterTerms,
-  { actor, now, effectiveFrom }: Statement,
-): Promise<Stated<PromoterRow>> {
+  { actor, now, effectiveFrom }: VersionOrigin,
+): Promise<VersionResult<PromoterRow>> {
   refuseSelf(promoterId, terms);
   const thing = isPromoter(promoterId);
-  // One writer at a time: two statements can close a cycle together, or give one code to two.
+  // One writer at a time: two versions can close a cycle together, or give one code to two.
   await sql`select pg_advisory_xact_lock(hashtextextended('promotion:promoters', 0))`.execute(trx);
-  const place = await placeStatement<PromoterRow>(trx, 'promoter_version', thing, effectiveFrom, now);
+  const place = await placeVersion<PromoterRow>(trx, 'promoter_version', thing, effectiveFrom, now);
   const { before } = place;
   const row = { promoter_id: promoterId, ...terms, version: place.version, effective_from: effectiveFromOf(place), recorded_at: now };
   if (before !== null && saysTheSame(before, row)) return { row: before, made: false, changed: false };
@@ -66,7 +66,7 @@ export async function statePromoter(
       effective_from: place.effectiveFrom,
     })
     .execute();
-  await stateCoupons(trx, { held: terms.coupon_codes, before: before?.coupon_codes ?? [] }, holding);
+  await putCoupons(trx, { held: terms.coupon_codes, before: before?.coupon_codes ?? [] }, holding);
   await recordChange(trx, { actor, now, action: 'promoter_stated', subjectKind: 'promoter', subjectId: promoterId, before, after: row });
   return { row, made: before === null, changed: true };
 }
@@ -84,7 +84,7 @@ async function refuseStrangers(trx: Transaction<DB>, { inviter_id: inviterId, ag
 
 /**
  * Climbs from the inviter through everybody who is in force at some time together with the new
- * statement, as time spans that shrink on the way, and refuses when the promoter is met.
+ * version, as time spans that shrink on the way, and refuses when the promoter is met.
  */
 async function refuseCycle(trx: Transaction<DB>, promoterId: string, inviterId: string, effectiveFrom: Date | '-infinity'): Promise<void> {
   const { rows } = await sql<{ is_cycle: boolean; depth: number }>`
@@ -117,7 +117,7 @@ export async function promoterExists(db: Kysely<DB>, promoterId: string): Promis
   return row !== undefined;
 }
 
-/** The promoter as it is now; null for one that was never stated. */
+/** The promoter as it is now; null for one that was never set up. */
 export function findPromoter(db: Kysely<DB>, promoterId: string): Promise<PromoterRow | null> {
   return inForce<PromoterRow>(db, 'promoter_version', isPromoter(promoterId));
 }

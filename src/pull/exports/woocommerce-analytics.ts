@@ -5,7 +5,7 @@ import type { SourceReport } from '../../sources/source.ts';
 import type { Export, ReadOrder } from './export.ts';
 import type { Fields, Surroundings } from './row-fields.ts';
 import { RowFault } from './row-fields.ts';
-import { standingOf, stated } from './woocommerce-words.ts';
+import { stageOf, stateAt } from './woocommerce-words.ts';
 
 /**
  * What the browser makes of one page and what the shop makes of many differ in columns and in their
@@ -50,12 +50,12 @@ function read(row: Fields, options: unknown): ReadOrder {
     return { report: { order_id: orderId, currency, refunds: [refund] } };
   }
   const word = row.text('status');
-  const standing = standingOf(word, options);
+  const standing = stageOf(word, options);
   const isPaid = standing === 'paid' || standing === 'completed' || standing === 'refunded';
   const report: SourceReport = {
     order_id: orderId,
     currency,
-    ...stated(standing, word, { isRefundTold: false }),
+    ...stateAt(standing, word, { isRefundTold: false }),
     created_at: date,
     paid_at: isPaid ? date : null,
     coupon_codes: row

@@ -6,7 +6,7 @@ import type { Export, ReadOrder } from './export.ts';
 import { RowFault, type Fields, type Surroundings } from './row-fields.ts';
 import { least, most, shareOf } from './shop-sums.ts';
 import { amountOf, damageOf } from '../tables/cells.ts';
-import { standingOf, stated } from './woocommerce-words.ts';
+import { stageOf, stateAt } from './woocommerce-words.ts';
 
 const LINES_MAX = 100;
 const lineColumns = Object.fromEntries(Array.from({ length: LINES_MAX }, (_, n) => [`line_${n + 1}`, [`line item ${n + 1}`]]));
@@ -50,7 +50,7 @@ export const woocommerceOrders: Export = {
 function read(row: Fields, { options }: Surroundings): ReadOrder {
   const currency = row.currency('currency');
   const word = row.text('status');
-  const standing = standingOf(word, options);
+  const standing = stageOf(word, options);
   const lines = linesOf(row, currency);
   const paid = lines.reduce((sum, line) => sum + BigInt(line.paid_amount), 0n);
   const refunds = refundsOf(row, currency, paid);
@@ -59,7 +59,7 @@ function read(row: Fields, { options }: Surroundings): ReadOrder {
   const report: SourceReport = {
     order_id: row.neededId('order_id'),
     currency,
-    ...stated(standing, word, { isRefundTold: refunds.length > 0 }),
+    ...stateAt(standing, word, { isRefundTold: refunds.length > 0 }),
     created_at: orderedAt,
     paid_at: isPaid ? (row.time('paid_at') ?? orderedAt) : null,
     completed_at: standing === 'completed' ? row.time('completed_at') : null,

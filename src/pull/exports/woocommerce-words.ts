@@ -4,9 +4,9 @@ import { z } from 'zod';
 
 import { RowFault } from './row-fields.ts';
 
-type Standing = 'created' | 'paid' | 'completed' | 'refunded' | 'void';
+type Stage = 'created' | 'paid' | 'completed' | 'refunded' | 'void';
 
-const STANDING: Readonly<Record<string, Standing>> = {
+const STAGES: Readonly<Record<string, Stage>> = {
   'auto-draft': 'created',
   'checkout-draft': 'created',
   draft: 'created',
@@ -28,14 +28,14 @@ const ours = z.object({ statuses: z.record(z.string(), z.string()).default({}) }
  * A shop's own states are known by `options.statuses` of its source. Throws RowFault for a word
  * that nobody knows.
  */
-export function standingOf(word: string, options: unknown): Standing {
+export function stageOf(word: string, options: unknown): Stage {
   const slug = word
     .toLowerCase()
     .replace(/^wc-/, '')
     .replaceAll(/[\s_]+/g, '-');
   const { statuses } = ours.parse(options ?? {});
   const mapped = statuses[slug] ?? statuses[word] ?? slug;
-  const standing = STANDING[mapped] ?? (mapped === 'created' || mapped === 'paid' || mapped === 'void' ? mapped : undefined);
+  const standing = STAGES[mapped] ?? (mapped === 'created' || mapped === 'paid' || mapped === 'void' ? mapped : undefined);
   if (standing === undefined) throw new RowFault(`status: ${JSON.stringify(word)} is no word of WooCommerce's that is known`);
   return standing;
 }
@@ -44,7 +44,7 @@ export function standingOf(word: string, options: unknown): Standing {
  * What a standing means for the order: a refunded one keeps nothing, unless its refunds are told
  * beside it.
  */
-export function stated(standing: Standing, word: string, { isRefundTold }: { isRefundTold: boolean }) {
+export function stateAt(standing: Stage, word: string, { isRefundTold }: { isRefundTold: boolean }) {
   const isVoid = standing === 'void' || (standing === 'refunded' && !isRefundTold);
   return {
     status:

@@ -21,7 +21,7 @@ const heldUntil = sql<Date>`now() + ${LEASE_MS} * interval '1 millisecond'`;
 /**
  * Sources that may be asked now and for which there is something to ask, the one first whose turn
  * was longest ago: a list is due, or something waits to be fetched or compared, or the source was
- * stated anew. With `briskOnly` without those whose last turn took long.
+ * set anew. With `briskOnly` without those whose last turn took long.
  */
 export async function dueSources(db: Kysely<DB>, limit: number, { briskOnly }: { briskOnly: boolean }): Promise<string[]> {
   const { rows } = await sql<{ source_id: string }>`
@@ -51,7 +51,7 @@ export async function dueSources(db: Kysely<DB>, limit: number, { briskOnly }: {
 
 /**
  * Takes the lease; false when somebody else has it, or the source rests. Where the source was
- * stated anew, with other keys perhaps, all that failed before is due at once, and tokens that were
+ * set anew, with other keys perhaps, all that failed before is due at once, and tokens that were
  * obtained with the old ones are used no more.
  */
 export async function takeLease(trx: Transaction<DB>, { sourceId, holder }: Lease): Promise<boolean> {

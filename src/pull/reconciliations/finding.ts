@@ -6,17 +6,17 @@ import { lift, merge } from '../../core/merge.ts';
 import type { MergedOrder } from '../../core/merged.ts';
 import { standsIn, viewOrder, WHOLE_ORDER, type Order } from '../../core/order.ts';
 import { readReport, type Report } from '../../core/report.ts';
-import type { Statement } from '../../inbox/read.ts';
+import type { DeliveredReport } from '../../inbox/read.ts';
 
 export type Found = 'known' | 'missing' | 'different';
 
 /** Judges a report by the order as it stands; undefined: nobody has told of it. */
-export function findingOf({ delivery, stated, contentHash, says }: Statement, standing: MergedOrder | undefined): Found {
+export function findingOf({ delivery, content, contentHash, says }: DeliveredReport, standing: MergedOrder | undefined): Found {
   if (standing === undefined) return 'missing';
   const { received_at: receivedAt } = delivery;
   // Whom it names moves no money by itself.
   const reading = { receivedAt, observedMax: receivedAt, untimedAt: null, identities: [], named: new Map() };
-  const report = readReport({ ...stated, merchant_id: stated.merchant_id ?? '' }, reading);
+  const report = readReport({ ...content, merchant_id: content.merchant_id ?? '' }, reading);
   const before = viewOrder(standing);
   const after = viewOrder(merge(standing, lift(report, contentHash, says)));
   const agrees = isDeepStrictEqual(moneyOf(before), moneyOf(after)) && totalsAgree(report, after);

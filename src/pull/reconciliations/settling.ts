@@ -49,15 +49,15 @@ async function settlePart(
 ): Promise<Place | null> {
   const merged = await mergedFindings(trx, reconciliationId, { after, limit: ORDERS_PER_COMMIT });
   const sources = await findSources(trx, [...new Set(merged.map((one) => one.source_id))]);
-  const statements = merged.map((one) =>
-    readDelivery(one, sources.get(one.source_id), adapters).find((statement) => statement.stated.order_id === one.order_id),
+  const reports = merged.map((one) =>
+    readDelivery(one, sources.get(one.source_id), adapters).find((report) => report.content.order_id === one.order_id),
   );
   const judged = await judge(
     trx,
-    statements.flatMap((statement) => statement ?? []),
+    reports.flatMap((report) => report ?? []),
   );
-  const agreeing = new Set(judged.flatMap(({ statement, found }) => (found === 'known' ? [statement] : [])));
-  const recovered = merged.filter((_, index) => statements[index] !== undefined && agreeing.has(statements[index]));
+  const agreeing = new Set(judged.flatMap(({ report, found }) => (found === 'known' ? [report] : [])));
+  const recovered = merged.filter((_, index) => reports[index] !== undefined && agreeing.has(reports[index]));
   await noteRecovered(
     trx,
     reconciliationId,

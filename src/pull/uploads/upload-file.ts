@@ -76,7 +76,7 @@ async function keptPart(db: Kysely<DB>, reconciliationId: string, partNo: number
 }
 
 /**
- * Drops files that are read, or that have failed: few parts a statement, because a file may have a
+ * Drops files that are read, or that have failed: few parts a query, because a file may have a
  * thousand.
  */
 export async function dropFiles(db: Kysely<DB>): Promise<void> {

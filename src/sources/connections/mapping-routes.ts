@@ -1,5 +1,5 @@
 // Mappings: stating, one by one or in bulk, whom an order system means by a word, and showing what
-// was stated.
+// was set.
 import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
@@ -13,8 +13,8 @@ import { NDJSON_TYPES } from '../../platform/lines/ndjson.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
 import { answerStreamOnce } from '../../platform/http/streamed-request.ts';
-import { listMappings, listMappingVersions, type MappingStatement } from './mapping-store.ts';
-import { faultsIn, lockStated, stateAll, toStatement, type MappingFault } from './state-mappings.ts';
+import { listMappings, listMappingVersions, type NewMapping } from './mapping-store.ts';
+import { faultsIn, lockMappedSource, changeMappings, toMapping, type MappingFault } from './mapping-change.ts';
 import { findSource } from './source-store.ts';
 import { noSource, sourcePath, type SourcesDeps } from './source-fields.ts';
 
@@ -54,7 +54,7 @@ const place = z.tuple([cursorText, cursorText]);
 const stating = {
   operationId: 'mappings.put',
   tags,
-  summary: 'State whom a source means by a word',
+  summary: 'Say whom a source means by a word',
   description:
     'What the platform calls a shop is one of our merchants from then on, and what else it names a promoter or a link: exactly one of them. ' +
     'Deliveries that waited for it go on by themselves.',
@@ -76,12 +76,12 @@ export function mappingRoutes(app: App, deps: SourcesDeps): void {
     schema: stating,
     handler: async (request, reply) => {
       const { source_id: sourceId, type, value } = request.params;
-      const statement = toStatement({ type, value, ...request.body });
+      const mapping = toMapping({ type, value, ...request.body });
       const { outcome, unparked } = await inTransaction(db, async ({ trx, now }) => {
-        const source = await lockStated(trx, sourceId);
-        const fault = (await faultsIn(trx, source, [statement]))[0]!;
+        const source = await lockMappedSource(trx, sourceId);
+        const fault = (await faultsIn(trx, source, [mapping]))[0]!;
         if (fault !== null) throw new DomainError(fault.code, fault.message);
-        const written = await stateAll(trx, deps, source, [statement], { actor: request.actor, now });
+        const written = await changeMappings(trx, deps, source, [mapping], { actor: request.actor, now });
         return { outcome: written.stated[0]!, unparked: written.unparked };
       });
       if (unparked > 0) deps.onDelivered();
@@ -94,7 +94,7 @@ export function mappingRoutes(app: App, deps: SourcesDeps): void {
     schema: {
       operationId: 'mappings.get',
       tags,
-      summary: 'All that was stated of a word, the latest first',
+      summary: 'All versions of what a word means, the latest first',
       description: 'Every version with the time from which it counts.',
       params: wordPath,
       response: { 200: mapping.extend({ versions: z.array(mapping) }), ...problems('not_found') },
@@ -112,7 +112,7 @@ export function mappingRoutes(app: App, deps: SourcesDeps): void {
     schema: {
       operationId: 'mappings.list',
       tags,
-      summary: 'The words of a source with their latest statements',
+      summary: 'The words of a source with their latest versions',
       description: 'Ordered by type and value.',
       params: sourcePath,
       querystring: pageQuery,
@@ -141,7 +141,7 @@ function bulkRoute(scope: App, deps: SourcesDeps): void {
     schema: {
       operationId: 'mappings.load',
       tags,
-      summary: 'State many mappings, a JSON line each',
+      summary: 'Make or change many mappings, a JSON line each',
       description: `Each line is {type, value} and what stating one takes. Lines are stored as they come, ${LINES_PER_COMMIT} at a
         time; a bad line is refused alone. A file that was cut off can be sent again.`,
       params: sourcePath,
@@ -156,8 +156,8 @@ function bulkRoute(scope: App, deps: SourcesDeps): void {
       if ((await findSource(deps.db, sourceId)) === null) throw noSource(sourceId);
       const readBody = lineOf(lineBody);
       const lines = {
-        read: (value: unknown) => toStatement(readBody(value)),
-        store: (statements: MappingStatement[]) => storeLines(deps, sourceId, request.actor, statements),
+        read: (value: unknown) => toMapping(readBody(value)),
+        store: (mappings: NewMapping[]) => storeLines(deps, sourceId, request.actor, mappings),
         linesPerCommit: LINES_PER_COMMIT,
       };
       await answerStreamOnce(request, reply, deps.db, async (stream) => ({ status: 200, body: await importLines(stream, lines) }));
@@ -170,13 +170,13 @@ async function storeLines(
   deps: SourcesDeps,
   sourceId: string,
   actor: Actor,
-  statements: readonly MappingStatement[],
+  mappings: readonly NewMapping[],
 ): Promise<(MappingFault | null)[]> {
   const { faults, unparked } = await inTransaction(deps.db, async ({ trx, now }) => {
-    const source = await lockStated(trx, sourceId);
-    const found = await faultsIn(trx, source, statements);
-    const sound = statements.filter((_, index) => found[index] === null);
-    const written = await stateAll(trx, deps, source, sound, { actor, now });
+    const source = await lockMappedSource(trx, sourceId);
+    const found = await faultsIn(trx, source, mappings);
+    const sound = mappings.filter((_, index) => found[index] === null);
+    const written = await changeMappings(trx, deps, source, sound, { actor, now });
     return { faults: found, unparked: written.unparked };
   });
   if (unparked > 0) deps.onDelivered();

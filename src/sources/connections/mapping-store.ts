@@ -26,12 +26,12 @@ export interface MappingRow extends MappingTarget {
   type: string;
   value: string;
   version: number;
-  /** Null: the first statement, which counts for all earlier time. */
+  /** Null: the first version, which counts for all earlier time. */
   effective_from: Date | null;
   recorded_at: Date;
 }
 
-export interface MappingStatement extends MappingTarget {
+export interface NewMapping extends MappingTarget {
   type: string;
   value: string;
   /** From when it is to count; null: now. */
@@ -39,10 +39,10 @@ export interface MappingStatement extends MappingTarget {
 }
 
 /**
- * What a statement led to: `made` when the word had no meaning before, `before` the version in
+ * What a PUT led to: `made` when the word had no meaning before, `before` the version in
  * force until then.
  */
-export interface StatedMapping {
+export interface MappingResult {
   row: MappingRow;
   before: MappingRow | null;
   changed: boolean;
@@ -97,23 +97,23 @@ async function wordsMeaning(db: Kysely<DB>, sourceId: string, target: RawBuilder
 }
 
 /**
- * States mappings of one source, whose row must be locked. A statement that changes nothing writes
- * no version. Answers in the order given; a word that stands twice is stated twice.
+ * Sets mappings of one source, whose row must be locked. A PUT that changes nothing writes
+ * no version. Answers in the order given; a word that stands twice is set twice.
  */
-export async function stateMappings(
+export async function putMappings(
   trx: Transaction<DB>,
   sourceId: string,
-  statements: readonly MappingStatement[],
+  mappings: readonly NewMapping[],
   now: Date,
-): Promise<StatedMapping[]> {
-  const histories = await readHistories(trx, sourceId, statements);
+): Promise<MappingResult[]> {
+  const histories = await readHistories(trx, sourceId, mappings);
   const written: { row: MappingRow; effectiveFrom: Date | '-infinity' }[] = [];
-  const stated = statements.map((statement) => {
-    const history = histories.get(wordKey(statement)) ?? { rows: [], clock: now };
-    histories.set(wordKey(statement), history);
-    const place = placeOf(statement, history, now);
-    if (place.before !== null && sameTarget(place.before, statement)) return { row: place.before, before: place.before, changed: false };
-    const { type, value, merchant_id, promoter_id, link_code } = statement;
+  const stated = mappings.map((mapping) => {
+    const history = histories.get(wordKey(mapping)) ?? { rows: [], clock: now };
+    histories.set(wordKey(mapping), history);
+    const place = placeOf(mapping, history, now);
+    if (place.before !== null && sameTarget(place.before, mapping)) return { row: place.before, before: place.before, changed: false };
+    const { type, value, merchant_id, promoter_id, link_code } = mapping;
     const effective_from = place.effectiveFrom === '-infinity' ? null : place.effectiveFrom;
     const row: MappingRow = {
       source_id: sourceId,
@@ -135,11 +135,11 @@ export async function stateMappings(
 }
 
 /**
- * From when a statement counts, and what counted then. The first one counts always; one for now
+ * From when a version counts, and what counted then. The first one counts always; one for now
  * never counts from before the one in force, whatever the clocks of two writers say: it would be
  * shadowed by what it replaces.
  */
-function placeOf({ effectiveFrom: asked }: MappingStatement, { rows, clock }: History, now: Date): Place {
+function placeOf({ effectiveFrom: asked }: NewMapping, { rows, clock }: History, now: Date): Place {
   if (rows.length === 0) return { effectiveFrom: '-infinity', before: null };
   const at = (asked ?? clock).getTime();
   const inForce = rows.filter((row) => sinceOf(row) <= at).toSorted((a, b) => sinceOf(a) - sinceOf(b) || a.version - b.version);
@@ -196,7 +196,7 @@ async function insertVersions(
     .execute();
 }
 
-/** All that was ever stated of a word, the latest version first. */
+/** All that was ever set of a word, the latest version first. */
 export async function listMappingVersions(db: Kysely<DB>, { sourceId, type, value }: Word): Promise<MappingRow[]> {
   const { rows } = await sql<MappingRow>`
     select source_id, type, value, version, nullif(effective_from, '-infinity') as effective_from, recorded_at,
@@ -207,7 +207,7 @@ export async function listMappingVersions(db: Kysely<DB>, { sourceId, type, valu
 }
 
 /**
- * The words of a source with their latest statements, by type and value, one more than asked for.
+ * The words of a source with their latest versions, by type and value, one more than asked for.
  */
 export async function listMappings(
   db: Kysely<DB>,

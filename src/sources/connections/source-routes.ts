@@ -36,7 +36,7 @@ const sourceDetail = source.extend(askingView).meta({ id: 'SourceDetail' });
 const tags = ['sources'];
 const place = z.tuple([callerId]);
 
-const statementOf = (adapters: readonly Adapter[]) =>
+const sourceBodyOf = (adapters: readonly Adapter[]) =>
   z
     .strictObject({
       kind: z.enum(adapters.map((adapter) => adapter.kind)),
@@ -59,16 +59,16 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
       tags,
       summary: 'Make a source or state it anew',
       description:
-        'The whole statement but for `secrets`, which keep what is left out. What a source needs depends on its ' +
+        'All of it but for `secrets`, which keep what is left out. What a source needs depends on its ' +
         'kind. A source that has deliveries keeps its kind and its merchant.',
       params: sourcePath,
-      body: statementOf(adapters),
+      body: sourceBodyOf(adapters),
       response: { 200: source, 201: source, ...problems('reserved_source', 'conflict', 'unknown_merchant') },
     },
     handler: async (request, reply) => {
       const { source_id: sourceId } = request.params;
       const { row, made, unparked } = await inTransaction(db, ({ trx, now }) =>
-        stateSource(trx, deps, { sourceId, stated: request.body, actor: request.actor, now }),
+        putSource(trx, deps, { sourceId, stated: request.body, actor: request.actor, now }),
       );
       cache.forget(sourceId);
       if (unparked > 0) deps.onDelivered();
@@ -119,7 +119,7 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
   });
 }
 
-interface Statement {
+interface SourcePut {
   sourceId: string;
   stated: {
     kind: string;
@@ -131,15 +131,15 @@ interface Statement {
   now: Date;
 }
 
-interface Stated {
+interface SourceResult {
   row: SourceRow;
   made: boolean;
   /** How many deliveries go on, because a code that they waited for has been given a meaning. */
   unparked: number;
 }
 
-async function stateSource(trx: Transaction<DB>, deps: SourcesDeps, statement: Statement): Promise<Stated> {
-  const { sourceId, stated, actor, now } = statement;
+async function putSource(trx: Transaction<DB>, deps: SourcesDeps, put: SourcePut): Promise<SourceResult> {
+  const { sourceId, stated, actor, now } = put;
   if (sourceId === REST) throw new DomainError('reserved_source', 'The source "rest" is there for every merchant by itself.');
   const adapter = deps.adapters.find((one) => one.kind === stated.kind)!;
   const standing = await lockSource(trx, deps.keys, sourceId);
@@ -172,7 +172,7 @@ function mergeSecrets(kept: Secrets, stated: Record<string, string | string[] | 
 }
 
 /**
- * What the adapter makes of its part of the statement; its faults are told with the path in the
+ * What the adapter makes of its part of the body; its faults are told with the path in the
  * whole body.
  */
 function checked<Value>(schema: z.ZodType<Value>, value: unknown, part: string): Value {

@@ -100,8 +100,8 @@ export async function findSources(db: Kysely<DB>, sourceIds: readonly string[]):
   );
 }
 
-/** What is to be stated of a source; secrets are complete. */
-export interface SourceStatement {
+/** What is to be set of a source; secrets are complete. */
+export interface SourceSetUp {
   kind: string;
   merchantId: string | null;
   secrets: Secrets;
@@ -136,7 +136,7 @@ export async function saveSource(
   trx: Transaction<DB>,
   keys: MasterKeys,
   { sourceId, before, now }: { sourceId: string; before: SourceRow | null; now: Date },
-  { kind, merchantId, secrets, options }: SourceStatement,
+  { kind, merchantId, secrets, options }: SourceSetUp,
 ): Promise<SourceRow> {
   await refuseUnknownMerchant(trx, merchantId);
   const stated = {

@@ -2,7 +2,7 @@
 // named parties, and who cannot be paid.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ago, openShop, openWorld, type World } from '../world.ts';
-import type { PlanInput } from '../statements.ts';
+import type { PlanInput } from '../set-up.ts';
 
 let world: World;
 let deep: World;

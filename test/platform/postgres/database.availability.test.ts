@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { assertDurable, isOfStatement, isUnavailable } from '../../../src/platform/postgres/database.ts';
+import { assertDurable, isOfQuery, isUnavailable } from '../../../src/platform/postgres/database.ts';
 import { freePort, testDatabase, type TestDatabase } from '../../harness.ts';
 import { errorOf, run } from '../answers.ts';
 import { openingOn } from '../opened.ts';
@@ -75,9 +75,9 @@ describe('what counts as "the database is not there"', () => {
   });
 
   test('of those, what only one statement suffered: it was cancelled, or others stood in its way', async () => {
-    for (const state of ['57014', '55P03', '40001', '40P01']) expect(isOfStatement(await raised(state)), state).toBe(true);
-    for (const state of ['57P01', '53100', '08006', '25006', '22012']) expect(isOfStatement(await raised(state)), state).toBe(false);
-    expect(isOfStatement('57014')).toBe(false);
+    for (const state of ['57014', '55P03', '40001', '40P01']) expect(isOfQuery(await raised(state)), state).toBe(true);
+    for (const state of ['57P01', '53100', '08006', '25006', '22012']) expect(isOfQuery(await raised(state)), state).toBe(false);
+    expect(isOfQuery('57014')).toBe(false);
   });
 
   test('an error that was caused by one', () => {

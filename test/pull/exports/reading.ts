@@ -47,8 +47,8 @@ export async function readFile(bytes: Buffer, { kind, options = {}, mapping = []
       untimed_at: null,
       content_hashes: null,
     };
-    const [statement] = readDelivery({ ...delivery, body: row.body, headers: row.headers }, source, adapters);
-    reports.push({ ...statement!.stated, names: statement!.names, shop: statement!.shop });
+    const [report] = readDelivery({ ...delivery, body: row.body, headers: row.headers }, source, adapters);
+    reports.push({ ...report!.content, names: report!.names, shop: report!.shop });
   }
   return { export: table.head.export?.name ?? null, ignored: table.head.ignored, reports, bad };
 }

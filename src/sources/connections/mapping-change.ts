@@ -1,4 +1,4 @@
-// Stating mappings: what a statement must be, what may be wrong with it, and what goes on once a
+// Setting mappings: what a mapping must be, what may be wrong with it, and what goes on once a
 // word is explained.
 import type { Transaction } from 'kysely';
 
@@ -6,8 +6,8 @@ import { DomainError, type ErrorCode } from '../../core/errors.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
 import { recordChanges } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { mappingWait, missingTargets, SHOP, stateMappings } from './mapping-store.ts';
-import type { MappingRow, MappingStatement, MappingTarget, StatedMapping } from './mapping-store.ts';
+import { mappingWait, missingTargets, SHOP, putMappings } from './mapping-store.ts';
+import type { MappingRow, NewMapping, MappingTarget, MappingResult } from './mapping-store.ts';
 import { lockSourceRow, type SourceRow } from './source-store.ts';
 import { noSource, type SourcesDeps } from './source-fields.ts';
 
@@ -21,15 +21,15 @@ export interface NamedTarget {
   effective_from?: Date | null | undefined;
 }
 
-/** What is wrong with a statement that is well-formed. */
+/** What is wrong with a mapping that is well-formed. */
 export interface MappingFault {
   code: ErrorCode;
   message: string;
 }
 
 /** Throws `malformed_request` unless exactly one target of the right sort is named. */
-export function toStatement({ type, value, effective_from: effectiveFrom, ...named }: NamedTarget): MappingStatement {
-  const statement: MappingStatement = {
+export function toMapping({ type, value, effective_from: effectiveFrom, ...named }: NamedTarget): NewMapping {
+  const mapping: NewMapping = {
     type,
     value,
     merchant_id: named.merchant_id ?? null,
@@ -37,16 +37,16 @@ export function toStatement({ type, value, effective_from: effectiveFrom, ...nam
     link_code: named.link_code ?? null,
     effectiveFrom: effectiveFrom ?? null,
   };
-  const count = [statement.merchant_id, statement.promoter_id, statement.link_code].filter((id) => id !== null).length;
-  const sound = count === 1 && (type === SHOP) === (statement.merchant_id !== null);
-  if (sound) return statement;
+  const count = [mapping.merchant_id, mapping.promoter_id, mapping.link_code].filter((id) => id !== null).length;
+  const sound = count === 1 && (type === SHOP) === (mapping.merchant_id !== null);
+  if (sound) return mapping;
   const message = type === SHOP ? 'A shop is mapped to a merchant_id, and to nothing else.' : 'Name either a promoter_id or a link_code.';
   const path = type === SHOP ? 'merchant_id' : 'promoter_id';
   throw new DomainError('malformed_request', message, { errors: [{ path, message }] });
 }
 
-/** The source, locked, so that its mappings are stated by one at a time. Throws `not_found`. */
-export async function lockStated(trx: Transaction<DB>, sourceId: string): Promise<SourceRow> {
+/** The source, locked, so that its mappings are set by one at a time. Throws `not_found`. */
+export async function lockMappedSource(trx: Transaction<DB>, sourceId: string): Promise<SourceRow> {
   const row = await lockSourceRow(trx, sourceId);
   if (row === null) throw noSource(sourceId);
   return row;
@@ -58,19 +58,15 @@ const MISSING = {
   link_code: ['unknown_link', 'link'],
 } as const satisfies Record<keyof MappingTarget, readonly [ErrorCode, string]>;
 
-/** What is wrong with each statement; null where nothing is. */
-export async function faultsIn(
-  trx: Transaction<DB>,
-  source: SourceRow,
-  statements: readonly MappingStatement[],
-): Promise<(MappingFault | null)[]> {
-  const missing = await missingTargets(trx, statements);
-  return statements.map((statement) => {
+/** What is wrong with each mapping; null where nothing is. */
+export async function faultsIn(trx: Transaction<DB>, source: SourceRow, mappings: readonly NewMapping[]): Promise<(MappingFault | null)[]> {
+  const missing = await missingTargets(trx, mappings);
+  return mappings.map((mapping) => {
     for (const [column, [code, noun]] of Object.entries(MISSING) as [keyof MappingTarget, (typeof MISSING)[keyof MappingTarget]][]) {
-      const id = statement[column];
+      const id = mapping[column];
       if (id !== null && missing.has(`${column}:${id}`)) return { code, message: `There is no ${noun} ${id}.` };
     }
-    if (source.merchant_id !== null && statement.merchant_id !== null && statement.merchant_id !== source.merchant_id) {
+    if (source.merchant_id !== null && mapping.merchant_id !== null && mapping.merchant_id !== source.merchant_id) {
       return { code: 'unprocessable' as const, message: `This source speaks for the merchant ${source.merchant_id} only.` };
     }
     return null;
@@ -78,17 +74,17 @@ export async function faultsIn(
 }
 
 /**
- * States sound mappings of a locked source, audits them, and lets go on what waited for them:
+ * Sets sound mappings of a locked source, audits them, and lets go on what waited for them:
  * `unparked` says how much.
  */
-export async function stateAll(
+export async function changeMappings(
   trx: Transaction<DB>,
   deps: SourcesDeps,
   source: SourceRow,
-  statements: readonly MappingStatement[],
+  mappings: readonly NewMapping[],
   { actor, now }: { actor: Actor; now: Date },
-): Promise<{ stated: StatedMapping[]; unparked: number }> {
-  const stated = await stateMappings(trx, source.source_id, statements, now);
+): Promise<{ stated: MappingResult[]; unparked: number }> {
+  const stated = await putMappings(trx, source.source_id, mappings, now);
   const changed = stated.filter((one) => one.changed);
   await recordChanges(
     trx,

@@ -1,4 +1,4 @@
-// "These are one buyer": the statement as storefronts make it, read, and put into effect.
+// "These are one buyer": the identity link as storefronts make it, read, and put into effect.
 
 import type { KeyObject } from 'node:crypto';
 
@@ -32,7 +32,7 @@ export const identityBody = z
   .meta(bodyExamples({ merchant_id: 'm1', identities: { openid: 'o1', phone: '13800138000' } }));
 
 /** What a storefront asks to be believed. */
-export interface AskedStatement {
+export interface ProposedIdentityLink {
   merchantId: string;
   stated: Buyer;
   proof: ClickProof | null;
@@ -42,11 +42,11 @@ export interface AskedStatement {
  * Reads a body. Throws `malformed_request` where no merchant is named, `forbidden` for another's,
  * `unprocessable` for a bad token.
  */
-export function readStatement(
+export function readIdentityLink(
   { merchant_id: named, identities, click_token: token }: z.output<typeof identityBody>,
   actor: Actor,
   tokenKeys: readonly KeyObject[],
-): AskedStatement {
+): ProposedIdentityLink {
   const merchantId = named ?? actor.merchantId;
   if (merchantId === null) {
     throw new DomainError('malformed_request', 'Say whose buyer.', { errors: [{ path: 'merchant_id', message: 'must be given' }] });
@@ -58,12 +58,12 @@ export function readStatement(
 }
 
 /**
- * The identities that a statement makes one: those it names, and who made its click. Throws
+ * The identities that an identity link makes one: those it names, and who made its click. Throws
  * `unknown_merchant` and `unprocessable`.
  */
-export async function identitiesStated(
+export async function identitiesLinked(
   trx: Transaction<DB>,
-  { merchantId, stated, proof }: AskedStatement,
+  { merchantId, stated, proof }: ProposedIdentityLink,
   identityKey: KeyObject,
 ): Promise<string[]> {
   if (!(await merchantExists(trx, merchantId))) throw unknownMerchant();
@@ -72,17 +72,17 @@ export async function identitiesStated(
 }
 
 /**
- * Puts a statement into effect, and tells of its evidence. Answers its id, and how many identities
- * the buyer has now.
+ * Sets an identity link into effect, and tells of its evidence. Answers its id, and how many
+ * identities the buyer has now.
  */
-export async function stateIdentities(
+export async function linkIdentities(
   trx: Transaction<DB>,
   { identityKey, onEvidence }: Pick<PromotionDeps, 'identityKey' | 'onEvidence'>,
-  asked: AskedStatement,
+  asked: ProposedIdentityLink,
   { keyId, now }: { keyId: string; now: Date },
 ): Promise<{ statementId: bigint | null; merged: number }> {
   const { merchantId, stated, proof } = asked;
-  const identities = await identitiesStated(trx, asked, identityKey);
+  const identities = await identitiesLinked(trx, asked, identityKey);
   if (identities.length === 0) return { statementId: null, merged: 0 };
   const click = proof === null ? null : { clickId: proof.clickId, clickedAt: proof.clickedAt };
   const { statementId, buyer: all, changed } = await mergeIdentities(trx, { merchantId, identities, click, keyId, now });

@@ -1,5 +1,5 @@
-// What operators state of their world: merchants, products, promoters, coupon codes, links, sources
-// and rules. Written by plain inserts.
+// What operators set up of their world: merchants, products, promoters, coupon codes, links,
+// sources and rules. Written by plain inserts.
 import { randomUUID } from 'node:crypto';
 import { sql, type Insertable, type Kysely } from 'kysely';
 import type { z } from 'zod';
@@ -16,7 +16,7 @@ type Row<Table extends keyof DB> = Partial<Insertable<DB[Table]>>;
 type VersionTable = 'merchant_version' | 'product_version' | 'promoter_version' | 'coupon_version';
 
 /**
- * From when on a statement counts, now when absent; the first one of a thing counts for all earlier
+ * From when on a version counts, now when absent; the first one of a thing counts for all earlier
  * time.
  */
 interface Dated {
@@ -48,7 +48,7 @@ async function state(owner: Kysely<DB>, table: VersionTable, id: object, fields:
  * The statements about one world; each call is one statement, and a second one of the same thing is
  * its next version.
  */
-export function statements(owner: Kysely<DB>) {
+export function setUp(owner: Kysely<DB>) {
   return {
     async merchant(id: string, { from, hold_days = 7, currency = 'CNY', ...policy }: Dated & Record<string, unknown> = {}) {
       await sql`insert into merchant (merchant_id, made_at) values (${id}, now()) on conflict do nothing`.execute(owner);
