@@ -11,7 +11,7 @@ import { migrate, migrateQueue } from './platform/postgres/migrate.ts';
 import { publicFetch } from './platform/net/public-fetch.ts';
 import { awaitDatabase } from './platform/postgres/awaiting.ts';
 import { findOwnSecrets } from './platform/keys/own-secrets.ts';
-import { cureOf, standingOf } from './platform/postgres/role.ts';
+import { cureOf, roleStandingOf } from './platform/postgres/role.ts';
 import { masterKeys, type MasterKeys } from './platform/keys/secrets.ts';
 import type { DB } from './platform/postgres/tables.ts';
 import type { PullDeps } from './pull/asked-source.ts';
@@ -104,7 +104,7 @@ export async function openGround(config: Config, log: Logger, { mayMakeSecrets }
  * misused by nobody.
  */
 async function warnOfOwner(db: Kysely<DB>, log: Logger): Promise<void> {
-  const standing = await standingOf(db);
+  const standing = await roleStandingOf(db);
   if (standing.takes && standing.privileged) return;
   log.warn(`the service acts as the owner of its tables; to give it fewer rights let an administrator run: ${cureOf(standing)}`);
 }

@@ -61,7 +61,7 @@ export interface StandingOrder extends StandingRow {
 }
 
 /** In the order of their keys. */
-export async function readStanding(db: Kysely<DB>, range: Range): Promise<StandingRow[]> {
+export async function readStandingOrders(db: Kysely<DB>, range: Range): Promise<StandingRow[]> {
   const { rows } = await sql<StandingRow>`
     select orders.order_key, orders.merchant_id, source_id, order_id, status, is_void, orders.currency, currency_conflict,
       orders.attribution_at, parent_order_id, parent_kind, awarded_at, due_at is not null as is_due, format
@@ -111,7 +111,7 @@ export interface StandingTransfer {
 }
 
 /** What the awards have booked, in the order of its places. Payouts are no order's. */
-export async function readTransfers(db: Kysely<DB>, range: Range): Promise<StandingTransfer[]> {
+export async function readStandingTransfers(db: Kysely<DB>, range: Range): Promise<StandingTransfer[]> {
   const { rows } = await sql<StandingTransfer>`
     select order_key, revision, position, transfer.kind, line_id, role, level, transfer.promoter_id, transfer.currency, amount, booked_at,
       source.kind as from_kind, source.promoter_id as from_promoter_id, target.kind as to_kind, target.promoter_id as to_promoter_id

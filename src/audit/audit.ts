@@ -27,7 +27,7 @@ export interface AuditOptions {
  * What was looked at. `waiting` orders are due for the award at this moment, so that only their
  * merged state and books are compared.
  */
-export interface Audited {
+export interface AuditCounts {
   orders: number;
   waiting: number;
   reports: number;
@@ -43,7 +43,7 @@ export interface Audited {
  * that the service may run meanwhile; the lanes take one batch after the other, while the
  * deliveries, the balances and the chain are looked at beside them.
  */
-export async function audit(db: Kysely<DB>, lanes: readonly Lane[], options: AuditOptions): Promise<Audited> {
+export async function audit(db: Kysely<DB>, lanes: readonly Lane[], options: AuditOptions): Promise<AuditCounts> {
   const counts = { orders: 0, waiting: 0, reports: 0, transfers: 0, deliveries: 0, accounts: 0, differences: 0 };
   const tell = (difference: Difference): void => {
     counts.differences += 1;

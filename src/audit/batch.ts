@@ -20,8 +20,8 @@ import { rejudge } from './rejudging.ts';
 import { retell, subjectOf } from './retelling.ts';
 import {
   readOtherShares,
-  readStanding,
-  readTransfers,
+  readStandingOrders,
+  readStandingTransfers,
   type DecidedShares,
   type Range,
   type StandingOrder,
@@ -58,14 +58,14 @@ export function laneOf(deps: LaneDeps, shelf: RuleShelf): Lane {
 }
 
 async function auditBatch(trx: Transaction<DB>, range: Range, shelf: RuleShelf, deps: LaneDeps): Promise<AuditedBatch> {
-  const rows = await readStanding(trx, range);
+  const rows = await readStandingOrders(trx, range);
   const standing = await readDueOrders(
     trx,
     rows.map((row) => row.order_key),
   );
   const orders = rows.map((row, index) => ({ ...row, merged: standing[index]!.merged }));
   const { merged, reports, differences } = await retell(trx, range, orders, deps);
-  const transfers = await readTransfers(trx, range);
+  const transfers = await readStandingTransfers(trx, range);
   const booked = groupedBy(transfers, (transfer) => transfer.order_key);
   const earlier = groupedBy(await readOtherShares(trx, range), (one) => one.order_key);
   const rules = await currentRules(trx, shelf);

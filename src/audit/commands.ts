@@ -4,9 +4,9 @@
 import { readFile } from 'node:fs/promises';
 
 import { checkStatement, type CheckedStatement } from '../ledger/statement-check.ts';
-import { audit, type Audited } from './audit.ts';
+import { audit, type AuditCounts } from './audit.ts';
 import type { LaneDeps } from './batch.ts';
-import { lineOf, type Difference } from './difference.ts';
+import { differenceLine, type Difference } from './difference.ts';
 import { hasOrders } from './audit-store.ts';
 import { openThreads, ownLanes } from './threads.ts';
 
@@ -26,8 +26,8 @@ export interface AuditDeps extends LaneDeps {
 export async function auditCommand(deps: AuditDeps, print: Print): Promise<number> {
   const started = performance.now();
   const { lanes, close } = (await hasOrders(deps.db, ORDERS_OF_THREADS)) ? openThreads(deps) : ownLanes(deps);
-  const onDifference = (difference: Difference): void => print(`${lineOf(difference)}\n`);
-  let audited: Audited;
+  const onDifference = (difference: Difference): void => print(`${differenceLine(difference)}\n`);
+  let audited: AuditCounts;
   try {
     audited = await audit(deps.db, lanes, { onDifference });
   } finally {

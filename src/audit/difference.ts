@@ -33,6 +33,6 @@ export function differingFields<Fields extends object>(subject: string, path: st
 }
 
 /** One line of text; no part of it can begin another. */
-export function lineOf({ subject, field, expected, found }: Difference): string {
+export function differenceLine({ subject, field, expected, found }: Difference): string {
   return [subject, field, `expected ${expected}`, `found ${found}`].map((part) => part.replaceAll(/\p{Cc}+/gu, ' ')).join('\t');
 }

@@ -3,7 +3,7 @@
 
 import { sql, type Transaction } from 'kysely';
 
-import { ownIdsOf, readOwners, resolveOne, withoutUnexplained, wordName, wordsOf } from '../inbox/resolve.ts';
+import { ownIdsOf, readOwners, resolveOne, withoutUnexplained, wordName, sourceWordsOf } from '../inbox/resolve.ts';
 import type { AskedWord, Resolution } from '../inbox/resolve.ts';
 import { ownerWait } from '../inbox/parking.ts';
 import type { DeliveredReport } from '../inbox/read.ts';
@@ -21,11 +21,11 @@ interface Meaning extends MappingTarget {
 
 /** All ways in which each report may have been resolved since it came, in the order given. */
 export async function everyResolution(trx: Transaction<DB>, reports: readonly DeliveredReport[]): Promise<Resolution[][]> {
-  const meanings = await readMeanings(trx, reports.flatMap(wordsOf));
+  const meanings = await readMeanings(trx, reports.flatMap(sourceWordsOf));
   const births = await readBirths(trx, reports.flatMap(ownIdsOf));
   const owners = await readOwners(trx, reports);
   return reports.map((report) => {
-    const words = wordsOf(report);
+    const words = sourceWordsOf(report);
     const ids = ownIdsOf(report).flatMap((target) => Object.entries(target).map(([column, id]) => `${column}:${id}`));
     const changes = [
       ...words.flatMap((word) => (meanings.get(wordName(word)) ?? []).map((meaning) => meaning.recorded_at)),

@@ -116,7 +116,7 @@ export async function saveTakenUp(trx: Transaction<DB>, claimId: string, { settl
 }
 
 /** What an operator decides of a claim. */
-export interface Ruling {
+export interface ClaimDecision {
   state: 'approved' | 'rejected';
   decidedBy: string;
   reason: string;
@@ -125,7 +125,7 @@ export interface Ruling {
   click: { linkCode: string; clickedAt: Date } | null;
 }
 
-export async function saveRuling(trx: Transaction<DB>, claimId: string, ruling: Ruling, now: Date): Promise<Claim> {
+export async function saveDecision(trx: Transaction<DB>, claimId: string, ruling: ClaimDecision, now: Date): Promise<Claim> {
   const { rows } = await sql<ClaimRow>`
     update claim set state = ${ruling.state}, decided_at = ${now}, decided_by = ${ruling.decidedBy}, reason = ${ruling.reason},
       revision_before = ${ruling.revisionBefore}, link_code = ${ruling.click?.linkCode ?? null}, clicked_at = ${ruling.click?.clickedAt ?? null}
@@ -188,7 +188,7 @@ interface NamedRow {
  * The orders of this id: of the merchant, from any source where none is named; or of that source,
  * whosesoever. Two are one too many.
  */
-export async function findOrders(
+export async function findNamedOrders(
   db: Kysely<DB>,
   { orderId, merchantId, sourceId }: { orderId: string; merchantId: string | null; sourceId: string | null },
 ): Promise<NamedOrder[]> {

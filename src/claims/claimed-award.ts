@@ -17,14 +17,14 @@ export interface ExplainedDecision extends Omit<StandingDecision, 'explanation'>
   explained: ExplainedLine;
 }
 
-export interface Standing {
+export interface ClaimedAward {
   /** Null where the order was never awarded. */
   revision: number | null;
   lines: ExplainedDecision[];
 }
 
 /** The standing award of an order, as far as it is about the claimed line; null: all its lines. */
-export async function readStanding(db: Kysely<DB>, orderKey: bigint, lineId: string | null): Promise<Standing> {
+export async function readClaimedAward(db: Kysely<DB>, orderKey: bigint, lineId: string | null): Promise<ClaimedAward> {
   const head = await db.selectFrom('award').select('revision').where('order_key', '=', orderKey).executeTakeFirst();
   if (head === undefined) return { revision: null, lines: [] };
   const decided = await readDecisions(db, [[orderKey, head.revision]]);
@@ -61,7 +61,7 @@ const EARNABLE: ReadonlySet<string> = new Set(['attributed', 'unattributed', 'no
  * The lines that somebody may be credited with; the others are void, held, not commissionable, or
  * another order earns in their place.
  */
-export function earnableLines({ lines }: Standing): ExplainedDecision[] {
+export function earnableLines({ lines }: ClaimedAward): ExplainedDecision[] {
   return lines.filter((line) => EARNABLE.has(line.decision));
 }
 
@@ -71,13 +71,13 @@ export function winnersOf({ explained }: ExplainedDecision): string[] {
 }
 
 /** Whether every line that can be anybody's is credited to the promoter, wholly or in part. */
-export function isCredited(standing: Standing, promoterId: string): boolean {
+export function isCredited(standing: ClaimedAward, promoterId: string): boolean {
   const lines = earnableLines(standing);
   return lines.length > 0 && lines.every((line) => winnersOf(line).includes(promoterId));
 }
 
 /** Whether nothing can be said of the order yet: it has no lines, or has not been paid. */
-export function isPending({ lines }: Standing): boolean {
+export function isPending({ lines }: ClaimedAward): boolean {
   return lines.every((line) => line.decision === 'pending');
 }
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { DECISION_KINDS } from '../commission/award/decision.ts';
 import { EXPLAINED_KINDS, type ExplainedEvidence } from '../core/explanation.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { winnersOf, type Standing } from './claimed-award.ts';
+import { winnersOf, type ClaimedAward } from './claimed-award.ts';
 
 /**
  * Clicks of anybody are looked for so long before the order only: they are found by their time,
@@ -66,7 +66,7 @@ export interface GatheringQuestion {
  * Gathers what speaks for and against the claim: from the standing explanation, and from the clicks
  * near the order.
  */
-export async function gather(db: Kysely<DB>, standing: Standing, question: GatheringQuestion): Promise<Gathered> {
+export async function gather(db: Kysely<DB>, standing: ClaimedAward, question: GatheringQuestion): Promise<Gathered> {
   const pieces = standing.lines.flatMap((line) => line.explained.evidence.map((one) => ({ ...one, line_id: line.line_id })));
   const own = pieces.filter((one) => one.promoter_id === question.promoterId);
   const byBuyer = new Set(own.filter(isClick).map((one) => one.reference));
@@ -98,7 +98,7 @@ const isClick = ({ kind }: ExplainedEvidence) => kind === 'click' || kind === 'c
  * The latest click of the very buyer on a link of the promoter, before the order and by a person:
  * an approved claim rests on it, for its chain and campaign. Null where there is none.
  */
-export function clickOfBuyer({ lines }: Standing, promoterId: string): { linkCode: string; clickedAt: Date } | null {
+export function clickOfBuyer({ lines }: ClaimedAward, promoterId: string): { linkCode: string; clickedAt: Date } | null {
   const clicks = lines
     .flatMap(({ explained }) => explained.evidence)
     .filter((one) => isClick(one) && one.promoter_id === promoterId && one.reason !== 'bot' && one.reason !== 'after_order')

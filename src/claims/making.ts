@@ -10,15 +10,15 @@ import { merchantExists } from '../promotion/merchants/merchant-store.ts';
 import { findSource } from '../sources/connections/source-store.ts';
 import { REST } from '../sources/connections/source-fields.ts';
 import { CLAIMS_PER_DAY, DECIDE_WITHIN_HOURS, MISSES_PER_DAY, type Claim, type ClaimDeps } from './claim.ts';
-import { findOrders, findUndecided, insertClaim, lockPromoter, timeOfClaim, timeOfMiss, type NamedOrder } from './claim-store.ts';
-import { awardAnew, earnableLines, isCredited, isPending, readStanding, type Standing } from './claimed-award.ts';
+import { findNamedOrders, findUndecided, insertClaim, lockPromoter, timeOfClaim, timeOfMiss, type NamedOrder } from './claim-store.ts';
+import { awardAnew, earnableLines, isCredited, isPending, readClaimedAward, type ClaimedAward } from './claimed-award.ts';
 import { takeUp } from './take-up.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
 /** What a promoter claims, in the promoter's own words. */
-export interface Wish {
+export interface ClaimWish {
   promoterId: string;
   /** Null: whosesoever order of this id the source has. */
   merchantId: string | null;
@@ -42,7 +42,7 @@ export interface Occasion {
  * nobody can tell whose it will be, `claim_limit`, `claim_exists`, and for orders that it cannot
  * move `already_credited`, `claim_too_late` and `order_not_claimable`.
  */
-export async function makeClaim(trx: Transaction<DB>, wish: Wish, occasion: Occasion, deps: ClaimDeps): Promise<Claim> {
+export async function makeClaim(trx: Transaction<DB>, wish: ClaimWish, occasion: Occasion, deps: ClaimDeps): Promise<Claim> {
   const { now } = occasion;
   if (!(await lockPromoter(trx, wish.promoterId)))
     throw refused('unknown_promoter', `There is no promoter ${wish.promoterId}.`, 'promoter_id');
@@ -66,7 +66,7 @@ export async function makeClaim(trx: Transaction<DB>, wish: Wish, occasion: Occa
   return made;
 }
 
-function claimOf(wish: Wish, { merchantId, sourceId, now }: { merchantId: string; sourceId: string | null; now: Date }): Claim {
+function claimOf(wish: ClaimWish, { merchantId, sourceId, now }: { merchantId: string; sourceId: string | null; now: Date }): Claim {
   return {
     ...wish,
     merchantId,
@@ -114,8 +114,8 @@ async function refuseTooMany(trx: Transaction<DB>, promoterId: string, now: Date
 }
 
 /** The order that is named; null where it has not arrived. */
-async function findNamed(trx: Transaction<DB>, { orderId, merchantId, sourceId }: Wish): Promise<NamedOrder | null> {
-  const [order, another] = await findOrders(trx, { orderId, merchantId, sourceId: sourceId ?? (merchantId === null ? REST : null) });
+async function findNamed(trx: Transaction<DB>, { orderId, merchantId, sourceId }: ClaimWish): Promise<NamedOrder | null> {
+  const [order, another] = await findNamedOrders(trx, { orderId, merchantId, sourceId: sourceId ?? (merchantId === null ? REST : null) });
   if (another === undefined) return order ?? null;
   const [what, field] = merchantId === null ? ['merchants have', 'merchant_id'] : ['sources have', 'source_id'];
   throw new DomainError('ambiguous_order', `Several ${what} an order ${orderId}; name one by ${field}.`);
@@ -125,7 +125,7 @@ async function findNamed(trx: Transaction<DB>, { orderId, merchantId, sourceId }
  * Whose order it will be when it arrives: the named merchant's, or that of a source which has one
  * only.
  */
-async function merchantOf(trx: Transaction<DB>, { orderId, merchantId, sourceId }: Wish): Promise<string> {
+async function merchantOf(trx: Transaction<DB>, { orderId, merchantId, sourceId }: ClaimWish): Promise<string> {
   const source = sourceId === null || sourceId === REST ? null : await findSource(trx, sourceId);
   const isNoSource = sourceId !== null && sourceId !== REST && source === null;
   const isOfAnother = source !== null && source.merchant_id !== null && merchantId !== null && source.merchant_id !== merchantId;
@@ -149,12 +149,12 @@ async function awardClaimed(
   order: NamedOrder,
   now: Date,
   { award }: ClaimDeps,
-): Promise<{ standing: Standing; before: number | null } | null> {
+): Promise<{ standing: ClaimedAward; before: number | null } | null> {
   await refuseTooLate(trx, order, now);
-  const before = await readStanding(trx, order.orderKey, lineId);
+  const before = await readClaimedAward(trx, order.orderKey, lineId);
   if (isCredited(before, promoterId)) throw new DomainError('already_credited', 'This order is credited to the promoter already.');
   await awardAnew(trx, order.orderKey, now, award);
-  const standing = await readStanding(trx, order.orderKey, lineId);
+  const standing = await readClaimedAward(trx, order.orderKey, lineId);
   if (lineId !== null && standing.lines.length === 0) throw refused('unknown_line', `The order has no line ${lineId}.`, 'line_id');
   if (isPending(standing)) return null;
   if (earnableLines(standing).length === 0) {

@@ -7,11 +7,11 @@ import { DomainError } from '../core/errors.ts';
 import type { Actor } from '../platform/keys/actor.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { found } from '../promotion/found.ts';
+import { orNotFound } from '../promotion/found.ts';
 import type { Claim, ClaimDeps } from './claim.ts';
 import { clickOfBuyer } from './gathering.ts';
-import { lockClaim, lockOrder, noteAwarded, saveRuling } from './claim-store.ts';
-import { awardAnew, earnableLines, findRival, markRelativesDue, readStanding } from './claimed-award.ts';
+import { lockClaim, lockOrder, noteAwarded, saveDecision } from './claim-store.ts';
+import { awardAnew, earnableLines, findRival, markRelativesDue, readClaimedAward } from './claimed-award.ts';
 
 export interface Decision {
   decision: 'approve' | 'reject';
@@ -30,14 +30,14 @@ export async function decideClaim(
   { actor, now }: { actor: Actor; now: Date },
   deps: ClaimDeps,
 ): Promise<Claim> {
-  const claim = found(await lockClaim(trx, claimId), 'claim');
+  const claim = orNotFound(await lockClaim(trx, claimId), 'claim');
   if (claim.state !== 'waiting' && claim.state !== 'open')
     throw new DomainError('claim_decided', `This claim is ${claim.state}, and is not decided twice.`);
   const by = { decidedBy: actor.keyId, reason };
   const decided =
     decision === 'approve'
       ? await approve(trx, claim, by, now, deps)
-      : await saveRuling(trx, claimId, { ...by, state: 'rejected', revisionBefore: null, click: null }, now);
+      : await saveDecision(trx, claimId, { ...by, state: 'rejected', revisionBefore: null, click: null }, now);
   await recordChange(trx, {
     actor,
     now,
@@ -67,14 +67,14 @@ async function approve(
   const terms = inForce((await readPromoters(trx, [promoterId])).get(promoterId), attributionAt?.getTime() ?? now.getTime());
   if (terms?.active !== true)
     throw new DomainError('promoter_suspended', `The promoter ${promoterId} was suspended when this order was paid.`);
-  const before = await readStanding(trx, orderKey, lineId);
+  const before = await readClaimedAward(trx, orderKey, lineId);
   if (earnableLines(before).length === 0) throw new DomainError('order_not_claimable', 'Nobody can earn this order as it stands.');
 
   const click = clickOfBuyer(before, promoterId);
-  await saveRuling(trx, claimId, { ...by, state: 'approved', revisionBefore: before.revision, click }, now);
+  await saveDecision(trx, claimId, { ...by, state: 'approved', revisionBefore: before.revision, click }, now);
   await markRelativesDue(trx, orderKey, now);
   await awardAnew(trx, orderKey, now, award);
-  return noteAwarded(trx, claimId, (await readStanding(trx, orderKey, lineId)).revision);
+  return noteAwarded(trx, claimId, (await readClaimedAward(trx, orderKey, lineId)).revision);
 }
 
 /** A claim as the audit log keeps it. */

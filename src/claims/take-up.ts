@@ -6,7 +6,7 @@ import type { DB } from '../platform/postgres/tables.ts';
 import { SETTLED_REASON, type Claim, type TellClaim } from './claim.ts';
 import { gather } from './gathering.ts';
 import { findArrived, lockClaim, lockOrder, saveTakenUp, type NamedOrder } from './claim-store.ts';
-import { isCredited, readStanding, type Standing } from './claimed-award.ts';
+import { isCredited, readClaimedAward, type ClaimedAward } from './claimed-award.ts';
 
 /**
  * Gathers what is known about a claim, and settles it where the standing award credits the
@@ -16,7 +16,7 @@ export async function takeUp(
   trx: Transaction<DB>,
   claim: Pick<Claim, 'claimId' | 'promoterId'>,
   order: NamedOrder,
-  { standing, before, now }: { standing: Standing; before: number | null; now: Date },
+  { standing, before, now }: { standing: ClaimedAward; before: number | null; now: Date },
 ): Promise<Claim> {
   const question = { promoterId: claim.promoterId, merchantId: order.merchantId, attributionAt: order.attributionAt! };
   const gathered = await gather(trx, standing, question);
@@ -48,6 +48,6 @@ async function takeUpArrived(trx: Transaction<DB>, claimId: string, orderKey: bi
   const claim = await lockClaim(trx, claimId);
   if (claim?.state !== 'waiting') return;
   const order = await lockOrder(trx, orderKey);
-  const standing = await readStanding(trx, orderKey, claim.lineId);
+  const standing = await readClaimedAward(trx, orderKey, claim.lineId);
   await tell(trx, await takeUp(trx, claim, order, { standing, before: null, now }), now);
 }

@@ -105,7 +105,7 @@ export interface Credit {
   weight: bigint;
 }
 
-export interface Question {
+export interface AttributionQuestion {
   policy: Policy;
   attributionAt: number;
   /** From when the age of a click counts for the time decay. */
@@ -131,7 +131,7 @@ const DECAY_SCALE = 2 ** 50;
  * it the policy's model. An approved claim goes before every kind, whatever the policy, so that
  * nothing which is told later moves what was ruled.
  */
-export function attribute(all: readonly Evidence[], question: Question): Verdict {
+export function attribute(all: readonly Evidence[], question: AttributionQuestion): Verdict {
   const judged = clicksOnce(
     all.map((evidence): Judged => ({ evidence, won: false, reason: weakness(evidence, question) })),
     question.policy,
@@ -169,7 +169,7 @@ function clicksOnce(judged: Judged[], { precedence }: Policy): Judged[] {
 }
 
 /** Why this evidence would not count even if it stood alone; null when it would. */
-function weakness(evidence: Evidence, { policy, attributionAt, orderScene }: Question): LossReason | null {
+function weakness(evidence: Evidence, { policy, attributionAt, orderScene }: AttributionQuestion): LossReason | null {
   if (evidence.fault !== null) return evidence.fault;
   // Whether it may count was looked into when it was approved.
   if (evidence.kind === 'claim') return null;
@@ -211,7 +211,7 @@ export function windowDays(evidence: Pick<Evidence, 'kind' | 'content'>, policy:
   return evidence.content ? policy.content_click_days : policy.product_click_days;
 }
 
-function exactProductFirst(rivals: Judged[], { policy, productId }: Question): Judged[] {
+function exactProductFirst(rivals: Judged[], { policy, productId }: AttributionQuestion): Judged[] {
   if (!policy.exact_product_first || productId === null) return rivals;
   const exact = rivals.filter((one) => one.evidence.productId === productId);
   if (exact.length === 0) return rivals;
@@ -228,7 +228,7 @@ function byTime(a: Judged, b: Judged): number {
  * Weights of contenders in time order: exact parts, but of the time decay, which is normalised to
  * parts per million. A lock is the last order's and a claim the last ruling's, whatever the model.
  */
-function weigh(contenders: Judged[], kind: EvidenceKind, { policy, attributionAt, paidAt }: Question): bigint[] {
+function weigh(contenders: Judged[], kind: EvidenceKind, { policy, attributionAt, paidAt }: AttributionQuestion): bigint[] {
   const model = kind === 'lock' || kind === 'claim' ? 'last_click' : policy.model;
   const last = contenders.length - 1;
   if (model === 'last_click') return contenders.map((_, index) => (index === last ? 1n : 0n));

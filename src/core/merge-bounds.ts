@@ -1,6 +1,6 @@
 // What the state of an order keeps of evidence, whatever is told: bounded in such a way that the
 // bounded states still join.
-import type { MergedEvidence, MergedLine, MergedOrder, Told } from './merged.ts';
+import type { MergedEvidence, MergedLine, MergedOrder, TimedWord } from './merged.ts';
 
 /**
  * Pieces that buyers brought: those that were told first. More than are looked at, so that the rest
@@ -23,7 +23,7 @@ type List = (typeof PIECES)[number] | (typeof WORDS)[number];
 interface Place {
   line: string | null;
   list: List;
-  told: Told;
+  told: TimedWord;
 }
 
 /**
@@ -38,7 +38,7 @@ export function boundEvidence(order: MergedOrder): MergedOrder {
   return { ...bounded, identities, whole: { ...order.whole, evidence } };
 }
 
-function first(told: readonly Told[], most: number): Told[] {
+function first(told: readonly TimedWord[], most: number): TimedWord[] {
   const kept = new Set(told.toSorted((a, b) => a[1] - b[1] || compareText(a[0], b[0])).slice(0, most));
   return told.filter((one) => kept.has(one));
 }

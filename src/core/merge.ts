@@ -3,7 +3,7 @@
 // `merge` commutes, associates and is idempotent.
 import { boundEvidence } from './merge-bounds.ts';
 import { NO_EVIDENCE, NOTHING_TOLD } from './merged.ts';
-import type { MergedDispute, MergedEvidence, MergedLine, MergedOrder, MergedRefund, Register, Told, WholeStamps } from './merged.ts';
+import type { MergedDispute, MergedEvidence, MergedLine, MergedOrder, MergedRefund, Register, TimedWord, WholeStamps } from './merged.ts';
 import type { OrderStatus, Report, ReportDispute, ReportEvidence, ReportLine, ReportRefund, WholeList } from './report.ts';
 
 // Enough of the hash to break ties; all of it would be most of the state's size.
@@ -178,7 +178,7 @@ export function merge(a: MergedOrder, b: MergedOrder): MergedOrder {
 }
 
 /** Currencies were once kept without their time. */
-const dated = (currency: Told | string): Told => (typeof currency === 'string' ? [currency, 0] : currency);
+const dated = (currency: TimedWord | string): TimedWord => (typeof currency === 'string' ? [currency, 0] : currency);
 
 function mergeStamps(a: WholeStamps | undefined, b: WholeStamps | undefined): WholeStamps {
   return {
@@ -252,12 +252,12 @@ function mergeDisputes(a: MergedDispute, b: MergedDispute): MergedDispute {
   };
 }
 
-const toldKey = (told: Told): string => told[0];
+const toldKey = (told: TimedWord): string => told[0];
 const lineKey = (line: MergedLine): string => line.lineId;
 const refundKey = (refund: MergedRefund): string => refund.refundId;
 const disputeKey = (dispute: MergedDispute): string => dispute.disputeId;
-const firstTold = (a: Told, b: Told): Told => (a[1] <= b[1] ? a : b);
-const lastTold = (a: Told, b: Told): Told => (a[1] >= b[1] ? a : b);
+const firstTold = (a: TimedWord, b: TimedWord): TimedWord => (a[1] <= b[1] ? a : b);
+const lastTold = (a: TimedWord, b: TimedWord): TimedWord => (a[1] >= b[1] ? a : b);
 
 const RANK: Record<OrderStatus, number> = { created: 0, paid: 1, completed: 2 };
 
@@ -287,10 +287,10 @@ function latest<Value>(a: Register<Value> | undefined, b: Register<Value> | unde
   return JSON.stringify(a[0]) >= JSON.stringify(b[0]) ? a : b;
 }
 
-function tell(values: readonly (string | null)[], toldAt: number): Told[] {
+function tell(values: readonly (string | null)[], toldAt: number): TimedWord[] {
   const stated = values.filter((value) => value !== null);
   return union(
-    stated.map((value): Told => [value, toldAt]),
+    stated.map((value): TimedWord => [value, toldAt]),
     toldKey,
     firstTold,
   );

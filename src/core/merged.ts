@@ -12,18 +12,18 @@ export type Register<Value> = readonly [value: Value, observedAt: number, conten
  * A word and when it was told: what a buyer brought has the earliest `observedAt` that tells it,
  * what a source says the latest.
  */
-export type Told = readonly [value: string, toldAt: number];
+export type TimedWord = readonly [value: string, toldAt: number];
 
 /**
  * What ties an order or a line to a promoter: pieces that a buyer brought, and words of the source
  * itself.
  */
 export interface MergedEvidence {
-  clickTokens: readonly Told[];
-  linkCodes: readonly Told[];
-  couponCodes: readonly Told[];
-  promoterIds: readonly Told[];
-  namedLinkCodes: readonly Told[];
+  clickTokens: readonly TimedWord[];
+  linkCodes: readonly TimedWord[];
+  couponCodes: readonly TimedWord[];
+  promoterIds: readonly TimedWord[];
+  namedLinkCodes: readonly TimedWord[];
   talentId: Register<string>;
   scene: Register<string>;
 }
@@ -92,13 +92,13 @@ export interface MergedOrder extends MergedEvidence {
   toldFrom: number | null;
   whole: WholeStamps;
   /** Each with the greatest `observedAt` that states it. */
-  currencies: readonly Told[];
+  currencies: readonly TimedWord[];
   void: Register<false | string>;
   parent: Register<readonly [orderId: string, kind: ParentKind]>;
   holdUntil: Register<number>;
   test: Register<boolean>;
   sample: Register<boolean>;
-  identities: readonly Told[];
+  identities: readonly TimedWord[];
   lines: readonly MergedLine[];
   refunds: readonly MergedRefund[];
   disputes: readonly MergedDispute[];

@@ -1,6 +1,6 @@
 // An order as the award reads it: the merged state with its defaults filled in and its amounts as
 // bigint minor units.
-import type { MergedDispute, MergedEvidence, MergedLine, MergedOrder, MergedRefund, Register, Told } from './merged.ts';
+import type { MergedDispute, MergedEvidence, MergedLine, MergedOrder, MergedRefund, Register, TimedWord } from './merged.ts';
 import type { OrderStatus, ParentKind, RefundStatus } from './report.ts';
 import { compareLineIds } from './split.ts';
 
@@ -132,7 +132,7 @@ const isGoneBy = (toldAt: number, stamp: number | null | undefined): boolean => 
  * a currency, the latest word stands.
  */
 function currenciesOf({ currencies, whole }: MergedOrder): string[] {
-  const told = currencies.map((one): Told => (typeof one === 'string' ? [one, 0] : one));
+  const told = currencies.map((one): TimedWord => (typeof one === 'string' ? [one, 0] : one));
   const latest = Math.max(...told.map(([, toldAt]) => toldAt));
   const stamp = Math.max(whole?.lines ?? 0, whole?.refunds ?? 0, whole?.evidence[0] ?? 0);
   return told.filter(([, toldAt]) => toldAt >= Math.min(stamp, latest)).map(([currency]) => currency);

@@ -63,7 +63,7 @@ export const scopeSchema = z
 
 export type PlanNode = z.infer<typeof planNodeSchema>;
 export type Plan = z.infer<typeof planSchema>;
-export type Scope = z.infer<typeof scopeSchema>;
+export type RuleScope = z.infer<typeof scopeSchema>;
 
 /**
  * What makes two nodes the same role: the beneficiary with its level, or the name of the account.

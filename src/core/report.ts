@@ -296,7 +296,7 @@ export interface NamedEvidence {
 }
 
 /** What the caller knows of a parsed report beside its text. */
-export interface Reading {
+export interface ReportContext {
   /**
    * The delivery's, so that a replay reads the same: stands in for an absent `observed_at`, and for
    * one that lies beyond `observedMax`.
@@ -315,7 +315,7 @@ export interface Reading {
 }
 
 /** The domain form of a parsed report. */
-export function readReport(parsed: CanonicalReport, reading: Reading): Report {
+export function readReport(parsed: CanonicalReport, reading: ReportContext): Report {
   return {
     merchantId: parsed.merchant_id,
     orderId: parsed.order_id,
@@ -342,7 +342,7 @@ export function readReport(parsed: CanonicalReport, reading: Reading): Report {
   };
 }
 
-function observedAt(stated: number | null, { receivedAt, observedMax, untimedAt }: Reading): number {
+function observedAt(stated: number | null, { receivedAt, observedMax, untimedAt }: ReportContext): number {
   if (stated === null) return (untimedAt ?? receivedAt).getTime();
   return stated > observedMax.getTime() ? receivedAt.getTime() : stated;
 }

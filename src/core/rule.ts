@@ -1,7 +1,7 @@
 // Which rule applies: an index over all rule versions that answers by scope and time, and the
 // reasons why every other rule lost.
 
-import type { Plan, Scope } from './plan.ts';
+import type { Plan, RuleScope } from './plan.ts';
 
 /**
  * One immutable version of a rule, in force in [effectiveFrom, effectiveTo) until a higher version
@@ -11,7 +11,7 @@ export interface RuleVersion {
   ruleId: string;
   version: number;
   name: string;
-  scope: Scope;
+  scope: RuleScope;
   priority: number;
   effectiveFrom: Date;
   effectiveTo: Date | null;
@@ -66,7 +66,7 @@ export interface RuleBook {
 }
 
 // Heaviest first. The order is part of `scopeKey`.
-const SCOPE_KEYS: readonly [scopeKey: keyof Scope, contextKey: keyof RuleContext, weight: number][] = [
+const SCOPE_KEYS: readonly [scopeKey: keyof RuleScope, contextKey: keyof RuleContext, weight: number][] = [
   ['campaign_id', 'campaignId', 64],
   ['product_id', 'productId', 32],
   ['promoter_id', 'promoterId', 16],
@@ -77,14 +77,14 @@ const SCOPE_KEYS: readonly [scopeKey: keyof Scope, contextKey: keyof RuleContext
 ];
 
 /** The sum of the weights of the keys that a scope states. */
-export function scopeWeight(scope: Scope): number {
+export function scopeWeight(scope: RuleScope): number {
   let weight = 0;
   for (const [key, , keyWeight] of SCOPE_KEYS) if (scope[key] !== undefined) weight += keyWeight;
   return weight;
 }
 
 /** One text per scope: two scopes are the same exactly when their texts are. */
-export function scopeKey(scope: Scope): string {
+export function scopeKey(scope: RuleScope): string {
   let text = '';
   for (const [key] of SCOPE_KEYS) {
     const value = scope[key];

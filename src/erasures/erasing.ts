@@ -15,7 +15,16 @@ import { redacted, type Erased } from '../promotion/buyers/redaction.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findSources } from '../sources/connections/source-store.ts';
 import { appendErasures } from './erasure-log.ts';
-import { buyerOf, count, finish, isPast, markTransactions, readErasures, type Counted, type KeptErasure } from './erasure-store.ts';
+import {
+  erasedBuyerOf,
+  addToCount,
+  finish,
+  isPast,
+  markTransactions,
+  readErasures,
+  type Counted,
+  type KeptErasure,
+} from './erasure-store.ts';
 
 const ERASURES_PER_ROUND = 20;
 const DELIVERIES_PER_PART = 100;
@@ -46,7 +55,7 @@ export async function eraseAll(deps: ErasingDeps, signal?: AbortSignal): Promise
 }
 
 async function erase({ db, adapters, identityKey }: ErasingDeps, erasure: KeptErasure, signal: AbortSignal | undefined): Promise<void> {
-  const buyer = buyerOf(erasure);
+  const buyer = erasedBuyerOf(erasure);
   const deps = { adapters: new Map(adapters.map((adapter) => [adapter.kind, adapter])), identityKey };
   const clean = (text: string): string => redacted(text, [buyer], identityKey);
   const pass = { erasure, buyer, deps, clean };
@@ -174,7 +183,7 @@ async function redactDeliveries(
     await writeRedacted(trx, redaction);
     written += 1;
   }
-  await count(trx, erasure.erasureId, 'deliveries', written);
+  await addToCount(trx, erasure.erasureId, 'deliveries', written);
 }
 
 /** Rows of texts, of which those that change are written anew. */
@@ -190,7 +199,7 @@ async function cleanTexts<Row>(trx: Transaction<DB>, { erasure }: Pass, { rows, 
   const cleaned = await inSlices(rows, clean);
   const changed = cleaned.filter((row, index) => JSON.stringify(row) !== JSON.stringify(rows[index]));
   for (const row of changed) await write(row);
-  await count(trx, erasure.erasureId, counted, changed.length);
+  await addToCount(trx, erasure.erasureId, counted, changed.length);
 }
 
 interface ClaimTexts {

@@ -109,7 +109,7 @@ export async function readErasures(
   return rows;
 }
 
-export function buyerOf({ merchantId, identities }: KeptErasure): Erased {
+export function erasedBuyerOf({ merchantId, identities }: KeptErasure): Erased {
   return {
     merchantId,
     types: new Set(identities.map(({ type }) => type)),
@@ -121,7 +121,7 @@ export function buyerOf({ merchantId, identities }: KeptErasure): Erased {
  * Adds to a count, in the transaction of what is counted, so that a pass that is begun again counts
  * nothing twice.
  */
-export async function count(trx: Transaction<DB>, erasureId: string, what: Counted, more: number): Promise<void> {
+export async function addToCount(trx: Transaction<DB>, erasureId: string, what: Counted, more: number): Promise<void> {
   if (more === 0) return;
   await sql`update erasure set ${sql.id(what)} = ${sql.id(what)} + ${more} where erasure_id = ${erasureId}::uuid`.execute(trx);
 }

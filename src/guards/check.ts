@@ -19,7 +19,7 @@ const KEYS_PER_RANGE = 20_000;
 const STATEMENT_TIMEOUT = '25s';
 
 /** What a guard found; at most some 10 000 are counted, and five shown. */
-export interface Found {
+export interface GuardFinding {
   violations: number;
   sample: Violation[];
 }
@@ -34,7 +34,11 @@ export interface Extent {
  * Asks the guard. Within a transaction it asks that one, so that what it has not committed can be
  * judged too.
  */
-export async function askGuard(db: Kysely<DB>, guard: Guard, { keysPerRange = KEYS_PER_RANGE, changes }: Extent = {}): Promise<Found> {
+export async function askGuard(
+  db: Kysely<DB>,
+  guard: Guard,
+  { keysPerRange = KEYS_PER_RANGE, changes }: Extent = {},
+): Promise<GuardFinding> {
   if (guard.scope === 'process') return toFound(await guard.rows(db));
   if (guard.scope === 'present' || guard.scope === 'whole') return reading(db, (trx) => askOnce(trx, guard.sql, []));
   if (guard.scope === 'deliveries') {
@@ -53,9 +57,9 @@ const ORDERS: Keys = { table: 'orders', key: 'order_key', first: '-1' };
 const DELIVERIES: Keys = { table: 'delivery', key: 'delivery_id', first: '00000000-0000-0000-0000-000000000000' };
 
 /** Asks about everything after the first key, range by range. */
-async function askRanges(db: Kysely<DB>, guard: SqlGuard, keys: Keys, keysPerRange: number): Promise<Found> {
+async function askRanges(db: Kysely<DB>, guard: SqlGuard, keys: Keys, keysPerRange: number): Promise<GuardFinding> {
   const query = readingKeys(guard.sql, (key) => `(${key} > $1 and ${key} <= $2)`);
-  const found: Found = { violations: 0, sample: [] };
+  const found: GuardFinding = { violations: 0, sample: [] };
   let after = keys.first;
   while (found.violations < VIOLATIONS_MAX) {
     const started = performance.now();
@@ -71,9 +75,9 @@ async function askRanges(db: Kysely<DB>, guard: SqlGuard, keys: Keys, keysPerRan
 }
 
 /** Asks about these orders only. */
-async function askSets(db: Kysely<DB>, guard: SqlGuard, orderKeys: readonly string[], keysPerSet: number): Promise<Found> {
+async function askSets(db: Kysely<DB>, guard: SqlGuard, orderKeys: readonly string[], keysPerSet: number): Promise<GuardFinding> {
   const query = readingKeys(guard.sql, (key) => `${key} = any($1::bigint[])`);
-  const found: Found = { violations: 0, sample: [] };
+  const found: GuardFinding = { violations: 0, sample: [] };
   for (let first = 0; first < orderKeys.length && found.violations < VIOLATIONS_MAX; first += keysPerSet) {
     const keys = orderKeys.slice(first, first + keysPerSet);
     add(found, await reading(db, (trx) => askOnce(trx, query, [keys])));
@@ -81,7 +85,7 @@ async function askSets(db: Kysely<DB>, guard: SqlGuard, orderKeys: readonly stri
   return found;
 }
 
-function add(found: Found, { violations, sample }: Found): void {
+function add(found: GuardFinding, { violations, sample }: GuardFinding): void {
   found.violations += violations;
   found.sample.push(...sample.slice(0, SAMPLE_MAX - found.sample.length));
 }
@@ -97,7 +101,7 @@ async function endOfRange(trx: Transaction<DB>, { table, key }: Keys, after: str
   return rows[0]?.key;
 }
 
-async function askOnce(trx: Transaction<DB>, query: string, parameters: unknown[]): Promise<Found> {
+async function askOnce(trx: Transaction<DB>, query: string, parameters: unknown[]): Promise<GuardFinding> {
   const { rows } = await trx.executeQuery<{ violations: bigint; sample: Violation[] }>(
     CompiledQuery.raw(
       `with found as materialized (select * from (${query}) as violation limit ${VIOLATIONS_MAX})
@@ -110,7 +114,7 @@ async function askOnce(trx: Transaction<DB>, query: string, parameters: unknown[
   return { violations: Number(rows[0]!.violations), sample: rows[0]!.sample };
 }
 
-function toFound(rows: Violation[]): Found {
+function toFound(rows: Violation[]): GuardFinding {
   return { violations: rows.reduce((sum, { times = 1 }) => sum + Number(times), 0), sample: rows.slice(0, SAMPLE_MAX) };
 }
 

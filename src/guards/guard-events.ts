@@ -2,7 +2,7 @@
 // none any more. Pure.
 import type { Event } from '../outbound/event.ts';
 import type { Guard } from './guard.ts';
-import { showWords } from './guard-words.ts';
+import { showTexts } from './guard-words.ts';
 import type { GuardResult } from './guard-result-store.ts';
 
 /**
@@ -16,7 +16,7 @@ export function guardEvents(results: readonly GuardResult[], before: ReadonlyMap
     const wasOk = last === undefined || last.violations === 0;
     if (wasOk === (violations === 0)) return [];
     const told = words.get(name);
-    const said = told === undefined ? {} : { says: told.en.says, words: showWords(told) };
+    const said = told === undefined ? {} : { says: told.en.says, words: showTexts(told) };
     const data = { name, kind, ...said, ok: violations === 0, violations, checked_at: checkedAt.toISOString() };
     const key = `${name} ${last?.checkedAt.toISOString() ?? ''}`;
     return [{ type: violations === 0 ? 'guard.healed' : 'guard.violated', key, merchantId: null, at: checkedAt, data }];

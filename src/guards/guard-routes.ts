@@ -10,7 +10,7 @@ import { answerOnce } from '../platform/http/idempotency.ts';
 import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Guard } from './guard.ts';
-import { showWords } from './guard-words.ts';
+import { showTexts } from './guard-words.ts';
 import { isStale, runGuards } from './run.ts';
 import { readResults, type GuardResult } from './guard-result-store.ts';
 
@@ -110,7 +110,7 @@ export function guardRoutes(app: App, { db, guards }: { db: Kysely<DB>; guards: 
 }
 
 function show({ name, kind, words: told }: Guard, result: GuardResult | undefined, now: Date) {
-  const named = { name, kind, says: told.en.says, words: showWords(told) };
+  const named = { name, kind, says: told.en.says, words: showTexts(told) };
   if (result === undefined) return { ...named, ok: false, violations: 0, sample: [], checked_at: null, full_at: null };
   const { violations, sample, checkedAt, fullAt } = result;
   const ok = violations === 0 && !isStale(result, now);

@@ -4,20 +4,20 @@
 import { GUARDS_EN, type GuardWords } from './words-en.ts';
 import { GUARDS_ZH } from './words-zh.ts';
 
-export type GuardTold = Readonly<Record<'en' | 'zh', GuardWords>>;
+export type GuardTexts = Readonly<Record<'en' | 'zh', GuardWords>>;
 
 /**
  * The words of the guard of this name. Throws where a language has none: a guard is not finished
  * without.
  */
-export function wordsOf(name: string): GuardTold {
+export function guardTexts(name: string): GuardTexts {
   const [en, zh] = [GUARDS_EN[name], GUARDS_ZH[name]];
   if (en === undefined || zh === undefined) throw new Error(`broken law: the guard ${name} has words in every language`);
   return { en, zh };
 }
 
 /** As they are answered and told outside. */
-export function showWords({ en, zh }: GuardTold) {
+export function showTexts({ en, zh }: GuardTexts) {
   return { en: shown(en), zh: shown(zh) };
 }
 

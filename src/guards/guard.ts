@@ -4,7 +4,7 @@
 import type { Kysely } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
-import { wordsOf, type GuardTold } from './guard-words.ts';
+import { guardTexts, type GuardTexts } from './guard-words.ts';
 
 export type GuardKind = 'law' | 'alarm';
 
@@ -13,13 +13,13 @@ export type GuardKind = 'law' | 'alarm';
  * books. `whole`: whole tables at once. `orders` and `deliveries`: everything, a range of keys at a
  * time, or only what is new; it names its keys by `within`.
  */
-export type Scope = 'present' | 'whole' | 'orders' | 'deliveries';
+export type GuardScope = 'present' | 'whole' | 'orders' | 'deliveries';
 
 interface Named {
   name: string;
   kind: GuardKind;
   /** What it says to people. */
-  words: GuardTold;
+  words: GuardTexts;
 }
 
 /**
@@ -27,7 +27,7 @@ interface Named {
  * of the database's clock.
  */
 export interface SqlGuard extends Named {
-  scope: Scope;
+  scope: GuardScope;
   sql: string;
 }
 
@@ -46,7 +46,7 @@ export type Violation = Record<string, unknown>;
  * A law of the books, as a query for what breaks it. What it says to people stands in the
  * dictionaries, under its name.
  */
-export function law(scope: Scope, name: string, sql: string, words = wordsOf(name)): SqlGuard {
+export function law(scope: GuardScope, name: string, sql: string, words = guardTexts(name)): SqlGuard {
   return { name, kind: 'law', scope, words, sql };
 }
 
@@ -54,7 +54,7 @@ export function law(scope: Scope, name: string, sql: string, words = wordsOf(nam
  * An alarm about the world, as a query for what somebody should look at; its words as those of a
  * law.
  */
-export function alarm(scope: Scope, name: string, sql: string, words = wordsOf(name)): SqlGuard {
+export function alarm(scope: GuardScope, name: string, sql: string, words = guardTexts(name)): SqlGuard {
   return { name, kind: 'alarm', scope, words, sql };
 }
 
@@ -87,7 +87,7 @@ const toldAt = (item: string) => `(${item} ->> 'toldAt')::bigint`;
 /**
  * Whether a line in `merged` was ever told by its order's source: what only evidence names waits.
  */
-export const isTold = (line: string) => `(${line} -> 'toldAt') is distinct from 'null'::jsonb`;
+export const isToldLine = (line: string) => `(${line} -> 'toldAt') is distinct from 'null'::jsonb`;
 
 /**
  * Whether a line or a refund in `merged` is gone: a later report that told all of them does not

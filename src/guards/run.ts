@@ -8,7 +8,7 @@ import { announce } from '../outbound/announce.ts';
 import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { lookForChanges, type Look } from './changes.ts';
-import { askGuard, type Found } from './check.ts';
+import { askGuard, type GuardFinding } from './check.ts';
 import { dueMetrics, measureDue, type DueMetrics } from './due-work.ts';
 import { guardEvents } from './guard-events.ts';
 import type { Guard } from './guard.ts';
@@ -178,7 +178,7 @@ async function check(db: Kysely<DB>, guard: Guard, { checkedAt, look, last }: Ch
  * What was found; of a guard that failed, that it did. A connection that broke is tried once more,
  * and a database that is away is no find.
  */
-async function foundBy(db: Kysely<DB>, ask: () => Promise<Found>): Promise<Found> {
+async function foundBy(db: Kysely<DB>, ask: () => Promise<GuardFinding>): Promise<GuardFinding> {
   try {
     return await ask();
   } catch (error) {
@@ -192,7 +192,7 @@ async function foundBy(db: Kysely<DB>, ask: () => Promise<Found>): Promise<Found
   }
 }
 
-function failed(error: unknown): Found {
+function failed(error: unknown): GuardFinding {
   return { violations: 1, sample: [{ error: error instanceof Error ? error.message : String(error) }] };
 }
 

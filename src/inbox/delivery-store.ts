@@ -179,7 +179,7 @@ export async function keepTimes(trx: Transaction<DB>, kept: readonly KeptTimes[]
 }
 
 /** How a delivery ended for now. */
-export interface Outcome {
+export interface DeliveryOutcome {
   deliveryId: string;
   state: Exclude<DeliveryState, 'received'>;
   /** How many canonical reports it became. */
@@ -191,7 +191,7 @@ export interface Outcome {
 
 export const ERROR_LENGTH_MAX = 4000;
 
-export async function finishDeliveries(trx: Transaction<DB>, outcomes: readonly Outcome[], now: Date): Promise<void> {
+export async function finishDeliveries(trx: Transaction<DB>, outcomes: readonly DeliveryOutcome[], now: Date): Promise<void> {
   if (outcomes.length === 0) return;
   await sql`
     update delivery set state = told.state, reports = told.reports, reason = told.reason, waits_for = told.waits_for, error = told.error,

@@ -27,9 +27,16 @@ import { letRoomIn, noteTooLarge, noteWaiting, roomOf } from './parking.ts';
 import { readDelivery, type Origin, type DeliveredReport } from './read.ts';
 import { redactJustRead, type JustRead } from './redacting.ts';
 import { resolveReports, type Resolution } from './resolve.ts';
-import { takeDueDeliveries, finishDeliveries, readTaken, type TakenIds, type TakenDelivery, type Outcome } from './delivery-store.ts';
+import {
+  takeDueDeliveries,
+  finishDeliveries,
+  readTaken,
+  type TakenIds,
+  type TakenDelivery,
+  type DeliveryOutcome,
+} from './delivery-store.ts';
 import { settleTimes, type TimedReport } from './times.ts';
-import { noteWanted, wantedBy, type WantedOf } from './wanted.ts';
+import { noteWanted, wantedBy, type WantedByDelivery } from './wanted.ts';
 
 const DELIVERIES_PER_BATCH = 500;
 const BYTES_PER_BATCH_MAX = 32 * 1024 * 1024;
@@ -137,7 +144,7 @@ interface ReadDelivery {
   delivery: TakenDelivery;
   origin: Origin | undefined;
   reports: DeliveredReport[];
-  wanted: WantedOf[];
+  wanted: WantedByDelivery[];
   error: string | null;
 }
 
@@ -146,7 +153,7 @@ async function readAll(trx: Transaction<DB>, deliveries: readonly TakenDelivery[
   const byKind = new Map(adapters.map((adapter) => [adapter.kind, adapter]));
   return inSlices(deliveries, (delivery) => {
     const source = sources.get(delivery.source_id);
-    let wanted: WantedOf[] = [];
+    let wanted: WantedByDelivery[] = [];
     try {
       // First, because what it names is fetched even where the rest of it cannot be read.
       wanted = wantedBy(byKind.get(source?.kind ?? ''), delivery, source?.options);
@@ -216,7 +223,7 @@ function justRead(
   }: {
     effects: readonly Effect[];
     keys: ReadonlyMap<string, bigint>;
-    outcomes: readonly Outcome[];
+    outcomes: readonly DeliveryOutcome[];
     resolutions: ReadonlyMap<DeliveredReport, Resolution>;
   },
 ): JustRead[] {
@@ -241,7 +248,7 @@ function justRead(
  * A delivery is processed when all its reports are; one that fails or waits does not keep the
  * others from their orders.
  */
-function outcomeOf({ delivery, reports, error }: ReadDelivery, resolutions: ReadonlyMap<DeliveredReport, Resolution>): Outcome {
+function outcomeOf({ delivery, reports, error }: ReadDelivery, resolutions: ReadonlyMap<DeliveredReport, Resolution>): DeliveryOutcome {
   const nothing = { deliveryId: delivery.delivery_id, reports: reports.length, reason: null, waitsFor: null, error: null };
   if (error !== null) return { ...nothing, state: 'failed', reports: null, error };
   const all = reports.map((report) => resolutions.get(report)!);

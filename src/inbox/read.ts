@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { canonicalReport } from '../core/report.ts';
 import { parseJson } from '../platform/http/json.ts';
 import { faultsOf } from '../platform/http/problem.ts';
-import type { Adapter, Mapped, PlatformName } from '../sources/source.ts';
+import type { Adapter, MappedReport, PlatformName } from '../sources/source.ts';
 import { REST } from '../sources/connections/source-fields.ts';
 import type { TakenDelivery } from './delivery-store.ts';
 
@@ -94,7 +94,7 @@ function checkedReport(
   delivery: TakenDelivery,
   origin: Origin,
   ordinal: number,
-  { report, shop, names, unknownCode = null }: Omit<Mapped, 'report'> & { report: unknown },
+  { report, shop, names, unknownCode = null }: Omit<MappedReport, 'report'> & { report: unknown },
 ): DeliveredReport {
   const parsed = sourceReport.safeParse(report);
   if (!parsed.success) throw new Error(`the report ${ordinal} is not as it should be: ${faultsShown(parsed.error)}`);

@@ -22,7 +22,7 @@ export type Resolution =
 
 /** Resolves reports, in their order, by what is known now. */
 export async function resolveReports(trx: Transaction<DB>, reports: readonly DeliveredReport[]): Promise<Resolution[]> {
-  const words = reports.flatMap(wordsOf);
+  const words = reports.flatMap(sourceWordsOf);
   const meanings = await mappingsAsOf(trx, words);
   const byWord = new Map(words.map((word, index) => [wordName(word), meanings[index]!]));
   const missing = await missingTargets(trx, reports.flatMap(ownIdsOf));
@@ -94,7 +94,7 @@ function namingsOf({ content, names }: DeliveredReport): Naming[] {
 }
 
 /** A storefront speaks our language; only an order system has words of its own. */
-export function wordsOf(report: DeliveredReport): AskedWord[] {
+export function sourceWordsOf(report: DeliveredReport): AskedWord[] {
   const { origin, content, shop, asOf } = report;
   if (origin.sourceId === REST) return [];
   const shopWord = shop ?? content.merchant_id;

@@ -3,11 +3,11 @@
 import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
-import type { Adapter, Wanted } from '../sources/source.ts';
+import type { Adapter, WantedDetail } from '../sources/source.ts';
 import type { TakenDelivery } from './delivery-store.ts';
 
 /** Something to fetch from a source, with the delivery that names it. */
-export interface WantedOf extends Wanted {
+export interface WantedByDelivery extends WantedDetail {
   sourceId: string;
   deliveryId: string;
 }
@@ -19,7 +19,7 @@ const NO_CONTROL = /^[^\p{Cc}\p{Cs}]*$/u;
  * What a delivery wants. Throws where its adapter cannot read it, or it names what cannot be a key:
  * that keeps it as failed.
  */
-export function wantedBy(adapter: Adapter | undefined, delivery: TakenDelivery, options: unknown): WantedOf[] {
+export function wantedBy(adapter: Adapter | undefined, delivery: TakenDelivery, options: unknown): WantedByDelivery[] {
   if (adapter?.wanted === undefined || delivery.origin === 'upload') return [];
   const { delivery_id: deliveryId, source_id: sourceId, body, headers, received_at: receivedAt } = delivery;
   return adapter.wanted({ body, headers, receivedAt, options }).map((wanted) => ({
@@ -39,7 +39,7 @@ function checkKey(key: string): string {
  * Notes what is wanted. What waits already is fetched at the earlier of both times, however often
  * that failed before, and again if it is being fetched now.
  */
-export async function noteWanted(trx: Transaction<DB>, wanted: readonly WantedOf[]): Promise<void> {
+export async function noteWanted(trx: Transaction<DB>, wanted: readonly WantedByDelivery[]): Promise<void> {
   if (wanted.length === 0) return;
   await sql`
     insert into pull_wanted as mine (source_id, key, since, asked_at, due_at, delivery_id)

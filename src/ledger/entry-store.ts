@@ -12,7 +12,7 @@ import { UNFOLDED } from './balances.ts';
  * Where a list of transfers goes on: strictly before this one in the order of (booked_xid,
  * transfer_id).
  */
-export interface TransferPlace {
+export interface TransferCursor {
   bookedXid: bigint;
   transferId: bigint;
 }
@@ -20,7 +20,7 @@ export interface TransferPlace {
 /**
  * Where a list of entries goes on; `side` is 0 for what left an account, 1 for what came to one.
  */
-export interface EntryPlace extends TransferPlace {
+export interface EntryCursor extends TransferCursor {
   side: number;
 }
 
@@ -51,7 +51,7 @@ export interface EntryRow extends Booking {
 }
 
 /** Whether anybody of this id was ever stated. */
-export async function promoterExists(db: Kysely<DB>, promoterId: string): Promise<boolean> {
+export async function isKnownPromoter(db: Kysely<DB>, promoterId: string): Promise<boolean> {
   const row = await db.selectFrom('promoter').select('promoter_id').where('promoter_id', '=', promoterId).executeTakeFirst();
   return row !== undefined;
 }
@@ -63,7 +63,7 @@ export async function promoterExists(db: Kysely<DB>, promoterId: string): Promis
 export async function listEntries(
   db: Kysely<DB>,
   { promoterId, merchantId }: { promoterId: string; merchantId: string | null },
-  { limit, before }: { limit: number; before: EntryPlace | null },
+  { limit, before }: { limit: number; before: EntryCursor | null },
 ): Promise<EntryRow[]> {
   const isBefore =
     before === null
@@ -123,7 +123,7 @@ export interface TransferFilter {
 export async function listTransfers(
   db: Kysely<DB>,
   { merchantId, sourceId, orderId, promoterId }: TransferFilter,
-  { limit, before }: { limit: number; before: TransferPlace | null },
+  { limit, before }: { limit: number; before: TransferCursor | null },
 ): Promise<TransferRow[]> {
   const conditions = [sql`true`];
   if (merchantId !== null) conditions.push(sql`transfer.merchant_id = ${merchantId}`);

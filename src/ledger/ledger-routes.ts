@@ -12,7 +12,7 @@ import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../platfo
 import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { balancesOf, trialBalance } from './balances.ts';
-import { listAccounts, listEntries, listTransfers, promoterExists } from './entry-store.ts';
+import { listAccounts, listEntries, listTransfers, isKnownPromoter } from './entry-store.ts';
 import { statementRoutes } from './statement-routes.ts';
 import {
   accountAnswer,
@@ -151,5 +151,5 @@ function bookRoutes(app: App, db: Kysely<DB>): void {
 /** A promoter's own key may not ask whether others exist. */
 async function requirePromoter(db: Kysely<DB>, promoterId: string, actor: Actor): Promise<void> {
   mayActAs(actor, promoterId);
-  if (!(await promoterExists(db, promoterId))) throw new DomainError('not_found', 'There is no such promoter.');
+  if (!(await isKnownPromoter(db, promoterId))) throw new DomainError('not_found', 'There is no such promoter.');
 }

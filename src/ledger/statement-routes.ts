@@ -13,7 +13,7 @@ import { callerId } from '../platform/http/fields.ts';
 import type { App } from '../platform/http/app.ts';
 import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { promoterExists } from './entry-store.ts';
+import { isKnownPromoter } from './entry-store.ts';
 import { balanceRow, entryRow, chainEntryRow, statementHead } from './statement.ts';
 import {
   chainEntriesBetween,
@@ -55,7 +55,7 @@ export function statementRoutes(app: App, { db }: { db: Kysely<DB> }): void {
     },
     handler: async ({ params: { promoter_id: promoterId }, query, actor }, reply) => {
       mayActAs(actor, promoterId);
-      if (!(await promoterExists(db, promoterId))) throw new DomainError('not_found', 'There is no such promoter.');
+      if (!(await isKnownPromoter(db, promoterId))) throw new DomainError('not_found', 'There is no such promoter.');
       const question = { promoterId, merchantId: query.merchant_id ?? null, ...bounds(query.month), belowXid: await settledXid(db) };
       return reply
         .type('text/csv; charset=utf-8')

@@ -60,7 +60,7 @@ export async function openingBalances(db: Kysely<DB>, question: StatementQuery):
 }
 
 /** Where the list of transfers goes on: strictly after this one. */
-export interface TransferPlace {
+export interface MonthCursor {
   bookedXid: bigint;
   transferId: bigint;
 }
@@ -69,7 +69,7 @@ export interface TransferPlace {
  * A transfer of the month with its entries: what left an account of the promoter's, and what came
  * to one.
  */
-export interface MonthTransfer extends TransferPlace {
+export interface MonthTransfer extends MonthCursor {
   transfer: ChainedTransfer;
   entries: { accountId: bigint; amount: bigint }[];
 }
@@ -80,7 +80,7 @@ type MonthRow = ChainedRow & { from_account_id: bigint; to_account_id: bigint };
  * The next transfers of the month, the earliest first. The transfers of the page are found by their
  * index first, and only those are joined: otherwise every page would sort all that are left.
  */
-export async function readMonth(db: Kysely<DB>, question: StatementQuery, after: TransferPlace, limit: number): Promise<MonthTransfer[]> {
+export async function readMonth(db: Kysely<DB>, question: StatementQuery, after: MonthCursor, limit: number): Promise<MonthTransfer[]> {
   const { promoterId, merchantId, from, until, belowXid } = question;
   const ofMerchant = merchantId === null ? sql`true` : sql`merchant_id = ${merchantId}`;
   const { rows } = await sql<MonthRow>`

@@ -2,17 +2,7 @@
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
-
-/** Text of one line. */
-export const words = (lengthMax: number) =>
-  z
-    .string()
-    .min(1)
-    .max(lengthMax)
-    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
-
-/** An id that the caller has chosen. */
-export const callerId = words(128);
+import { callerId } from '../platform/http/fields.ts';
 
 export const endpointPath = z.object({ endpoint_id: callerId });
 

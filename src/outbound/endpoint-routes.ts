@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
-import { bodyExamples } from '../platform/http/fields.ts';
+import { bodyExamples, callerId, words } from '../platform/http/fields.ts';
 import type { Actor } from '../platform/keys/actor.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
@@ -29,7 +29,7 @@ import {
 } from './endpoint-store.ts';
 import { readEndpointUrl } from './endpoint-url.ts';
 import { SUBSCRIPTIONS } from './event.ts';
-import { callerId, endpointPath, noEndpoint, words } from './endpoint-fields.ts';
+import { endpointPath, noEndpoint } from './endpoint-fields.ts';
 
 export interface EndpointsDeps {
   db: Kysely<DB>;

@@ -28,16 +28,16 @@ const GONE = 410;
 const ASKS_FOR_TIME = new Set([429, 503]);
 
 /** How an attempt went: answered with a status, or not answered. */
-export type Outcome = { status: number; retryAfter: string | null } | { status: null; error: string };
+export type AttemptOutcome = { status: number; retryAfter: string | null } | { status: null; error: string };
 
 /** What becomes of the message. `gone`: the receiver wants none of these any more. */
-export type Verdict = { state: 'delivered' } | { state: 'pending'; waitMs: number } | { state: 'failed'; gone: boolean };
+export type NextAttempt = { state: 'delivered' } | { state: 'pending'; waitMs: number } | { state: 'failed'; gone: boolean };
 
 /**
  * Judges the nth attempt. `dice` is at least 0 and below 1, `now` what a date in `Retry-After` is
  * compared with.
  */
-export function judge(outcome: Outcome, { attempt, dice, now }: { attempt: number; dice: number; now: Date }): Verdict {
+export function afterAttempt(outcome: AttemptOutcome, { attempt, dice, now }: { attempt: number; dice: number; now: Date }): NextAttempt {
   const { status } = outcome;
   if (status !== null && status >= 200 && status < 300) return { state: 'delivered' };
   if (status === GONE) return { state: 'failed', gone: true };

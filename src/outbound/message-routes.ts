@@ -12,7 +12,8 @@ import type { DB } from '../platform/postgres/tables.ts';
 import { findEndpoint } from './endpoint-store.ts';
 import { findMessage, listMessages, MESSAGE_STATES, redeliverMessage } from './message-store.ts';
 import { EVENT_TYPES } from './event.ts';
-import { callerId, endpointPath, noEndpoint } from './endpoint-fields.ts';
+import { callerId } from '../platform/http/fields.ts';
+import { endpointPath, noEndpoint } from './endpoint-fields.ts';
 
 export interface MessagesDeps {
   db: Kysely<DB>;

@@ -4,7 +4,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
 import type { EventType } from './event.ts';
-import type { Outcome, Verdict } from './ladder.ts';
+import type { AttemptOutcome, NextAttempt } from './ladder.ts';
 
 /** Longer than an attempt can take. Whoever has not said how it went by then has died of it. */
 const LEASE = sql`interval '60 seconds'`;
@@ -65,7 +65,7 @@ export async function takeMessages(db: Kysely<DB>, endpointId: string, limit: nu
 export async function settleMessage(
   db: Kysely<DB>,
   { message_id: messageId, lease }: TakenMessage,
-  { outcome, verdict }: { outcome: Outcome; verdict: Verdict },
+  { outcome, verdict }: { outcome: AttemptOutcome; verdict: NextAttempt },
 ): Promise<void> {
   const error = outcome.status === null ? outcome.error.slice(0, ERROR_LENGTH_MAX) : null;
   const waitMs = verdict.state === 'pending' ? verdict.waitMs : 0;

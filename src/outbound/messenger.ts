@@ -11,7 +11,7 @@ import type { MasterKeys } from '../platform/keys/secrets.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Allowed, Resolve } from '../platform/net/address.ts';
 import { signingSecrets, stopGoneEndpoint } from './endpoint-store.ts';
-import { ATTEMPTS_MAX, judge, type Outcome, type Verdict } from './ladder.ts';
+import { ATTEMPTS_MAX, afterAttempt, type AttemptOutcome, type NextAttempt } from './ladder.ts';
 import { takeMessages, endpointsDue, forgetMessages, measureMessages, settleMessage, type TakenMessage } from './message-store.ts';
 import { post } from './post.ts';
 import { signedHeaders } from './signature.ts';
@@ -133,12 +133,12 @@ export function openMessenger(deps: MessengerDeps): Messenger {
 async function deliverMessage(deps: MessengerDeps, message: TakenMessage, signal: AbortSignal): Promise<void> {
   const now = new Date();
   const outcome = await attempt(deps, message, now, signal);
-  const verdict = judge(outcome, { attempt: message.attempts, dice: Math.random(), now });
+  const verdict = afterAttempt(outcome, { attempt: message.attempts, dice: Math.random(), now });
   await settle(deps.db, message, outcome, verdict);
   deps.metrics.attempts.inc({ outcome: verdict.state === 'pending' ? 'put_off' : verdict.state });
 }
 
-async function attempt(deps: MessengerDeps, message: TakenMessage, now: Date, signal: AbortSignal): Promise<Outcome> {
+async function attempt(deps: MessengerDeps, message: TakenMessage, now: Date, signal: AbortSignal): Promise<AttemptOutcome> {
   const { keys, allowed, resolve } = deps;
   const { attempts, endpoint_id: endpointId, event_id: id, secrets, url, body } = message;
   // Every attempt that went before was counted when it began, and the last ones have never said how
@@ -153,7 +153,7 @@ async function attempt(deps: MessengerDeps, message: TakenMessage, now: Date, si
   return post({ url, headers, body, allowed, signal, ...(resolve === undefined ? {} : { resolve }) });
 }
 
-async function settle(db: Kysely<DB>, message: TakenMessage, outcome: Outcome, verdict: Verdict): Promise<void> {
+async function settle(db: Kysely<DB>, message: TakenMessage, outcome: AttemptOutcome, verdict: NextAttempt): Promise<void> {
   const { endpoint_id: endpointId, url } = message;
   if (verdict.state !== 'failed' || !verdict.gone) {
     await settleMessage(db, message, { outcome, verdict });

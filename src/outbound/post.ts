@@ -4,7 +4,7 @@ import { request as requestPlainly, type IncomingMessage } from 'node:http';
 import { request as requestSecurely } from 'node:https';
 
 import { addressOf, guardedLookup, mayCall, type Allowed, type Resolve } from '../platform/net/address.ts';
-import type { Outcome } from './ladder.ts';
+import type { AttemptOutcome } from './ladder.ts';
 
 const TIMEOUT_MS = 15_000;
 /**
@@ -28,7 +28,7 @@ export interface Post {
  * Posts, and tells how it went; it never throws. A redirect is an answer like any other that is not
  * 2xx.
  */
-export async function post({ url, headers, body, allowed, signal, timeoutMs = TIMEOUT_MS, resolve }: Post): Promise<Outcome> {
+export async function post({ url, headers, body, allowed, signal, timeoutMs = TIMEOUT_MS, resolve }: Post): Promise<AttemptOutcome> {
   const target = new URL(url);
   const address = addressOf(target.hostname);
   // Node asks no lookup for a host that is an address.
@@ -50,7 +50,7 @@ export async function post({ url, headers, body, allowed, signal, timeoutMs = TI
   });
 }
 
-function readAnswer(answer: IncomingMessage, settle: (outcome: Outcome) => void): void {
+function readAnswer(answer: IncomingMessage, settle: (outcome: AttemptOutcome) => void): void {
   let bytes = 0;
   answer.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
@@ -61,7 +61,7 @@ function readAnswer(answer: IncomingMessage, settle: (outcome: Outcome) => void)
   answer.on('close', () => settle({ status: answer.statusCode!, retryAfter: answer.headers['retry-after'] ?? null }));
 }
 
-const unanswered = (error: string): Outcome => ({ status: null, error });
+const unanswered = (error: string): AttemptOutcome => ({ status: null, error });
 
 function reasonOf(error: Error, { aborted, reason }: AbortSignal, timeoutMs: number): string {
   if (!aborted) return error.message;

@@ -3,7 +3,7 @@
 import { DomainError } from '../core/errors.ts';
 
 /** What was found, or `not_found`. */
-export function found<Row>(row: Row | null, noun: string): Row {
+export function orNotFound<Row>(row: Row | null, noun: string): Row {
   if (row === null) throw new DomainError('not_found', `There is no such ${noun}.`);
   return row;
 }

@@ -10,7 +10,7 @@ import { streamScope } from '../platform/http/bodies.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { callerId } from '../platform/http/fields.ts';
 import type { App } from '../platform/http/app.ts';
-import { fileOf, importAnswer, importLines, lineOf, type Outcome } from '../platform/lines/line-import.ts';
+import { fileOf, importAnswer, importLines, lineReader, type LineOutcome } from '../platform/lines/line-import.ts';
 import { NDJSON_TYPES } from '../platform/lines/ndjson.ts';
 import { answerStreamOnce } from '../platform/http/streamed-request.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -34,7 +34,7 @@ interface Loader<Line> {
   schema: z.ZodType<Line>;
   /** A file of two lines, for the document. */
   example: readonly [object, object];
-  store: (given: { trx: Transaction<DB>; deps: Deps; actor: Actor; now: Date }, lines: Line[]) => Promise<Outcome[]>;
+  store: (given: { trx: Transaction<DB>; deps: Deps; actor: Actor; now: Date }, lines: Line[]) => Promise<LineOutcome[]>;
 }
 
 const merchants: Loader<z.output<typeof merchantBody> & { merchant_id: string }> = {
@@ -92,8 +92,8 @@ function originOf(line: { effective_from?: Date | null }, actor: Actor, now: Dat
   return { actor, now, effectiveFrom: line.effective_from ?? null };
 }
 
-async function oneByOne<Line>(lines: Line[], state: (line: Line) => Promise<unknown>): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
+async function oneByOne<Line>(lines: Line[], state: (line: Line) => Promise<unknown>): Promise<LineOutcome[]> {
+  const outcomes: LineOutcome[] = [];
   for (const line of lines) {
     try {
       await state(line);
@@ -134,7 +134,7 @@ function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Li
     handler: async (request, reply) => {
       const { actor } = request;
       const store = (lines: Line[]) => inTransaction(deps.db, ({ trx, now }) => loader.store({ trx, deps, actor, now }, lines));
-      const lines = { read: lineOf(loader.schema), store, linesPerCommit: LINES_PER_COMMIT };
+      const lines = { read: lineReader(loader.schema), store, linesPerCommit: LINES_PER_COMMIT };
       await answerStreamOnce(request, reply, deps.db, async (stream) => ({ status: 200, body: await importLines(stream, lines) }));
       deps.links.forget();
       deps.nudge('deliveries');

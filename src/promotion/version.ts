@@ -31,7 +31,7 @@ export interface Place<Row> {
 const NOW = sql<Date>`clock_timestamp()`;
 
 /** The version of one thing that is in force at `at`, now when absent. */
-export async function inForce<Row extends Version>(
+export async function findInForce<Row extends Version>(
   db: Kysely<DB>,
   table: VersionTable,
   thing: RawBuilder<boolean>,
@@ -97,7 +97,7 @@ export async function placeVersion<Row extends Version>(
   const { rows } = await sql<{ last: number | null }>`select max(version) as last from ${sql.table(table)} where ${thing}`.execute(db);
   const last = rows[0]?.last ?? null;
   if (last === null) return { version: 1, effectiveFrom: '-infinity', before: null };
-  const before = await inForce<Row>(db, table, thing, asked ?? NOW);
+  const before = await findInForce<Row>(db, table, thing, asked ?? NOW);
   const since = before?.effective_from ?? null;
   const effectiveFrom = asked ?? (since !== null && since > now ? since : now);
   return { version: last + 1, effectiveFrom, before };

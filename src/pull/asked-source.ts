@@ -61,7 +61,7 @@ export async function openSource(deps: PullDeps, sourceId: string): Promise<Aske
 }
 
 /** Asks so, too, for somebody who waits: after that long every question is broken off. */
-export function impatient(asking: Asking, patienceMs: number): Asking {
+export function withDeadline(asking: Asking, patienceMs: number): Asking {
   const late = AbortSignal.timeout(patienceMs);
   const fetch: Fetch = (url, init = {}) =>
     asking.fetch(url, { ...init, signal: AbortSignal.any([late, ...(init.signal ? [init.signal] : [])]) });

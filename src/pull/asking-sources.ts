@@ -10,7 +10,7 @@ import { dropLease, dueSources, giveLeaseBack, LEASE_MS, keepLease, letRest, tak
 import { messageOf, pauseMs } from './feeds/pauses.ts';
 import { endRead, feedWork } from './feeds/reading-feed.ts';
 import { noteTrouble, readingOf } from './reconciliations/reconciliation-store.ts';
-import { takeTurn, type Turn, type Work } from './feeds/turn.ts';
+import { takeTurn, type Turn, type TurnWork } from './feeds/turn.ts';
 
 const SOURCES_MAX = 100;
 /** So many reconciliations of a source are read at a time, beside its own lists. */
@@ -28,7 +28,7 @@ interface PullSchedule {
 }
 
 /** What failed of a source, which rests by itself and is asked again later. */
-export interface Failed {
+export interface FailedQuestions {
   sourceId: string;
   error: unknown;
 }
@@ -38,8 +38,8 @@ export interface Failed {
  * one turn. Tells what failed of which: that rests, and nothing else waits for it. With `briskOnly`
  * it leaves those to others that took long the last time.
  */
-export async function askSources(deps: PullDeps, signal: AbortSignal, { briskOnly = false } = {}): Promise<Failed[]> {
-  const failed: Failed[] = [];
+export async function askSources(deps: PullDeps, signal: AbortSignal, { briskOnly = false } = {}): Promise<FailedQuestions[]> {
+  const failed: FailedQuestions[] = [];
   const seen = new Set<string>();
   for (;;) {
     // Looked for anew each time: one that was due may have been asked by another meanwhile.
@@ -91,7 +91,7 @@ async function rest({ db }: PullDeps, lease: Lease, error: unknown, slow: boolea
 }
 
 /** All that may be asked of the source now; none of it waits for another. */
-async function worksOf(turn: Turn): Promise<Work[]> {
+async function worksOf(turn: Turn): Promise<TurnWork[]> {
   const { lease } = turn;
   const canFetch = turn.asked.adapter.detail !== undefined && (await turn.write(({ trx }) => mayFetch(trx, lease.sourceId)));
   const fetching = canFetch ? (['fresh', 'failed'] as const).map((which) => fetchingWork(turn, which)) : [];
@@ -99,9 +99,9 @@ async function worksOf(turn: Turn): Promise<Work[]> {
 }
 
 /** What is read for reconciliations, the oldest first; one that rests keeps no place. */
-async function comparisons(turn: Turn): Promise<Work[]> {
+async function comparisons(turn: Turn): Promise<TurnWork[]> {
   const { deps, lease, asked } = turn;
-  const works: Work[] = [];
+  const works: TurnWork[] = [];
   let begun = 0;
   for (const { reconciliationId, from, to } of await readingOf(deps.db, lease.sourceId)) {
     if (begun === RECONCILIATIONS_AT_ONCE) break;
@@ -121,7 +121,7 @@ async function comparisons(turn: Turn): Promise<Work[]> {
 }
 
 /** The lists that the source is read by itself, where they are due. */
-async function ownReadings(turn: Turn): Promise<Work[]> {
+async function ownReadings(turn: Turn): Promise<TurnWork[]> {
   const { lease, asked } = turn;
   const schedule = asked.options['pull'] as PullSchedule | undefined;
   if (schedule === undefined) return [];

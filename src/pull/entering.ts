@@ -11,7 +11,7 @@ import { inTrx, storeDeliveries, type TakenDelivery, type NewDelivery } from '..
 import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { Adapter } from '../sources/source.ts';
-import { findingOf, type Found } from './reconciliations/finding.ts';
+import { findingOf, type Comparison } from './reconciliations/finding.ts';
 import { noteFindings } from './reconciliations/reconciliation-store.ts';
 
 const SHOP_LENGTH_MAX = 256;
@@ -43,7 +43,7 @@ export async function enterRows(
   if (rows.bodies.length === 0) return;
   const deliveries = rows.bodies.map((body) => deliveryOf(rows, body));
   const read = deliveries.map((delivery) => reportsOf(delivery, rows, adapters));
-  const found = reconciliationId === null ? [] : await judge(trx, read.flat());
+  const found = reconciliationId === null ? [] : await compareReports(trx, read.flat());
   const ids = await storeLatest(trx, deliveries, read, rows.fetchedAt);
   if (reconciliationId === null) return;
   const idOf = new Map(deliveries.map((delivery, index) => [delivery.deliveryId, ids[index]!]));
@@ -64,21 +64,21 @@ export async function enterRows(
 }
 
 /** What would be found of the orders of these rows; nothing is stored. */
-export async function judgeRows(
+export async function compareRows(
   trx: Transaction<DB>,
   adapters: ReadonlyMap<string, Adapter>,
   rows: Rows,
-): Promise<{ shop: string; orderId: string; found: Found }[]> {
+): Promise<{ shop: string; orderId: string; found: Comparison }[]> {
   const read = rows.bodies.flatMap((body) => reportsOf(deliveryOf(rows, body), rows, adapters));
-  const judged = await judge(trx, read);
+  const judged = await compareReports(trx, read);
   return judged.map(({ report, found }) => ({ shop: shopOf(report), orderId: report.content.order_id, found }));
 }
 
 /** Judges reports by their orders as they stand. */
-export async function judge(
+export async function compareReports(
   trx: Transaction<DB>,
   reports: readonly DeliveredReport[],
-): Promise<{ report: DeliveredReport; found: Found }[]> {
+): Promise<{ report: DeliveredReport; found: Comparison }[]> {
   if (reports.length === 0) return [];
   const { rows } = await sql<{ place: bigint; merged: MergedOrder }>`
     select distinct on (place) place, merged
@@ -94,7 +94,7 @@ export async function judge(
  * A report that cannot be merged is different, and keeps no other row of its page from being
  * stored.
  */
-function foundBy(report: DeliveredReport, standing: MergedOrder | undefined): Found {
+function foundBy(report: DeliveredReport, standing: MergedOrder | undefined): Comparison {
   try {
     return findingOf(report, standing);
   } catch {

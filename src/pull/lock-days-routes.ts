@@ -13,7 +13,7 @@ import { AskingFailed } from '../sources/asking.ts';
 import { shopsOf } from '../sources/connections/mapping-store.ts';
 import type { LockDays } from '../sources/source.ts';
 import { noSource, sourcePath } from '../sources/connections/source-fields.ts';
-import { impatient, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
+import { withDeadline, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
 
 /** The caller waits; more shops than these are asked about one at a time. */
 const PATIENCE_MS = 4000;
@@ -111,7 +111,7 @@ async function ask({ db }: PullDeps, asked: AskedSource, shop: string): Promise<
   }
   const given = asked.asking(await inTransaction(db, async ({ now }) => now));
   try {
-    return await adapter.lockDays(shop, impatient(given, PATIENCE_MS));
+    return await adapter.lockDays(shop, withDeadline(given, PATIENCE_MS));
   } catch (error) {
     if (!(error instanceof AskingFailed)) throw error;
     if (error.kind === 'refused' || error.kind === 'item_refused') {

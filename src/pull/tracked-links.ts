@@ -8,7 +8,7 @@ import { keepAnswer, takeDueTracking, type AskForLink, type TrackedAnswer, type 
 import { AskingFailed } from '../sources/asking.ts';
 import { namesOf, shopsOf } from '../sources/connections/mapping-store.ts';
 import type { Adapter } from '../sources/source.ts';
-import { impatient, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
+import { withDeadline, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
 
 /** Whoever makes a link waits for the answer. */
 const PATIENCE_MS = 4000;
@@ -89,7 +89,7 @@ async function askFor(
   const { adapter, source } = asked;
   const names = await namesOf(db, source.sourceId, promoterId);
   const shops = await shopsOf(db, source.sourceId, merchantId);
-  const given = impatient(asked.asking(await inTransaction(db, async ({ now }) => now)), patienceMs);
+  const given = withDeadline(asked.asking(await inTransaction(db, async ({ now }) => now)), patienceMs);
   try {
     const made = await adapter.promote?.({ productId, landingUrl, code, names, shops }, given);
     if (made === undefined) return refused(`sources of kind ${adapter.kind} make no links any more`);

@@ -1,7 +1,7 @@
 // How an order system is asked: what an adapter is given for it, how it says that it got no answer,
 // and the one way of asking for JSON.
 import { parseJson } from '../platform/http/json.ts';
-import { secretsNamed, type Secrets } from './signing.ts';
+import { secretsNamed, type SourceSecrets } from './signing.ts';
 
 const ANSWER_TIMEOUT_MS = 20_000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
@@ -25,7 +25,7 @@ export interface Asking {
    * this server was told instead.
    */
   baseUrl: string;
-  secrets: Secrets;
+  secrets: SourceSecrets;
   /** As the adapter's `options` parsed them. */
   options: Record<string, unknown>;
   fetch: Fetch;

@@ -1,7 +1,7 @@
 // Fetching many things by their ids, where a platform's lists and pushes say no more of them: a few
 // at a time, each for itself.
 import { AskingFailed } from './asking.ts';
-import type { Page, Unfetched } from './source.ts';
+import type { FeedPage, UnfetchedDetail } from './source.ts';
 
 /**
  * So many details of a source are asked for at once: a page of twenty waits for three answers and
@@ -35,10 +35,10 @@ export async function fetchEach<Row>(
   rows: readonly Row[],
   keyOf: (row: Row) => string,
   fetchOne: (row: Row) => Promise<Buffer[]>,
-): Promise<Required<Pick<Page, 'bodies' | 'fetched' | 'unfetched'>>> {
+): Promise<Required<Pick<FeedPage, 'bodies' | 'fetched' | 'unfetched'>>> {
   const bodies: Buffer[] = [];
   const fetched: string[] = [];
-  const unfetched: Unfetched[] = [];
+  const unfetched: UnfetchedDetail[] = [];
   let goesOn = true;
   for (const few of fewAtOnce(rows)) {
     if (!goesOn) {

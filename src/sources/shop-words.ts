@@ -51,7 +51,7 @@ export function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-export const identityOf = (value: unknown): string | null => textOf(value, IDENTITY_LENGTH_MAX);
+export const identityText = (value: unknown): string | null => textOf(value, IDENTITY_LENGTH_MAX);
 
 export const tokenOf = (value: unknown): string | null => textOf(value, TOKEN_LENGTH_MAX);
 

@@ -14,7 +14,7 @@ const CHOSEN_SECRET_LENGTH_MIN = 4;
 export type Values = Readonly<Record<string, string | string[] | undefined>>;
 
 /** The secrets of a source by their names; where several are valid at once (rotation), a list. */
-export type Secrets = Record<string, string | string[]>;
+export type SourceSecrets = Record<string, string | string[]>;
 
 const oneSecret = z.string().min(1).max(SECRET_LENGTH_MAX).regex(/\S/, 'must not be blank');
 
@@ -33,7 +33,7 @@ export const chosenSecrets = oneOrMoreSecrets.refine(
 );
 
 /** The secrets under a name, none of them empty. */
-export function secretsNamed(secrets: Secrets, name: string): string[] {
+export function secretsNamed(secrets: SourceSecrets, name: string): string[] {
   return [secrets[name] ?? []].flat().filter((secret) => secret !== '');
 }
 

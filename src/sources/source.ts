@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { canonicalReport } from '../core/report.ts';
 import { timeText } from '../platform/http/fields.ts';
 import type { Asking } from './asking.ts';
-import type { Values, Secrets } from './signing.ts';
+import type { Values, SourceSecrets } from './signing.ts';
 
 /**
  * What arrived at `/webhooks/{source_id}`. Header names are in lower case; what came several times
@@ -17,36 +17,36 @@ export interface Push {
   headers: Values;
   query: Values;
   body: Buffer;
-  secrets: Secrets;
+  secrets: SourceSecrets;
   now: Date;
 }
 
 /** What the platform wants to hear, to the letter. */
-export interface Answer {
+export interface PushAnswer {
   status: number;
   contentType: string;
   body: string;
 }
 
 /** Why a push is not believed. A closed list, so that refusals can be counted by it. */
-export type Refusal = 'no_secret' | 'missing_signature' | 'bad_timestamp' | 'stale_timestamp' | 'wrong_signature';
+export type PushRefusal = 'no_secret' | 'missing_signature' | 'bad_timestamp' | 'stale_timestamp' | 'wrong_signature';
 
 /**
  * Whether a push is believed. `signedId` is an id of the message that the signature covers; `keep`
  * are the headers worth keeping beside the body; `content` is the decrypted body where the push was
  * encrypted. With `answer` there is nothing to keep: a handshake is only answered.
  */
-export type Verified =
+export type PushVerdict =
   | { ok: true; signedId: string | null; keep: Record<string, string>; content?: Buffer }
-  | { ok: true; answer: Answer }
-  | { ok: false; reason: Refusal };
+  | { ok: true; answer: PushAnswer }
+  | { ok: false; reason: PushRefusal };
 
 /**
  * A delivery as it was kept. What was pulled has the headers `feed`, the name of its feed, and
  * `fetched-at`, when its page was asked for by the clock of the database; that is its `receivedAt`,
  * too, so it orders reports that state no time of their own.
  */
-export interface Kept {
+export interface KeptDelivery {
   body: Buffer;
   headers: Readonly<Record<string, string>>;
   receivedAt: Date;
@@ -72,7 +72,7 @@ export interface PlatformName {
  * One report of a delivery. `shop` is what the platform calls the merchant; `names` are its words
  * for promoters and links.
  */
-export interface Mapped {
+export interface MappedReport {
   report: SourceReport;
   shop: string | null;
   names: PlatformName[];
@@ -91,17 +91,17 @@ export interface Mapped {
  */
 export interface Adapter {
   kind: string;
-  secrets: z.ZodType<Secrets>;
+  secrets: z.ZodType<SourceSecrets>;
   options: z.ZodType<Record<string, unknown>>;
   /**
    * No push of the platform is longer; a longer one is refused before it is looked at. Absent: what
    * the door takes at all.
    */
   pushBytesMax?: number;
-  verify(push: Push): Verified;
+  verify(push: Push): PushVerdict;
   /** Sent after the commit. */
-  answer: Answer;
-  map(delivery: Kept): Mapped[];
+  answer: PushAnswer;
+  map(delivery: KeptDelivery): MappedReport[];
   /**
    * The unknown codes that these options give a meaning: deliveries that are parked for one of them
    * go on when the options are stated.
@@ -110,7 +110,7 @@ export interface Adapter {
   /**
    * What the delivery names only by an id, and `detail` must fetch: by pure reading, like `map`.
    */
-  wanted?(delivery: Kept): Wanted[];
+  wanted?(delivery: KeptDelivery): WantedDetail[];
   /**
    * Where the platform is asked, without a slash at its end. Of what an API may state only a host
    * that can be nobody else's.
@@ -128,7 +128,7 @@ export interface Adapter {
    * Makes a link of the platform's own to a product, with our code inside, or else with the
    * platform's name of the promoter.
    */
-  promote?(wish: Wish, asking: Asking): Promise<Promotion>;
+  promote?(wish: PromotionWish, asking: Asking): Promise<Promotion>;
   /**
    * The hosts that such links are on, all of them the platform's own; `*.` stands for any name
    * below.
@@ -153,7 +153,7 @@ export interface LockDays {
 }
 
 /** Something to fetch: `key` is the adapter's own word for it, like `order/3705115058471208928`. */
-export interface Wanted {
+export interface WantedDetail {
   key: string;
   /** Not at once, but after so long: the platform may not know it yet. */
   afterMs?: number;
@@ -163,7 +163,7 @@ export interface Wanted {
  * Something that was not fetched; `error` says why, or is null where it was not asked for because
  * others had failed before it.
  */
-export interface Unfetched {
+export interface UnfetchedDetail {
   key: string;
   error: unknown;
 }
@@ -189,10 +189,10 @@ export interface Feed {
    * none is missed, while one that comes twice costs nothing. A cursor is kept, and may come back
    * to another process after a pause. Throws `AskingFailed`.
    */
-  list(question: Question, asking: Asking): Promise<Page>;
+  list(question: FeedQuestion, asking: Asking): Promise<FeedPage>;
 }
 
-export interface Question {
+export interface FeedQuestion {
   from: Date;
   until: Date;
   cursor: string | null;
@@ -202,7 +202,7 @@ export interface Question {
  * Each body is a delivery as `map` understands it: one row, the same bytes for as long as the row
  * is the same.
  */
-export interface Page {
+export interface FeedPage {
   bodies: Buffer[];
   /**
    * The keys, as `detail` knows them, of rows whose detail is among the bodies: what waited of them
@@ -213,13 +213,13 @@ export interface Page {
    * Rows whose detail was not told. The page ends without them; they are kept as wanted and fetched
    * later, each by itself.
    */
-  unfetched?: readonly Unfetched[];
+  unfetched?: readonly UnfetchedDetail[];
   /** Where to go on; null after the last page. */
   next: string | null;
 }
 
 /** A product for which a platform is to make a tracked link. */
-export interface Wish {
+export interface PromotionWish {
   productId: string;
   landingUrl: string | null;
   /** Means the link of ours: comes back with its orders, where the platform has a field for it. */

@@ -7,7 +7,7 @@ import { askGuard } from '../../src/guards/check.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { makeReconciliation } from '../../src/pull/reconciliations/reconciliation-store.ts';
-import { originOf, takeUpload, type Taken } from '../../src/pull/uploads/upload.ts';
+import { originOf, takeUpload, type UploadResult } from '../../src/pull/uploads/upload.ts';
 import { ADAPTERS } from '../inbox/door.ts';
 import { foldAll } from '../ledger/books.ts';
 import { tableOf } from '../pull/tables/kept.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => market.close());
 
 /** Takes a file of a source, and awards what it tells. */
-async function upload(sourceId: string, text: string): Promise<Taken> {
+async function upload(sourceId: string, text: string): Promise<UploadResult> {
   const { db } = market;
   const merchantId = sourceId === 'rest' ? 'm1' : null;
   const { id, now } = await inTransaction(db, async ({ trx, now: at }) => {

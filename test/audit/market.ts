@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 
 import { audit } from '../../src/audit/audit.ts';
 import { laneOf, type LaneDeps } from '../../src/audit/batch.ts';
-import { lineOf } from '../../src/audit/difference.ts';
+import { differenceLine } from '../../src/audit/difference.ts';
 import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/award/award.ts';
 import { takeDueOrders } from '../../src/commission/award/award-store.ts';
 import { markMaturedDue } from '../../src/commission/award/due-store.ts';
@@ -93,7 +93,10 @@ export async function openMarket() {
 async function auditOf(deps: LaneDeps, ordersPerBatch: number) {
   const lines: string[] = [];
   const lane = laneOf(deps, emptyShelf());
-  const audited = await audit(deps.db, [lane, lane], { ordersPerBatch, onDifference: (difference) => lines.push(lineOf(difference)) });
+  const audited = await audit(deps.db, [lane, lane], {
+    ordersPerBatch,
+    onDifference: (difference) => lines.push(differenceLine(difference)),
+  });
   return { ...audited, lines: lines.toSorted((a, b) => (a < b ? -1 : 1)) };
 }
 

@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { audit } from '../../src/audit/audit.ts';
-import { lineOf } from '../../src/audit/difference.ts';
+import { differenceLine } from '../../src/audit/difference.ts';
 import { openThreads } from '../../src/audit/threads.ts';
 import { openMarket, trade, type Market } from './market.ts';
 
@@ -21,7 +21,7 @@ async function inThread(): Promise<{ orders: number; lines: string[] }> {
   const lines: string[] = [];
   const threads = openThreads(market.auditDeps, 1);
   try {
-    const { orders } = await audit(market.db, threads.lanes, { ordersPerBatch: 4, onDifference: (one) => lines.push(lineOf(one)) });
+    const { orders } = await audit(market.db, threads.lanes, { ordersPerBatch: 4, onDifference: (one) => lines.push(differenceLine(one)) });
     return { orders, lines: lines.toSorted() };
   } finally {
     await threads.close();

@@ -3,7 +3,7 @@
 import type { Kysely } from 'kysely';
 import { showOrder } from '../../src/commission/orders/order-answer.ts';
 import { explain } from '../../src/commission/orders/order-view-routes.ts';
-import { findShown, readTransfers } from '../../src/commission/orders/order-view-store.ts';
+import { findShown, readOrderTransfers } from '../../src/commission/orders/order-view-store.ts';
 import { balancesOf } from '../../src/ledger/balances.ts';
 import type { Actor } from '../../src/platform/keys/actor.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
@@ -36,7 +36,7 @@ export function books(db: Kysely<DB>) {
     async transfers(merchantId: string, orderId: string, sourceId = 'rest') {
       const { order_key: orderKey, lines } = await find(merchantId, orderId, sourceId);
       const lineIds = lines.map((line) => line.line_id);
-      const transfers = await readTransfers(db, orderKey, { lineIds, promoterId: null, most: 1000 });
+      const transfers = await readOrderTransfers(db, orderKey, { lineIds, promoterId: null, most: 1000 });
       return transfers.map(({ kind, role, promoter_id: promoterId, from, to, amount }) => {
         return { kind, role, promoterId, way: `${from} > ${to}`, amount: Number(kind === 'reverse' ? -amount : amount) };
       });

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { sql, type Insertable, type Kysely } from 'kysely';
 import type { z } from 'zod';
 import { addVersion, openBook } from '../../src/commission/rules/rule-store.ts';
-import { planSchema, type Scope } from '../../src/core/plan.ts';
+import { planSchema, type RuleScope } from '../../src/core/plan.ts';
 import { policySchema } from '../../src/core/policy.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
@@ -25,7 +25,7 @@ interface Dated {
 
 export interface RuleInput {
   name?: string;
-  scope?: Scope;
+  scope?: RuleScope;
   plan: PlanInput;
   priority?: number;
   /** Since 2020 when absent. */

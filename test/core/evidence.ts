@@ -1,5 +1,5 @@
 // Evidence and questions for the attribution, each said with what matters in it only.
-import { attribute, weightsPpm, type Credit, type Evidence, type Question } from '../../src/core/attribution.ts';
+import { attribute, weightsPpm, type Credit, type Evidence, type AttributionQuestion } from '../../src/core/attribution.ts';
 import { policySchema } from '../../src/core/policy.ts';
 
 export const SECOND = 1000;
@@ -32,7 +32,7 @@ export function evidence(fields: Partial<Evidence> = {}): Evidence {
   };
 }
 
-export const question = (policy: object = {}, fields: Partial<Question> = {}): Question => ({
+export const question = (policy: object = {}, fields: Partial<AttributionQuestion> = {}): AttributionQuestion => ({
   policy: policySchema.parse(policy),
   attributionAt: PAID,
   paidAt: PAID,
@@ -46,12 +46,13 @@ function withPpm(credits: readonly Credit[]) {
   return credits.map(({ evidence: { promoterId } }, index) => [promoterId, ppm[index]]);
 }
 
-export const judge = (all: Evidence[], policy: object = {}, fields: Partial<Question> = {}) => attribute(all, question(policy, fields));
-export const creditsOf = (all: Evidence[], policy: object = {}, fields: Partial<Question> = {}) =>
+export const judge = (all: Evidence[], policy: object = {}, fields: Partial<AttributionQuestion> = {}) =>
+  attribute(all, question(policy, fields));
+export const creditsOf = (all: Evidence[], policy: object = {}, fields: Partial<AttributionQuestion> = {}) =>
   withPpm(judge(all, policy, fields).credits);
-export const reasonsOf = (all: Evidence[], policy: object = {}, fields: Partial<Question> = {}) =>
+export const reasonsOf = (all: Evidence[], policy: object = {}, fields: Partial<AttributionQuestion> = {}) =>
   judge(all, policy, fields).judged.map(({ won, reason }) => (won ? 'won' : reason));
-export const winnerOf = (all: Evidence[], policy: object = {}, fields: Partial<Question> = {}) =>
+export const winnerOf = (all: Evidence[], policy: object = {}, fields: Partial<AttributionQuestion> = {}) =>
   creditsOf(all, policy, fields).map(([id]) => id);
 
 /** Clicks of these promoters, one a day, the last one a day before the payment. */

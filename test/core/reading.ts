@@ -4,7 +4,7 @@ import {
   readReport,
   type CanonicalReport,
   type NamedEvidence,
-  type Reading,
+  type ReportContext,
   type Report,
   type ReportEvidence,
 } from '../../src/core/report.ts';
@@ -36,7 +36,7 @@ function namesOf({ promoter_id: promoterId, talent_id: talentId }: { promoter_id
 }
 
 /** Reads a report that arrived at `receivedAt`, by a clock that is believed. */
-export function readAs(parsed: CanonicalReport, reading: Partial<Reading> & { receivedAt: Date }): Report {
+export function readAs(parsed: CanonicalReport, reading: Partial<ReportContext> & { receivedAt: Date }): Report {
   const observedMax = new Date(8.64e15);
   return readReport(parsed, { observedMax, untimedAt: null, identities: [], named: namedBy(parsed), ...reading });
 }

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
 import { allGuards } from '../../src/guards/catalogue.ts';
-import { wordsOf } from '../../src/guards/guard-words.ts';
+import { guardTexts } from '../../src/guards/guard-words.ts';
 import { GUARDS_EN } from '../../src/guards/words-en.ts';
 import { GUARDS_ZH } from '../../src/guards/words-zh.ts';
 
@@ -19,7 +19,7 @@ test('every guard has words in every language, and no word is without a guard', 
   const names = guards.map(({ name }) => name).toSorted();
   expect(Object.keys(GUARDS_EN).toSorted()).toEqual(names);
   expect(Object.keys(GUARDS_ZH).toSorted()).toEqual(names);
-  expect(() => wordsOf('of_tomorrow')).toThrow('the guard of_tomorrow has words in every language');
+  expect(() => guardTexts('of_tomorrow')).toThrow('the guard of_tomorrow has words in every language');
 });
 
 test('what holds and what is broken are two sentences, and what to do is one more', () => {

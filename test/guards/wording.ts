@@ -1,10 +1,10 @@
 // What guards say that only tests make.
 
-import type { GuardTold } from '../../src/guards/guard-words.ts';
+import type { GuardTexts } from '../../src/guards/guard-words.ts';
 import type { GuardWords } from '../../src/guards/words-en.ts';
 
 /** Words of which one sentence matters. */
-export function saying(says: string): GuardTold {
+export function saying(says: string): GuardTexts {
   const words: GuardWords = { says, broken: 'Something is wrong.', whatToDo: 'Look.' };
   return { en: words, zh: { says: '一切正常。', broken: '有问题。', whatToDo: '请查看。' } };
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 
-import { ATTEMPTS_MAX, judge, type Outcome } from '../../src/outbound/ladder.ts';
+import { ATTEMPTS_MAX, afterAttempt, type AttemptOutcome } from '../../src/outbound/ladder.ts';
 
 const now = new Date('2026-06-01T00:00:00Z');
-const answered = (status: number, retryAfter: string | null = null): Outcome => ({ status, retryAfter });
-const silent: Outcome = { status: null, error: 'no answer' };
-const after = (attempt: number, outcome: Outcome, dice = 0) => judge(outcome, { attempt, dice, now });
+const answered = (status: number, retryAfter: string | null = null): AttemptOutcome => ({ status, retryAfter });
+const silent: AttemptOutcome = { status: null, error: 'no answer' };
+const after = (attempt: number, outcome: AttemptOutcome, dice = 0) => afterAttempt(outcome, { attempt, dice, now });
 
 const SECONDS = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 

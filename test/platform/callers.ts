@@ -3,7 +3,7 @@
 
 import type { Kysely } from 'kysely';
 
-import { SCOPES, type Scope } from '../../src/platform/keys/actor.ts';
+import { SCOPES, type KeyScope } from '../../src/platform/keys/actor.ts';
 import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { buildHttp, type HttpOptions } from '../../src/platform/http/http.ts';
@@ -35,7 +35,7 @@ export function keyedApp(db: Kysely<DB>, options: HttpOptions = {}): App {
   return app;
 }
 
-export async function newKey(db: Kysely<DB>, scope: Scope, bound: Bound = {}): Promise<string> {
+export async function newKey(db: Kysely<DB>, scope: KeyScope, bound: Bound = {}): Promise<string> {
   const { merchantId = scope === 'merchant' ? 'm1' : null, promoterId = scope === 'promoter' ? 'bob' : null } = bound;
   return (await inTransaction(db, ({ trx, now }) => makeKey(trx, { scope, merchantId, promoterId, label: scope }, null, now))).key;
 }
@@ -61,7 +61,7 @@ export async function callersOf<Body>(app: App, db: Kysely<DB>) {
     return { status: answer.statusCode, body: (answer.body === '' ? null : answer.json()) as Body, headers: answer.headers };
   }
   return {
-    keyOf: (scope: Scope, bound: Bound = {}) => newKey(db, scope, bound),
+    keyOf: (scope: KeyScope, bound: Bound = {}) => newKey(db, scope, bound),
     call,
     get: (url: string, key?: string) => call('GET', url, undefined, key === undefined ? {} : { key }),
     post: (url: string, payload?: object, as: { key?: string; headers?: object } = {}) => call('POST', url, payload, as),

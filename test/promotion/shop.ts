@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Registry } from '@prometheus-io/client';
 import type { Kysely } from 'kysely';
 
-import type { Scope } from '../../src/platform/keys/actor.ts';
+import type { KeyScope } from '../../src/platform/keys/actor.ts';
 import { openDatabase } from '../../src/platform/postgres/database.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { buildRegistry } from '../../src/platform/process/metrics.ts';
@@ -93,7 +93,7 @@ export interface Shop {
   load: (kind: string, lines: (object | string)[], key?: string, contentType?: string) => Promise<{ status: number; body: Body }>;
   /** Follows a link as a phone does. */
   follow: (code: string, headers?: Record<string, string>) => Promise<Visit>;
-  key: (scope: Scope, bound?: string | null) => Promise<string>;
+  key: (scope: KeyScope, bound?: string | null) => Promise<string>;
   /** What a token of this shop proves. */
   read: (token: string | null) => ClickProof;
   /** The identities of a buyer, hashed. */

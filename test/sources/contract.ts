@@ -8,8 +8,8 @@ import { NOTHING_TOLD, type MergedOrder } from '../../src/core/merged.ts';
 import { viewOrder } from '../../src/core/order.ts';
 import { canonicalReport } from '../../src/core/report.ts';
 import { stableJson } from '../../src/inbox/read.ts';
-import type { Kept, Mapped, Push, Verified } from '../../src/sources/source.ts';
-import type { Secrets } from '../../src/sources/signing.ts';
+import type { KeptDelivery, MappedReport, Push, PushVerdict } from '../../src/sources/source.ts';
+import type { SourceSecrets } from '../../src/sources/signing.ts';
 import { fixturesOf, type Named } from './fixtures.ts';
 import type { Sent, Signer, Story, Subject } from './subject.ts';
 import { readAs } from '../core/reading.ts';
@@ -31,7 +31,7 @@ export function contractOf(subject: Subject): void {
   });
 
   for (const { name, body, mapped, headers, options: stated } of fixturesOf(adapter.kind)) {
-    const kept: Kept = { body, headers, receivedAt: NOW, options: stated === null ? options : adapter.options.parse(stated) };
+    const kept: KeptDelivery = { body, headers, receivedAt: NOW, options: stated === null ? options : adapter.options.parse(stated) };
     test(`${name} becomes what it says, in checked reports, and the same ones every time`, () => {
       const reports = adapter.map(kept);
       expect(JSON.parse(JSON.stringify(reports))).toEqual(mapped);
@@ -87,7 +87,7 @@ function nothingIsPushed({ adapter, secrets, story }: Subject): void {
 }
 
 function pushesOf({ adapter, secrets }: Subject, { send, otherSecrets, rotating, staleMs }: Signer, bodies: Named[]): void {
-  const verify = (sent: Sent, under: Secrets, now = NOW) => adapter.verify(pushed(sent, under, now));
+  const verify = (sent: Sent, under: SourceSecrets, now = NOW) => adapter.verify(pushed(sent, under, now));
   const anyBody = bodies[0]!.body;
 
   for (const { name, body } of bodies) {
@@ -195,7 +195,7 @@ function storyOf(subject: Subject): void {
  * What was mapped; nothing where the whole delivery was refused, by its adapter or for what that
  * made of it.
  */
-function knownOf(map: () => Mapped[]): Mapped[] {
+function knownOf(map: () => MappedReport[]): MappedReport[] {
   try {
     const mapped = map();
     mapped.forEach(lifted);
@@ -213,18 +213,18 @@ function told(story: Story): [string, Buffer][] {
   return Object.entries(story).filter((entry): entry is [string, Buffer] => entry[1] !== null && entry[0] !== 'unknownCode');
 }
 
-const checked = ({ report }: Mapped) => canonicalReport.safeParse({ ...report, merchant_id: report.merchant_id ?? 'm1' });
+const checked = ({ report }: MappedReport) => canonicalReport.safeParse({ ...report, merchant_id: report.merchant_id ?? 'm1' });
 
-function lifted(mapped: Mapped): MergedOrder {
+function lifted(mapped: MappedReport): MergedOrder {
   const parsed = canonicalReport.parse({ ...mapped.report, merchant_id: 'm1' });
   return lift(readAs(parsed, { receivedAt: NOW }), stableJson(parsed), 'all');
 }
 
-function contentOf(verified: Verified, sent: Sent): Buffer {
+function contentOf(verified: PushVerdict, sent: Sent): Buffer {
   if (!verified.ok || 'answer' in verified) throw new Error(`not a delivery: ${JSON.stringify(verified)}`);
   return verified.content ?? sent.body;
 }
 
-function pushed({ headers = {}, query = {}, body }: Sent, secrets: Secrets, now = NOW): Push {
+function pushed({ headers = {}, query = {}, body }: Sent, secrets: SourceSecrets, now = NOW): Push {
   return { method: 'POST', query, headers, body, secrets, now };
 }

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { doudian } from '../../src/sources/doudian/adapter.ts';
 import { shopify } from '../../src/sources/shopify/adapter.ts';
 import type { Adapter, Push } from '../../src/sources/source.ts';
-import type { Secrets } from '../../src/sources/signing.ts';
+import type { SourceSecrets } from '../../src/sources/signing.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
 import { wechatDecrypt, wechatKey, wechatSign } from '../../src/sources/wechat-shop/crypt.ts';
 import { woocommerce } from '../../src/sources/woocommerce/adapter.ts';
@@ -29,7 +29,7 @@ const body = fc.oneof(
 );
 const secret = fc.string({ unit: 'binary', minLength: 1 });
 
-const isBelieved = (adapter: Adapter, headers: Push['headers'], bytes: Buffer, secrets: Secrets): boolean =>
+const isBelieved = (adapter: Adapter, headers: Push['headers'], bytes: Buffer, secrets: SourceSecrets): boolean =>
   adapter.verify({ method: 'POST', query: {}, headers, body: bytes, secrets, now: NOW }).ok;
 
 describe.each([

@@ -1,7 +1,7 @@
 // What a test must know of an order system to try its adapter: how it signs, how it tells of an
 // order, and a server that speaks as it does.
 import type { Adapter } from '../../src/sources/source.ts';
-import type { Secrets } from '../../src/sources/signing.ts';
+import type { SourceSecrets } from '../../src/sources/signing.ts';
 
 /**
  * A push as the platform sends it: the body may be encrypted, the signature may stand in the query.
@@ -13,11 +13,11 @@ export interface Sent {
 }
 
 export interface Signer {
-  send: (body: Buffer, secrets: Secrets, at: Date) => Sent;
+  send: (body: Buffer, secrets: SourceSecrets, at: Date) => Sent;
   /** Of the same form as the good ones, other keys. */
-  otherSecrets: Secrets;
+  otherSecrets: SourceSecrets;
   /** The good ones and the others, both valid at once; null where the platform cannot. */
-  rotating: Secrets | null;
+  rotating: SourceSecrets | null;
   /** Older pushes are refused; null: the platform signs no time. */
   staleMs: number | null;
 }
@@ -39,7 +39,7 @@ export interface Story {
 
 export interface Subject {
   adapter: Adapter;
-  secrets: Secrets;
+  secrets: SourceSecrets;
   options?: Record<string, unknown>;
   /** Null: nothing is pushed. */
   push: Signer | null;

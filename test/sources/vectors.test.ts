@@ -8,8 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { parseJson } from '../../src/platform/http/json.ts';
 import { doudianSign, doudianText } from '../../src/sources/doudian/call.ts';
 import { shopify } from '../../src/sources/shopify/adapter.ts';
-import type { Adapter, Verified } from '../../src/sources/source.ts';
-import { hmacSha256, type Secrets } from '../../src/sources/signing.ts';
+import type { Adapter, PushVerdict } from '../../src/sources/source.ts';
+import { hmacSha256, type SourceSecrets } from '../../src/sources/signing.ts';
 import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts';
 import { topDigest, topSign } from '../../src/sources/unions/union.ts';
 import { wechatDecrypt, wechatKey, wechatSign } from '../../src/sources/wechat-shop/crypt.ts';
@@ -70,11 +70,11 @@ interface Pushed {
   headers?: Record<string, string>;
   query?: Record<string, string>;
   body: Buffer;
-  secrets: Secrets;
+  secrets: SourceSecrets;
   now?: number | undefined;
 }
 
-function verify(adapter: Adapter, { headers = {}, query = {}, now = 1_614_265_330, ...push }: Pushed, method = 'POST'): Verified {
+function verify(adapter: Adapter, { headers = {}, query = {}, now = 1_614_265_330, ...push }: Pushed, method = 'POST'): PushVerdict {
   return adapter.verify({ method, query, headers, ...push, now: new Date(now * 1000) });
 }
 
@@ -144,7 +144,7 @@ function checkWechat(vector: Vector): void {
   if (vector.kind === 'verify-and-decrypt') checkSecureMode(vector as WechatVector);
 }
 
-const secretsOf = ({ token, appid = 'wx1', encoding_aes_key = 'a'.repeat(43) }: Partial<WechatVector>): Secrets => ({
+const secretsOf = ({ token, appid = 'wx1', encoding_aes_key = 'a'.repeat(43) }: Partial<WechatVector>): SourceSecrets => ({
   app_id: appid,
   app_secret: 'x',
   token: token!,

@@ -11,7 +11,7 @@ import { SET_ASIDE } from './decision-store.ts';
 import { gatherEvidence } from '../facts/evidence.ts';
 import type { ExplainedRule } from '../../core/explanation.ts';
 import { sharedOf } from './explanation-text.ts';
-import { inForce, type Facts, type MerchantTerms } from '../facts/facts.ts';
+import { inForce, type Facts, type MerchantFacts } from '../facts/facts.ts';
 import type { Case } from '../facts/award-facts.ts';
 import { headAfter, holdsAfter, sameHead, sameHold, sameLock } from './head.ts';
 import { findRule, type Rules } from '../rules/rule-shelf.ts';
@@ -76,7 +76,7 @@ function relockedBy({ due: { orderKey }, told: { identities } }: Case, before: A
 }
 
 interface TermsAndCurrency {
-  terms: MerchantTerms | null;
+  terms: MerchantFacts | null;
   currency: string | null;
 }
 

@@ -7,7 +7,7 @@ import type { Bar } from '../../core/explanation.ts';
 import { candidatesFor, rankOutcomes, untimelyRules } from '../../core/rule.ts';
 import { splitOrder, type LineSplit, type SplitLine } from '../../core/split.ts';
 import { explainRule, OrderExplainer } from './explanation-text.ts';
-import { inForce, productKey, type Facts, type MerchantTerms } from '../facts/facts.ts';
+import { inForce, productKey, type Facts, type MerchantFacts } from '../facts/facts.ts';
 import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
 import { namedAccounts } from '../rules/rule-shelf.ts';
 import type { StandingLine, LineDecision, Choice } from './decision.ts';
@@ -107,7 +107,7 @@ interface PaidLine {
   judge: Judge;
 }
 
-type Terms = Pick<MerchantTerms, 'version' | 'policy'>;
+type Terms = Pick<MerchantFacts, 'version' | 'policy'>;
 
 /** The merchant's terms at the attribution time, or those of the given version. */
 function termsOf({ subject, facts, attributionAt }: PaidLine, version: number | null = null): Terms {

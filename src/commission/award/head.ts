@@ -3,7 +3,7 @@
 import type { Order, OrderLine } from '../../core/order.ts';
 import type { AwardHead, LineHold } from './standing-award.ts';
 import type { LineDecision, LineDecisionKind } from './decision.ts';
-import type { MerchantTerms } from '../facts/facts.ts';
+import type { MerchantFacts } from '../facts/facts.ts';
 import { heaviestWinner } from './pin.ts';
 
 const MINUTE_MS = 60_000;
@@ -20,7 +20,7 @@ interface HoldQuestion {
   standing: AwardHead | null;
   /** The holds as they stand, by line. */
   holds: ReadonlyMap<string, LineHold>;
-  terms: MerchantTerms | null;
+  terms: MerchantFacts | null;
   now: Date;
 }
 

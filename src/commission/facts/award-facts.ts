@@ -10,7 +10,7 @@ import { parentKey, readParents } from '../award/award-store.ts';
 import type { DueOrder } from '../award/standing-award.ts';
 import { readClicks, readLocks, type BuyerQuestion } from './buyer-orders-store.ts';
 import { readApprovedClaims } from './approved-claim-store.ts';
-import { readTokens, reportedOf, type Reported, type Told } from './evidence.ts';
+import { readTokens, reportedOf, type Reported, type EvidenceSources } from './evidence.ts';
 import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
 import type { Rules } from '../rules/rule-shelf.ts';
@@ -28,7 +28,7 @@ const LOOK_AHEAD_MS = DAY_MS;
 export interface Case {
   due: DueOrder;
   order: Order;
-  told: Told;
+  told: EvidenceSources;
 }
 
 export interface GatheringDeps {
@@ -105,7 +105,7 @@ async function loadCoupons(db: Kysely<DB>, due: readonly DueOrder[], reported: r
   return wanted.length === 0 ? new Map() : readCoupons(db, wanted);
 }
 
-type MutableTold = { -readonly [Key in keyof Told]: Told[Key] };
+type MutableTold = { -readonly [Key in keyof EvidenceSources]: EvidenceSources[Key] };
 
 function toldBy(merchantId: string, orders: readonly Order[], reported: Reported, facts: Facts, tokenKeys: KeyObject[]): MutableTold {
   const identities = new Set(orders.flatMap((order) => order.identities));

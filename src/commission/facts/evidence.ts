@@ -61,7 +61,7 @@ export function reportedOf(orders: readonly Order[]): Reported {
 }
 
 /** What the order itself and its buyer's past hold; of a split child also the parent's. */
-export interface Told {
+export interface EvidenceSources {
   merchantId: string;
   attributionAt: number;
   reported: Reported;
@@ -82,7 +82,7 @@ export interface Told {
 }
 
 /** The tokens among the pieces, each read once. */
-export function readTokens(keys: KeyObject[], pieces: readonly ReportedEvidence[]): Told['tokens'] {
+export function readTokens(keys: KeyObject[], pieces: readonly ReportedEvidence[]): EvidenceSources['tokens'] {
   const values = new Set(pieces.flatMap((piece) => (piece.kind === 'click_token' ? [piece.value] : [])));
   return new Map([...values].map((value) => [value, readClickToken(keys, value)]));
 }
@@ -90,7 +90,7 @@ export function readTokens(keys: KeyObject[], pieces: readonly ReportedEvidence[
 /**
  * Everything to be considered: what reports brought, the buyer's clicks and locks, approved claims.
  */
-export function gatherEvidence(told: Told, facts: Facts, identityKey: KeyObject): Evidence[] {
+export function gatherEvidence(told: EvidenceSources, facts: Facts, identityKey: KeyObject): Evidence[] {
   const evidence = told.reported.pieces.flatMap((piece) => ofPiece(piece, told, facts));
   const once = new Set<string>();
   const distinct = evidence.filter((one) => {
@@ -106,11 +106,11 @@ export function gatherEvidence(told: Told, facts: Facts, identityKey: KeyObject)
   return distinct;
 }
 
-function ofPiece(piece: ReportedEvidence, told: Told, facts: Facts): Evidence {
+function ofPiece(piece: ReportedEvidence, told: EvidenceSources, facts: Facts): Evidence {
   return { ...readPiece(piece, told, facts), lineId: piece.lineId };
 }
 
-function readPiece({ kind, value, toldAt }: ReportedEvidence, told: Told, facts: Facts): Evidence {
+function readPiece({ kind, value, toldAt }: ReportedEvidence, told: EvidenceSources, facts: Facts): Evidence {
   if (kind === 'click_token') {
     const read = told.tokens.get(value) ?? null;
     return read === null ? unreadable(kind, value.slice(0, 24), told.attributionAt, 'unreadable_token') : ofClick(kind, read, told, facts);
@@ -144,7 +144,7 @@ function unreadable(kind: EvidenceKind, reference: string, at: number, fault: Ev
 /** What was seen of a link: its code on the order, or a click on it. */
 type Seen = Pick<Evidence, 'reference' | 'at' | 'chainAt' | 'clickId' | 'bot'>;
 
-function ofLink(kind: EvidenceKind, seen: Seen, linkCode: string, told: Told, facts: Facts): Evidence {
+function ofLink(kind: EvidenceKind, seen: Seen, linkCode: string, told: EvidenceSources, facts: Facts): Evidence {
   const link = facts.links.get(linkCode);
   if (link === undefined) return { ...unreadable(kind, seen.reference, seen.at, 'unknown_link'), linkCode };
   if (link.merchantId !== told.merchantId) return { ...unreadable(kind, seen.reference, seen.at, 'link_of_other_merchant'), linkCode };
@@ -171,17 +171,22 @@ function ofLink(kind: EvidenceKind, seen: Seen, linkCode: string, told: Told, fa
   };
 }
 
-function ofClick(kind: 'click_token' | 'click', { clickId, linkCode, clickedAt, bot }: BuyerClick, told: Told, facts: Facts): Evidence {
+function ofClick(
+  kind: 'click_token' | 'click',
+  { clickId, linkCode, clickedAt, bot }: BuyerClick,
+  told: EvidenceSources,
+  facts: Facts,
+): Evidence {
   return ofLink(kind, { reference: clickId, clickId, at: clickedAt, chainAt: clickedAt, bot }, linkCode, told, facts);
 }
 
-function ofCoupon(code: string, toldAt: number, told: Told, facts: Facts): Evidence {
+function ofCoupon(code: string, toldAt: number, told: EvidenceSources, facts: Facts): Evidence {
   const holder = inForce(facts.coupons.get(couponKey(told.merchantId, code)), told.attributionAt);
   if (holder === null || holder.promoterId === null) return unreadable('coupon_code', code, toldAt, 'unknown_coupon');
   return ofPromoter('coupon_code', code, holder.promoterId, toldAt, told, facts);
 }
 
-function ofPromoter(kind: EvidenceKind, reference: string, promoterId: string, at: number, told: Told, facts: Facts): Evidence {
+function ofPromoter(kind: EvidenceKind, reference: string, promoterId: string, at: number, told: EvidenceSources, facts: Facts): Evidence {
   if (!facts.promoters.has(promoterId)) return unreadable(kind, reference, at, 'unknown_promoter');
   const suspended = !isPresent(facts, promoterId, told.attributionAt);
   return { ...NOTHING_KNOWN, kind, reference, at, chainAt: told.attributionAt, promoterId, suspended, fault: null };
@@ -191,7 +196,7 @@ function ofPromoter(kind: EvidenceKind, reference: string, promoterId: string, a
  * A lock keeps the link that won the locking order, for its chain and campaign, but not its product
  * or expiry.
  */
-function ofLock(lock: BuyerLock, told: Told, facts: Facts): Evidence {
+function ofLock(lock: BuyerLock, told: EvidenceSources, facts: Facts): Evidence {
   const evidence = ofPromoter('lock', lock.orderId, lock.promoterId, lock.attributedAt, told, facts);
   return throughLink({ ...evidence, chainAt: lock.chainAt }, lock.linkCode, facts);
 }
@@ -200,7 +205,7 @@ function ofLock(lock: BuyerLock, told: Told, facts: Facts): Evidence {
  * A claim that rests on a click of the buyer keeps that click's link and time, for its chain and
  * campaign.
  */
-function ofClaim(claim: ApprovedClaim, told: Told, facts: Facts): Evidence {
+function ofClaim(claim: ApprovedClaim, told: EvidenceSources, facts: Facts): Evidence {
   const { lineId, decidedBy, reason } = claim;
   const evidence = ofPromoter('claim', claim.claimId, claim.promoterId, claim.decidedAt, told, facts);
   const ruled = { ...evidence, chainAt: claim.clickedAt ?? told.attributionAt, ruling: { lineId, decidedBy, reason } };
@@ -213,7 +218,7 @@ function throughLink(evidence: Evidence, linkCode: string | null, facts: Facts):
 }
 
 /** A storefront says that a buyer is a promoter by an identity of the type `promoter_id`. */
-function isSelf(promoterId: string | null, told: Told, identityKey: KeyObject): boolean {
+function isSelf(promoterId: string | null, told: EvidenceSources, identityKey: KeyObject): boolean {
   if (promoterId === null || told.identities.size === 0) return false;
   return told.identities.has(identityHash(identityKey, told.merchantId, 'promoter_id', promoterId));
 }

@@ -10,9 +10,9 @@ import {
   type Dated,
   type History,
   type LinkFacts,
-  type MerchantTerms,
-  type ProductTerms,
-  type PromoterTerms,
+  type MerchantFacts,
+  type ProductFacts,
+  type PromoterFacts,
 } from './facts.ts';
 
 // -infinity has no Date; the first version's time is read as null and taken as before everything.
@@ -40,7 +40,7 @@ function histories<Row extends DatedRow, Version extends Dated>(
   return byKey;
 }
 
-export async function readMerchants(db: Kysely<DB>, merchantIds: readonly string[]): Promise<Map<string, History<MerchantTerms>>> {
+export async function readMerchants(db: Kysely<DB>, merchantIds: readonly string[]): Promise<Map<string, History<MerchantFacts>>> {
   const { rows } = await sql<DatedRow & { merchant_id: string; currency: string; hold_days: number; policy: Policy }>`
     select merchant_id, version, ${EFFECTIVE_FROM} as effective_from, currency, hold_days, policy from merchant_version
     where merchant_id = any(${merchantIds}::text[]) order by merchant_version.effective_from desc, version desc`.execute(db);
@@ -54,7 +54,7 @@ export async function readMerchants(db: Kysely<DB>, merchantIds: readonly string
 export async function readProducts(
   db: Kysely<DB>,
   wanted: readonly { merchantId: string; productId: string }[],
-): Promise<Map<string, History<ProductTerms>>> {
+): Promise<Map<string, History<ProductFacts>>> {
   const { rows } = await sql<DatedRow & { merchant_id: string; product_id: string; category: string | null; commissionable: boolean }>`
     select merchant_id, product_id, version, ${EFFECTIVE_FROM} as effective_from, category, commissionable
     from unnest(${wanted.map((one) => one.merchantId)}::text[], ${wanted.map((one) => one.productId)}::text[]) as wanted (merchant_id, product_id)
@@ -66,7 +66,7 @@ export async function readProducts(
   );
 }
 
-export async function readPromoters(db: Kysely<DB>, promoterIds: readonly string[]): Promise<Map<string, History<PromoterTerms>>> {
+export async function readPromoters(db: Kysely<DB>, promoterIds: readonly string[]): Promise<Map<string, History<PromoterFacts>>> {
   const { rows } = await sql<
     DatedRow & { promoter_id: string; inviter_id: string | null; agency_id: string | null; tier: string | null; status: string }
   >`

@@ -15,18 +15,18 @@ export interface Dated {
  */
 export type History<Version extends Dated> = readonly Version[];
 
-export interface MerchantTerms extends Dated {
+export interface MerchantFacts extends Dated {
   currency: string;
   holdDays: number;
   policy: Policy;
 }
 
-export interface ProductTerms extends Dated {
+export interface ProductFacts extends Dated {
   category: string | null;
   commissionable: boolean;
 }
 
-export interface PromoterTerms extends Dated {
+export interface PromoterFacts extends Dated {
   inviterId: string | null;
   agencyId: string | null;
   tier: string | null;
@@ -51,10 +51,10 @@ export interface LinkFacts {
 }
 
 export interface Facts {
-  merchants: Map<string, History<MerchantTerms>>;
+  merchants: Map<string, History<MerchantFacts>>;
   /** By `productKey`. */
-  products: Map<string, History<ProductTerms>>;
-  promoters: Map<string, History<PromoterTerms>>;
+  products: Map<string, History<ProductFacts>>;
+  promoters: Map<string, History<PromoterFacts>>;
   /** By `couponKey`. */
   coupons: Map<string, History<CouponHolder>>;
   links: Map<string, LinkFacts>;

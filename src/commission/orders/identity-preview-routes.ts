@@ -14,7 +14,7 @@ import { identitiesLinked, identityBody, readIdentityLink, linkIdentities } from
 import type { AwardDeps } from '../award/award.ts';
 import { markDueByIdentities } from '../award/due-store.ts';
 import { DECISION_KINDS } from '../award/decision.ts';
-import { previewChange, PREVIEWED_MAX, type Preview, type Standing } from './preview.ts';
+import { previewChange, PREVIEWED_MAX, type Preview, type PreviewedLine } from './preview.ts';
 
 type Deps = Omit<AwardDeps, 'accounts'>;
 
@@ -111,7 +111,7 @@ function showPreview({ orders, complete }: Preview): z.output<typeof answer> {
   };
 }
 
-function showStanding(given: Standing | null): z.output<typeof standing> {
+function showStanding(given: PreviewedLine | null): z.output<typeof standing> {
   if (given === null) return null;
   return { ...given, shares: given.shares.map(({ level, ...share }) => (level === null ? share : { ...share, level })) };
 }

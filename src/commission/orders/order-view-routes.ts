@@ -12,7 +12,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { DECISION_KINDS } from '../award/decision.ts';
 import { readExplanationTexts, readSharedExplanation } from '../award/decision-store.ts';
 import { explanationSchema, orderSchema, showExplanation, showOrder } from './order-answer.ts';
-import { findShown, hasPart, listShown, readDeliveries, readTransfers, type ShownOrder } from './order-view-store.ts';
+import { findShown, hasPart, listShown, readDeliveries, readOrderTransfers, type ShownOrder } from './order-view-store.ts';
 
 const tags = ['orders'];
 const scopes = ['admin', 'storefront', 'merchant', 'promoter', 'auditor'] as const;
@@ -103,7 +103,7 @@ export async function explain(db: Kysely<DB>, found: ShownOrder, { cursor, limit
   const transfers = { lineIds: shown, promoterId: actor.promoterId, most: TRANSFERS_SHOWN_MAX };
   const explaining = {
     deliveries: await readDeliveries(db, orderKey, DELIVERIES_SHOWN_MAX),
-    transfers: await readTransfers(db, orderKey, transfers),
+    transfers: await readOrderTransfers(db, orderKey, transfers),
     shared: revision === null ? null : await readSharedExplanation(db, orderKey, revision),
     explanations: revision === null ? new Map() : await readExplanationTexts(db, { orderKey, revision, lineIds: shown }),
     nextCursor: page.length > limit ? encodeCursor([shown.at(-1)!]) : null,

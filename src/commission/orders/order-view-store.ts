@@ -133,7 +133,7 @@ export async function readDeliveries(db: Kysely<DB>, orderKey: bigint, most: num
   return rows;
 }
 
-export interface TransferFilter {
+export interface OrderTransferFilter {
   lineIds: readonly string[];
   /** Only what was booked for this promoter. */
   promoterId: string | null;
@@ -144,10 +144,10 @@ export interface TransferFilter {
  * What was booked for these lines of the order, first to last: the latest of it, where there is
  * more than can be shown.
  */
-export async function readTransfers(
+export async function readOrderTransfers(
   db: Kysely<DB>,
   orderKey: bigint,
-  { lineIds, promoterId, most }: TransferFilter,
+  { lineIds, promoterId, most }: OrderTransferFilter,
 ): Promise<OrderTransfer[]> {
   const { rows } = await sql<OrderTransfer>`
     select transfer_id, revision, latest.kind, line_id, role, level, latest.promoter_id, payer.kind as from, payee.kind as to,

@@ -17,13 +17,13 @@ import { findOpenOrders } from '../award/due-store.ts';
 export const PREVIEWED_MAX = 50;
 
 /** What stands of a line, as far as a preview compares it. */
-export type Standing = Pick<StandingDecision, 'decision' | 'evidence' | 'promoter_id' | 'shares'>;
+export type PreviewedLine = Pick<StandingDecision, 'decision' | 'evidence' | 'promoter_id' | 'shares'>;
 
 export interface MovedLine {
   line_id: string;
   /** Null where there is no decision of the line. */
-  before: Standing | null;
-  after: Standing | null;
+  before: PreviewedLine | null;
+  after: PreviewedLine | null;
 }
 
 export interface MovedOrder {
@@ -77,7 +77,7 @@ export async function previewChange(trx: Transaction<DB>, { identities, change, 
 interface StandingOrder extends Omit<MovedOrder, 'lines'> {
   order_key: bigint;
   revision: number | null;
-  lines: ReadonlyMap<string, Standing>;
+  lines: ReadonlyMap<string, PreviewedLine>;
 }
 
 async function readStanding(db: Kysely<DB>, orderKeys: readonly bigint[]): Promise<Map<bigint, StandingOrder>> {
@@ -91,7 +91,7 @@ async function readStanding(db: Kysely<DB>, orderKeys: readonly bigint[]): Promi
   return new Map(rows.map((row) => [row.order_key, { ...row, lines: linesOf(decided.get(row.order_key) ?? []) }]));
 }
 
-function linesOf(decisions: readonly StandingDecision[]): Map<string, Standing> {
+function linesOf(decisions: readonly StandingDecision[]): Map<string, PreviewedLine> {
   return new Map(
     decisions.map(({ line_id, decision, evidence, promoter_id, shares }) => [line_id, { decision, evidence, promoter_id, shares }]),
   );

@@ -1,7 +1,7 @@
 // The rules in memory. A read of one number, in the transaction that awards, says whether they are
 // the latest.
 import { sql, type Kysely } from 'kysely';
-import type { Plan, PlanNode, Scope } from '../../core/plan.ts';
+import type { Plan, PlanNode, RuleScope } from '../../core/plan.ts';
 import { ruleBook, type RuleBook, type RuleVersion } from '../../core/rule.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 
@@ -61,7 +61,7 @@ interface RuleRow {
   rule_id: string;
   version: number;
   name: string;
-  scope: Scope;
+  scope: RuleScope;
   priority: number;
   effective_from: Date;
   effective_to: Date | null;

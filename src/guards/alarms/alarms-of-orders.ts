@@ -1,6 +1,6 @@
 // Alarms about orders and money that are as the world told them, and still want somebody to look.
 
-import { alarm, inRange, isGone, isTold, ORDER } from '../guard.ts';
+import { alarm, inRange, isGone, isToldLine, ORDER } from '../guard.ts';
 
 const STANDING = 'from orders join award using (order_key) join decision using (order_key, revision)';
 const IN_RANGE = inRange('orders', 'award', 'decision');
@@ -31,7 +31,7 @@ const overRefunds = alarm(
   'over_refunds',
   `select order_key, ${ORDER}, paid, refunded from orders, lateral (
     select sum((line -> 'paidAmount' ->> 0)::numeric) as paid from jsonb_array_elements(merged -> 'lines') as line
-      where ${isTold('line')} and not ${isGone('line', 'lines')}
+      where ${isToldLine('line')} and not ${isGone('line', 'lines')}
   ) as lines, lateral (
     select sum((refund -> 'amount' ->> 0)::numeric) as refunded from jsonb_array_elements(merged -> 'refunds') as refund
     where coalesce(refund -> 'status' ->> 0, 'succeeded') = 'succeeded' and not ${isGone('refund', 'refunds')}

@@ -4,7 +4,7 @@
 import { sql } from 'kysely';
 
 import { alarm, type ProcessGuard } from '../guard.ts';
-import { wordsOf } from '../guard-words.ts';
+import { guardTexts } from '../guard-words.ts';
 
 const CLOCK_DIFFERENCE_MS_MAX = 2000;
 
@@ -38,7 +38,7 @@ const secretsInDatabase = alarm(
 /** The clocks are read as a pair of which ours is twice: a slow answer is no difference. */
 const clocksAgree: ProcessGuard = {
   name: 'clocks_agree',
-  words: wordsOf('clocks_agree'),
+  words: guardTexts('clocks_agree'),
   kind: 'alarm',
   scope: 'process',
   rows: async (db) => {
@@ -57,7 +57,7 @@ const clocksAgree: ProcessGuard = {
 export function alarmsOfProcess({ spooled }: { spooled: () => number }) {
   const spoolEmpty: ProcessGuard = {
     name: 'spool_empty',
-    words: wordsOf('spool_empty'),
+    words: guardTexts('spool_empty'),
     kind: 'alarm',
     scope: 'process',
     rows: () => (spooled() === 0 ? [] : [{ files: spooled(), times: spooled() }]),

@@ -1,7 +1,7 @@
 // Laws of the way of an order: what was delivered has its effect, what was paid is decided, and
 // both agree with what the reports said.
 
-import { inRange, isGone, isTold, law, NOT_DUE, ORDER } from '../guard.ts';
+import { inRange, isGone, isToldLine, law, NOT_DUE, ORDER } from '../guard.ts';
 
 const OVERDUE = `interval '60 seconds'`;
 /** Sweeps run every few seconds; what time has made due may wait for one that is slow. */
@@ -88,7 +88,7 @@ const paidOrdersDecided = law(
   `select orders.order_key, ${ORDER}, line ->> 'lineId' as line_id, award.revision
   from orders left join award on award.order_key = orders.order_key and ${inRange('award')},
     jsonb_array_elements(merged -> 'lines') as line
-  where ${inRange('orders')} and orders.attribution_at is not null and ${isTold('line')} and ${NOT_DUE} and not exists (
+  where ${inRange('orders')} and orders.attribution_at is not null and ${isToldLine('line')} and ${NOT_DUE} and not exists (
     select from decision
     where ${inRange('decision')} and decision.order_key = orders.order_key and decision.revision = award.revision
       and decision.line_id = line ->> 'lineId'
@@ -123,7 +123,7 @@ const amountsRecomputed = law(
       case when ${isGone('line', 'lines')} or (line ->> 'lineId' = '*' and count(*) over (partition by order_key) > 1) then 0
         else coalesce((line -> 'quantity' ->> 0)::bigint, 1) end as quantity,
       coalesce((line -> 'paidAmount' ->> 0)::numeric, 0) as paid, (line -> 'platformCommission' ->> 0)::numeric as commission
-    from checked, jsonb_array_elements(merged -> 'lines') as line where ${isTold('line')}
+    from checked, jsonb_array_elements(merged -> 'lines') as line where ${isToldLine('line')}
   ), told_refund as (
     select order_key, refund -> 'lineId' ->> 0 as line_id, coalesce((refund -> 'amount' ->> 0)::numeric, 0) as amount,
       refund ->> 'refundId' = '*' and count(*) over (partition by order_key) > 1 as is_known_better,

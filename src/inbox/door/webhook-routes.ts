@@ -14,7 +14,7 @@ import { problems } from '../../platform/http/problem.ts';
 import type { RefusedCallers } from '../../platform/http/rate-limit.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import type { SourceCache } from '../../sources/connections/source-cache.ts';
-import type { Adapter, Answer, Push, Refusal } from '../../sources/source.ts';
+import type { Adapter, PushAnswer, Push, PushRefusal } from '../../sources/source.ts';
 import type { LiveSource } from '../../sources/connections/source-store.ts';
 import { pullOnly } from '../../sources/unions/union.ts';
 import { noSource, sourcePath } from '../../sources/connections/source-fields.ts';
@@ -44,7 +44,7 @@ const REFUSALS_REMEMBERED_MAX = 1000;
  */
 const REFUSED_BYTES_MAX = 64 * 1024;
 
-type Refuse = (request: FastifyRequest, source: LiveSource, reason: Refusal) => DomainError;
+type Refuse = (request: FastifyRequest, source: LiveSource, reason: PushRefusal) => DomainError;
 
 /**
  * Counts refusals and logs them, so that a secret that is wrong after a rotation shows before its
@@ -193,6 +193,6 @@ function tooLong(bytesMax: number): DomainError {
   return new DomainError('payload_too_large', `No push of this platform is longer than ${bytesMax} bytes.`);
 }
 
-function send(reply: FastifyReply, { status, contentType, body }: Answer): void {
+function send(reply: FastifyReply, { status, contentType, body }: PushAnswer): void {
   void reply.code(status).type(contentType).send(body);
 }

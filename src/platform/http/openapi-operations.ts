@@ -9,7 +9,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import type { z } from 'zod';
 
 import { ERROR_CODES, MEANING_BY_CODE, statusOf, type ErrorCode } from '../../core/errors.ts';
-import { isGranted, SCOPES, type KeyRole, type Scope } from '../keys/actor.ts';
+import { isGranted, SCOPES, type KeyRole, type KeyScope } from '../keys/actor.ts';
 import { IDEMPOTENCY_DAYS } from './idempotency.ts';
 import { exampleOf } from './problem.ts';
 
@@ -36,7 +36,7 @@ export const SECURITY_SCHEME = 'key';
 export type PropertyWords = Readonly<Record<string, string>>;
 
 type Operation = OpenAPIV3_1.OperationObject & {
-  'x-scopes'?: Scope[];
+  'x-scopes'?: KeyScope[];
   'x-roles'?: KeyRole[];
   'x-codes'?: ErrorCode[];
   'x-headers'?: FastifySchema['answerHeaders'];

@@ -8,7 +8,7 @@ import { DomainError } from '../../core/errors.ts';
  */
 export const SCOPES = ['admin', 'storefront', 'merchant', 'promoter', 'auditor'] as const;
 
-export type Scope = (typeof SCOPES)[number];
+export type KeyScope = (typeof SCOPES)[number];
 
 /**
  * What an admin's work is. A key without a role may do everything, and alone makes keys. Every role
@@ -20,7 +20,7 @@ export type KeyRole = (typeof KEY_ROLES)[number];
 
 export interface Actor {
   keyId: string;
-  scope: Scope;
+  scope: KeyScope;
   /** Null for an admin who may do everything, and for every other scope. */
   role: KeyRole | null;
   /**
@@ -50,7 +50,7 @@ export function mayActAs(actor: Actor, promoterId: string): void {
 }
 
 /** The scope of this name, as the database tells it. */
-export function scopeOf(name: string): Scope {
+export function scopeOf(name: string): KeyScope {
   const scope = SCOPES.find((candidate) => candidate === name);
   if (scope === undefined) throw new Error(`broken law: ${name} is a scope`);
   return scope;
@@ -83,7 +83,7 @@ function isReading(method: string): boolean {
 }
 
 /** Whether a key of this scope may use a route that grants these. */
-export function isGranted(scope: Scope, granted: readonly Scope[], method: string): boolean {
+export function isGranted(scope: KeyScope, granted: readonly KeyScope[], method: string): boolean {
   if (scope === 'admin' || granted.includes(scope)) return true;
   return scope === 'auditor' && isReading(method);
 }

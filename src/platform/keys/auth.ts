@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
 
 import { DomainError } from '../../core/errors.ts';
-import { isGranted, isOpenTo, type Actor, type KeyRole, type Scope } from './actor.ts';
+import { isGranted, isOpenTo, type Actor, type KeyRole, type KeyScope } from './actor.ts';
 import { coalesced } from '../coalesce.ts';
 import type { App } from '../http/app.ts';
 import { findActors, hashOfKey, touchKey } from './keys-store.ts';
@@ -19,7 +19,7 @@ declare module 'fastify' {
      * Who may use the route. `admin` always may, and `auditor` may GET. No key is asked for where
      * this is absent.
      */
-    scopes?: readonly Scope[];
+    scopes?: readonly KeyScope[];
     /**
      * Which roles of admins may use the route. Must be said where something is changed; a route that
      * reads is open to all of them where this is absent.

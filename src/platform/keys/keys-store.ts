@@ -5,7 +5,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
-import { personOf, roleOf, scopeOf, type Actor, type KeyRole, type Scope } from './actor.ts';
+import { personOf, roleOf, scopeOf, type Actor, type KeyRole, type KeyScope } from './actor.ts';
 import { recordChange } from './audit-log.ts';
 import { inTransaction } from '../postgres/database.ts';
 import type { DB } from '../postgres/tables.ts';
@@ -30,7 +30,7 @@ export interface KeyRow {
 }
 
 export interface NewKey {
-  scope: Scope;
+  scope: KeyScope;
   role?: KeyRole | null;
   person?: string | null;
   merchantId: string | null;

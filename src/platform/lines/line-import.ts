@@ -34,7 +34,7 @@ export const importAnswer = z.object({
 export type ImportAnswer = z.output<typeof importAnswer>;
 
 /** Why a line was not taken: a refusal, or what is as much of one. Null when it was taken. */
-export type Outcome = (Pick<DomainError, 'code' | 'message'> & { errors?: Fault[] }) | null;
+export type LineOutcome = (Pick<DomainError, 'code' | 'message'> & { errors?: Fault[] }) | null;
 
 /** How the lines of a kind are read and stored. */
 export interface LineLoader<Line> {
@@ -44,7 +44,7 @@ export interface LineLoader<Line> {
    * Stores lines in one transaction, and answers for each in order; what it refuses it must not
    * have begun to write.
    */
-  store: (lines: Line[]) => Promise<Outcome[]>;
+  store: (lines: Line[]) => Promise<LineOutcome[]>;
   linesPerCommit: number;
 }
 
@@ -57,7 +57,7 @@ export async function importLines<Line>(
   { read, store, linesPerCommit }: LineLoader<Line>,
 ): Promise<ImportAnswer> {
   const told: ImportAnswer = { accepted: 0, refused: 0, errors: [] };
-  const note = (line: number, outcome: Outcome): void => {
+  const note = (line: number, outcome: LineOutcome): void => {
     if (outcome === null) {
       told.accepted++;
       return;
@@ -93,7 +93,7 @@ function valueOf(line: NdjsonLine): unknown {
 }
 
 /** Reads a line by its schema. */
-export function lineOf<Line>(schema: z.ZodType<Line>): (value: unknown) => Line {
+export function lineReader<Line>(schema: z.ZodType<Line>): (value: unknown) => Line {
   return (value) => {
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;

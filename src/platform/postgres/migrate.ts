@@ -10,7 +10,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, Migrator, type Migration, type MigrationProvider } from 'kysely/migration';
 import { Client, Pool } from 'pg';
 
-import { letAskForMigrations, rightsIn, settlePrivileges, settleRole, standingOf, withoutRole } from './role.ts';
+import { letAskForMigrations, rightsIn, settlePrivileges, settleRole, roleStandingOf, withoutRole } from './role.ts';
 import { StartFailure } from '../process/start-failure.ts';
 import type { DB } from './tables.ts';
 
@@ -47,14 +47,14 @@ export async function migrate(connectionString: string): Promise<string[]> {
 
 async function migrateWith(db: Kysely<DB>): Promise<string[]> {
   refuseOldServer(await versionOf(db));
-  const { takes, privileged, owns } = await standingOf(db);
+  const { takes, privileged, owns } = await roleStandingOf(db);
   const done = await isMigrated(db);
   // A login that owns nothing here has nothing to settle either: what it lacks its first connection
   // says.
   if (done && ((takes && privileged) || owns !== true)) return [];
   const hasRole = await settleRole(db);
   const fresh = done ? [] : await runMigrations(db, hasRole);
-  if (hasRole && !(await standingOf(db)).privileged) await settlePrivileges(db, await allRights());
+  if (hasRole && !(await roleStandingOf(db)).privileged) await settlePrivileges(db, await allRights());
   return fresh;
 }
 

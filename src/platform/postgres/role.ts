@@ -77,7 +77,7 @@ interface Standing {
 }
 
 /** How the login of this connection stands to the role. */
-export async function standingOf(db: Kysely<DB>): Promise<Standing> {
+export async function roleStandingOf(db: Kysely<DB>): Promise<Standing> {
   const { rows } = await sql<Standing>`
     select session_user as login, current_setting('server_version_num')::int as version, app is not null as exists,
       coalesce(${sql.raw(MAY_SET)}, false) as takes, coalesce(has_table_privilege(app, done, 'select'), false) as privileged,
@@ -93,7 +93,7 @@ export async function standingOf(db: Kysely<DB>): Promise<Standing> {
  */
 export async function settleRole(db: Kysely<DB>): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
-    const { exists, takes, makes, version } = await standingOf(db);
+    const { exists, takes, makes, version } = await roleStandingOf(db);
     if (takes) return true;
     if (!exists && !makes) return false;
     try {

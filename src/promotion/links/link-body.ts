@@ -6,7 +6,7 @@ import { callerId, time, words } from '../../platform/http/fields.ts';
 import { CODE, SCENES, type LinkRow, type LinkWish } from './link.ts';
 import type { Tracking } from './link-tracking.ts';
 
-export const code = z.string().regex(CODE, 'must be 4 to 32 letters, digits, dashes or underscores');
+export const linkCode = z.string().regex(CODE, 'must be 4 to 32 letters, digits, dashes or underscores');
 
 export const linkBody = z.strictObject({
   promoter_id: callerId,
@@ -43,7 +43,7 @@ export const trackableBody = sharedBody.extend({
 
 /** A link as it is loaded in bulk; its own code makes loading it again harmless. */
 export const linkLine = linkBody.extend({
-  code: code.nullish().meta({ description: 'A code of your own, for links that are taken over from another system.' }),
+  code: linkCode.nullish().meta({ description: 'A code of your own, for links that are taken over from another system.' }),
 });
 
 export const linkAnswer = z

@@ -13,7 +13,7 @@ import { answerOnce } from '../../platform/http/idempotency.ts';
 import { cursorText, cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
 import type { PromotionDeps } from '../deps.ts';
-import { found } from '../found.ts';
+import { orNotFound } from '../found.ts';
 import { linkAnswer, linkWish, sharedBody, showLink, trackableBody, urlOf } from './link-body.ts';
 import { findLink, listLinks, makeLinks, planAhead, refuseTooManyLinks, type MadeLink } from './link-store.ts';
 import { keepAnswer, readTracking, type TrackedAnswer } from './link-tracking.ts';
@@ -152,7 +152,7 @@ function readingRoutes(app: App, { db, publicUrl }: Deps): void {
       response: { 200: linkAnswer, ...problems('not_found') },
     },
     handler: async ({ params: { code }, actor }) => {
-      const link = found(await findLink(db, code), 'link');
+      const link = orNotFound(await findLink(db, code), 'link');
       mayShare(actor, link);
       return showLink(link, publicUrl, (await readTracking(db, [code])).get(code));
     },
@@ -222,7 +222,7 @@ async function askAhead(
 
 function qrRoutes(app: App, { db, publicUrl }: Deps): void {
   const linkOf = async (code: string, actor: Actor): Promise<string> => {
-    const link = found(await findLink(db, code), 'link');
+    const link = orNotFound(await findLink(db, code), 'link');
     mayShare(actor, link);
     return urlOf(publicUrl, link.code);
   };

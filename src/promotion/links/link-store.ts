@@ -8,7 +8,7 @@ import { recordChanges } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { cutLanding, isAllowed } from './landing.ts';
 import type { LiveLink } from './link-cache.ts';
-import { planLink, sameLink, type LinkFacts, type LinkRow, type LinkWish } from './link.ts';
+import { planLink, sameLink, type LinkTerms, type LinkRow, type LinkWish } from './link.ts';
 import { visitorTag } from '../clicks/visitor.ts';
 
 const DAY_MS = 86_400_000;
@@ -118,7 +118,7 @@ async function insertLinks(trx: Transaction<DB>, links: readonly LinkRow[]): Pro
   return missing;
 }
 
-async function readFacts(trx: Transaction<DB>, wishes: readonly LinkWish[]): Promise<LinkFacts> {
+async function readFacts(trx: Transaction<DB>, wishes: readonly LinkWish[]): Promise<LinkTerms> {
   const promoterIds = new Set(wishes.flatMap((wish) => [wish.promoter_id, wish.talent_id]).filter((id) => id !== null));
   const codes = new Set(wishes.flatMap((wish) => [wish.code, wish.shared_from]).filter((code) => code !== null));
   const hosts = await readHosts(trx, new Set(wishes.map((wish) => wish.merchant_id)));

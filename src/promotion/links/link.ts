@@ -39,7 +39,7 @@ export interface LinkRow extends LinkWish {
 /**
  * What wishes are judged by: what their merchants, promoters, products and earlier links are now.
  */
-export interface LinkFacts {
+export interface LinkTerms {
   /** The landing hosts of the merchants that there are. */
   hosts: Map<string, string[]>;
   /** The landing URLs of products, by `merchant \0 product`; null for a product without one. */
@@ -72,7 +72,7 @@ export function drawCode(): string {
  * `unknown_product`, `invalid_landing_url` and `landing_host_not_allowed`, each with the field that
  * is at fault.
  */
-export function planLink(wish: LinkWish, facts: LinkFacts, now: Date): LinkRow {
+export function planLink(wish: LinkWish, facts: LinkTerms, now: Date): LinkRow {
   const hosts = facts.hosts.get(wish.merchant_id);
   if (hosts === undefined) throw refusal('unknown_merchant', 'merchant_id', 'is not a known merchant');
   if (!facts.promoters.has(wish.promoter_id)) throw refusal('unknown_promoter', 'promoter_id', 'is not a known promoter');
@@ -91,7 +91,7 @@ export function planLink(wish: LinkWish, facts: LinkFacts, now: Date): LinkRow {
   };
 }
 
-function landingOf(wish: LinkWish, facts: LinkFacts): string {
+function landingOf(wish: LinkWish, facts: LinkTerms): string {
   if (wish.landing_url !== null) return wish.landing_url;
   if (wish.product_id === null) throw refusal('invalid_landing_url', 'landing_url', 'must be given where no product names one');
   const landing = facts.landings.get(`${wish.merchant_id}\0${wish.product_id}`);

@@ -12,7 +12,7 @@ import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platf
 import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { PromotionDeps } from '../deps.ts';
-import { found } from '../found.ts';
+import { orNotFound } from '../found.ts';
 import { notifyChanged } from '../links/link-notices.ts';
 import {
   merchantAnswer,
@@ -106,7 +106,7 @@ export function merchantRoutes(app: App, deps: Deps): void {
     },
     handler: async ({ params, actor }) => {
       mayActFor(actor, params.merchant_id);
-      return showMerchant(found(await findMerchant(db, params.merchant_id), 'merchant'));
+      return showMerchant(orNotFound(await findMerchant(db, params.merchant_id), 'merchant'));
     },
   });
 
@@ -161,7 +161,7 @@ export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
     },
     handler: async ({ params, actor }) => {
       mayActFor(actor, params.merchant_id);
-      return showProduct(found(await findProduct(db, params.merchant_id, params.product_id), 'product'));
+      return showProduct(orNotFound(await findProduct(db, params.merchant_id, params.product_id), 'product'));
     },
   });
 

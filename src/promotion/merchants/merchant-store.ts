@@ -7,7 +7,7 @@ import type { Policy } from '../../core/policy.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { effectiveFromOf, inForce, listInForce, placeVersion, saysTheSame, type Stretch, type Version } from '../version.ts';
+import { effectiveFromOf, findInForce, listInForce, placeVersion, saysTheSame, type Stretch, type Version } from '../version.ts';
 
 /** What is set of a merchant; landing hosts are normalised, the policy is complete. */
 export interface MerchantTerms {
@@ -120,12 +120,12 @@ export async function merchantExists(db: Kysely<DB>, merchantId: string): Promis
 
 /** The merchant as it is now; null for one that was never set up. */
 export function findMerchant(db: Kysely<DB>, merchantId: string): Promise<MerchantRow | null> {
-  return inForce<MerchantRow>(db, 'merchant_version', isMerchant(merchantId));
+  return findInForce<MerchantRow>(db, 'merchant_version', isMerchant(merchantId));
 }
 
 /** The product as it is now; null for one that was never set up. */
 export function findProduct(db: Kysely<DB>, merchantId: string, productId: string): Promise<ProductRow | null> {
-  return inForce<ProductRow>(db, 'product_version', isProduct(merchantId, productId));
+  return findInForce<ProductRow>(db, 'product_version', isProduct(merchantId, productId));
 }
 
 /** Merchants as they are now, by id, one more than asked for. */

@@ -12,7 +12,7 @@ import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { normaliseCoupons } from './coupon-store.ts';
 import type { PromotionDeps } from '../deps.ts';
-import { found } from '../found.ts';
+import { orNotFound } from '../found.ts';
 import { notifyChanged } from '../links/link-notices.ts';
 import type { VersionResult, VersionOrigin } from '../merchants/merchant-store.ts';
 import {
@@ -146,7 +146,7 @@ export function promoterRoutes(app: App, deps: Deps): void {
     },
     handler: async ({ params: { promoter_id: promoterId }, actor }) => {
       mayActAs(actor, promoterId);
-      return showPromoter(found(await findPromoter(db, promoterId), 'promoter'));
+      return showPromoter(orNotFound(await findPromoter(db, promoterId), 'promoter'));
     },
   });
 

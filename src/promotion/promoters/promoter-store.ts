@@ -8,7 +8,7 @@ import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { refuseTakenCoupons, putCoupons, type Coupon } from './coupon-store.ts';
 import type { VersionResult, VersionOrigin } from '../merchants/merchant-store.ts';
-import { effectiveFromOf, inForce, listInForce, placeVersion, saysTheSame, type Stretch, type Version } from '../version.ts';
+import { effectiveFromOf, findInForce, listInForce, placeVersion, saysTheSame, type Stretch, type Version } from '../version.ts';
 
 export const PROMOTER_KINDS = ['person', 'agency', 'talent'] as const;
 export const PAYEE_KINDS = ['individual', 'sole_trader', 'company'] as const;
@@ -119,7 +119,7 @@ export async function promoterExists(db: Kysely<DB>, promoterId: string): Promis
 
 /** The promoter as it is now; null for one that was never set up. */
 export function findPromoter(db: Kysely<DB>, promoterId: string): Promise<PromoterRow | null> {
-  return inForce<PromoterRow>(db, 'promoter_version', isPromoter(promoterId));
+  return findInForce<PromoterRow>(db, 'promoter_version', isPromoter(promoterId));
 }
 
 /** Promoters as they are now, by id, one more than asked for. */

@@ -1,6 +1,6 @@
 // The cells of a row by the names that an export gives them, read with a reason where one cannot be
 // read.
-import { amountOf, countOf, damageOf, textOf, timeOf, type Said } from '../tables/cells.ts';
+import { amountOf, countOf, damageOf, textOf, cellTime, type CellReading } from '../tables/cells.ts';
 import type { TableRow } from '../tables/row.ts';
 
 /** What is wrong with a row, in words for whoever sent the file. */
@@ -100,7 +100,7 @@ export class Fields {
   }
 
   time(field: string): string | null {
-    return this.said(field, timeOf(this.text(field), this.surroundings.zone));
+    return this.said(field, cellTime(this.text(field), this.surroundings.zone));
   }
 
   /** The currency of the row, else the one that the merchant's books are in. */
@@ -110,7 +110,7 @@ export class Fields {
     return stated;
   }
 
-  private said<Value>(field: string, said: Said<Value>): Value {
+  private said<Value>(field: string, said: CellReading<Value>): Value {
     if ('fault' in said) throw new RowFault(`${field}: ${said.fault}`);
     return said.value;
   }

@@ -5,7 +5,7 @@
  * A part of an amount, rounded half up: what of `amount` belongs to `part` of `whole`. Of nothing
  * it is nothing.
  */
-export function shareOf(amount: bigint, part: bigint, whole: bigint): bigint {
+export function partOfSum(amount: bigint, part: bigint, whole: bigint): bigint {
   return whole <= 0n ? 0n : (amount * part * 2n + whole) / (whole * 2n);
 }
 

@@ -6,7 +6,7 @@ import { WHOLE_ORDER } from '../../core/order.ts';
 import type { SourceReport } from '../../sources/source.ts';
 import type { Export, ReadOrder } from './export.ts';
 import { RowFault, type Fields, type Surroundings } from './row-fields.ts';
-import { least, most, shareOf } from './shop-sums.ts';
+import { least, most, partOfSum } from './shop-sums.ts';
 
 /**
  * The export has one column for each field; beside these it has some sixty of addresses, payments
@@ -118,7 +118,7 @@ function goodsOf(first: Fields, currency: string): bigint {
   ];
   if (subtotal === null) throw new RowFault('subtotal: is missing');
   const isIncluded = taxes !== null && taxes! > 0n && total !== null && total! < subtotal + (shipping ?? 0n) + taxes!;
-  const tax = isIncluded ? shareOf(taxes!, subtotal, subtotal + (shipping ?? 0n)) : 0n;
+  const tax = isIncluded ? partOfSum(taxes!, subtotal, subtotal + (shipping ?? 0n)) : 0n;
   return most(subtotal - tax, 0n);
 }
 
@@ -127,7 +127,7 @@ function refundsOf(first: Fields, currency: string, paid: bigint): SourceReport[
   const back = first.amount('refunded', currency) ?? 0n;
   if (back <= 0n) return [];
   const total = first.amount('total', currency) ?? 0n;
-  const amount = total > 0n ? least(shareOf(back, paid, total), paid) : least(back, paid);
+  const amount = total > 0n ? least(partOfSum(back, paid, total), paid) : least(back, paid);
   return [{ refund_id: WHOLE_ORDER, amount: Number(amount), status: 'succeeded' }];
 }
 

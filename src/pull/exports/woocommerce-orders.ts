@@ -4,7 +4,7 @@ import { WHOLE_ORDER } from '../../core/order.ts';
 import type { SourceReport } from '../../sources/source.ts';
 import type { Export, ReadOrder } from './export.ts';
 import { RowFault, type Fields, type Surroundings } from './row-fields.ts';
-import { least, most, shareOf } from './shop-sums.ts';
+import { least, most, partOfSum } from './shop-sums.ts';
 import { amountOf, damageOf } from '../tables/cells.ts';
 import { stageOf, stateAt } from './woocommerce-words.ts';
 
@@ -134,7 +134,7 @@ function refundsOf(row: Fields, currency: string, paid: bigint) {
   const back = absolute(row.amount('refunded', currency)) ?? refundItems(row.text('refunds'), currency);
   if (back <= 0n) return [];
   const total = row.amount('order_total', currency) ?? 0n;
-  const amount = total > 0n ? least(shareOf(back, paid, total), paid) : least(back, paid);
+  const amount = total > 0n ? least(partOfSum(back, paid, total), paid) : least(back, paid);
   return [{ refund_id: WHOLE_ORDER, amount: Number(amount), status: 'succeeded' as const }];
 }
 

@@ -9,7 +9,7 @@ import type { Failure } from './pauses.ts';
 export const DETAIL = 'detail';
 
 /** One reading of a list: the source's own, or that of one reconciliation. */
-export interface Reading {
+export interface FeedReading {
   sourceId: string;
   feed: string;
   reconciliationId: string | null;
@@ -48,7 +48,7 @@ type Row = {
  */
 export async function dueReadings(
   trx: Transaction<DB>,
-  { sourceId, reconciliationId }: Omit<Reading, 'feed'>,
+  { sourceId, reconciliationId }: Omit<FeedReading, 'feed'>,
   feeds: readonly string[],
   start: Date,
 ): Promise<Map<string, Progress>> {
@@ -87,7 +87,7 @@ export async function mayFetch(trx: Transaction<DB>, sourceId: string): Promise<
   return rows[0]!.is_due;
 }
 
-export const fetchingOf = (sourceId: string): Reading => ({ sourceId, feed: DETAIL, reconciliationId: null });
+export const fetchingOf = (sourceId: string): FeedReading => ({ sourceId, feed: DETAIL, reconciliationId: null });
 
 const ANSWERED = sql`attempts = 0, failure = null, error = null, failing_since = null`;
 
@@ -98,7 +98,7 @@ const ANSWERED = sql`attempts = 0, failure = null, error = null, failing_since =
  */
 export async function saveProgress(
   trx: Transaction<DB>,
-  reading: Reading,
+  reading: FeedReading,
   { reached, window }: Progress,
   { askedAt, againAfterMs, isFailing }: { askedAt: Date; againAfterMs: number | null; isFailing: boolean },
 ): Promise<void> {
@@ -112,7 +112,7 @@ export async function saveProgress(
 }
 
 /** Lets a window be read from its first page again. */
-export async function restartWindow(trx: Transaction<DB>, reading: Reading): Promise<void> {
+export async function restartWindow(trx: Transaction<DB>, reading: FeedReading): Promise<void> {
   await sql`update pull_feed set cursor = null where ${isOf(reading)}`.execute(trx);
 }
 
@@ -126,7 +126,7 @@ export async function noteFetched(trx: Transaction<DB>, sourceId: string, askedA
 /** Notes why a reading failed, and lets it rest by itself, ever longer. */
 export async function noteFailure(
   trx: Transaction<DB>,
-  reading: Reading,
+  reading: FeedReading,
   { failure, error, restMs }: { failure: Failure; error: string; restMs: (attempts: number) => number },
 ): Promise<void> {
   const { rows } = await sql<{ attempts: number }>`
@@ -150,5 +150,5 @@ export async function isWhollyRead(
   return rows.length === 0;
 }
 
-const isOf = ({ sourceId, feed, reconciliationId }: Reading) =>
+const isOf = ({ sourceId, feed, reconciliationId }: FeedReading) =>
   sql`source_id = ${sourceId} and feed = ${feed} and reconciliation_id is not distinct from ${reconciliationId}::uuid`;

@@ -7,7 +7,7 @@ import { enterRows } from '../entering.ts';
 import { fetchingOf, noteFailure, noteFetched } from './feed-store.ts';
 import { noteAnswer } from './lease-store.ts';
 import { failureOf, messageOf, pauseMs, pauseOfFetchingMs } from './pauses.ts';
-import type { Turn, Work } from './turn.ts';
+import type { Turn, TurnWork } from './turn.ts';
 import { dueWanted, forgetWanted, postponeWanted, putOffWanted, type DueWanted } from './wanted-store.ts';
 
 /** So many are asked for at once, as the rows of a page are. */
@@ -17,7 +17,7 @@ const FEW = 8;
  * Fetches what is due: what was never asked for, or what failed before, of which neither waits for
  * the other.
  */
-export function fetchingWork(turn: Turn, which: 'fresh' | 'failed'): Work {
+export function fetchingWork(turn: Turn, which: 'fresh' | 'failed'): TurnWork {
   return {
     ask: () => fetchFew(turn, which),
     fail: (error) =>

@@ -3,13 +3,13 @@
 import { inTransaction } from '../../platform/postgres/database.ts';
 import { AskingFailed } from '../../sources/asking.ts';
 import { isOfAll } from '../../sources/details.ts';
-import type { Feed, Page } from '../../sources/source.ts';
+import type { Feed, FeedPage } from '../../sources/source.ts';
 import { enterRows } from '../entering.ts';
-import { isWhollyRead, noteFailure, restartWindow, saveProgress, type Progress, type Reading, type Window } from './feed-store.ts';
+import { isWhollyRead, noteFailure, restartWindow, saveProgress, type Progress, type FeedReading, type Window } from './feed-store.ts';
 import { noteAnswer } from './lease-store.ts';
 import { failureOf, messageOf, pauseMs, type Failure } from './pauses.ts';
 import { noteRead, noteTrouble } from '../reconciliations/reconciliation-store.ts';
-import type { Turn, Work } from './turn.ts';
+import type { Turn, TurnWork } from './turn.ts';
 import { forgetFetched, keepUnfetched } from './wanted-store.ts';
 
 /**
@@ -47,7 +47,7 @@ interface Place {
  * Reads a list from its checkpoint to the target. A kill loses at most the page that was being
  * stored.
  */
-export function feedWork(turn: Turn, feed: Feed, reading: Reading, { reached, window }: Progress, span: Span): Work {
+export function feedWork(turn: Turn, feed: Feed, reading: FeedReading, { reached, window }: Progress, span: Span): TurnWork {
   const begin = window?.from ?? new Date(reached.getTime() - span.lookBackMs);
   const place: Place = {
     window: window !== null && isOpen(feed, window) ? window : windowOf(feed, begin, span.target),
@@ -89,7 +89,7 @@ function windowOf(feed: Feed, from: Date, target: Date): Window | null {
 interface Saved {
   turn: Turn;
   feed: Feed;
-  reading: Reading;
+  reading: FeedReading;
   span: Span;
 }
 
@@ -157,13 +157,13 @@ async function readPage({ turn, feed, reading, span }: Saved, place: Place, wind
  * Why no row of the page could be fetched, where it is of all of them; what is refused beside rows
  * that were told is of those alone.
  */
-function ofAllIn({ fetched = [], unfetched = [] }: Page): { error: unknown } | null {
+function ofAllIn({ fetched = [], unfetched = [] }: FeedPage): { error: unknown } | null {
   const found = unfetched.find(({ error }) => isOfAll(error));
   return found === undefined || (fetched.length > 0 && failureOf(found.error) === 'refused') ? null : found;
 }
 
 /** The page; null when the cursor is not good any more and the window begins again. */
-async function listPage({ asked }: Turn, feed: Feed, { from, until, cursor }: Window, now: Date): Promise<Page | null> {
+async function listPage({ asked }: Turn, feed: Feed, { from, until, cursor }: Window, now: Date): Promise<FeedPage | null> {
   try {
     return await feed.list({ from, until, cursor }, asked.asking(now));
   } catch (error) {
@@ -175,13 +175,13 @@ async function listPage({ asked }: Turn, feed: Feed, { from, until, cursor }: Wi
 type Trx = Parameters<typeof saveProgress>[0];
 
 /** Ends a reconciliation's reading when this was its last list. */
-export async function endRead(trx: Trx, { asked }: Turn, { reconciliationId }: Reading, to: Date): Promise<void> {
+export async function endRead(trx: Trx, { asked }: Turn, { reconciliationId }: FeedReading, to: Date): Promise<void> {
   if (reconciliationId === null) return;
   const feeds = asked.feeds.map(({ name }) => name);
   if (await isWhollyRead(trx, { reconciliationId, to }, feeds)) await noteRead(trx, reconciliationId, { badRows: 0, bad: [] });
 }
 
-async function failReading({ write }: Turn, reading: Reading, error: unknown): Promise<void> {
+async function failReading({ write }: Turn, reading: FeedReading, error: unknown): Promise<void> {
   const failure = failureOf(error);
   const message = messageOf(error);
   await write(async ({ trx }) => {

@@ -6,7 +6,7 @@ import { standsIn } from '../../core/order.ts';
 import { canonicalReport, type CanonicalReport } from '../../core/report.ts';
 import { PLATFORM_ROW, UNTIMED, type Origin } from '../../inbox/read.ts';
 import { faultsOf } from '../../platform/http/problem.ts';
-import type { Adapter, Kept, Mapped, SourceReport } from '../../sources/source.ts';
+import type { Adapter, KeptDelivery, MappedReport, SourceReport } from '../../sources/source.ts';
 import type { ReadOrder } from '../exports/export.ts';
 import { Fields, RowFault, type Surroundings } from '../exports/row-fields.ts';
 import { readOurs } from '../exports/ours.ts';
@@ -20,7 +20,7 @@ import type { Amounts } from '../exports/export.ts';
 const ORDER_ROWS_MAX = 2000;
 
 /** What is read of a file beside the file. */
-export interface Reading {
+export interface FileReading {
   source: Origin;
   /** Of the kind of the source; undefined for the source rest. */
   adapter: Adapter | undefined;
@@ -50,7 +50,7 @@ export interface UnreadRow {
 }
 
 /** Reads a table from its first row. */
-export async function* readRows(table: Table, reading: Reading): AsyncGenerator<ReadRow | UnreadRow> {
+export async function* readRows(table: Table, reading: FileReading): AsyncGenerator<ReadRow | UnreadRow> {
   const reader = new OrderReader(table, reading);
   for await (const row of table.rows()) {
     if ('fault' in row) {
@@ -66,7 +66,7 @@ export async function* readRows(table: Table, reading: Reading): AsyncGenerator<
 /** Puts the rows of one order together, where the form of the export says that they are. */
 class OrderReader {
   private readonly table: Table;
-  private readonly reading: Reading;
+  private readonly reading: FileReading;
   private readonly seen = new SeenKeys();
   private pending: [Fields, ...Fields[]] | null = null;
   /** Of the order at hand, also those beyond what is kept of it. */
@@ -74,7 +74,7 @@ class OrderReader {
   private readonly places: ReadonlyMap<string, number>;
   private readonly width: number | null;
 
-  constructor(table: Table, reading: Reading) {
+  constructor(table: Table, reading: FileReading) {
     this.table = table;
     this.reading = reading;
     const { head } = table;
@@ -181,7 +181,7 @@ class OrderReader {
   }
 }
 
-function mappedBy(adapter: Adapter | undefined, kept: Kept): Mapped[] {
+function mappedBy(adapter: Adapter | undefined, kept: KeptDelivery): MappedReport[] {
   try {
     return adapter?.map(kept) ?? [];
   } catch (error) {

@@ -21,7 +21,7 @@ export interface Turn {
 }
 
 /** Something that is asked on its own. */
-export interface Work {
+export interface TurnWork {
   /** Asks one question and stores the answer; answers whether there is more to ask. */
   ask: () => Promise<boolean>;
   /** Notes why it failed, so that it rests by itself. */
@@ -29,7 +29,7 @@ export interface Work {
 }
 
 /** How a turn went: what failed by itself, and the demand of the platform that ended it. */
-export interface Outcome {
+export interface TurnOutcome {
   failures: unknown[];
   tooOften: AskingFailed | null;
 }
@@ -45,9 +45,9 @@ const TURN_MS = 20_000;
  * platform that was asked too often is asked nothing more. Throws when nothing can be written any
  * more, or when it is told to end.
  */
-export async function takeTurn(turn: Omit<Turn, 'goesOn' | 'write'>, worksOf: (turn: Turn) => Promise<Work[]>): Promise<Outcome> {
+export async function takeTurn(turn: Omit<Turn, 'goesOn' | 'write'>, worksOf: (turn: Turn) => Promise<TurnWork[]>): Promise<TurnOutcome> {
   const { deps, lease, signal } = turn;
-  const outcome: Outcome = { failures: [], tooOften: null };
+  const outcome: TurnOutcome = { failures: [], tooOften: null };
   const ends = performance.now() + (deps.turnMs ?? TURN_MS);
   let written: Promise<unknown> = Promise.resolve();
   const whole: Turn = {
@@ -72,7 +72,7 @@ export async function takeTurn(turn: Omit<Turn, 'goesOn' | 'write'>, worksOf: (t
   return outcome;
 }
 
-async function askUntilDone({ signal, goesOn }: Turn, work: Work, outcome: Outcome): Promise<void> {
+async function askUntilDone({ signal, goesOn }: Turn, work: TurnWork, outcome: TurnOutcome): Promise<void> {
   try {
     // One question at least, so that every turn gets further.
     while ((await work.ask()) && goesOn() && !signal.aborted);

@@ -4,7 +4,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { Unfetched } from '../../sources/source.ts';
+import type { UnfetchedDetail } from '../../sources/source.ts';
 import { failureOf, messageOf, pauseOfOneMs } from './pauses.ts';
 
 export interface DueWanted {
@@ -74,7 +74,12 @@ const isTooOften = (error: unknown): boolean => failureOf(error) === 'rate_limit
  * Keeps what the rows of a page were not told in detail, each to be fetched by itself, unless a
  * push has named it since.
  */
-export async function keepUnfetched(trx: Transaction<DB>, sourceId: string, unfetched: readonly Unfetched[], askedAt: Date): Promise<void> {
+export async function keepUnfetched(
+  trx: Transaction<DB>,
+  sourceId: string,
+  unfetched: readonly UnfetchedDetail[],
+  askedAt: Date,
+): Promise<void> {
   if (unfetched.length === 0) return;
   const errors = new Map(unfetched.map(({ key, error }) => [key, error]));
   const keys = [...errors.keys()].toSorted();

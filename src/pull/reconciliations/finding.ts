@@ -8,10 +8,10 @@ import { standsIn, viewOrder, WHOLE_ORDER, type Order } from '../../core/order.t
 import { readReport, type Report } from '../../core/report.ts';
 import type { DeliveredReport } from '../../inbox/read.ts';
 
-export type Found = 'known' | 'missing' | 'different';
+export type Comparison = 'known' | 'missing' | 'different';
 
 /** Judges a report by the order as it stands; undefined: nobody has told of it. */
-export function findingOf({ delivery, content, contentHash, says }: DeliveredReport, standing: MergedOrder | undefined): Found {
+export function findingOf({ delivery, content, contentHash, says }: DeliveredReport, standing: MergedOrder | undefined): Comparison {
   if (standing === undefined) return 'missing';
   const { received_at: receivedAt } = delivery;
   // Whom it names moves no money by itself.

@@ -5,7 +5,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { ErrorCode } from '../../core/errors.ts';
 import { TAKEN_COLUMNS, type TakenDelivery } from '../../inbox/delivery-store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { Found } from './finding.ts';
+import type { Comparison } from './finding.ts';
 import type { RecognisedFile } from '../uploads/upload-store.ts';
 import type { Amounts } from '../exports/export.ts';
 
@@ -119,7 +119,7 @@ export async function noteTrouble(
 export interface Finding {
   shop: string;
   orderId: string;
-  found: Found;
+  found: Comparison;
   deliveryId: string;
 }
 

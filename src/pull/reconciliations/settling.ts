@@ -7,7 +7,7 @@ import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { Adapter } from '../../sources/source.ts';
 import { findSources } from '../../sources/connections/source-store.ts';
-import { judge } from '../entering.ts';
+import { compareReports } from '../entering.ts';
 import { endReconciliation, findState, isMerged, mergedFindings, noteRecovered } from './reconciliation-store.ts';
 
 const ORDERS_PER_COMMIT = 500;
@@ -52,7 +52,7 @@ async function settlePart(
   const reports = merged.map((one) =>
     readDelivery(one, sources.get(one.source_id), adapters).find((report) => report.content.order_id === one.order_id),
   );
-  const judged = await judge(
+  const judged = await compareReports(
     trx,
     reports.flatMap((report) => report ?? []),
   );

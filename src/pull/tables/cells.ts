@@ -5,7 +5,7 @@ import { minorDigits } from '../../core/money.ts';
 import { DomainError } from '../../core/errors.ts';
 
 /** What a cell says, or why it cannot be read. */
-export type Said<Value> = { value: Value } | { fault: string };
+export type CellReading<Value> = { value: Value } | { fault: string };
 
 /** How platforms and people write that there is nothing. */
 const NOTHING = /^(?:-{1,2}|—+|\\N|n\/a|null|none|无|暂无|空)$/i;
@@ -52,7 +52,7 @@ const MONEY_WORDS = /^(?:[A-Z]{3}|[A-Z]{0,3}\$|[¥￥€£₩₹৳฿₫₽₺]
  * a spreadsheet. What is finer than the minor unit is rounded once, half up. `comma`: the file
  * writes decimals with a comma.
  */
-export function amountOf(cell: string, currency: string, { comma = false } = {}): Said<bigint> {
+export function amountOf(cell: string, currency: string, { comma = false } = {}): CellReading<bigint> {
   const digits = digitsOf(currency);
   if (digits === null) return { fault: `${JSON.stringify(currency)} is no currency of ISO 4217` };
   const bare = cell
@@ -96,7 +96,7 @@ function digitsOf(currency: string): number | null {
 }
 
 /** A count of units: a whole number, also as a spreadsheet writes it. */
-export function countOf(cell: string): Said<number> {
+export function countOf(cell: string): CellReading<number> {
   const match = /^(\d{1,9})(?:\.0+)?$/.exec(cell);
   return match === null ? { fault: 'must be a whole number' } : { value: Number(match[1]) };
 }
@@ -117,7 +117,7 @@ const SERIAL = /^\d{5}(?:\.\d+)?$/;
  * (IANA, or an offset). A number is a serial date of a spreadsheet, or seconds or milliseconds
  * since 1970.
  */
-export function timeOf(cell: string, zone: string): Said<string | null> {
+export function cellTime(cell: string, zone: string): CellReading<string | null> {
   if (cell === '' || ZERO_TIME.test(cell)) return { value: null };
   if (/^\d{10}$/.test(cell)) return { value: new Date(Number(cell) * 1000).toISOString() };
   if (/^\d{13}$/.test(cell)) return { value: new Date(Number(cell)).toISOString() };

@@ -10,9 +10,9 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import type { Adapter } from '../../sources/source.ts';
 import { findSource } from '../../sources/connections/source-store.ts';
 import { noSource, REST } from '../../sources/connections/source-fields.ts';
-import { enterRows, judgeRows, type Rows } from '../entering.ts';
-import type { Found } from '../reconciliations/finding.ts';
-import { readRows, type Reading, type ReadRow } from '../feeds/reading-rows.ts';
+import { enterRows, compareRows, type Rows } from '../entering.ts';
+import type { Comparison } from '../reconciliations/finding.ts';
+import { readRows, type FileReading, type ReadRow } from '../feeds/reading-rows.ts';
 import { SeenKeys } from '../feeds/seen-keys.ts';
 import type { Table } from '../tables/table.ts';
 import type { Amounts } from '../exports/export.ts';
@@ -45,7 +45,7 @@ export interface Upload {
   whenRoom: () => Promise<void>;
 }
 
-export interface Taken {
+export interface UploadResult {
   rows: number;
   badRows: number;
   bad: BadRow[];
@@ -88,11 +88,11 @@ export function checkPlatform({ head }: Pick<Table, 'head'>, { sourceId, kind }:
  * others must not wait behind it. Throws `unprocessable` and `all_orders_new` before anything has
  * entered, and what the table throws.
  */
-export async function takeUpload(upload: Upload, table: Table): Promise<Taken> {
+export async function takeUpload(upload: Upload, table: Table): Promise<UploadResult> {
   checkPlatform(table, upload.source);
   const reading = await readingOf(upload, table);
   if (!upload.dryRun && !upload.confirmAllNew) await checkSomeKnown(upload, table, reading);
-  const taken: Taken = { rows: 0, badRows: 0, bad: [], would: null };
+  const taken: UploadResult = { rows: 0, badRows: 0, bad: [], would: null };
   const refuse = (line: number, message: string, rows: number): void => {
     taken.badRows += rows;
     if (taken.bad.length < BAD_ROWS_MAX) taken.bad.push({ line, message });
@@ -119,7 +119,10 @@ export async function takeUpload(upload: Upload, table: Table): Promise<Taken> {
 }
 
 /** What a file does not say of itself: its merchant does. */
-async function readingOf({ db, adapters, source, merchantId, amounts, fetchedAt }: Upload, { head, delimiter }: Table): Promise<Reading> {
+async function readingOf(
+  { db, adapters, source, merchantId, amounts, fetchedAt }: Upload,
+  { head, delimiter }: Table,
+): Promise<FileReading> {
   const { rows } = await sql<{ currency: string; time_zone: string }>`
     select currency, time_zone from merchant_version
     where merchant_id = ${merchantId ?? source.merchantId} and effective_from <= ${fetchedAt}
@@ -139,7 +142,7 @@ async function readingOf({ db, adapters, source, merchantId, amounts, fetchedAt 
  * another column of ids than the source: all its orders would be there twice. The rows are read for
  * this until one is known.
  */
-async function checkSomeKnown(upload: Upload, table: Table, reading: Reading): Promise<void> {
+async function checkSomeKnown(upload: Upload, table: Table, reading: FileReading): Promise<void> {
   const { db, source } = upload;
   if (source.sourceId === REST || !(await tellsOrders(db, source.sourceId))) return;
   let [orders, waiting] = [0, [] as string[]];
@@ -220,7 +223,7 @@ async function store(upload: Upload, read: readonly ReadRow[]): Promise<void> {
   onDelivered();
 }
 
-const FOUND: readonly Found[] = ['known', 'missing', 'different'];
+const FOUND: readonly Comparison[] = ['known', 'missing', 'different'];
 
 /**
  * Counts each order once, as a reconciliation does: by what was found of it first, or by a later
@@ -228,8 +231,8 @@ const FOUND: readonly Found[] = ['known', 'missing', 'different'];
  */
 async function judgeAll(upload: Upload, read: readonly ReadRow[], judged: SeenKeys): Promise<void> {
   const found = await inTransaction(upload.db, async ({ trx }) => {
-    const all: Awaited<ReturnType<typeof judgeRows>> = [];
-    for (const rows of groupsOf(upload, read)) all.push(...(await judgeRows(trx, upload.adapters, rows)));
+    const all: Awaited<ReturnType<typeof compareRows>> = [];
+    for (const rows of groupsOf(upload, read)) all.push(...(await compareRows(trx, upload.adapters, rows)));
     return all;
   });
   for (const { shop, orderId, found: what } of found) {
@@ -239,7 +242,7 @@ async function judgeAll(upload: Upload, read: readonly ReadRow[], judged: SeenKe
   }
 }
 
-function wouldBe(judged: SeenKeys): Taken['would'] {
+function wouldBe(judged: SeenKeys): UploadResult['would'] {
   const counts = judged.counts();
   const [known = 0, missing = 0, different = 0] = FOUND.map((_, number) => counts.get(number));
   return { checked: known + missing + different, missing, different };

@@ -8,7 +8,7 @@ import { streamScope } from '../../platform/http/bodies.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import { bodyExamples, callerId, effectiveFrom, effectiveFromAnswer, words } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
-import { fileOf, importAnswer, importLines, lineOf } from '../../platform/lines/line-import.ts';
+import { fileOf, importAnswer, importLines, lineReader } from '../../platform/lines/line-import.ts';
 import { NDJSON_TYPES } from '../../platform/lines/ndjson.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
@@ -154,7 +154,7 @@ function bulkRoute(scope: App, deps: SourcesDeps): void {
     handler: async (request, reply) => {
       const { source_id: sourceId } = request.params;
       if ((await findSource(deps.db, sourceId)) === null) throw noSource(sourceId);
-      const readBody = lineOf(lineBody);
+      const readBody = lineReader(lineBody);
       const lines = {
         read: (value: unknown) => toMapping(readBody(value)),
         store: (mappings: NewMapping[]) => storeLines(deps, sourceId, request.actor, mappings),

@@ -5,7 +5,7 @@ import { LruMap } from 'toad-cache';
 import { coalesced } from '../../platform/coalesce.ts';
 import type { MasterKeys } from '../../platform/keys/secrets.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { findSealedSources, openSource, type LiveSource } from './source-store.ts';
+import { findSealedSources, unsealSource, type LiveSource } from './source-store.ts';
 
 /** For so long another process may still take a push under secrets that were changed. */
 const FRESH_MS = 2000;
@@ -28,7 +28,7 @@ export function sourceCache(db: Kysely<DB>, keys: MasterKeys): SourceCache {
       const found = known.get(sourceId);
       if (found !== undefined) return found;
       // Everybody who asks while it is read waits for the one read.
-      const reading = read(sourceId).then((sealed) => (sealed === null ? null : openSource(keys, sealed)));
+      const reading = read(sourceId).then((sealed) => (sealed === null ? null : unsealSource(keys, sealed)));
       known.set(sourceId, reading);
       reading.catch(() => {
         if (known.get(sourceId) === reading) known.delete(sourceId);

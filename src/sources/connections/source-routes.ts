@@ -15,7 +15,7 @@ import { faultsOf, problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { askingView, viewAsking } from '../asking-view.ts';
 import type { Adapter } from '../source.ts';
-import { oneOrMoreSecrets, type Secrets } from '../signing.ts';
+import { oneOrMoreSecrets, type SourceSecrets } from '../signing.ts';
 import { findSource, hasDeliveries, listSources, lockSource, saveSource, type SourceRow } from './source-store.ts';
 import { noSource, REST, sourcePath, type SourcesDeps } from './source-fields.ts';
 
@@ -166,7 +166,7 @@ async function putSource(trx: Transaction<DB>, deps: SourcesDeps, put: SourcePut
   return { row, made: before === null, unparked };
 }
 
-function mergeSecrets(kept: Secrets, stated: Record<string, string | string[] | null>): Secrets {
+function mergeSecrets(kept: SourceSecrets, stated: Record<string, string | string[] | null>): SourceSecrets {
   const merged = Object.entries({ ...kept, ...stated });
   return Object.fromEntries(merged.filter((entry): entry is [string, string | string[]] => entry[1] !== null));
 }

@@ -6,7 +6,7 @@ import { DomainError } from '../../core/errors.ts';
 import type { SealedColumn } from '../../platform/keys/reseal.ts';
 import { open, seal, type MasterKeys } from '../../platform/keys/secrets.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { Secrets } from '../signing.ts';
+import type { SourceSecrets } from '../signing.ts';
 
 /** A source as it is shown. */
 export interface SourceRow {
@@ -25,7 +25,7 @@ export interface LiveSource {
   kind: string;
   merchantId: string | null;
   options: Record<string, unknown>;
-  secrets: Secrets;
+  secrets: SourceSecrets;
 }
 
 const SHOWN = ['source_id', 'kind', 'merchant_id', 'secrets_set', 'options', 'made_at', 'changed_at'] as const;
@@ -74,14 +74,14 @@ export async function findSealedSources(db: Kysely<DB>, sourceIds: readonly stri
 }
 
 /** The source with its secrets opened. */
-export function openSource(keys: MasterKeys, { sealed, ...source }: SealedSource): LiveSource {
+export function unsealSource(keys: MasterKeys, { sealed, ...source }: SealedSource): LiveSource {
   return { ...source, secrets: openSecrets(keys, source.sourceId, sealed) };
 }
 
 /** The source with its secrets opened; null when there is none. */
 export async function findLiveSource(db: Kysely<DB>, keys: MasterKeys, sourceId: string): Promise<LiveSource | null> {
   const sealed = (await findSealedSources(db, [sourceId])).get(sourceId);
-  return sealed === undefined ? null : openSource(keys, sealed);
+  return sealed === undefined ? null : unsealSource(keys, sealed);
 }
 
 /** Sources as mapping needs them, without secrets. */
@@ -104,7 +104,7 @@ export async function findSources(db: Kysely<DB>, sourceIds: readonly string[]):
 export interface SourceSetUp {
   kind: string;
   merchantId: string | null;
-  secrets: Secrets;
+  secrets: SourceSecrets;
   options: Record<string, unknown>;
 }
 
@@ -116,7 +116,7 @@ export async function lockSource(
   trx: Transaction<DB>,
   keys: MasterKeys,
   sourceId: string,
-): Promise<{ row: SourceRow; secrets: Secrets } | null> {
+): Promise<{ row: SourceRow; secrets: SourceSecrets } | null> {
   const found = await trx
     .selectFrom('source')
     .select([...SHOWN, 'secrets'])
@@ -177,6 +177,6 @@ async function refuseUnknownMerchant(db: Kysely<DB>, merchantId: string | null):
   if (rows.length === 0) throw new DomainError('unknown_merchant', `There is no merchant ${merchantId}.`);
 }
 
-function openSecrets(keys: MasterKeys, sourceId: string, sealed: Buffer | null): Secrets {
-  return sealed === null ? {} : (JSON.parse(open(keys, sealed, placeOf(sourceId))) as Secrets);
+function openSecrets(keys: MasterKeys, sourceId: string, sealed: Buffer | null): SourceSecrets {
+  return sealed === null ? {} : (JSON.parse(open(keys, sealed, placeOf(sourceId))) as SourceSecrets);
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
 import { reportOfRefund } from './after-sales.ts';
-import { allianceOrder, mapAllianceOrder, mapSettlements, ROLES, settledOrder, type Ours } from './alliance.ts';
+import { allianceOrder, mapAllianceOrder, mapSettlements, ALLIANCE_ROLES, settledOrder, type Ours } from './alliance.ts';
 import {
   fetchOrder,
   listAlliance,
@@ -24,7 +24,7 @@ import {
 import { hasOpenAfterSale, mapShopOrder, needsAfterSales, shopOrder } from './orders.ts';
 import { pullOptions } from '../source.ts';
 import { keepHeaders, oneOf, oneOrMoreSecrets, sameText, secretsNamed } from '../signing.ts';
-import type { Adapter, Answer, Feed, Kept, Mapped, Push, Verified, Wanted } from '../source.ts';
+import type { Adapter, PushAnswer, Feed, KeptDelivery, MappedReport, Push, PushVerdict, WantedDetail } from '../source.ts';
 import { unionId, unionWord, UNNAMED_SHOP } from '../unions/union.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -43,7 +43,7 @@ const options = z.strictObject({
         institution (机构) there, or those of a talent or a 抖客.`,
     }),
   role: z
-    .enum(ROLES)
+    .enum(ALLIANCE_ROLES)
     .optional()
     .meta({
       description: `Of an alliance order: whose commission is read. By default a merchant's talent (\`author\`), an institution as a 团长
@@ -105,7 +105,7 @@ export const doudian: Adapter = {
  * application of the open platform with `x-douyin-signature`, the SHA-1 of its secret and the raw
  * body. Neither signs a time.
  */
-function verify({ headers, body, secrets }: Push): Verified {
+function verify({ headers, body, secrets }: Push): PushVerdict {
   const [appKey] = secretsNamed(secrets, 'app_key');
   const appSecrets = secretsNamed(secrets, 'app_secret');
   if (appKey === undefined || appSecrets.length === 0) return { ok: false, reason: 'no_secret' };
@@ -127,7 +127,7 @@ const challenged = z.object({ event: z.literal('verify_webhook'), content: z.obj
  * How the open platform wants its question answered whether we are there; null for everything else
  * that it says.
  */
-function challengeOf(body: Buffer): Answer | null {
+function challengeOf(body: Buffer): PushAnswer | null {
   if (!body.includes('"verify_webhook"')) return null;
   const asked = challenged.safeParse(readable(body));
   return asked.success ? { ...doudian.answer, body: JSON.stringify({ challenge: asked.data.content.challenge }) } : null;
@@ -171,7 +171,7 @@ const OPEN_AFTER_SALE_MS = 6 * 3_600_000;
 /**
  * A push names an order and says hardly anything of it; an order says of its after-sales no amount.
  */
-function wanted({ body, options: stated }: Kept): Wanted[] {
+function wanted({ body, options: stated }: KeptDelivery): WantedDetail[] {
   const value = parseJson(body);
   if (Array.isArray(value)) return eventsOf(value, options.parse(stated)).map(({ orderId }) => ({ key: orderKey(orderId) }));
   const order = shopOrder.safeParse(value);
@@ -182,7 +182,7 @@ function wanted({ body, options: stated }: Kept): Wanted[] {
   return hasOpenAfterSale(order.data) ? [{ key, afterMs: OPEN_AFTER_SALE_MS }] : [];
 }
 
-function map({ body, headers, options: stated, receivedAt }: Kept): Mapped[] {
+function map({ body, headers, options: stated, receivedAt }: KeptDelivery): MappedReport[] {
   const value = parseJson(body);
   const parsed = options.parse(stated);
   if (Array.isArray(value)) {

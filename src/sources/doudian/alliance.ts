@@ -2,7 +2,7 @@
 // they had a part in. Money is in fen.
 import { z } from 'zod';
 
-import type { Mapped } from '../source.ts';
+import type { MappedReport } from '../source.ts';
 import { codeInField, fen, unionId, unionTime, unionWord, units, UNNAMED_SHOP } from '../unions/union.ts';
 
 type Standing = 'paid' | 'completed' | 'settled' | 'void';
@@ -22,9 +22,9 @@ const FLOW: Readonly<Record<string, Standing>> = {
  * Whose commission is read: the talent's (达人), the recruiting institution's (团长), the channel's
  * (抖客).
  */
-export const ROLES = ['author', 'colonel', 'ads'] as const;
+export const ALLIANCE_ROLES = ['author', 'colonel', 'ads'] as const;
 
-export type AllianceRole = (typeof ROLES)[number];
+export type AllianceRole = (typeof ALLIANCE_ROLES)[number];
 
 /** What a source says of itself. */
 export interface Ours {
@@ -71,7 +71,7 @@ export function mapAllianceOrder(
   one: AllianceOrder,
   ours: Ours,
   { compared, receivedAt }: { compared: boolean; receivedAt: Date },
-): Mapped {
+): MappedReport {
   const standing = FLOW[one.flow_point] ?? null;
   const report = {
     order_id: one.order_id,
@@ -136,7 +136,7 @@ function ofColonel({ colonel_order_info: first, colonel_order_info_second: secon
 }
 
 /** Who shared, by the finest word of the row. */
-function namesOf({ product_id: lineId, pid_info: pidInfo, pick_source, author_buyin_id }: AllianceOrder): Mapped['names'] {
+function namesOf({ product_id: lineId, pid_info: pidInfo, pick_source, author_buyin_id }: AllianceOrder): MappedReport['names'] {
   const external = pidInfo?.external_info ?? null;
   if (codeInField(external) !== null) return [];
   const words = { external_info: external, pick_source, pid: pidInfo?.pid ?? null, author_buyin_id };
@@ -163,7 +163,7 @@ export const settledOrder = z.object({ settlements: z.array(settlement).min(1) }
  * An order that is settled in parts: of each product the sum of what was settled so far, since the
  * first of its parts. A part without its time leaves that to the door.
  */
-export function mapSettlements({ settlements }: z.output<typeof settledOrder>, { colonelId }: Ours, receivedAt: Date): Mapped {
+export function mapSettlements({ settlements }: z.output<typeof settledOrder>, { colonelId }: Ours, receivedAt: Date): MappedReport {
   const [one] = settlements;
   const products = [...new Set(settlements.map((each) => each.product_id))];
   const report = {

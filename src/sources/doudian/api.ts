@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { parseJson } from '../../platform/http/json.ts';
 import { AskingFailed, type Asking } from '../asking.ts';
 import { ask, askOfOne } from './call.ts';
-import type { Page, Promotion, Question, Wish } from '../source.ts';
+import type { FeedPage, Promotion, FeedQuestion, PromotionWish } from '../source.ts';
 import { bodyOf, chinaClock, fieldOfCode, said, unionId, unionWord } from '../unions/union.ts';
 
 const SHOP_PAGE_SIZE = 99;
@@ -17,7 +17,7 @@ const shopAnswer = z.object({ shop_order_list: z.array(z.unknown()).nullish(), t
  * `order.searchList` by update time, the last page first: an order that changes meanwhile moves
  * behind all pages, and those behind it towards the first.
  */
-export async function listShopOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listShopOrders({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const read = async (page: number) => {
     const question = {
       order_asc: true,
@@ -65,7 +65,7 @@ const allianceAnswer = z.union([z.object({ data: alliancePage }).transform(({ da
  * nowhere.
  */
 export const listAlliance = ({ method, size, more }: AllianceList) => {
-  return async ({ from, until, cursor }: Question, asking: Asking): Promise<Page> => {
+  return async ({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> => {
     const { rows, next } = await askAlliance(
       method,
       {
@@ -105,7 +105,7 @@ const settledRow = z.looseObject({ order_id: unionId });
  * that part was, so that of each order that a page names all parts are asked for, and make one
  * body.
  */
-export async function listSettlements(question: Question, asking: Asking): Promise<Page> {
+export async function listSettlements(question: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const { bodies, next } = await listAlliance({ method: SETTLEMENTS, size: SETTLEMENTS_SIZE })(question, asking);
   const orderIds = [...new Set(bodies.map((body) => settledRow.parse(parseJson(body)).order_id))];
   if (orderIds.length === 0) return { bodies, next };
@@ -177,7 +177,7 @@ const shareAnswer = z.object({ share_link: z.string().min(1) });
  * `buyin.kolProductShare`: the alliance's link of a product, under a position of a 抖客, with our
  * code in its `external_info`.
  */
-export async function shareProduct({ landingUrl, productId, code }: Wish, asking: Asking): Promise<Promotion> {
+export async function shareProduct({ landingUrl, productId, code }: PromotionWish, asking: Asking): Promise<Promotion> {
   const { pid } = z.object({ pid: z.string().optional() }).parse(asking.options);
   if (pid === undefined) throw new AskingFailed('refused', '精选联盟 makes links under a position only: state options.pid of the source');
   const question = {

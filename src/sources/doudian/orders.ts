@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 import { listedAfterSale, listedState, partAfterSale, partsOf, refundsOfListed, type PartRefund } from './after-sales.ts';
-import type { Mapped } from '../source.ts';
+import type { MappedReport } from '../source.ts';
 import { fen, unionId, unionSeconds, unionWord, units, UNNAMED_SHOP } from '../unions/union.ts';
 
 /** 抖店 shows no more parts of an order than so many. */
@@ -80,7 +80,7 @@ function codeOf({ main_status: main, order_status: status }: { main_status: stri
  * An order of the shop with its parts as lines. Whoever presented a part in a live room is its
  * talent.
  */
-export function mapShopOrder(one: ShopOrder, receivedAt: Date): Mapped {
+export function mapShopOrder(one: ShopOrder, receivedAt: Date): MappedReport {
   const code = codeOf(one);
   const standing = STANDING[code ?? ''] ?? null;
   const parts = one.sku_order_list.map((stated): Judged => {

@@ -11,7 +11,7 @@ import { isOrder, mapOrder, shopifyOrder, soldLine, statusCode } from './order.t
 import { currencyOf, refundsOf, shopifyRefund } from './refund.ts';
 import { pullOptions } from '../source.ts';
 import { chosenSecrets, hmacSha256, keepHeaders, oneOf, sameText, secretsNamed } from '../signing.ts';
-import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from '../source.ts';
+import type { Adapter, KeptDelivery, MappedReport, Push, PushVerdict, WantedDetail } from '../source.ts';
 
 const HEADERS = ['topic', 'shop-domain', 'api-version', 'webhook-id', 'event-id', 'triggered-at'].map((name) => `x-shopify-${name}`);
 
@@ -59,7 +59,7 @@ export const shopify: Adapter = {
   feeds: [{ name: 'orders', windowMs: () => DAY_MS, backMs: null, overlapMs: 600_000, list: listOrders }],
 };
 
-function verify({ headers, body, secrets }: Push): Verified {
+function verify({ headers, body, secrets }: Push): PushVerdict {
   const keys = secretsNamed(secrets, 'secret');
   if (keys.length === 0) return { ok: false, reason: 'no_secret' };
   const signature = oneOf(headers, 'x-shopify-hmac-sha256');
@@ -88,7 +88,7 @@ type Told =
  * under this signature tells nothing. The header that names the topic is not signed: it decides
  * only where the body does not, and a deletion is never believed by itself.
  */
-function readBody({ body, headers }: Pick<Kept, 'body' | 'headers'>): Told {
+function readBody({ body, headers }: Pick<KeptDelivery, 'body' | 'headers'>): Told {
   const value = z.looseObject({}).parse(parseJson(body));
   if (headers['feed'] === 'detail' && value['gone'] === true) return { gone: gone.parse(value) };
   // What is listed by GraphQL says of itself what it is.
@@ -100,7 +100,7 @@ function readBody({ body, headers }: Pick<Kept, 'body' | 'headers'>): Told {
   return bare === undefined ? null : { deleted: bare.id };
 }
 
-function map(delivery: Kept): Mapped[] {
+function map(delivery: KeptDelivery): MappedReport[] {
   const told = readBody(delivery);
   const reading = options.parse(delivery.options);
   if (told === null) return [];
@@ -120,7 +120,7 @@ function map(delivery: Kept): Mapped[] {
  * A refund by itself names neither its order's currency nor whether its prices hold the tax: both
  * show in its lines.
  */
-function mapRefund(refund: z.output<typeof refundAlone>): Mapped {
+function mapRefund(refund: z.output<typeof refundAlone>): MappedReport {
   const currency = currencyOf(refund);
   if (currency === null) throw new Error(`the refund ${refund.id} names no currency`);
   const lines = entriesOf(refund['refund_line_items']).flatMap((one) => shopifyLine.safeParse(one['line_item']).data ?? []);
@@ -143,7 +143,7 @@ function explains(stated: Record<string, unknown>): string[] {
 }
 
 /** A deleted order. */
-function wanted(delivery: Kept): Wanted[] {
+function wanted(delivery: KeptDelivery): WantedDetail[] {
   const told = readBody(delivery);
   const { shop } = options.parse(delivery.options);
   if (shop === undefined || told === null || !('deleted' in told) || !ORDER_ID.test(told.deleted)) return [];

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { askJson, AskingFailed, type Asking } from '../asking.ts';
 import { fetchEach } from '../details.ts';
-import type { Page, Question } from '../source.ts';
+import type { FeedPage, FeedQuestion } from '../source.ts';
 import { secretsNamed } from '../signing.ts';
 
 const API = '/admin/api/2025-07/graphql.json';
@@ -63,7 +63,7 @@ const longOrder = z.looseObject({
  * One page. The cursor stands at an order and its time of update, so that orders that move to the
  * end shift no others.
  */
-export async function listOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listOrders({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const query = `updated_at:>='${from.toISOString()}' AND updated_at:<='${until.toISOString()}'`;
   const orders = listed.safeParse((await ask(asking, QUERY, { query, after: cursor }))['orders']);
   if (!orders.success) throw new AskingFailed('temporary', 'shopify: the answer is no list of orders');

@@ -3,10 +3,23 @@
 import { z } from 'zod';
 
 import { toMinor } from '../shop-money.ts';
-import { codeOf, codesOf, entriesOf, fieldOf, id, identityOf, isList, idOrNone, listOf, reasonOf, timeOf, tokenOf } from '../shop-words.ts';
+import {
+  codeOf,
+  codesOf,
+  entriesOf,
+  fieldOf,
+  id,
+  identityText,
+  isList,
+  idOrNone,
+  listOf,
+  reasonOf,
+  timeOf,
+  tokenOf,
+} from '../shop-words.ts';
 import { netAndGross, shopifyLine, type ShopifyLine } from './line.ts';
 import { refundedUnits, refundsOf, shopifyRefund, type SoldLine } from './refund.ts';
-import type { Mapped, SourceReport } from '../source.ts';
+import type { MappedReport, SourceReport } from '../source.ts';
 
 /** What a financial status does to an order. */
 export type Standing = 'created' | 'paid' | 'completed' | 'void';
@@ -64,14 +77,14 @@ export function isOrder(value: Record<string, unknown>, resource: string | null)
   return OF_ORDERS.some((name) => name in value) || resource === null || resource === 'orders';
 }
 
-export interface Reading {
+export interface ShopifyReading {
   completed_on: 'fulfilled' | 'paid';
   /** What this shop means by its financial statuses, before what we know of them. */
   statuses?: Standings | undefined;
 }
 
 /** The report of an order. A status that nobody knows is never guessed. */
-export function mapOrder(order: ShopifyOrder, reading: Reading): Mapped {
+export function mapOrder(order: ShopifyOrder, reading: ShopifyReading): MappedReport {
   const lines = linesOf(order);
   const { unknownCode, ...standing } = standingOf(order, reading);
   const report: SourceReport = {
@@ -121,7 +134,7 @@ export function soldLine(line: ShopifyLine, units: number, taxesIncluded: boolea
   return { line, units, paid: toMinor(part(net), currency), price: part(line.price), net: part(net), gross: part(gross) };
 }
 
-function standingOf(order: ShopifyOrder, { completed_on: completedOn, statuses = {} }: Reading) {
+function standingOf(order: ShopifyOrder, { completed_on: completedOn, statuses = {} }: ShopifyReading) {
   const financial = order['financial_status'];
   const name = typeof financial === 'string' ? financial : '';
   const standing = Object.hasOwn(statuses, name) ? statuses[name] : STANDINGS.get(name);
@@ -157,8 +170,8 @@ function buyerOf(order: ShopifyOrder): SourceReport['buyer'] {
   const { customer } = order;
   return {
     customer_id: idOrNone(fieldOf(customer, 'id')),
-    email: identityOf(order['email']) ?? identityOf(fieldOf(customer, 'email')),
-    phone: identityOf(order['phone']) ?? identityOf(fieldOf(customer, 'phone')),
+    email: identityText(order['email']) ?? identityText(fieldOf(customer, 'email')),
+    phone: identityText(order['phone']) ?? identityText(fieldOf(customer, 'phone')),
   };
 }
 

@@ -5,8 +5,8 @@ import { createPublicKey, verify as verifySignature, type KeyObject } from 'node
 import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
-import type { Adapter, Kept, Mapped, Push, SourceReport, Verified } from '../source.ts';
-import { hmacSha256, keepHeaders, oneOf, oneOrMoreSecrets, sameText, secretsNamed, type Secrets } from '../signing.ts';
+import type { Adapter, KeptDelivery, MappedReport, Push, SourceReport, PushVerdict } from '../source.ts';
+import { hmacSha256, keepHeaders, oneOf, oneOrMoreSecrets, sameText, secretsNamed, type SourceSecrets } from '../signing.ts';
 
 const TOLERANCE_SECONDS = 300;
 const SIGNATURES_MAX = 16;
@@ -69,9 +69,9 @@ function isSoundPoint(key: Buffer): boolean {
 }
 
 /** The secrets of a source are the same object for as long as they are kept in memory. */
-const keysRead = new WeakMap<Secrets, Secret[]>();
+const keysRead = new WeakMap<SourceSecrets, Secret[]>();
 
-function keysOf(secrets: Secrets): Secret[] {
+function keysOf(secrets: SourceSecrets): Secret[] {
   let keys = keysRead.get(secrets);
   if (keys === undefined) {
     keys = secretsNamed(secrets, 'secret').flatMap((secret) => readSecret(secret) ?? []);
@@ -80,7 +80,7 @@ function keysOf(secrets: Secrets): Secret[] {
   return keys;
 }
 
-function verify({ headers, body, secrets, now }: Push): Verified {
+function verify({ headers, body, secrets, now }: Push): PushVerdict {
   const keys = keysOf(secrets);
   if (keys.length === 0) return { ok: false, reason: 'no_secret' };
   const id = oneOf(headers, 'webhook-id');
@@ -118,7 +118,7 @@ const object = z.record(z.string(), z.unknown());
  * console of a sender tries it, tells nothing; one whose content stands elsewhere is refused with
  * where it must stand, so that no order is silently left out.
  */
-function map({ body, headers }: Kept): Mapped[] {
+function map({ body, headers }: KeptDelivery): MappedReport[] {
   const { data: message } = object.safeParse(parseJson(body));
   if (message === undefined) throw new Error('the body must be an object {"type", "timestamp", "data"}');
   const { type, timestamp, data, ...others } = message;
@@ -136,7 +136,7 @@ function map({ body, headers }: Kept): Mapped[] {
 }
 
 /** When the sender said this: the body's own time, else the header's; both are signed. */
-function signedTime(timestamp: unknown, headers: Kept['headers']): string | null {
+function signedTime(timestamp: unknown, headers: KeptDelivery['headers']): string | null {
   const stated = z.iso.datetime({ offset: true }).safeParse(timestamp);
   if (stated.success) return stated.data;
   const seconds = Number(headers['webhook-timestamp']);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
 import { AskingFailed, secretOf, type Asking, type NoAnswer } from '../asking.ts';
-import type { Page, Promotion, Question, Wish } from '../source.ts';
+import type { FeedPage, Promotion, FeedQuestion, PromotionWish } from '../source.ts';
 import { askGateway, bodyOf, chinaClock, fieldOfCode, topSign, unionId, type GatewayError } from './union.ts';
 
 const PAGE_SIZE = 500;
@@ -24,7 +24,7 @@ type Place = z.output<typeof place>;
  * has several is read from its last page to its first: what leaves it moves its rows towards the
  * first.
  */
-export async function listRows({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listRows({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const end = Math.ceil(until.getTime() / 1000);
   const start = { from: Math.floor(from.getTime() / 1000), until: end, page: 1, isOnWayBack: false };
   const here = cursor === null ? start : place.parse(JSON.parse(cursor));
@@ -73,7 +73,7 @@ const text = z.string().nullish();
 const linkAnswer = z.object({ data: z.object({ shortURL: text, clickURL: text }) });
 
 /** `jd.union.open.promotion.bysubunionid.get`: a short link of JD's, which lives sixty days. */
-export async function promote({ landingUrl, productId, code }: Wish, asking: Asking): Promise<Promotion> {
+export async function promote({ landingUrl, productId, code }: PromotionWish, asking: Asking): Promise<Promotion> {
   const promotionCodeReq = {
     materialId: landingUrl ?? `https://item.jd.com/${productId}.html`,
     subUnionId: fieldOfCode(code),

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { proportionOf } from '../../core/money.ts';
 import { parseJson } from '../../platform/http/json.ts';
 import { listRows, promote } from './jd-api.ts';
-import type { Adapter, Kept, Mapped } from '../source.ts';
+import type { Adapter, KeptDelivery, MappedReport } from '../source.ts';
 import {
   alwaysPulled,
   chinaTime,
@@ -128,7 +128,7 @@ type Row = z.output<typeof row>;
  * of the order a row says no more than that it was paid. A row without its update time leaves that
  * to the door.
  */
-function map({ body, options: stated, receivedAt }: Kept): Mapped[] {
+function map({ body, options: stated, receivedAt }: KeptDelivery): MappedReport[] {
   const one = row.parse(parseJson(body));
   const standing = STANDING[one.validCode] ?? null;
   const isPaid = standing === 'paid' || standing === 'completed';
@@ -189,7 +189,7 @@ function frozenOf({ id, skuNum, skuFrozenNum, estimateCosPrice }: Row, standing:
  * Who shared: the finest word that the row has. The positions of an account are only its own when
  * nobody used a finer one.
  */
-function namesOf({ id, rid, subUnionId, channelId, positionId }: Row): Mapped['names'] {
+function namesOf({ id, rid, subUnionId, channelId, positionId }: Row): MappedReport['names'] {
   if (codeInField(subUnionId) !== null) return [];
   const words = { sub_union_id: subUnionId, channel_id: channelId, rid, position_id: positionId };
   const [finest] = Object.entries(words).flatMap(([type, value]) => (value === null ? [] : [{ type, value, lineId: id }]));

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
 import { AskingFailed, secretOf, type Asking, type NoAnswer } from '../asking.ts';
-import type { Adapter, Kept, Mapped, Page, Promotion, Question, Wish } from '../source.ts';
+import type { Adapter, KeptDelivery, MappedReport, FeedPage, Promotion, FeedQuestion, PromotionWish } from '../source.ts';
 import {
   alwaysPulled,
   askGateway,
@@ -96,7 +96,7 @@ const order = z.object({
 type Order = z.output<typeof order>;
 
 /** An order has one product, so that what is said of its row is said of all of it. */
-function map({ body }: Kept): Mapped[] {
+function map({ body }: KeptDelivery): MappedReport[] {
   const one = order.parse(parseJson(body));
   const standing = STANDING[one.order_status] ?? null;
   const completed = standing === 'completed' || standing === 'settled';
@@ -153,7 +153,7 @@ function refundsOf({ order_sn, order_amount, return_status }: Order, isCompleted
  * Who shared, in the words of whoever made the link: the `uid` of its custom parameters, else the
  * position.
  */
-function namesOf({ custom_parameters, p_id, pid }: Order, uid: string | null): Mapped['names'] {
+function namesOf({ custom_parameters, p_id, pid }: Order, uid: string | null): MappedReport['names'] {
   if (codeInField(uid) !== null) return [];
   if (custom_parameters !== null) return [{ type: 'custom_parameters', value: uid ?? custom_parameters }];
   const stated = p_id ?? pid;
@@ -185,7 +185,7 @@ const listAnswer = z.object({ order_list_get_response: z.object({ order_list: z.
  * last: a row that is updated meanwhile moves behind all pages, and those behind it move towards
  * the first.
  */
-async function list({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+async function list({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const read = async (page: number) => {
     const question = {
       start_update_time: String(Math.floor(from.getTime() / 1000)),
@@ -211,7 +211,7 @@ const linkAnswer = z.object({
 });
 
 /** `pdd.ddk.goods.promotion.url.generate`; the product's id is its `goods_sign`. */
-async function promote({ productId, code }: Wish, asking: Asking): Promise<Promotion> {
+async function promote({ productId, code }: PromotionWish, asking: Asking): Promise<Promotion> {
   const { pid } = options.parse(asking.options);
   if (pid === undefined) throw new AskingFailed('refused', 'PDD makes links under a position only: state options.pid of the source');
   const question = {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 import { AskingFailed, secretOf, type Asking, type NoAnswer } from '../asking.ts';
-import { pullOptions, type Page, type Promotion, type Question, type Wish } from '../source.ts';
+import { pullOptions, type FeedPage, type Promotion, type FeedQuestion, type PromotionWish } from '../source.ts';
 import { askGateway, bodyOf, chinaClock, fieldOfCode, topSign, TOP_SIGN_METHODS, unionId, type GatewayError } from './union.ts';
 
 const PAGE_SIZE = 100;
@@ -68,7 +68,7 @@ function nextOf(
 }
 
 /** `taobao.tbk.order.details.get` by update time. */
-export async function listOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listOrders({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const [page, position] = placeIn(cursor);
   const question = {
     query_type: ORDERS_BY_UPDATE,
@@ -94,7 +94,7 @@ const refundsAnswer = z.object({
  * `taobao.tbk.order.refund.get` by update time: the refunds after the settlement of all orders, not
  * only of channels and members.
  */
-export async function listRefunds({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listRefunds({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const [page, position] = placeIn(cursor);
   const question = {
     query_type: REFUNDS_BY_UPDATE,
@@ -134,7 +134,7 @@ const linkAnswer = z.object({
  * `taobao.tbk.dg.general.link.convert` for one product; of its links the one that brings a coupon,
  * and the long one, because short ones end some day. (open.taobao.com, apiId 65409)
  */
-export async function convertLink(wish: Wish, asking: Asking): Promise<Promotion> {
+export async function convertLink(wish: PromotionWish, asking: Asking): Promise<Promotion> {
   const question = {
     ...(await whoseLink(wish, asking)),
     item_id_list: wish.productId,
@@ -156,7 +156,7 @@ const WHOSE = ['adzone_id', 'relation_id', 'special_id'];
  * kept back), but it has the name of the position that the link was made under. Without a position
  * for each link it has the channel, the member or the position of the promoter.
  */
-async function whoseLink({ code, names }: Wish, asking: Asking): Promise<Record<string, string>> {
+async function whoseLink({ code, names }: PromotionWish, asking: Asking): Promise<Record<string, string>> {
   const { site_id: site, adzone_id: position } = options.parse(asking.options);
   if (site !== undefined) return { adzone_id: await makePosition(site, code, asking) };
   const word = WHOSE.flatMap((type) => names.filter((name) => name.type === type))[0];

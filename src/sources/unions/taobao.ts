@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { proportionOf } from '../../core/money.ts';
 import { parseJson } from '../../platform/http/json.ts';
-import type { Adapter, Kept, Mapped } from '../source.ts';
+import type { Adapter, KeptDelivery, MappedReport } from '../source.ts';
 import { convertLink, listOrders, listRefunds, options, type Party } from './taobao-api.ts';
 import { chinaClock, codeInField, pullOnly, unionId, unionTime, unionWord, units, UNNAMED_SHOP, yuan } from './union.ts';
 
@@ -104,7 +104,7 @@ const refund = z.object({
   modified_time: unionTime,
 });
 
-function map({ body, options: stated, receivedAt }: Kept): Mapped[] {
+function map({ body, options: stated, receivedAt }: KeptDelivery): MappedReport[] {
   const row = z.looseObject({}).parse(parseJson(body));
   if (row['refund_status'] !== undefined) return [mapRefund(refund.parse(row))];
   return [mapOrder(order.parse(row), options.parse(stated).party, receivedAt)];
@@ -115,7 +115,7 @@ function map({ body, options: stated, receivedAt }: Kept): Mapped[] {
  * own: of the purchase a row says no more than that it was paid. A row without its update time
  * leaves that to the door.
  */
-function mapOrder(one: Order, ours: Party, receivedAt: Date): Mapped {
+function mapOrder(one: Order, ours: Party, receivedAt: Date): MappedReport {
   const standing = STANDING[one.tk_status] ?? null;
   const report = {
     order_id: one.trade_parent_id ?? one.trade_id,
@@ -167,7 +167,7 @@ function lineOf(one: Order, standing: Standing | null, ours: Party, receivedAt: 
  * Who shared: the channel or the member, else the position of the link, unless its name says which
  * link of ours that is.
  */
-function namesOf({ trade_id, tk_order_role, relation_id, special_id, adzone_id, adzone_name }: Order): Mapped['names'] {
+function namesOf({ trade_id, tk_order_role, relation_id, special_id, adzone_id, adzone_name }: Order): MappedReport['names'] {
   if (codeInField(adzone_name) !== null) return [];
   const lineId = lineIdOf(trade_id, tk_order_role);
   if (relation_id !== null) return [{ type: 'relation_id', value: relation_id, lineId }];
@@ -176,7 +176,7 @@ function namesOf({ trade_id, tk_order_role, relation_id, special_id, adzone_id, 
 }
 
 /** A part of a purchase may be refunded several times, each under a number of its own. */
-function mapRefund(one: z.output<typeof refund>): Mapped {
+function mapRefund(one: z.output<typeof refund>): MappedReport {
   const status = REFUND[one.refund_status] ?? null;
   const lineId = lineIdOf(one.tb_trade_id, one.tk_order_role);
   const refunded = {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import { stringifyJson } from '../../platform/http/json.ts';
 import { askJson, AskingFailed, type Asking, type NoAnswer } from '../asking.ts';
-import { pullOptions, type Adapter, type Verified } from '../source.ts';
+import { pullOptions, type Adapter, type PushVerdict } from '../source.ts';
 
 /**
  * How a link's code of ours is written in a field of a union, so that nobody else's words are taken
@@ -18,7 +18,7 @@ const CHINA_OFFSET_MS = 8 * 3_600_000;
 
 /** A union has no callback: whatever arrives in its name is somebody else's. */
 export const pullOnly: Pick<Adapter, 'verify' | 'answer'> = {
-  verify: (): Verified => ({ ok: false, reason: 'missing_signature' }),
+  verify: (): PushVerdict => ({ ok: false, reason: 'missing_signature' }),
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },
 };
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { pullOptions } from '../source.ts';
 import { oneOf, oneOrMoreSecrets, sameText, secretsNamed } from '../signing.ts';
-import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from '../source.ts';
+import type { Adapter, KeptDelivery, MappedReport, Push, PushVerdict, WantedDetail } from '../source.ts';
 import { afterSale, complaint, giftAfterSale, mapAfterSale, mapComplaint, mapGiftAfterSale } from './after-sales.ts';
 import { commissionOrder, COMMISSIONS, mapCommissionOrder, SHARER_PAID_BY, sharerBinding } from './commission.ts';
 import { wechatDecrypt, wechatKey, wechatSign } from './crypt.ts';
@@ -110,7 +110,7 @@ export const wechatShop: Adapter = {
  * A handshake signs its time; a push signs its encrypted content too. Plain mode signs no body, so
  * that anybody could write it.
  */
-function verify({ method, query, body, secrets }: Push): Verified {
+function verify({ method, query, body, secrets }: Push): PushVerdict {
   const tokens = secretsNamed(secrets, 'token');
   const keys = secretsNamed(secrets, 'encoding_aes_key').flatMap((text) => wechatKey(text) ?? []);
   const [appId] = secretsNamed(secrets, 'app_id');
@@ -136,7 +136,7 @@ function verify({ method, query, body, secrets }: Push): Verified {
  * Events name what is to be fetched; an order that was fetched may want itself again, and its
  * after-sales.
  */
-function wanted({ body, receivedAt }: Kept): Wanted[] {
+function wanted({ body, receivedAt }: KeptDelivery): WantedDetail[] {
   const message = readMessage(body);
   if (message['order'] !== undefined) return wantedByOrder(shopOrder.parse(message['order']), receivedAt);
   const event = eventOf(message);
@@ -147,7 +147,7 @@ function wanted({ body, receivedAt }: Kept): Wanted[] {
  * What was fetched tells of an order; of the events only that of a dispute says what nothing else
  * does.
  */
-function map({ body, options: stated }: Kept): Mapped[] {
+function map({ body, options: stated }: KeptDelivery): MappedReport[] {
   const message = readMessage(body);
   if (message['order'] !== undefined) return [mapOrder(shopOrder.parse(message['order']))];
   const after = message['after_sale_order'];

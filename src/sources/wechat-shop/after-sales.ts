@@ -2,7 +2,7 @@
 // may follow them.
 import { z } from 'zod';
 
-import type { Mapped } from '../source.ts';
+import type { MappedReport } from '../source.ts';
 import { fen, list, part, time, wechatId, word } from './fields.ts';
 
 type Outcome = 'open' | 'succeeded' | 'ended' | 'ends';
@@ -64,7 +64,7 @@ export const afterSale = z.object({
 });
 
 /** An after-sale as `channels/ec/aftersale/getaftersaleorder` tells it: one sku of one order. */
-export function mapAfterSale(one: z.output<typeof afterSale>): Mapped {
+export function mapAfterSale(one: z.output<typeof afterSale>): MappedReport {
   const isOfGoods = GOODS_ONLY.has(one.type ?? '');
   const lineId = one.product_info?.sku_id ?? null;
   const { outcome, unknownCode } = outcomeOf(one.status, isOfGoods);
@@ -117,7 +117,7 @@ export const giftAfterSale = z.object({
  * `channels/ec/aftersale/getpresentaftersaleorder` tells it: what came back of each order of the
  * gift. The sheet of the gift is no order, so nothing lands on it.
  */
-export function mapGiftAfterSale(one: z.output<typeof giftAfterSale>): Mapped[] {
+export function mapGiftAfterSale(one: z.output<typeof giftAfterSale>): MappedReport[] {
   const { outcome, unknownCode } = outcomeOf(one.status, false);
   const refundedAt = outcome === 'succeeded' ? one.update_time : null;
   return one.order_info_list.map((order) => {
@@ -158,7 +158,7 @@ const DISPUTE_OPEN = new Set('100 101 103 104 105 106 107 108 109 110 111 113 11
 export const complaint = z.object({ complaint_id: wechatId, order_id: wechatId, complaint_status: wechatId });
 
 /** A dispute as `channels_ec_complaint_update` tells it: there is no call that tells its state. */
-export function mapComplaint(one: z.output<typeof complaint>, at: string | null): Mapped {
+export function mapComplaint(one: z.output<typeof complaint>, at: string | null): MappedReport {
   const { complaint_status: status } = one;
   const isKnown = DISPUTE_ENDED.has(status) || DISPUTE_OPEN.has(status);
   const state = DISPUTE_ENDED.has(status) ? ('closed' as const) : ('open' as const);

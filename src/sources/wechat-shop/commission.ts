@@ -2,7 +2,7 @@
 // speaks of its own line only.
 import { z } from 'zod';
 
-import type { Mapped } from '../source.ts';
+import type { MappedReport } from '../source.ts';
 import { code, count, fen, part, time, UNNAMED_SHOP, wechatId, word } from './fields.ts';
 import { STANDING as ORDER_STANDING } from './orders.ts';
 
@@ -76,7 +76,7 @@ export const sharerBinding = part({ commission_type: code });
  * settlement, sharer and talent are its line's: the other lines of its order are told by commission
  * orders of their own.
  */
-export function mapCommissionOrder(one: CommissionOrder, binding: z.output<typeof sharerBinding>, reading: Reading): Mapped {
+export function mapCommissionOrder(one: CommissionOrder, binding: z.output<typeof sharerBinding>, reading: Reading): MappedReport {
   const { shop_info, product_info, order_info, commission_info, buyer_info } = one.order_detail;
   const standing = COMMISSION_STANDING[one.status] ?? null;
   const isOpen = standing === 'unsettled' || standing === 'settled';
@@ -117,7 +117,7 @@ export function mapCommissionOrder(one: CommissionOrder, binding: z.output<typeo
  */
 export const SHARER_APPID = 'sharer_appid';
 
-function namesOf({ sku_id: lineId, order_detail: { commission_info } }: CommissionOrder): Mapped['names'] {
+function namesOf({ sku_id: lineId, order_detail: { commission_info } }: CommissionOrder): MappedReport['names'] {
   const { sharer_info: sharer } = commission_info;
   if (sharer?.sharer_appid) return [{ type: SHARER_APPID, value: sharer.sharer_appid, lineId }];
   return sharer?.opensharerid ? [{ type: 'sharer', value: sharer.opensharerid, lineId }] : [];

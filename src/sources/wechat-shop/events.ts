@@ -4,7 +4,7 @@ import { XMLParser } from 'fast-xml-parser';
 import { z } from 'zod';
 
 import { parseJson } from '../../platform/http/json.ts';
-import type { Wanted } from '../source.ts';
+import type { WantedDetail } from '../source.ts';
 import { time, wechatId } from './fields.ts';
 
 /**
@@ -79,7 +79,7 @@ export function eventOf(message: Record<string, unknown>): z.output<typeof event
  * What an event names: an order, an after-sale, a commission order; or of a gift the sheet that all
  * its orders have in common.
  */
-export function namedBy({ Event: name, ...rest }: z.output<typeof event>): Wanted[] {
+export function namedBy({ Event: name, ...rest }: z.output<typeof event>): WantedDetail[] {
   switch (name) {
     case 'channels_ec_aftersale_update':
       return [{ key: `after-sale/${afterSaleNamed.parse(rest['finder_shop_aftersale_status_update']).after_sale_order_id}` }];
@@ -108,9 +108,9 @@ const giftOrders = z.looseObject({ order_ids: z.array(wechatId) });
  * The orders of a gift, which its sheet lists and which are asked for each by itself: the sheet is
  * no order.
  */
-export function ordersOfGift(message: Record<string, unknown>): Wanted[] {
+export function ordersOfGift(message: Record<string, unknown>): WantedDetail[] {
   const read = giftOrders.safeParse(message);
   return read.success ? read.data.order_ids.slice(0, GIFT_ORDERS_MAX).map((id) => ({ key: `order/${id}` })) : [];
 }
 
-const orderKey = (id: string): Wanted => ({ key: `${GIFT_SHEET.test(id) ? 'gift' : 'order'}/${id}` });
+const orderKey = (id: string): WantedDetail => ({ key: `${GIFT_SHEET.test(id) ? 'gift' : 'order'}/${id}` });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { AskingFailed, type Asking } from '../asking.ts';
 import { fetchEach } from '../details.ts';
-import type { Page, Question } from '../source.ts';
+import type { FeedPage, FeedQuestion } from '../source.ts';
 import { unionId } from '../unions/union.ts';
 import { ask, unlessRefused } from './api.ts';
 import { fetchWanted } from './details.ts';
@@ -17,7 +17,7 @@ const more = { next_key: z.string().nullish(), has_more: z.boolean().nullish() }
 const orderIds = z.object({ order_id_list: z.array(unionId).nullish(), ...more });
 
 /** `channels/ec/order/list/get` by update time, seven days at most. */
-export async function listOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listOrders({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const question = { update_time_range: rangeOf(from, until), page_size: PAGE_SIZE, next_key: cursor ?? '' };
   const { order_id_list: ids, ...rest } = orderIds.parse(await askList('/channels/ec/order/list/get', question, asking, 'order_id_list'));
   return pageOf(
@@ -30,7 +30,7 @@ export async function listOrders({ from, until, cursor }: Question, asking: Aski
 const afterSaleIds = z.object({ after_sale_order_id_list: z.array(unionId).nullish(), ...more });
 
 /** `channels/ec/aftersale/getaftersalelist` by update time, a day at most. */
-export async function listAfterSales({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listAfterSales({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const { start_time, end_time } = rangeOf(from, until);
   const question = { begin_update_time: start_time, end_update_time: end_time, next_key: cursor ?? '' };
   const { after_sale_order_id_list: ids, ...rest } = afterSaleIds.parse(
@@ -48,7 +48,7 @@ export async function listAfterSales({ from, until, cursor }: Question, asking: 
  * takes the call from service; a shop that is refused it has no such after-sales, since theirs come
  * as those of single orders then.
  */
-export async function listGiftAfterSales({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listGiftAfterSales({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const { start_time, end_time } = rangeOf(from, until);
   const question = { begin_create_time: start_time, end_create_time: end_time, ...(cursor === null ? {} : { next_key: cursor }) };
   const path = '/channels/ec/aftersale/getpresentaftersalelist';
@@ -65,7 +65,7 @@ export async function listGiftAfterSales({ from, until, cursor }: Question, aski
 const commissionIds = z.object({ list: z.array(z.object({ order_id: unionId, sku_id: unionId })).nullish(), ...more });
 
 /** `channels/ec/league/headsupplier/order/list/get` by update time, thirty a page at most. */
-export async function listCommissionOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listCommissionOrders({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const question = { update_time_range: rangeOf(from, until), page_size: PAGE_SIZE, next_key: cursor ?? '' };
   const { list, ...rest } = commissionIds.parse(await askList('/channels/ec/league/headsupplier/order/list/get', question, asking, 'list'));
   return pageOf(
@@ -84,7 +84,7 @@ const talentIds = z.object({
  * `channels/ec/talent/get_order_list` by update time, ten a page at most. Both ends of its range
  * are left out of it.
  */
-export async function listTalentOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listTalentOrders({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const { start_time, end_time } = rangeOf(from, until);
   const range = { update_time_gt: start_time - 1, update_time_lt: end_time + 1 };
   const question = { ...range, page_size: TALENT_PAGE_SIZE_MAX, ...(cursor === null ? {} : { next_key: cursor }) };
@@ -116,7 +116,7 @@ async function pageOf(
   keys: string[],
   { next_key: next, has_more: hasMore }: { next_key?: string | null | undefined; has_more?: boolean | null | undefined },
   asking: Asking,
-): Promise<Page> {
+): Promise<FeedPage> {
   const told = await fetchEach(
     keys,
     (key) => key,

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 import { AskingFailed, type Asking } from '../asking.ts';
-import type { LockDays, Promotion, Wish } from '../source.ts';
+import type { LockDays, Promotion, PromotionWish } from '../source.ts';
 import { ask } from './api.ts';
 import { SHARER_APPID } from './commission.ts';
 
@@ -18,7 +18,7 @@ const linkAnswer = z.object({ http_short_link: text });
  * by the appid that a mapping means.
  * (developers.weixin.qq.com/doc/store/leagueheadsupplier/api/sharer/getshop/api_getproductpromotionlinkinfo)
  */
-export async function shareProduct({ productId, names, shops }: Wish, asking: Asking): Promise<Promotion> {
+export async function shareProduct({ productId, names, shops }: PromotionWish, asking: Asking): Promise<Promotion> {
   const sharer = names.find(({ type }) => type === SHARER_APPID)?.value;
   const [shop] = shops;
   if (sharer === undefined) {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 import { allocate } from '../../core/money.ts';
-import type { Mapped } from '../source.ts';
+import type { MappedReport } from '../source.ts';
 import { code, count, fen, flag, list, part, time, wechatId, word } from './fields.ts';
 
 type Standing = 'created' | 'paid' | 'completed' | 'void';
@@ -96,7 +96,7 @@ type Product = z.output<typeof product>;
  * An order as `channels/ec/order/get` tells it: all its lines, and all that WeChat attributes of it
  * once it has found that out. Throws when what a paid line cost cannot be known.
  */
-export function mapOrder(one: ShopOrder): Mapped {
+export function mapOrder(one: ShopOrder): MappedReport {
   const standing = STANDING[one.status] ?? null;
   const { settle_info, ext_info, sharer_info } = one.order_detail;
   const completed = standing === 'completed';
@@ -216,7 +216,7 @@ function talentOfOrder({ order_detail: { commission_infos: infos, ext_info } }: 
 }
 
 /** Who shared the order, and who shared single ones of its skus. */
-function sharersOf({ order_detail: { product_infos, sharer_info, sku_sharer_infos } }: ShopOrder): Mapped['names'] {
+function sharersOf({ order_detail: { product_infos, sharer_info, sku_sharer_infos } }: ShopOrder): MappedReport['names'] {
   const ofOrder = sharer_info?.sharer_openid ? [{ type: 'sharer', value: sharer_info.sharer_openid }] : [];
   const listed = new Set(product_infos.map(({ sku_id }) => sku_id));
   const ofLines = sku_sharer_infos.flatMap(({ sku_id: lineId, sharer_openid: value }) =>

@@ -1,7 +1,7 @@
 // The commission orders of a talent (带货助手) at 微信小店, one for each sku, as canonical reports.
 import { z } from 'zod';
 
-import type { Mapped } from '../source.ts';
+import type { MappedReport } from '../source.ts';
 import { COMMISSION_STANDING } from './commission.ts';
 import { amountText, part, time, UNNAMED_SHOP, wechatId, word } from './fields.ts';
 import { STANDING as ORDER_STANDING } from './orders.ts';
@@ -35,7 +35,7 @@ type TalentOrder = z.output<typeof talentOrder>;
  * one sku. It names no shop; what it names is the account of the talent in whose content it was
  * bought (`channel`).
  */
-export function mapTalentOrder({ base_info: base, commission_info: commission, channel_info: channel }: TalentOrder): Mapped {
+export function mapTalentOrder({ base_info: base, commission_info: commission, channel_info: channel }: TalentOrder): MappedReport {
   const { standing, order } = standingOf(base.order_status, commission.state);
   const isOpen = (standing === 'unsettled' || standing === 'settled') && order !== null && order !== 'void';
   const isSettled = isOpen && standing === 'settled';

@@ -6,10 +6,10 @@ import { parseJson } from '../../platform/http/json.ts';
 import { entriesOf, id } from '../shop-words.ts';
 import { pullOptions } from '../source.ts';
 import { chosenSecrets, hmacSha256, keepHeaders, oneOf, sameText, secretsNamed } from '../signing.ts';
-import type { Adapter, Kept, Mapped, Push, Verified, Wanted } from '../source.ts';
+import type { Adapter, KeptDelivery, MappedReport, Push, PushVerdict, WantedDetail } from '../source.ts';
 import { askOrder, listOrders } from './api.ts';
 import { bareStatus, isOrder, mapOrder, statusCode, wooOrder } from './order.ts';
-import { isTold } from './refund.ts';
+import { isRefundTold } from './refund.ts';
 
 const DAY_MS = 86_400_000;
 // Delivery-ID is made of an id and a second: two deliveries may have the same one, so it is kept to
@@ -60,7 +60,7 @@ export const woocommerce: Adapter = {
   feeds: [{ name: 'orders', windowMs: () => DAY_MS, backMs: null, overlapMs: 600_000, list: listOrders }],
 };
 
-function verify({ method, headers, body, secrets }: Push): Verified {
+function verify({ method, headers, body, secrets }: Push): PushVerdict {
   const keys = secretsNamed(secrets, 'secret');
   if (keys.length === 0) return { ok: false, reason: 'no_secret' };
   const signature = oneOf(headers, 'x-wc-webhook-signature');
@@ -87,7 +87,7 @@ type Told = { order: z.output<typeof wooOrder> } | { deleted: string } | { gone:
  * subscriptions) tells nothing. The header that names the resource is not signed: it decides only
  * where the body does not, and a deletion is never believed by itself.
  */
-function readBody({ body, headers }: Pick<Kept, 'body' | 'headers'>): Told {
+function readBody({ body, headers }: Pick<KeptDelivery, 'body' | 'headers'>): Told {
   const value = z.looseObject({}).parse(parseJson(body));
   if (headers['feed'] === 'detail' && value['gone'] === true) return { gone: gone.parse(value) };
   const topic = headers['x-wc-webhook-topic']?.split('.')[0];
@@ -97,7 +97,7 @@ function readBody({ body, headers }: Pick<Kept, 'body' | 'headers'>): Told {
   return bare === undefined ? null : { deleted: bare.id };
 }
 
-function map(delivery: Kept): Mapped[] {
+function map(delivery: KeptDelivery): MappedReport[] {
   const told = readBody(delivery);
   const { url, statuses = {} } = options.parse(delivery.options);
   if (told === null) return [];
@@ -123,11 +123,11 @@ function explains(stated: Record<string, unknown>): string[] {
 }
 
 /** A deleted order, and one that lists refunds without telling what they were for. */
-function wanted(delivery: Kept): Wanted[] {
+function wanted(delivery: KeptDelivery): WantedDetail[] {
   const { url } = options.parse(delivery.options);
   const told = readBody(delivery);
   if (url === undefined || told === null || 'gone' in told) return [];
-  const isKnown = 'order' in told && entriesOf(told.order['refunds']).every(isTold);
+  const isKnown = 'order' in told && entriesOf(told.order['refunds']).every(isRefundTold);
   const orderId = 'order' in told ? told.order.id : told.deleted;
   return isKnown || !ORDER_ID.test(orderId) ? [] : [{ key: `order/${orderId}` }];
 }

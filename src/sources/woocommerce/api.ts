@@ -6,9 +6,9 @@ import { z } from 'zod';
 import { askJson, AskingFailed, type Asking, type JsonAnswer } from '../asking.ts';
 import { fetchEach } from '../details.ts';
 import { entriesOf, fieldOf, gmtOf } from '../shop-words.ts';
-import type { Page, Question } from '../source.ts';
+import type { FeedPage, FeedQuestion } from '../source.ts';
 import { secretsNamed } from '../signing.ts';
-import { isTold } from './refund.ts';
+import { isRefundTold } from './refund.ts';
 
 const ORDERS_PER_PAGE = 100;
 const REFUNDS_PER_PAGE = 100;
@@ -26,7 +26,7 @@ type Order = z.output<typeof order>;
  * the end while the list is read would shift all that follow it, and the first of a later page
  * would be missed. Only within one second there is no other way than to count.
  */
-export async function listOrders({ from, until, cursor }: Question, asking: Asking): Promise<Page> {
+export async function listOrders({ from, until, cursor }: FeedQuestion, asking: Asking): Promise<FeedPage> {
   const place = cursor === null ? { after: from.toISOString(), page: 1 } : cursorOf.parse(JSON.parse(cursor));
   const { value } = await ask(asking, '/orders', {
     // Both ends are outside of what is listed, and times are of whole seconds.
@@ -72,13 +72,13 @@ export async function askOrder(orderId: string, asking: Asking): Promise<Buffer>
 
 /** The order with its own list of refunds replaced by what the shop tells of each. */
 async function withRefunds(one: Order, asking: Asking): Promise<Order> {
-  if (entriesOf(one['refunds']).every(isTold)) return one;
+  if (entriesOf(one['refunds']).every(isRefundTold)) return one;
   const told: z.output<typeof refunds> = [];
   for (let page = 1; told.length < REFUNDS_MAX; page++) {
     const query = { per_page: String(REFUNDS_PER_PAGE), page: String(page) };
     const { value } = await ask(asking, `/orders/${one.id}/refunds`, query);
     const listed = refunds.safeParse(value);
-    if (!listed.success || !listed.data.every(isTold)) {
+    if (!listed.success || !listed.data.every(isRefundTold)) {
       throw new AskingFailed('temporary', `woocommerce: the answer is no list of refunds of the order ${one.id}`);
     }
     told.push(...listed.data);

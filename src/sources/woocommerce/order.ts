@@ -4,9 +4,9 @@ import { z } from 'zod';
 
 import { allocate } from '../../core/money.ts';
 import { atLeastNothing, exact, exactOrNothing, lesser, sum, toMinor, type Exact } from '../shop-money.ts';
-import { codeOf, codesOf, entriesOf, fieldOf, gmtOf, id, identityOf, isList, idOrNone, listOf, tokenOf, unitsOf } from '../shop-words.ts';
-import type { Mapped, SourceReport } from '../source.ts';
-import { isTold, refundsOf, type SoldLine } from './refund.ts';
+import { codeOf, codesOf, entriesOf, fieldOf, gmtOf, id, identityText, isList, idOrNone, listOf, tokenOf, unitsOf } from '../shop-words.ts';
+import type { MappedReport, SourceReport } from '../source.ts';
+import { isRefundTold, refundsOf, type SoldLine } from './refund.ts';
 
 /** What a status of a shop does to an order. */
 export type Standing = 'created' | 'paid' | 'completed' | 'refunded' | 'void';
@@ -70,7 +70,7 @@ export function isOrder(value: Record<string, unknown>, resource: string | null)
 }
 
 /** The report of an order; `own` are the statuses that this shop has made or means otherwise. */
-export function mapOrder(order: WooOrder, own: Standings): Mapped {
+export function mapOrder(order: WooOrder, own: Standings): MappedReport {
   const status = bareStatus(order.status);
   const standing = Object.hasOwn(own, status) ? own[status] : STANDINGS.get(status);
   const lines = linesOf(order);
@@ -84,8 +84,8 @@ export function mapOrder(order: WooOrder, own: Standings): Mapped {
     ...(standing === undefined ? {} : standingOf(order, standing, refunds.length > 0)),
     buyer: {
       customer_id: idOrNone(order['customer_id']),
-      email: identityOf(fieldOf(order['billing'], 'email')),
-      phone: identityOf(fieldOf(order['billing'], 'phone')),
+      email: identityText(fieldOf(order['billing'], 'email')),
+      phone: identityText(fieldOf(order['billing'], 'phone')),
     },
     click_token: tokenOf(metaOf(order, 'fy_click')),
     link_code: codeOf(metaOf(order, 'fy_link')),
@@ -107,7 +107,7 @@ export function mapOrder(order: WooOrder, own: Standings): Mapped {
  */
 function observedAt(order: WooOrder, refunds: Record<string, unknown>[]): string | null {
   const at = gmtOf(order['date_modified_gmt']) ?? gmtOf(order['date_created_gmt']);
-  if (at === null || refunds.length === 0 || !refunds.every(isTold)) return at;
+  if (at === null || refunds.length === 0 || !refunds.every(isRefundTold)) return at;
   return new Date(Date.parse(at) + 1).toISOString();
 }
 

@@ -35,7 +35,7 @@ type Part = z.output<typeof part>;
 const refundId = z.looseObject({ id });
 
 /** Whether a refund tells what it was for; the entries of an order's own list do not. */
-export const isTold = (refund: Record<string, unknown>): boolean => Array.isArray(refund['line_items']);
+export const isRefundTold = (refund: Record<string, unknown>): boolean => Array.isArray(refund['line_items']);
 
 /** What the lines have left in all for refunds that name none of them. */
 interface Rest {
@@ -45,7 +45,7 @@ interface Rest {
 /** The refunds of an order without tax and freight. */
 export function refundsOf(refunds: readonly Record<string, unknown>[], sold: Sold): CanonicalRefund[] {
   const rest = { left: sum(sold.lines.map((line) => line.paid)) };
-  return refunds.flatMap((refund) => (isTold(refund) ? toldRefund(refund, sold, rest) : [grossRefund(refund, sold, rest)]));
+  return refunds.flatMap((refund) => (isRefundTold(refund) ? toldRefund(refund, sold, rest) : [grossRefund(refund, sold, rest)]));
 }
 
 /**

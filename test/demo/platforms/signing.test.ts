@@ -6,7 +6,7 @@ import type { Push } from '../../../src/demo/platforms/push.ts';
 import { pinduoduoSign, shopifyPush, standardPush, wechatPush, woocommercePush } from '../../../src/demo/platforms/signing.ts';
 import { shopify } from '../../../src/sources/shopify/adapter.ts';
 import type { Adapter } from '../../../src/sources/source.ts';
-import type { Secrets } from '../../../src/sources/signing.ts';
+import type { SourceSecrets } from '../../../src/sources/signing.ts';
 import { standardWebhooks } from '../../../src/sources/standard-webhooks/adapter.ts';
 import { wechatShop } from '../../../src/sources/wechat-shop/adapter.ts';
 import { woocommerce } from '../../../src/sources/woocommerce/adapter.ts';
@@ -20,14 +20,14 @@ const WECHAT = {
   encoding_aes_key: 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
 };
 
-const SIGNERS: readonly [name: string, adapter: Adapter, secrets: Secrets, push: (text: string) => Push][] = [
+const SIGNERS: readonly [name: string, adapter: Adapter, secrets: SourceSecrets, push: (text: string) => Push][] = [
   ['standard webhooks', standardWebhooks, STANDARD, (text) => standardPush('s', STANDARD.secret, { data: { order_id: text } })],
   ['Shopify', shopify, HUSH, (text) => shopifyPush('s', HUSH.secret, 'orders/paid', { id: text })],
   ['WooCommerce', woocommerce, HUSH, (text) => woocommercePush('s', HUSH.secret, 'created', { id: text })],
   ['WeChat', wechatShop, WECHAT, (text) => wechatPush('s', WECHAT, `{"Event":"${text}"}`)],
 ];
 
-const verify = (adapter: Adapter, secrets: Secrets, { headers, query, body }: Push) =>
+const verify = (adapter: Adapter, secrets: SourceSecrets, { headers, query, body }: Push) =>
   adapter.verify({
     method: 'POST',
     headers,

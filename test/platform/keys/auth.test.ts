@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { KEY_ROLES, SCOPES, type KeyRole, type Actor, type Scope } from '../../../src/platform/keys/actor.ts';
+import { KEY_ROLES, SCOPES, type KeyRole, type Actor, type KeyScope } from '../../../src/platform/keys/actor.ts';
 import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import { buildHttp } from '../../../src/platform/http/http.ts';
@@ -14,7 +14,7 @@ import { until } from '../sockets.ts';
 
 let database: Awaited<ReturnType<typeof testDatabase>>;
 let app: App;
-const keys: Partial<Record<Scope, string>> = {};
+const keys: Partial<Record<KeyScope, string>> = {};
 
 beforeAll(async () => {
   database = await testDatabase();
@@ -36,7 +36,7 @@ beforeEach(async () => {
   return () => app.close();
 });
 
-function make(scope: Scope, role: KeyRole | null = null) {
+function make(scope: KeyScope, role: KeyRole | null = null) {
   const merchantId = scope === 'storefront' || scope === 'merchant' ? 'm1' : null;
   const wanted = { scope, role, label: '', merchantId, promoterId: scope === 'promoter' ? 'alice' : null };
   return inTransaction(database.db, ({ trx, now }) => makeKey(trx, wanted, null, now));

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allGuards } from '../../../src/guards/catalogue.ts';
 import { askGuard } from '../../../src/guards/check.ts';
 import { migrate, migrateQueue } from '../../../src/platform/postgres/migrate.ts';
-import { cureOf, rightsIn, standingOf, withoutRole } from '../../../src/platform/postgres/role.ts';
+import { cureOf, rightsIn, roleStandingOf, withoutRole } from '../../../src/platform/postgres/role.ts';
 import { StartFailure } from '../../../src/platform/process/start-failure.ts';
 import { opened, type TestDatabase } from '../../harness.ts';
 import { MAJORS, startMajor, type Server } from '../../majors.ts';
@@ -113,7 +113,7 @@ describe.each(MAJORS)('on PostgreSQL $major', ({ major, isHere }) => {
       expect(await migrate(connectionString)).not.toEqual([]);
       expect(await migrate(connectionString)).toEqual([]);
       expect(await run(db, 'select current_user as role')).toEqual([{ role: 'plain "owner' }]);
-      const standing = await standingOf(db);
+      const standing = await roleStandingOf(db);
       expect(cureOf(standing)).toMatch(/^create role fenyong_app nologin; grant fenyong_app to "plain ""owner"/);
       await sql`insert into merchant (merchant_id, made_at) values ('m0', now())`.execute(db);
       await sql`
@@ -211,7 +211,7 @@ describe.each(MAJORS)('on PostgreSQL $major', ({ major, isHere }) => {
 /** How the superuser's own login stands, for what a version calls the cure. */
 async function cured(server: Server) {
   const database = opened(server.url, server.url, async () => undefined);
-  const standing = await standingOf(database.owner);
+  const standing = await roleStandingOf(database.owner);
   await database.close();
   return { ...standing, exists: true };
 }

@@ -1,5 +1,5 @@
 // Reads a file as the worker does, up to its reports: nothing enters.
-import { readRows, type Reading } from '../../../src/pull/feeds/reading-rows.ts';
+import { readRows, type FileReading } from '../../../src/pull/feeds/reading-rows.ts';
 import type { Mapping } from '../../../src/pull/exports/recognise.ts';
 import { ADAPTERS } from '../../../src/sources/adapters.ts';
 import { readDelivery } from '../../../src/inbox/read.ts';
@@ -12,7 +12,7 @@ interface How {
   options?: Record<string, unknown>;
   mapping?: Mapping;
   zone?: string;
-  amounts?: Reading['amounts'];
+  amounts?: FileReading['amounts'];
 }
 
 /** Rows as lines of a file with its columns above them. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { amountOf, damageOf, mayBeRounded, textOf, timeOf } from '../../../src/pull/tables/cells.ts';
+import { amountOf, damageOf, mayBeRounded, textOf, cellTime } from '../../../src/pull/tables/cells.ts';
 
 test.each([
   ['="3705115058471208928"', '3705115058471208928'],
@@ -75,16 +75,16 @@ test.each([
   ['46331.87941', '+08:00', '2026-11-05T13:06:21.000Z'],
   ['1793912781', 'UTC', '2026-11-05T21:06:21.000Z'],
 ])('a time is one moment: %s of %s', (cell, zone, time) => {
-  expect(timeOf(cell, zone)).toEqual({ value: time });
+  expect(cellTime(cell, zone)).toEqual({ value: time });
 });
 
 test.each(['', '0', '0000-00-00 00:00:00'])('no time is no time: %s', (cell) => {
-  expect(timeOf(cell, 'UTC')).toEqual({ value: null });
+  expect(cellTime(cell, 'UTC')).toEqual({ value: null });
 });
 
 test.each(['11/05/2026', '05.11.2026', '2026-02-30', '2026-13-01', 'yesterday', '2026-11-05 25:00'])(
   'a time that is not certain is a fault: %s',
   (cell) => {
-    expect(timeOf(cell, 'UTC')).toHaveProperty('fault');
+    expect(cellTime(cell, 'UTC')).toHaveProperty('fault');
   },
 );

@@ -4,7 +4,7 @@ import { createPublicKey, generateKeyPairSync, sign, verify as verifySignature }
 
 import { expect, test } from 'vitest';
 
-import { hmacSha256, type Secrets } from '../../../src/sources/signing.ts';
+import { hmacSha256, type SourceSecrets } from '../../../src/sources/signing.ts';
 import { standardWebhooks } from '../../../src/sources/standard-webhooks/adapter.ts';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -24,7 +24,7 @@ function asymmetric(signed: string): string {
 
 function verify(
   signature: string,
-  { id = 'msg_1', at = String(AT), secrets = { secret: SECRET } }: { id?: string; at?: string; secrets?: Secrets } = {},
+  { id = 'msg_1', at = String(AT), secrets = { secret: SECRET } }: { id?: string; at?: string; secrets?: SourceSecrets } = {},
 ) {
   const headers = { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature };
   return standardWebhooks.verify({ method: 'POST', query: {}, headers, body: BODY, secrets, now: new Date(AT * 1000) });

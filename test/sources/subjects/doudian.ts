@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 
 import { doudian } from '../../../src/sources/doudian/adapter.ts';
-import type { Secrets } from '../../../src/sources/signing.ts';
+import type { SourceSecrets } from '../../../src/sources/signing.ts';
 import { doudianDouble } from '../doubles/doudian.ts';
 import type { Sent, Subject } from '../subject.ts';
 
@@ -10,7 +10,7 @@ const SECRETS = { app_key: '1234567890', app_secret: 'secret' };
 const OTHER = { app_key: '1234567890', app_secret: 'another' };
 const PAID_AT = 1_780_308_000;
 
-function send(body: Buffer, secrets: Secrets): Sent {
+function send(body: Buffer, secrets: SourceSecrets): Sent {
   const sign = createHash('md5').update(String(secrets['app_key'])).update(body).update(String(secrets['app_secret'])).digest('hex');
   return { headers: { 'app-id': SECRETS.app_key, 'event-sign': sign }, body };
 }

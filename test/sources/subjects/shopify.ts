@@ -1,5 +1,5 @@
 // A Shopify shop.
-import { hmacSha256, type Secrets } from '../../../src/sources/signing.ts';
+import { hmacSha256, type SourceSecrets } from '../../../src/sources/signing.ts';
 import { shopify } from '../../../src/sources/shopify/adapter.ts';
 import { shopifyDouble } from '../doubles/shopify.ts';
 import type { Sent, Subject } from '../subject.ts';
@@ -7,7 +7,7 @@ import type { Sent, Subject } from '../subject.ts';
 const SECRETS = { secret: 'hush', access_token: 'shpat_1' };
 const OTHER = { ...SECRETS, secret: 'hush-hush' };
 
-function send(body: Buffer, secrets: Secrets): Sent {
+function send(body: Buffer, secrets: SourceSecrets): Sent {
   return { headers: { 'x-shopify-hmac-sha256': hmacSha256(String(secrets['secret']), body).toString('base64') }, body };
 }
 

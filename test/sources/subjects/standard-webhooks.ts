@@ -1,14 +1,14 @@
 // An in-house order system that speaks Standard Webhooks.
 import { hash } from 'node:crypto';
 
-import { hmacSha256, type Secrets } from '../../../src/sources/signing.ts';
+import { hmacSha256, type SourceSecrets } from '../../../src/sources/signing.ts';
 import { standardWebhooks } from '../../../src/sources/standard-webhooks/adapter.ts';
 import type { Sent, Subject } from '../subject.ts';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const OTHER = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
 
-function send(body: Buffer, secrets: Secrets, at: Date): Sent {
+function send(body: Buffer, secrets: SourceSecrets, at: Date): Sent {
   const timestamp = String(Math.floor(at.getTime() / 1000));
   const key = Buffer.from(String(secrets['secret']).slice('whsec_'.length), 'base64');
   // A message keeps its id however often it is sent.

@@ -1,7 +1,7 @@
 // 微信小店: a shop's own orders, in secure mode.
 import { createCipheriv, createHash } from 'node:crypto';
 
-import type { Secrets } from '../../../src/sources/signing.ts';
+import type { SourceSecrets } from '../../../src/sources/signing.ts';
 import { wechatShop } from '../../../src/sources/wechat-shop/adapter.ts';
 import type { PlainRow } from '../doubles/server.ts';
 import { SHOP_APPID, wechatDouble } from '../doubles/wechat.ts';
@@ -29,7 +29,7 @@ export function encrypt(content: Buffer, encodingAesKey: string, appId: string):
   return Buffer.concat([cipher.update(Buffer.concat([plain, Buffer.alloc(padding, padding)])), cipher.final()]).toString('base64');
 }
 
-function send(body: Buffer, secrets: Secrets, at: Date): Sent {
+function send(body: Buffer, secrets: SourceSecrets, at: Date): Sent {
   const encrypted = encrypt(body, String(secrets['encoding_aes_key']), SECRETS.app_id);
   const [timestamp, nonce] = [String(Math.floor(at.getTime() / 1000)), 'xxxxxx'];
   const signature = createHash('sha1')

@@ -1,5 +1,5 @@
 // A WooCommerce shop.
-import { hmacSha256, type Secrets } from '../../../src/sources/signing.ts';
+import { hmacSha256, type SourceSecrets } from '../../../src/sources/signing.ts';
 import { woocommerce } from '../../../src/sources/woocommerce/adapter.ts';
 import { wooDouble } from '../doubles/woocommerce.ts';
 import type { Sent, Subject } from '../subject.ts';
@@ -8,7 +8,7 @@ const KEYS = { consumer_key: 'ck_1', consumer_secret: 'cs_1' };
 const SECRETS = { secret: 'hush', ...KEYS };
 const OTHER = { secret: 'hush-hush', ...KEYS };
 
-function send(body: Buffer, secrets: Secrets): Sent {
+function send(body: Buffer, secrets: SourceSecrets): Sent {
   return { headers: { 'x-wc-webhook-signature': hmacSha256(String(secrets['secret']), body).toString('base64') }, body };
 }
 

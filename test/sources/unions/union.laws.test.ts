@@ -10,7 +10,7 @@ import { doudian } from '../../../src/sources/doudian/adapter.ts';
 import { jd } from '../../../src/sources/unions/jd.ts';
 import { pdd } from '../../../src/sources/unions/pdd.ts';
 import type { Adapter } from '../../../src/sources/source.ts';
-import type { Secrets } from '../../../src/sources/signing.ts';
+import type { SourceSecrets } from '../../../src/sources/signing.ts';
 import { taobao } from '../../../src/sources/unions/taobao.ts';
 import { TOP_SIGN_METHODS, topSign, yuan } from '../../../src/sources/unions/union.ts';
 
@@ -54,7 +54,7 @@ describe('the gateways', () => {
   };
   const SECRET = 's€cret+/ &=';
 
-  test.each<{ adapter: Adapter; secrets: Secrets; options: Record<string, unknown>; method?: keyof typeof plainly }>([
+  test.each<{ adapter: Adapter; secrets: SourceSecrets; options: Record<string, unknown>; method?: keyof typeof plainly }>([
     ...TOP_SIGN_METHODS.map((method) => ({
       adapter: taobao,
       secrets: { app_key: 'k', app_secret: SECRET },
@@ -88,7 +88,7 @@ describe('the gateways', () => {
   });
 
   /** What an adapter asks first for each of its lists, and for a link. */
-  async function questionsOf(adapter: Adapter, secrets: Secrets, options: Record<string, unknown>) {
+  async function questionsOf(adapter: Adapter, secrets: SourceSecrets, options: Record<string, unknown>) {
     const asked: { url: string; body: string }[] = [];
     const asking: Asking = {
       baseUrl: 'https://gateway.example.com',

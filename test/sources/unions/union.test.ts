@@ -1,7 +1,7 @@
 // The unions' rows: times and amounts, and what each of their codes means.
 import { expect, test } from 'vitest';
 
-import type { Adapter, Mapped } from '../../../src/sources/source.ts';
+import type { Adapter, MappedReport } from '../../../src/sources/source.ts';
 import { jd } from '../../../src/sources/unions/jd.ts';
 import { pdd } from '../../../src/sources/unions/pdd.ts';
 import { taobao } from '../../../src/sources/unions/taobao.ts';
@@ -59,7 +59,7 @@ const mapped = (adapter: Adapter, body: Buffer, told: object) => {
   const row = { ...(JSON.parse(body.toString()) as object), ...told };
   return adapter.map({ body: Buffer.from(JSON.stringify(row)), headers: {}, receivedAt: new Date(), options: {} })[0]!;
 };
-const lineOf = ({ report }: Mapped) => report.lines![0]!;
+const lineOf = ({ report }: MappedReport) => report.lines![0]!;
 const ofJd = (told: object) => mapped(jd, jdSubject.story('1').paid, told);
 const ofPdd = (told: object) => mapped(pdd, pddSubject.story('1').paid, told);
 const ofTaobao = (told: object) => mapped(taobao, taobaoSubject.story('1').paid, told);

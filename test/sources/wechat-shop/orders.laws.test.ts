@@ -8,7 +8,7 @@ import { NOTHING_TOLD, type MergedOrder } from '../../../src/core/merged.ts';
 import { viewOrder } from '../../../src/core/order.ts';
 import { canonicalReport, type NamedEvidence } from '../../../src/core/report.ts';
 import { stableJson } from '../../../src/inbox/read.ts';
-import type { Mapped } from '../../../src/sources/source.ts';
+import type { MappedReport } from '../../../src/sources/source.ts';
 import { readAs } from '../../core/reading.ts';
 import { PAID_AT } from '../subjects/wechat-shop.ts';
 import { mapAll, orderBody } from '../wechat.ts';
@@ -16,7 +16,7 @@ import { mapAll, orderBody } from '../wechat.ts';
 const RUNS = { numRuns: 50 };
 
 /** A report whose names are mapped: each is the promoter of that name. */
-function lifted({ report, names }: Mapped): MergedOrder {
+function lifted({ report, names }: MappedReport): MergedOrder {
   const parsed = canonicalReport.parse({ ...report, merchant_id: 'm1' });
   const named = new Map<string | null, NamedEvidence>();
   for (const { lineId = null, value } of names) {
