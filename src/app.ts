@@ -8,16 +8,16 @@ import { markDueByIdentities, markNamedDue } from './commission/award/due-store.
 import { identityPreviewRoutes } from './commission/orders/identity-preview-routes.ts';
 import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
 import { ruleRoutes } from './commission/rules/rule-routes.ts';
-import { emptyShelf } from './commission/rules/rule-shelf.ts';
+import { emptyRuleCache } from './commission/rules/rule-cache.ts';
 import { consoleRoutes } from './console/routes.ts';
-import { pullDeps, type Ground } from './ground.ts';
+import { pullDeps, type Runtime } from './runtime.ts';
 import type { Guard } from './guards/guard.ts';
 import { erasureRoutes } from './erasures/erasure-routes.ts';
 import { guardRoutes } from './guards/guard-routes.ts';
 import { healthRoutes } from './health.ts';
 import { deliveryRoutes } from './inbox/deliveries/delivery-routes.ts';
 import { deliveryWriter, type DeliveryWriter } from './inbox/door/delivery-writer.ts';
-import { knownMerchants } from './inbox/door/merchants-known.ts';
+import { knownMerchants } from './inbox/door/known-merchants.ts';
 import { orderReportRoutes } from './inbox/door/order-report-routes.ts';
 import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/door/webhook-routes.ts';
@@ -28,7 +28,7 @@ import { webhookMessageRoutes } from './outbound/message-routes.ts';
 import { auditLogRoutes } from './platform/keys/audit-log-routes.ts';
 import { knownKeys, requireKeys } from './platform/keys/auth.ts';
 import { dedicatedConnection } from './platform/postgres/dedicated-connection.ts';
-import { openHotLane } from './platform/http/hot-lane.ts';
+import { openHotRoutes } from './platform/http/hot-routes.ts';
 import { furnish, openHttp } from './platform/http/http.ts';
 import type { App } from './platform/http/app.ts';
 import { keysRoutes } from './platform/keys/keys-routes.ts';
@@ -66,7 +66,7 @@ export const VERSION = '0.1.0';
 const DELIVERY_DEADLINE_MS = 3000;
 
 export interface AppDeps {
-  ground: Ground;
+  runtime: Runtime;
   queue: Queue;
   adapters: readonly Adapter[];
   guards: readonly Guard[];
@@ -79,13 +79,13 @@ export const onEvidence: PromotionDeps['onEvidence'] = (trx, _merchantId, identi
 
 /** Builds the server with all its routes. Closing it makes durable whatever it has taken. */
 export async function buildApp(deps: AppDeps): Promise<App> {
-  const { ground, queue, guards, registry } = deps;
-  const { config, db, log } = ground;
+  const { runtime, queue, guards, registry } = deps;
+  const { config, db, log } = runtime;
   const app = openHttp({ logger: log, trustProxy: config.trustProxy });
   await collectOpenApi(app, { version: VERSION, ...API_DOCUMENT });
   const promotion = promotionDeps(deps);
   const door = openDoor(app, deps);
-  const { counts, limits } = rates(app, ground);
+  const { counts, limits } = rates(app, runtime);
   await serveHot(app, { ...deps, counts }, promotion, door);
 
   await app.register(async (scope) => {
@@ -108,49 +108,49 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     ruleRoutes(rest, { db, levelsMax: config.referralLevelsMax, nudge: queue.nudge });
     const award = {
       db,
-      tokenKeys: ground.tokenKeys,
-      identityKey: ground.identityKey,
+      tokenKeys: runtime.tokenKeys,
+      identityKey: runtime.identityKey,
       levelsMax: config.referralLevelsMax,
-      shelf: emptyShelf(),
+      ruleCache: emptyRuleCache(),
     };
     awardedOrderRoutes(rest, { db });
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     ledgerRoutes(rest, { db });
-    erasureRoutes(rest, { db, identityKey: ground.identityKey, onAsked: () => queue.nudge('erasures') });
-    lockDaysRoutes(rest, pullDeps(ground, deps.adapters, door.onDelivered));
+    erasureRoutes(rest, { db, identityKey: runtime.identityKey, onAsked: () => queue.nudge('erasures') });
+    lockDaysRoutes(rest, pullDeps(runtime, deps.adapters, door.onDelivered));
     reconciliationRoutes(rest, { db, adapters: deps.adapters, onAsked: () => queue.nudge('pull') });
     guardRoutes(rest, { db, guards });
-    webhookEndpointRoutes(rest, { db, keys: ground.masterKeys, allowed: allowedFor(config.publicUrl) });
+    webhookEndpointRoutes(rest, { db, keys: runtime.masterKeys, allowed: allowedFor(config.publicUrl) });
     webhookMessageRoutes(rest, { db, onAnnounced: () => queue.nudge('messages') });
   });
   return app;
 }
 
 /** How often anybody may call, and how often anybody did, in all processes. */
-function rates(app: App, { config, db, log }: Ground): { counts: RateCounts; limits: RateLimits } {
+function rates(app: App, { config, db, log }: Runtime): { counts: RateCounts; limits: RateLimits } {
   const counts = rateCounts(db, (error) => log.warn({ err: error }, 'limits of requests hold for this process alone'));
   app.addHook('onClose', () => counts.close());
   return { counts, limits: { perKey: config.ratePerCaller, perAddress: config.ratePerAddress } };
 }
 
-/** The two routes that most requests are for, each in a lane of its own. */
+/** The two routes that most requests are for, each in a scope of its own. */
 async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, promotion: PromotionDeps, door: Door): Promise<void> {
-  const { clickPath, adapters, registry, counts, ground } = deps;
-  const refused = refusedCallers(counts, 'push', ground.config.rateRefused);
+  const { clickPath, adapters, registry, counts, runtime } = deps;
+  const refused = refusedCallers(counts, 'push', runtime.config.rateRefused);
   const count = hotCounter(registry);
-  const flooding = { redirectsPerAddress: ground.config.rateRedirects, onLost: clickPath.onLost, onFlooded: clickPath.onFlooded };
-  await openHotLane(app, {
+  const flooding = { redirectsPerAddress: runtime.config.rateRedirects, onLost: clickPath.onLost, onFlooded: clickPath.onFlooded };
+  await openHotRoutes(app, {
     url: REDIRECT,
     count,
-    routes: (lane) => redirectRoutes(lane, { ...promotion, ...flooding }),
+    routes: (scope) => redirectRoutes(scope, { ...promotion, ...flooding }),
   });
-  await openHotLane(app, { url: WEBHOOKS, count, routes: (lane) => webhookRoutes(lane, { ...door, adapters, registry, refused }) });
+  await openHotRoutes(app, { url: WEBHOOKS, count, routes: (scope) => webhookRoutes(scope, { ...door, adapters, registry, refused }) });
 }
 
 /** What merchants, promoters, links and clicks need. */
-function promotionDeps({ ground, queue, clickPath, adapters }: AppDeps): PromotionDeps {
-  const { config, db, tokenKeys, identityKey } = ground;
+function promotionDeps({ runtime, queue, clickPath, adapters }: AppDeps): PromotionDeps {
+  const { config, db, tokenKeys, identityKey } = runtime;
   return {
     db,
     publicUrl: config.publicUrl,
@@ -159,7 +159,7 @@ function promotionDeps({ ground, queue, clickPath, adapters }: AppDeps): Promoti
     linksPerDay: config.linksPerDay,
     links: clickPath.links,
     clicks: clickPath.clicks,
-    askForLink: askingForLinks(pullDeps(ground, adapters, () => queue.nudge('deliveries'))),
+    askForLink: askingForLinks(pullDeps(runtime, adapters, () => queue.nudge('deliveries'))),
     onEvidence,
     merchantMade: async (trx, merchantId) => {
       await unpark(trx, [`merchant:${merchantId}`]);
@@ -193,8 +193,8 @@ interface Door {
   onDelivered: () => void;
 }
 
-function openDoor(app: App, { ground, queue }: AppDeps): Door {
-  const { db, log, connectionString, masterKeys } = ground;
+function openDoor(app: App, { runtime, queue }: AppDeps): Door {
+  const { db, log, connectionString, masterKeys } = runtime;
   const connection = dedicatedConnection({
     connectionString,
     applicationName: 'fenyong deliveries',
@@ -210,8 +210,8 @@ function openDoor(app: App, { ground, queue }: AppDeps): Door {
 }
 
 /** Sources, and the orders and deliveries that come from them. */
-function serveOrders(app: App, { ground, adapters }: AppDeps, door: Door): void {
-  const { db, masterKeys: keys } = ground;
+function serveOrders(app: App, { runtime, adapters }: AppDeps, door: Door): void {
+  const { db, masterKeys: keys } = runtime;
   const { sources, onDelivered } = door;
   const sourcesDeps = { db, keys, adapters, cache: sources, unpark, onDelivered };
   sourcesRoutes(app, sourcesDeps);

@@ -6,7 +6,7 @@ import { buildApp, onEvidence } from './app.ts';
 import { DomainError } from './core/errors.ts';
 import { eraseAll } from './erasures/erasing.ts';
 import { reconcileLog } from './erasures/erasure-log.ts';
-import { openGround, openStore, type Ground } from './ground.ts';
+import { openRuntime, openBareRuntime, type Runtime } from './runtime.ts';
 import { allGuards } from './guards/catalogue.ts';
 import { guardMetrics } from './guards/run.ts';
 import { rebuildBalances } from './ledger/balances.ts';
@@ -101,7 +101,7 @@ const COMMANDS: Record<string, (config: Config, log: Logger, args: string[]) => 
   api: (config, log) => serve(config, log, { api: true, worker: false }),
   worker: (config, log) => serve(config, log, { api: false, worker: true }),
   migrate: async (config, log) => {
-    const store = await openStore(config, log);
+    const store = await openBareRuntime(config, log);
     await store.close();
     log.info('the database is up to date');
   },
@@ -128,8 +128,8 @@ function print(line: string): void {
 }
 
 /** Does what the application may not, or what takes longer than its statements may. */
-async function asOwner(config: Config, log: Logger, work: (db: Ground['db']) => Promise<void>): Promise<void> {
-  const { connectionString, close } = await openStore(config, log);
+async function asOwner(config: Config, log: Logger, work: (db: Runtime['db']) => Promise<void>): Promise<void> {
+  const { connectionString, close } = await openBareRuntime(config, log);
   const options = { connectionString, poolSize: 1, applicationName: 'fenyong operator', log, asOwner: true };
   const owner = openDatabase({ ...options, silenceMs: WHOLE_BOOKS_MS, queryMs: WHOLE_BOOKS_MS });
   try {
@@ -141,24 +141,24 @@ async function asOwner(config: Config, log: Logger, work: (db: Ground['db']) => 
 }
 
 async function runReseal(config: Config, log: Logger): Promise<void> {
-  const ground = await openGround(config, log, { mayMakeSecrets: false });
+  const runtime = await openRuntime(config, log, { mayMakeSecrets: false });
   try {
-    const done = await reseal(ground.db, ground.masterKeys, SEALED_COLUMNS);
+    const done = await reseal(runtime.db, runtime.masterKeys, SEALED_COLUMNS);
     for (const { table, resealed, kept } of done) print(`${table}: ${resealed} sealed anew, ${kept} were already`);
   } finally {
-    await ground.close();
+    await runtime.close();
   }
 }
 
 /** Audits what stands, beside a running service or alone. */
 async function runAudit(config: Config, log: Logger): Promise<void> {
   const { auditCommand } = await import('./audit/commands.ts');
-  const ground = await openGround(config, log, { mayMakeSecrets: false });
+  const runtime = await openRuntime(config, log, { mayMakeSecrets: false });
   try {
-    const deps = { ...ground, adapters: ADAPTERS, levelsMax: config.referralLevelsMax };
+    const deps = { ...runtime, adapters: ADAPTERS, levelsMax: config.referralLevelsMax };
     process.exitCode = await auditCommand(deps, (text) => process.stdout.write(text));
   } finally {
-    await ground.close();
+    await runtime.close();
   }
 }
 
@@ -194,17 +194,17 @@ type Roles = { api: boolean; worker: boolean };
 
 async function openAll(config: Config, log: Logger, roles: Roles, opened: (() => Promise<void>)[]): Promise<void> {
   if (roles.api) await assertWritable(config.dataDir);
-  const ground = await openGround(config, log, { mayMakeSecrets: roles.api && roles.worker });
-  opened.push(() => ground.close());
-  await open(ground, roles, opened);
+  const runtime = await openRuntime(config, log, { mayMakeSecrets: roles.api && roles.worker });
+  opened.push(() => runtime.close());
+  await open(runtime, roles, opened);
 }
 
-async function open(ground: Ground, roles: Roles, opened: (() => Promise<void>)[]): Promise<void> {
-  const { config, log, db, connectionString } = ground;
+async function open(runtime: Runtime, roles: Roles, opened: (() => Promise<void>)[]): Promise<void> {
+  const { config, log, db, connectionString } = runtime;
   const { made } = await ensureAdminKey(db, { adminKey: config.adminKey });
   if (made !== null) print(`\nThe first admin key, shown this once: ${made}\n`);
 
-  await forgetAgain(ground);
+  await forgetAgain(runtime);
   const registry: Registry = buildRegistry();
   if (config.metricsPort !== null) {
     const metrics = await openMetricsPort(registry, { host: config.host, port: config.metricsPort });
@@ -220,7 +220,7 @@ async function open(ground: Ground, roles: Roles, opened: (() => Promise<void>)[
 
   if (roles.worker) {
     const worker: Worker = startWorker({
-      ground,
+      runtime,
       queue,
       adapters: ADAPTERS,
       guards,
@@ -230,7 +230,7 @@ async function open(ground: Ground, roles: Roles, opened: (() => Promise<void>)[
     opened.push(() => worker.close());
   }
   if (clickPath !== null) {
-    const app = await buildApp({ ground, queue, adapters: ADAPTERS, guards, registry, clickPath });
+    const app = await buildApp({ runtime, queue, adapters: ADAPTERS, guards, registry, clickPath });
     opened.push(() => app.close());
     await listenOn(app, config);
     const { localUrl: url, publicUrl } = config;
@@ -244,7 +244,7 @@ async function open(ground: Ground, roles: Roles, opened: (() => Promise<void>)[
  * A database that was restored does not know whom it had to forget meanwhile: it learns that before
  * anybody sees what is in it.
  */
-async function forgetAgain({ config, db, log, identityKey }: Ground): Promise<void> {
+async function forgetAgain({ config, db, log, identityKey }: Runtime): Promise<void> {
   const forgotten = await reconcileLog(db, config.dataDir);
   if (forgotten === 0) return;
   log.warn({ erasures: forgotten }, 'the database came from a backup: buyers who were erased since are erased again');
@@ -254,7 +254,7 @@ async function forgetAgain({ config, db, log, identityKey }: Ground): Promise<vo
 /** Makes a key and prints it, once. */
 async function makeKeyCommand(config: Config, log: Logger, args: string[]): Promise<void> {
   const wish = readKeyWish(args);
-  const store = await openStore(config, log);
+  const store = await openBareRuntime(config, log);
   try {
     const { key } = await inTransaction(store.db, ({ trx, now }) => grantKey(trx, { merchantExists, promoterExists }, wish, null, now));
     print(key);

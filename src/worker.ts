@@ -3,12 +3,12 @@
 import { tellClaim } from './claims/claim-events.ts';
 import { takeUpClaims } from './claims/take-up.ts';
 import { awardBacklog, type AwardDeps } from './commission/award/award.ts';
-import { emptyShelf } from './commission/rules/rule-shelf.ts';
+import { emptyRuleCache } from './commission/rules/rule-cache.ts';
 import { eraseAll } from './erasures/erasing.ts';
 import { runGuards, type GuardMetrics } from './guards/run.ts';
 import { sweep } from './guards/sweep.ts';
 import type { Guard } from './guards/guard.ts';
-import { pullDeps, type Ground } from './ground.ts';
+import { pullDeps, type Runtime } from './runtime.ts';
 import { unparkExplained } from './inbox/parking.ts';
 import { failureLog } from './inbox/deliveries/failure-log.ts';
 import { processDeliveries, type ProcessDeps } from './inbox/process.ts';
@@ -37,7 +37,7 @@ const ERASING_INTERVAL_MS = 5000;
 const PARTITION_INTERVAL_MS = 6 * 3_600_000;
 
 export interface WorkerDeps {
-  ground: Ground;
+  runtime: Runtime;
   queue: Queue;
   adapters: readonly Adapter[];
   guards: readonly Guard[];
@@ -56,23 +56,23 @@ export interface Worker {
  * Starts to work: deliveries into orders, orders into awards, until nothing is due; and the sweep,
  * the fold and the guards beside it.
  */
-export function startWorker({ ground, queue, adapters, guards, metrics, messageMetrics }: WorkerDeps): Worker {
-  const { config, db, log } = ground;
+export function startWorker({ runtime, queue, adapters, guards, metrics, messageMetrics }: WorkerDeps): Worker {
+  const { config, db, log } = runtime;
   const award: AwardDeps = {
     db,
-    tokenKeys: ground.tokenKeys,
-    identityKey: ground.identityKey,
+    tokenKeys: runtime.tokenKeys,
+    identityKey: runtime.identityKey,
     levelsMax: config.referralLevelsMax,
-    shelf: emptyShelf(),
+    ruleCache: emptyRuleCache(),
     accounts: accountCache(),
   };
   const bounds = { linesMax: config.orderLinesMax, refundsMax: config.orderRefundsMax };
-  const deliveries: ProcessDeps = { db, adapters, identityKey: ground.identityKey, bounds, onFailed: failureLog(log) };
+  const deliveries: ProcessDeps = { db, adapters, identityKey: runtime.identityKey, bounds, onFailed: failureLog(log) };
   const complain: Complain = (task) => (error) => log.error({ err: error, task }, 'background work failed; it will be tried again');
 
   const messenger = openMessenger({
     db,
-    keys: ground.masterKeys,
+    keys: runtime.masterKeys,
     allowed: allowedFor(config.publicUrl),
     metrics: messageMetrics,
     onError: complain('messages'),
@@ -95,14 +95,14 @@ export function startWorker({ ground, queue, adapters, guards, metrics, messageM
     },
     onError: complain('sweep'),
   });
-  const others = keepBooks({ ground, guards, metrics }, complain);
-  const pull = pullDeps(ground, adapters, main.wake);
+  const others = keepBooks({ runtime, guards, metrics }, complain);
+  const pull = pullDeps(runtime, adapters, main.wake);
   const asking = startAsking({ ...pull, log });
   const tracking = repeat({ everyMs: TRACKING_INTERVAL_MS, work: () => retryTrackedLinks(pull), onError: complain('tracked links') });
   const ending = new AbortController();
   const erasing = repeat({
     everyMs: ERASING_INTERVAL_MS,
-    work: () => eraseAll({ db, adapters, identityKey: ground.identityKey, dataDir: config.dataDir }, ending.signal),
+    work: () => eraseAll({ db, adapters, identityKey: runtime.identityKey, dataDir: config.dataDir }, ending.signal),
     onError: (error) => ending.signal.aborted || complain('erasures')(error),
   });
   const woken: Record<string, Repeating> = { messages: outbound, pull: asking, erasures: erasing };
@@ -123,8 +123,8 @@ type Complain = (task: string) => (error: unknown) => void;
  * What goes on beside the orders: balances are folded, transfers chained, laws asked, claims taken
  * up, and partitions made ahead.
  */
-function keepBooks({ ground, guards, metrics }: Pick<WorkerDeps, 'ground' | 'guards' | 'metrics'>, complain: Complain): Repeating[] {
-  const { config, db } = ground;
+function keepBooks({ runtime, guards, metrics }: Pick<WorkerDeps, 'runtime' | 'guards' | 'metrics'>, complain: Complain): Repeating[] {
+  const { config, db } = runtime;
   const asked = () => runGuards(db, guards, { now: new Date(), intervalMs: config.guardIntervalMs, metrics });
   return [
     repeat({ everyMs: FOLD_INTERVAL_MS, work: () => foldBalances(db), onError: complain('fold') }),
@@ -135,7 +135,7 @@ function keepBooks({ ground, guards, metrics }: Pick<WorkerDeps, 'ground' | 'gua
   ];
 }
 
-async function chainAll(db: Ground['db']): Promise<void> {
+async function chainAll(db: Runtime['db']): Promise<void> {
   while ((await chainTransfers(db)).more);
 }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 
 import { buildApp, onEvidence } from '../src/app.ts';
-import type { Ground } from '../src/ground.ts';
+import type { Runtime } from '../src/runtime.ts';
 import { allGuards } from '../src/guards/catalogue.ts';
 import { guardMetrics } from '../src/guards/run.ts';
 import { messageMetrics } from '../src/outbound/messenger.ts';
@@ -46,7 +46,7 @@ interface Wanted {
   /** Migrated, and closed with the service; a new one where none is given. */
   database?: TestDatabase;
   /** What earlier processes of this database have signed, sealed and hashed with. */
-  secrets?: Pick<Ground, 'tokenKeys' | 'identityKey' | 'masterKeys'>;
+  secrets?: Pick<Runtime, 'tokenKeys' | 'identityKey' | 'masterKeys'>;
 }
 
 /** Opens the service; with `works` it has a worker, and with `listens` a port. */
@@ -55,7 +55,7 @@ export async function openService({ works, listens, env = {}, log = testLog, dat
   const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-test-'));
   const { connectionString, db } = database;
   await migrateQueue(connectionString);
-  const ground: Ground = {
+  const ground: Runtime = {
     config: readConfig({
       DATA_DIR: dataDir,
       DATABASE_URL: connectionString,
@@ -76,9 +76,16 @@ export async function openService({ works, listens, env = {}, log = testLog, dat
   const queue = openQueue({ redisUrl: null, connectionString, log });
   const clickPath = openClickPath({ connectionString, db, dataDir, registry, log, onEvidence, nudge: queue.nudge });
   const guards = allGuards({ levelsMax: ground.config.referralLevelsMax, spooled: clickPath.spooled });
-  const app = await buildApp({ ground, queue, adapters: ADAPTERS, guards, registry, clickPath });
+  const app = await buildApp({ runtime: ground, queue, adapters: ADAPTERS, guards, registry, clickPath });
   const worker = works
-    ? startWorker({ ground, queue, adapters: ADAPTERS, guards, metrics: guardMetrics(registry), messageMetrics: messageMetrics(registry) })
+    ? startWorker({
+        runtime: ground,
+        queue,
+        adapters: ADAPTERS,
+        guards,
+        metrics: guardMetrics(registry),
+        messageMetrics: messageMetrics(registry),
+      })
     : null;
   const url = listens ? await app.listen({ port: 0, host: '127.0.0.1' }) : '';
   await app.ready();

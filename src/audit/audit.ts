@@ -6,9 +6,9 @@ import type { Kysely } from 'kysely';
 import { verifyChain, type ChainCheck } from '../ledger/hash-chain-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { auditBalances } from './balance-audit.ts';
-import type { AuditedBatch, Lane } from './batch.ts';
+import type { BatchAudit, BatchAuditor } from './batch.ts';
 import type { Difference } from './difference.ts';
-import { patiently } from './patience.ts';
+import { retryWhileAway } from './retry.ts';
 import { nextRange, readDeliveryPage, type Range } from './audit-store.ts';
 
 const ORDERS_PER_BATCH = 1000;
@@ -40,10 +40,10 @@ export interface AuditCounts {
 
 /**
  * Computes everything again and compares. Each batch of orders is read in a snapshot of its own, so
- * that the service may run meanwhile; the lanes take one batch after the other, while the
+ * that the service may run meanwhile; the auditors take one batch after the other, while the
  * deliveries, the balances and the chain are looked at beside them.
  */
-export async function audit(db: Kysely<DB>, lanes: readonly Lane[], options: AuditOptions): Promise<AuditCounts> {
+export async function audit(db: Kysely<DB>, auditors: readonly BatchAuditor[], options: AuditOptions): Promise<AuditCounts> {
   const counts = { orders: 0, waiting: 0, reports: 0, transfers: 0, deliveries: 0, accounts: 0, differences: 0 };
   const tell = (difference: Difference): void => {
     counts.differences += 1;
@@ -52,7 +52,7 @@ export async function audit(db: Kysely<DB>, lanes: readonly Lane[], options: Aud
   const beside = async (): Promise<ChainCheck> => {
     counts.deliveries = await auditDeliveries(db, tell);
     counts.accounts = (await auditBalances(db, tell)).accounts;
-    const chain = await patiently(() => verifyChain(db));
+    const chain = await retryWhileAway(() => verifyChain(db));
     if (chain.broken !== null) {
       const { linkNo, day, reason } = chain.broken;
       tell({ subject: `link ${linkNo} of ${day}`, field: 'chain', expected: 'what was chained', found: reason });
@@ -61,7 +61,7 @@ export async function audit(db: Kysely<DB>, lanes: readonly Lane[], options: Aud
   };
   const [chain] = await Promise.all([
     beside(),
-    auditOrders(db, lanes, options, (batch) => {
+    auditOrders(db, auditors, options, (batch) => {
       for (const count of ['orders', 'waiting', 'reports', 'transfers'] as const) counts[count] += batch[count];
       for (const difference of batch.differences) tell(difference);
       options.onProgress?.(counts.orders);
@@ -72,26 +72,26 @@ export async function audit(db: Kysely<DB>, lanes: readonly Lane[], options: Aud
 
 async function auditOrders(
   db: Kysely<DB>,
-  lanes: readonly Lane[],
+  auditors: readonly BatchAuditor[],
   { ordersPerBatch = ORDERS_PER_BATCH }: AuditOptions,
-  onBatch: (batch: AuditedBatch) => void,
+  onBatch: (batch: BatchAudit) => void,
 ): Promise<void> {
   let after: bigint | null = 0n;
-  // Which range comes next is asked by one lane after the other.
+  // Which range comes next is asked by one auditor after the other.
   let asking: Promise<Range | null> = Promise.resolve(null);
   const next = (): Promise<Range | null> => {
     asking = asking.then(async () => {
       if (after === null) return null;
       const from = after;
-      const range = await patiently(() => nextRange(db, from, ordersPerBatch));
+      const range = await retryWhileAway(() => nextRange(db, from, ordersPerBatch));
       after = range?.upTo ?? null;
       return range;
     });
     return asking;
   };
   await Promise.all(
-    lanes.map(async (lane) => {
-      for (let range = await next(); range !== null; range = await next()) onBatch(await lane(range));
+    auditors.map(async (auditor) => {
+      for (let range = await next(); range !== null; range = await next()) onBatch(await auditor(range));
     }),
   );
 }
@@ -101,7 +101,7 @@ async function auditDeliveries(db: Kysely<DB>, tell: (difference: Difference) =>
   let count = 0n;
   for (let after = FIRST_UUID; ;) {
     const from = after;
-    const page = await patiently(() => readDeliveryPage(db, from, DELIVERIES_PER_PAGE));
+    const page = await retryWhileAway(() => readDeliveryPage(db, from, DELIVERIES_PER_PAGE));
     if (page === null) return Number(count);
     count += page.count;
     for (const { delivery_id, reports, noted } of page.lacking) {

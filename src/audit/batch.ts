@@ -5,19 +5,19 @@ import type { KeyObject } from 'node:crypto';
 
 import type { Kysely, Transaction } from 'kysely';
 
-import type { Bench } from '../commission/award/award-case.ts';
+import type { BatchContext } from '../commission/award/award-order.ts';
 import { readDueOrders } from '../commission/award/award-store.ts';
 import type { DueOrder } from '../commission/award/standing-award.ts';
-import { gatherCases, type Case } from '../commission/facts/award-facts.ts';
-import { currentRules, type RuleShelf } from '../commission/rules/rule-shelf.ts';
+import { gatherInputs, type AwardInput } from '../commission/facts/award-facts.ts';
+import { currentRules, type RuleCache } from '../commission/rules/rule-cache.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import type { Difference } from './difference.ts';
-import { patiently } from './patience.ts';
+import { retryWhileAway } from './retry.ts';
 import { rebook, slotsOf } from './rebooking.ts';
-import { rejudge } from './rejudging.ts';
-import { retell, subjectOf } from './retelling.ts';
+import { redecide } from './redeciding.ts';
+import { remerge, subjectOf } from './remerging.ts';
 import {
   readOtherShares,
   readStandingOrders,
@@ -28,7 +28,7 @@ import {
   type StandingTransfer,
 } from './audit-store.ts';
 
-export interface LaneDeps {
+export interface BatchAuditorDeps {
   db: Kysely<DB>;
   adapters: readonly Adapter[];
   tokenKeys: KeyObject[];
@@ -37,7 +37,7 @@ export interface LaneDeps {
 }
 
 /** What one batch came to. */
-export interface AuditedBatch {
+export interface BatchAudit {
   orders: number;
   waiting: number;
   reports: number;
@@ -46,36 +46,36 @@ export interface AuditedBatch {
 }
 
 /** Who audits batches, one at a time. */
-export type Lane = (range: Range) => Promise<AuditedBatch>;
+export type BatchAuditor = (range: Range) => Promise<BatchAudit>;
 
 /**
  * Audits the orders of a range by these connections. The rules are read once and again when they
  * have changed.
  */
-export function laneOf(deps: LaneDeps, shelf: RuleShelf): Lane {
+export function batchAuditor(deps: BatchAuditorDeps, ruleCache: RuleCache): BatchAuditor {
   const snapshot = deps.db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only');
-  return (range) => patiently(() => snapshot.execute((trx) => auditBatch(trx, range, shelf, deps)));
+  return (range) => retryWhileAway(() => snapshot.execute((trx) => auditBatch(trx, range, ruleCache, deps)));
 }
 
-async function auditBatch(trx: Transaction<DB>, range: Range, shelf: RuleShelf, deps: LaneDeps): Promise<AuditedBatch> {
+async function auditBatch(trx: Transaction<DB>, range: Range, ruleCache: RuleCache, deps: BatchAuditorDeps): Promise<BatchAudit> {
   const rows = await readStandingOrders(trx, range);
   const standing = await readDueOrders(
     trx,
     rows.map((row) => row.order_key),
   );
   const orders = rows.map((row, index) => ({ ...row, merged: standing[index]!.merged }));
-  const { merged, reports, differences } = await retell(trx, range, orders, deps);
+  const { merged, reports, differences } = await remerge(trx, range, orders, deps);
   const transfers = await readStandingTransfers(trx, range);
   const booked = groupedBy(transfers, (transfer) => transfer.order_key);
   const earlier = groupedBy(await readOtherShares(trx, range), (one) => one.order_key);
-  const rules = await currentRules(trx, shelf);
+  const rules = await currentRules(trx, ruleCache);
   const due = standing.map((one) => ({ ...one, merged: merged.get(one.orderKey)! }));
-  const { cases, facts } = await gatherCases(trx, due, rules, deps);
-  const bench = { facts, rules, identityKey: deps.identityKey };
+  const { inputs, facts } = await gatherInputs(trx, due, rules, deps);
+  const context = { facts, rules, identityKey: deps.identityKey };
   for (const [index, order] of orders.entries()) {
     const decided = [...(earlier.get(order.order_key) ?? []), ...standingShares(due[index]!)];
     const own = { transfers: booked.get(order.order_key) ?? [], decided };
-    differences.push(...auditOrder(order, cases[index]!, own, bench));
+    differences.push(...auditOrder(order, inputs[index]!, own, context));
   }
   const waiting = orders.filter((order) => order.is_due).length;
   return { orders: orders.length, waiting, reports, transfers: transfers.length, differences };
@@ -83,7 +83,7 @@ async function auditBatch(trx: Transaction<DB>, range: Range, shelf: RuleShelf, 
 
 function standingShares({ orderKey, award }: DueOrder): DecidedShares[] {
   if (award === null) return [];
-  return award.lines.map(({ line_id, shares }) => ({ order_key: orderKey, revision: award.head.revision, line_id, shares }));
+  return award.lines.map(({ line_id, shares }) => ({ order_key: orderKey, revision: award.header.revision, line_id, shares }));
 }
 
 interface OwnBooks {
@@ -92,13 +92,13 @@ interface OwnBooks {
 }
 
 /** What cannot even be computed from what stands is a difference too. */
-function auditOrder(order: StandingOrder, one: Case, books: OwnBooks, bench: Omit<Bench, 'now'>): Difference[] {
+function auditOrder(order: StandingOrder, one: AwardInput, books: OwnBooks, context: Omit<BatchContext, 'now'>): Difference[] {
   const subject = subjectOf(order);
   try {
-    const rebooked = rebook({ subject, ...headOf(one.due), ...books });
+    const rebooked = rebook({ subject, ...releasesOf(one.due), ...books });
     if (order.is_due) return rebooked;
     if (order.awarded_at === null) return [...rebooked, { subject, field: 'award', expected: 'one', found: 'nothing' }];
-    const rejudged = rejudge(subject, one, slotsOf(books.transfers), { ...bench, now: order.awarded_at });
+    const rejudged = redecide(subject, one, slotsOf(books.transfers), { ...context, now: order.awarded_at });
     // A fault of the books is told once, as the transfer that differs.
     return [...rebooked, ...rejudged.filter(({ field }) => rebooked.length === 0 || !field.startsWith('booked.'))];
   } catch (error) {
@@ -106,8 +106,8 @@ function auditOrder(order: StandingOrder, one: Case, books: OwnBooks, bench: Omi
   }
 }
 
-function headOf({ award }: DueOrder) {
+function releasesOf({ award }: DueOrder) {
   const holds = [...(award?.holds.values() ?? [])];
   const released = new Map(holds.flatMap(({ lineId, releasedAt }) => (releasedAt === null ? [] : [[lineId, releasedAt]])));
-  return { revision: award?.head.revision ?? 0, released };
+  return { revision: award?.header.revision ?? 0, released };
 }

@@ -5,17 +5,17 @@ import { readFile } from 'node:fs/promises';
 
 import { checkStatement, type CheckedStatement } from '../ledger/statement-check.ts';
 import { audit, type AuditCounts } from './audit.ts';
-import type { LaneDeps } from './batch.ts';
+import type { BatchAuditorDeps } from './batch.ts';
 import { differenceLine, type Difference } from './difference.ts';
 import { hasOrders } from './audit-store.ts';
-import { openThreads, ownLanes } from './threads.ts';
+import { openThreadPool, ownAuditors } from './thread-pool.ts';
 
 type Print = (text: string) => void;
 
 /** Below it the threads would take longer to start than they save. */
 const ORDERS_OF_THREADS = 10_000;
 
-export interface AuditDeps extends LaneDeps {
+export interface AuditDeps extends BatchAuditorDeps {
   connectionString: string;
 }
 
@@ -25,11 +25,11 @@ export interface AuditDeps extends LaneDeps {
  */
 export async function auditCommand(deps: AuditDeps, print: Print): Promise<number> {
   const started = performance.now();
-  const { lanes, close } = (await hasOrders(deps.db, ORDERS_OF_THREADS)) ? openThreads(deps) : ownLanes(deps);
+  const { auditors, close } = (await hasOrders(deps.db, ORDERS_OF_THREADS)) ? openThreadPool(deps) : ownAuditors(deps);
   const onDifference = (difference: Difference): void => print(`${differenceLine(difference)}\n`);
   let audited: AuditCounts;
   try {
-    audited = await audit(deps.db, lanes, { onDifference });
+    audited = await audit(deps.db, auditors, { onDifference });
   } finally {
     await close();
   }

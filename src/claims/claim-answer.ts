@@ -8,7 +8,7 @@ import { ROLES } from '../core/party.ts';
 import type { Actor } from '../platform/keys/actor.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { CLAIM_STATES, type Claim } from './claim.ts';
-import { gatheredSchema, type Gathered } from './gathering.ts';
+import { claimContextSchema, type ClaimContext } from './claim-context.ts';
 import { readClaimedLines, type ClaimedLine } from './claimed-line-store.ts';
 
 const line = z.object({
@@ -35,7 +35,7 @@ export const claimSchema = z
     }),
     made_at: z.date(),
     due_at: z.date().meta({ description: 'By when an operator has to see to it.' }),
-    gathered: gatheredSchema.nullable().meta({ description: 'What was known when the claim was taken up; null while it waits.' }),
+    gathered: claimContextSchema.nullable().meta({ description: 'What was known when the claim was taken up; null while it waits.' }),
     decided_at: z.date().nullable(),
     decided_by: z.uuid().nullable().meta({ description: 'The key of the operator; null where it is settled.' }),
     reason: z.string().nullable(),
@@ -108,7 +108,7 @@ function seenBy(actor: Actor, promoterId: string | null): string | null {
   return actor.promoterId === null || actor.promoterId === promoterId ? promoterId : null;
 }
 
-function showGathered(gathered: Gathered, actor: Actor): Gathered {
+function showGathered(gathered: ClaimContext, actor: Actor): ClaimContext {
   if (actor.promoterId === null) return gathered;
   return {
     ...gathered,

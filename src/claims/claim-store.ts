@@ -2,7 +2,7 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Claim, ClaimState } from './claim.ts';
-import type { Gathered } from './gathering.ts';
+import type { ClaimContext } from './claim-context.ts';
 
 interface ClaimRow {
   claim_id: string;
@@ -16,7 +16,7 @@ interface ClaimRow {
   state: ClaimState;
   made_at: Date;
   due_at: Date;
-  gathered: Gathered | null;
+  gathered: ClaimContext | null;
   revision_before: number | null;
   revision_after: number | null;
   decided_at: Date | null;
@@ -101,7 +101,7 @@ export async function insertClaim(trx: Transaction<DB>, claim: Claim, madeBy: st
 export interface TakenUp {
   orderKey: bigint;
   sourceId: string;
-  gathered: Gathered;
+  gathered: ClaimContext;
   /** Null where it is left to an operator. */
   settled: { reason: string; before: number | null; after: number | null } | null;
 }

@@ -3,7 +3,7 @@
 import type { Transaction } from 'kysely';
 import type { AwardDeps } from '../commission/award/award.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import type { Gathered } from './gathering.ts';
+import type { ClaimContext } from './claim-context.ts';
 
 /**
  * `waiting`: its order has not arrived or has not been paid. `open`: an operator decides.
@@ -44,7 +44,7 @@ export interface Claim {
   state: ClaimState;
   madeAt: Date;
   dueAt: Date;
-  gathered: Gathered | null;
+  gathered: ClaimContext | null;
   /** The awards that stood before and after the claim was settled or approved. */
   revisionBefore: number | null;
   revisionAfter: number | null;

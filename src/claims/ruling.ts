@@ -7,9 +7,9 @@ import { DomainError } from '../core/errors.ts';
 import type { Actor } from '../platform/keys/actor.ts';
 import { recordChange } from '../platform/keys/audit-log.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { orNotFound } from '../promotion/found.ts';
+import { orNotFound } from '../promotion/not-found.ts';
 import type { Claim, ClaimDeps } from './claim.ts';
-import { clickOfBuyer } from './gathering.ts';
+import { clickOfBuyer } from './claim-context.ts';
 import { lockClaim, lockOrder, noteAwarded, saveDecision } from './claim-store.ts';
 import { awardAnew, earnableLines, findRival, markRelativesDue, readClaimedAward } from './claimed-award.ts';
 

@@ -4,7 +4,7 @@ import type { Kysely, Transaction } from 'kysely';
 import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { SETTLED_REASON, type Claim, type TellClaim } from './claim.ts';
-import { gather } from './gathering.ts';
+import { readClaimContext } from './claim-context.ts';
 import { findArrived, lockClaim, lockOrder, saveTakenUp, type NamedOrder } from './claim-store.ts';
 import { isCredited, readClaimedAward, type ClaimedAward } from './claimed-award.ts';
 
@@ -19,7 +19,7 @@ export async function takeUp(
   { standing, before, now }: { standing: ClaimedAward; before: number | null; now: Date },
 ): Promise<Claim> {
   const question = { promoterId: claim.promoterId, merchantId: order.merchantId, attributionAt: order.attributionAt! };
-  const gathered = await gather(trx, standing, question);
+  const gathered = await readClaimContext(trx, standing, question);
   const settled = isCredited(standing, claim.promoterId) ? { reason: SETTLED_REASON, before, after: standing.revision } : null;
   return saveTakenUp(trx, claim.claimId, { orderKey: order.orderKey, sourceId: order.sourceId, gathered, settled }, now);
 }

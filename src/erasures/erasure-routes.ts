@@ -15,7 +15,7 @@ import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import { buyer } from '../promotion/fields.ts';
-import { orNotFound } from '../promotion/found.ts';
+import { orNotFound } from '../promotion/not-found.ts';
 import { identityOf } from '../promotion/buyers/identity.ts';
 import { unknownMerchant } from '../promotion/merchants/merchant-store.ts';
 import { findErasure, listErasures, storeErasure, type ErasedIdentity, type ErasureRow } from './erasure-store.ts';

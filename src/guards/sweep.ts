@@ -2,7 +2,7 @@
 // what has outlived its use.
 import type { Kysely } from 'kysely';
 import { markMaturedDue } from '../commission/award/due-store.ts';
-import { lookForLeft } from '../commission/award/relocked-store.ts';
+import { sweepLockChanges } from '../commission/award/lock-change-store.ts';
 import { inTransaction, type Work } from '../platform/postgres/database.ts';
 import { sweepIdempotencyKeys } from '../platform/http/idempotency.ts';
 import { sweepStreamedRequests } from '../platform/http/streamed-request.ts';
@@ -21,7 +21,7 @@ const LOOKS_PER_SWEEP = 10;
  */
 export async function sweep(db: Kysely<DB>): Promise<void> {
   await inBatches(db, ({ trx, now }) => markMaturedDue(trx, now, ROWS_PER_BATCH));
-  await inTransaction(db, ({ trx, now }) => lookForLeft(trx, now, LOOKS_PER_SWEEP));
+  await inTransaction(db, ({ trx, now }) => sweepLockChanges(trx, now, LOOKS_PER_SWEEP));
   await inBatches(db, ({ trx, now }) => sweepIdempotencyKeys(trx, now, ROWS_PER_BATCH));
   await inTransaction(db, ({ trx, now }) => sweepStreamedRequests(trx, now));
   await inTransaction(db, ({ trx, now }) => foldHabits(trx, now));

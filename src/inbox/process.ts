@@ -36,7 +36,7 @@ import {
   type DeliveryOutcome,
 } from './delivery-store.ts';
 import { settleTimes, type TimedReport } from './times.ts';
-import { noteWanted, wantedBy, type WantedByDelivery } from './wanted.ts';
+import { noteWanted, wantedBy, type WantedByDelivery } from './wanted-details.ts';
 
 const DELIVERIES_PER_BATCH = 500;
 const BYTES_PER_BATCH_MAX = 32 * 1024 * 1024;

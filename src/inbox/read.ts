@@ -41,7 +41,7 @@ export interface DeliveredReport {
   contentHash: string;
   shop: string | null;
   names: PlatformName[];
-  /** A code that the adapter does not know; see `Mapped`. */
+  /** A code that the adapter does not know; see `MappedReport`. */
   unknownCode: string | null;
   /**
    * As of when the words of the source are understood: when the order was paid, else when this was

@@ -4,7 +4,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
 import type { EventType } from './event.ts';
-import type { AttemptOutcome, NextAttempt } from './ladder.ts';
+import type { AttemptOutcome, NextAttempt } from './retry-schedule.ts';
 
 /** Longer than an attempt can take. Whoever has not said how it went by then has died of it. */
 const LEASE = sql`interval '60 seconds'`;
@@ -76,7 +76,9 @@ export async function settleMessage(
     where message_id = ${messageId}::uuid and lease = ${lease}::uuid`.execute(db);
 }
 
-/** Lets a message be sent once more, from the beginning of the ladder; null when there is none. */
+/**
+ * Lets a message be sent once more, from the beginning of the schedule; null when there is none.
+ */
 export async function redeliverMessage(trx: Transaction<DB>, messageId: string): Promise<{ before: MessageState } | null> {
   const row = await trx.selectFrom('webhook_message').select('state').where('message_id', '=', messageId).forUpdate().executeTakeFirst();
   if (row === undefined) return null;

@@ -1,5 +1,5 @@
-// Sends messages: a lane for every endpoint that something is due for, so that one that is slow or
-// dead keeps nobody else waiting.
+// Sends messages: to every endpoint that something is due for by itself, so that one that is slow
+// or dead keeps nobody else waiting.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
@@ -11,15 +11,15 @@ import type { MasterKeys } from '../platform/keys/secrets.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Allowed, Resolve } from '../platform/net/address.ts';
 import { signingSecrets, stopGoneEndpoint } from './endpoint-store.ts';
-import { ATTEMPTS_MAX, afterAttempt, type AttemptOutcome, type NextAttempt } from './ladder.ts';
+import { ATTEMPTS_MAX, afterAttempt, type AttemptOutcome, type NextAttempt } from './retry-schedule.ts';
 import { takeMessages, endpointsDue, forgetMessages, measureMessages, settleMessage, type TakenMessage } from './message-store.ts';
 import { post } from './post.ts';
 import { signedHeaders } from './signature.ts';
 
-const LANES_MAX = 32;
+const ENDPOINTS_AT_ONCE = 32;
 const MESSAGES_AT_ONCE = 10;
 /**
- * A lane with a long backlog ends after so many rounds; it begins again behind those that wait
+ * An endpoint with a long backlog has so many rounds; it begins again behind those that wait
  * longer.
  */
 const ROUNDS_MAX = 10;
@@ -62,7 +62,7 @@ export interface MessengerDeps {
   /** What may be called beside public addresses. */
   allowed: Allowed;
   metrics: MessageMetrics;
-  /** A lane has ended by this error; it begins again when it is its turn. */
+  /** Sending to an endpoint has ended by this error; it begins again when it is its turn. */
   onError: (error: unknown) => void;
   resolve?: Resolve;
 }
@@ -79,13 +79,13 @@ export interface Messenger {
 }
 
 export function openMessenger(deps: MessengerDeps): Messenger {
-  const lanes = new Map<string, Promise<void>>();
+  const sending = new Map<string, Promise<void>>();
   /** Nothing more begins; and then, what is under way is cut off. */
   const ending = new AbortController();
   const cutting = new AbortController();
   let measuredAt = -Infinity;
 
-  async function runLane(endpointId: string): Promise<void> {
+  async function sendTo(endpointId: string): Promise<void> {
     try {
       for (let round = 0; round < ROUNDS_MAX && !ending.signal.aborted; round++) {
         const taken = await takeMessages(deps.db, endpointId, MESSAGES_AT_ONCE);
@@ -97,7 +97,7 @@ export function openMessenger(deps: MessengerDeps): Messenger {
     } catch (error) {
       deps.onError(error);
     }
-    lanes.delete(endpointId);
+    sending.delete(endpointId);
   }
 
   async function keepHouse(): Promise<void> {
@@ -110,13 +110,14 @@ export function openMessenger(deps: MessengerDeps): Messenger {
   }
 
   const idle = async () => {
-    await Promise.all(lanes.values());
+    await Promise.all(sending.values());
   };
 
   return {
     async deliver() {
-      for (const endpointId of await endpointsDue(deps.db, LANES_MAX)) {
-        if (!ending.signal.aborted && lanes.size < LANES_MAX && !lanes.has(endpointId)) lanes.set(endpointId, runLane(endpointId));
+      for (const endpointId of await endpointsDue(deps.db, ENDPOINTS_AT_ONCE)) {
+        if (!ending.signal.aborted && sending.size < ENDPOINTS_AT_ONCE && !sending.has(endpointId))
+          sending.set(endpointId, sendTo(endpointId));
       }
       await keepHouse();
     },

@@ -4,7 +4,7 @@ import { request as requestPlainly, type IncomingMessage } from 'node:http';
 import { request as requestSecurely } from 'node:https';
 
 import { addressOf, guardedLookup, mayCall, type Allowed, type Resolve } from '../platform/net/address.ts';
-import type { AttemptOutcome } from './ladder.ts';
+import type { AttemptOutcome } from './retry-schedule.ts';
 
 const TIMEOUT_MS = 15_000;
 /**

@@ -61,8 +61,8 @@ export async function openSource(deps: PullDeps, sourceId: string): Promise<Aske
 }
 
 /** Asks so, too, for somebody who waits: after that long every question is broken off. */
-export function withDeadline(asking: Asking, patienceMs: number): Asking {
-  const late = AbortSignal.timeout(patienceMs);
+export function withDeadline(asking: Asking, deadlineMs: number): Asking {
+  const late = AbortSignal.timeout(deadlineMs);
   const fetch: Fetch = (url, init = {}) =>
     asking.fetch(url, { ...init, signal: AbortSignal.any([late, ...(init.signal ? [init.signal] : [])]) });
   return { ...asking, fetch };

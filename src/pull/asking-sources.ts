@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { openSource, type PullDeps } from './asked-source.ts';
 import { dueReadings, mayFetch } from './feeds/feed-store.ts';
-import { fetchingWork } from './feeds/fetching-wanted.ts';
+import { fetchingWork } from './feeds/fetching-details.ts';
 import { dropLease, dueSources, giveLeaseBack, LEASE_MS, keepLease, letRest, takeLease, type Lease } from './feeds/lease-store.ts';
 import { messageOf, pauseMs } from './feeds/pauses.ts';
 import { endRead, feedWork } from './feeds/reading-feed.ts';

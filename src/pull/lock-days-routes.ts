@@ -16,7 +16,7 @@ import { noSource, sourcePath } from '../sources/connections/source-fields.ts';
 import { withDeadline, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
 
 /** The caller waits; more shops than these are asked about one at a time. */
-const PATIENCE_MS = 4000;
+const ANSWER_WITHIN_MS = 4000;
 const SHOPS_MAX = 5;
 
 const query = z.object({
@@ -111,13 +111,13 @@ async function ask({ db }: PullDeps, asked: AskedSource, shop: string): Promise<
   }
   const given = asked.asking(await inTransaction(db, async ({ now }) => now));
   try {
-    return await adapter.lockDays(shop, withDeadline(given, PATIENCE_MS));
+    return await adapter.lockDays(shop, withDeadline(given, ANSWER_WITHIN_MS));
   } catch (error) {
     if (!(error instanceof AskingFailed)) throw error;
     if (error.kind === 'refused' || error.kind === 'item_refused') {
       throw new DomainError('platform_refused', `The platform does not say: ${error.message}`);
     }
-    const retryAfterSeconds = Math.ceil((error.retryAfterMs ?? PATIENCE_MS) / 1000);
+    const retryAfterSeconds = Math.ceil((error.retryAfterMs ?? ANSWER_WITHIN_MS) / 1000);
     throw new DomainError('unavailable', `The platform does not answer: ${error.message}`, { retryAfterSeconds });
   }
 }

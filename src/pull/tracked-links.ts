@@ -11,7 +11,7 @@ import type { Adapter } from '../sources/source.ts';
 import { withDeadline, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
 
 /** Whoever makes a link waits for the answer. */
-const PATIENCE_MS = 4000;
+const ANSWER_WITHIN_MS = 4000;
 /**
  * So few that a turn ends before its lease does, even when every answer takes as long as it may.
  */
@@ -22,7 +22,7 @@ const URL_LENGTH_MAX = 2048;
 
 export interface TrackingDeps extends PullDeps {
   /** How long a platform may take for one link. */
-  patienceMs?: number;
+  deadlineMs?: number;
 }
 
 /** How a link of ours gets the link of a platform when it is made. */
@@ -82,14 +82,14 @@ interface Asked {
 }
 
 async function askFor(
-  { db, patienceMs = PATIENCE_MS }: TrackingDeps,
+  { db, deadlineMs = ANSWER_WITHIN_MS }: TrackingDeps,
   asked: AskedSource,
   { code, merchantId, promoterId, productId, landingUrl }: TrackedWish,
 ): Promise<Asked> {
   const { adapter, source } = asked;
   const names = await namesOf(db, source.sourceId, promoterId);
   const shops = await shopsOf(db, source.sourceId, merchantId);
-  const given = withDeadline(asked.asking(await inTransaction(db, async ({ now }) => now)), patienceMs);
+  const given = withDeadline(asked.asking(await inTransaction(db, async ({ now }) => now)), deadlineMs);
   try {
     const made = await adapter.promote?.({ productId, landingUrl, code, names, shops }, given);
     if (made === undefined) return refused(`sources of kind ${adapter.kind} make no links any more`);

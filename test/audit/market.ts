@@ -6,12 +6,12 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 
 import { audit } from '../../src/audit/audit.ts';
-import { laneOf, type LaneDeps } from '../../src/audit/batch.ts';
+import { batchAuditor, type BatchAuditorDeps } from '../../src/audit/batch.ts';
 import { differenceLine } from '../../src/audit/difference.ts';
 import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/award/award.ts';
 import { takeDueOrders } from '../../src/commission/award/award-store.ts';
 import { markMaturedDue } from '../../src/commission/award/due-store.ts';
-import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
+import { emptyRuleCache } from '../../src/commission/rules/rule-cache.ts';
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
 import { accountCache } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
@@ -39,7 +39,7 @@ export async function openMarket() {
   const { db, owner } = door.database;
   const tokenKey = createSecretKey(randomBytes(32));
   const { identityKey } = door;
-  const deps: AwardDeps = { db, tokenKeys: [tokenKey], identityKey, levelsMax: 2, shelf: emptyShelf(), accounts: accountCache() };
+  const deps: AwardDeps = { db, tokenKeys: [tokenKey], identityKey, levelsMax: 2, ruleCache: emptyRuleCache(), accounts: accountCache() };
   const stated = setUp(owner);
   const happens = happenings(db, { tokenKey, identityKey });
 
@@ -90,10 +90,10 @@ export async function openMarket() {
   };
 }
 
-async function auditOf(deps: LaneDeps, ordersPerBatch: number) {
+async function auditOf(deps: BatchAuditorDeps, ordersPerBatch: number) {
   const lines: string[] = [];
-  const lane = laneOf(deps, emptyShelf());
-  const audited = await audit(deps.db, [lane, lane], {
+  const auditor = batchAuditor(deps, emptyRuleCache());
+  const audited = await audit(deps.db, [auditor, auditor], {
     ordersPerBatch,
     onDifference: (difference) => lines.push(differenceLine(difference)),
   });

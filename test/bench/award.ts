@@ -11,7 +11,7 @@ import { sql, type Kysely } from 'kysely';
 import { Client } from 'pg';
 
 import { awardBacklog, type AwardDeps } from '../../src/commission/award/award.ts';
-import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
+import { emptyRuleCache } from '../../src/commission/rules/rule-cache.ts';
 import { accountCache } from '../../src/ledger/booking-store.ts';
 import { copyIn, copyRow } from '../../src/platform/postgres/copy.ts';
 import { openDatabase } from '../../src/platform/postgres/database.ts';
@@ -45,7 +45,7 @@ export async function benchAward({ rounds, orders }: { rounds: number; orders: n
       tokenKeys: [tokenKey],
       identityKey: createSecretKey(randomBytes(32)),
       levelsMax: 3,
-      shelf: emptyShelf(),
+      ruleCache: emptyRuleCache(),
       accounts: accountCache(),
     };
     const pair = await alternate(

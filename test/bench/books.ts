@@ -7,7 +7,7 @@ import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import { sql, type Kysely } from 'kysely';
 
 import { awardBacklog } from '../../src/commission/award/award.ts';
-import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
+import { emptyRuleCache } from '../../src/commission/rules/rule-cache.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';
 import { foldBalances } from '../../src/ledger/balances.ts';
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
@@ -65,7 +65,7 @@ export async function openBooks({
       await sql`delete from orders`.execute(db);
     });
     await noteChanges(owner.db);
-    const deps = { db: service.db, adapters: [], bounds: BOUNDS, ...BOOK_KEYS, shelf: emptyShelf(), accounts: accountCache() };
+    const deps = { db: service.db, adapters: [], bounds: BOUNDS, ...BOOK_KEYS, ruleCache: emptyRuleCache(), accounts: accountCache() };
     const evidence = evidenceOf(BOOK_KEYS.tokenKeys[0]!);
     for (let first = 0; first < orders;) {
       const end = Math.min(orders, first === 0 ? AWARDED : first + ORDERS_PER_SLICE);

@@ -110,12 +110,15 @@ test('a list is read to its end, page by page, and no page before it is needed',
 });
 
 test('a list below a path takes its ids, and begins at a cursor that is given', async () => {
-  await client.PUT('/v1/merchants/{merchant_id}', { params: { path: { merchant_id: 'shelf' } }, body: { name: 'Shelf', currency: 'CNY' } });
+  await client.PUT('/v1/merchants/{merchant_id}', {
+    params: { path: { merchant_id: 'ruleCache' } },
+    body: { name: 'Shelf', currency: 'CNY' },
+  });
   for (const product_id of ['a/1', 'b 2', '产品']) {
-    const path = { merchant_id: 'shelf', product_id };
+    const path = { merchant_id: 'ruleCache', product_id };
     await client.PUT('/v1/merchants/{merchant_id}/products/{product_id}', { params: { path }, body: { title: product_id } });
   }
-  const path = { merchant_id: 'shelf' };
+  const path = { merchant_id: 'ruleCache' };
   const { data: page } = await client.GET('/v1/merchants/{merchant_id}/products', { params: { path, query: { limit: 1 } } });
   const rest: string[] = [];
   for await (const product of client.each('/v1/merchants/{merchant_id}/products', { path, query: { cursor: page.next_cursor! } })) {

@@ -4,7 +4,7 @@ import { createSecretKey } from 'node:crypto';
 import { awardDue, awardOrders, type AwardDeps } from '../../src/commission/award/award.ts';
 import { takeDueOrders } from '../../src/commission/award/award-store.ts';
 import { markMaturedDue } from '../../src/commission/award/due-store.ts';
-import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
+import { emptyRuleCache } from '../../src/commission/rules/rule-cache.ts';
 import { accountCache } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { testDatabase } from '../harness.ts';
@@ -48,7 +48,7 @@ export async function openWorld({ levelsMax = 2 } = {}) {
     tokenKeys: [keys.tokenKey],
     identityKey: keys.identityKey,
     levelsMax,
-    shelf: emptyShelf(),
+    ruleCache: emptyRuleCache(),
     accounts: accountCache(),
   });
   const deps = newDeps();

@@ -15,13 +15,13 @@ import { bookWorld } from './books.ts';
 import { tampering } from './plant.ts';
 import { PLANTS_OF_BOOKS } from './plants-of-books.ts';
 import { PLANTS_OF_DECISIONS } from './plants-of-decisions.ts';
-import { PLANTS_OF_GROUND } from './plants-of-ground.ts';
+import { PLANTS_OF_DATABASE } from './plants-of-database.ts';
 import { PLANTS_OF_ORDERS } from './plants-of-orders.ts';
 import { foundWorld } from './world.ts';
 
 let database: TestDatabase;
 const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ kind }) => kind === 'law');
-const plants = [...PLANTS_OF_ORDERS, ...PLANTS_OF_DECISIONS, ...PLANTS_OF_BOOKS, ...PLANTS_OF_GROUND];
+const plants = [...PLANTS_OF_ORDERS, ...PLANTS_OF_DECISIONS, ...PLANTS_OF_BOOKS, ...PLANTS_OF_DATABASE];
 
 beforeAll(async () => {
   database = await testDatabase();

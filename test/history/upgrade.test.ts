@@ -10,7 +10,7 @@ import { Migrator } from 'kysely/migration';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { auditCommand } from '../../src/audit/commands.ts';
-import { openGround, type Ground } from '../../src/ground.ts';
+import { openRuntime, type Runtime } from '../../src/runtime.ts';
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
 import { readConfig } from '../../src/platform/process/config.ts';
@@ -97,7 +97,7 @@ async function continueCounts(trx: Transaction<DB>): Promise<void> {
 
 describe.each(RECORDINGS)('what was made by the version $name', ({ recorded }) => {
   let database: TestDatabase;
-  let ground: Ground;
+  let runtime: Runtime;
   let service: Service;
 
   beforeAll(async () => {
@@ -105,12 +105,12 @@ describe.each(RECORDINGS)('what was made by the version $name', ({ recorded }) =
     await restore(database.owner, recorded);
     // As a process of a fleet is started: with nothing but what the old installation has.
     const config = readConfig({ ...recorded.keys, DATABASE_URL: database.connectionString, DATA_DIR: '/nonexistent' });
-    ground = await openGround(config, testLog, { mayMakeSecrets: false });
-    service = await openService({ works: false, listens: false, database, secrets: ground });
+    runtime = await openRuntime(config, testLog, { mayMakeSecrets: false });
+    service = await openService({ works: false, listens: false, database, secrets: runtime });
   });
   afterAll(async () => {
     await service?.close();
-    await ground?.close();
+    await runtime?.close();
   });
 
   const textOf = async (url: string): Promise<string> => {
@@ -125,7 +125,7 @@ describe.each(RECORDINGS)('what was made by the version $name', ({ recorded }) =
   /** The differences that audit finds. */
   async function differences(): Promise<string[]> {
     let printed = '';
-    await auditCommand({ ...ground, adapters: ADAPTERS, levelsMax: 2 }, (text) => (printed += text));
+    await auditCommand({ ...runtime, adapters: ADAPTERS, levelsMax: 2 }, (text) => (printed += text));
     expect(printed).toMatch(/\n(all agrees|\d+ differences)\n$/);
     return printed.split('\n').filter((line) => line.includes('\texpected '));
   }
@@ -185,9 +185,9 @@ describe.each(RECORDINGS)('what was made by the version $name', ({ recorded }) =
     const fresh = await testDatabase({ migrated: false });
     await restore(fresh.owner, recorded);
     const config = readConfig({ ...recorded.keys, DATABASE_URL: fresh.connectionString, DATA_DIR: '/nonexistent' });
-    await ground.close();
-    ground = await openGround(config, testLog, { mayMakeSecrets: false });
-    const working = await openService({ works: true, listens: false, database: fresh, secrets: ground });
+    await runtime.close();
+    runtime = await openRuntime(config, testLog, { mayMakeSecrets: false });
+    const working = await openService({ works: true, listens: false, database: fresh, secrets: runtime });
     const post = async (payload: object) => {
       const headers = { authorization: `Bearer ${ADMIN_KEY}` };
       const answer = await working.app.inject({ method: 'POST', url: '/v1/orders', headers, payload });

@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 import type { MergedOrder } from '../../src/core/merged.ts';
 import { deliveryRoutes } from '../../src/inbox/deliveries/delivery-routes.ts';
 import { deliveryWriter } from '../../src/inbox/door/delivery-writer.ts';
-import { knownMerchants } from '../../src/inbox/door/merchants-known.ts';
+import { knownMerchants } from '../../src/inbox/door/known-merchants.ts';
 import { orderReportRoutes } from '../../src/inbox/door/order-report-routes.ts';
 import { unpark } from '../../src/inbox/parking.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';

@@ -112,7 +112,7 @@ export interface Shop {
 
 type Method = 'GET' | 'POST' | 'PUT';
 
-interface ShopOptions extends Partial<Pick<TrackingDeps, 'baseUrls' | 'patienceMs'>> {
+interface ShopOptions extends Partial<Pick<TrackingDeps, 'baseUrls' | 'deadlineMs'>> {
   proxied?: boolean;
   /**
    * How many redirects a minute of one address are kept, and how many links a promoter's key may
@@ -127,7 +127,7 @@ interface ShopOptions extends Partial<Pick<TrackingDeps, 'baseUrls' | 'patienceM
  * Platforms are at `baseUrls`.
  */
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
-  const { proxied = false, baseUrls = {}, patienceMs = 4000, redirectsPerAddress = 1_000_000, linksPerDay = 10_000 } = options;
+  const { proxied = false, baseUrls = {}, deadlineMs = 4000, redirectsPerAddress = 1_000_000, linksPerDay = 10_000 } = options;
   const database = await testDatabase();
   const proxy = proxied ? await openProxy(database.connectionString) : null;
   const connectionString = proxy?.url ?? database.connectionString;
@@ -140,7 +140,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   const tokenKey = createSecretKey(randomBytes(32));
   const identityKey = createSecretKey(randomBytes(32));
   const keys = masterKeys(['a secrets key of thirty-two characters']);
-  const tracking = { db, keys, adapters: ADAPTERS, baseUrls, fetch, onDelivered: () => undefined, patienceMs };
+  const tracking = { db, keys, adapters: ADAPTERS, baseUrls, fetch, onDelivered: () => undefined, deadlineMs };
   const app = keyedApp(db, { trustProxy: ['127.0.0.1'] });
   const askForLink = askingForLinks(tracking);
   const deps = { db, publicUrl: PUBLIC_URL, tokenKeys: [tokenKey] as [KeyObject], identityKey, linksPerDay, askForLink, ...path, ...told };

@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 
 import { awardBacklog } from '../../src/commission/award/award.ts';
-import { emptyShelf } from '../../src/commission/rules/rule-shelf.ts';
+import { emptyRuleCache } from '../../src/commission/rules/rule-cache.ts';
 import { processDeliveries } from '../../src/inbox/process.ts';
 import { accountCache } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
@@ -48,7 +48,7 @@ export async function openLinker(subjects: readonly Subject[]): Promise<Linker> 
     doubles[adapter.kind] = await open!();
     baseUrls[adapter.kind] = doubles[adapter.kind]!.url;
   }
-  const shop = await openShop({ baseUrls, patienceMs: 1000 });
+  const shop = await openShop({ baseUrls, deadlineMs: 1000 });
   await shop.stock();
   await shop.stock('m2');
   await shop.call('PUT', '/v1/merchants/m1', { name: 'Baby Care', currency: 'CNY', landing_hosts: HOSTS });
@@ -106,7 +106,7 @@ async function decide({ tracking, identityKey, tokenKey }: Shop): Promise<object
   const failed = await askSources(tracking, new AbortController().signal);
   if (failed.length > 0) throw failed[0]!.error;
   while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey, bounds: BOUNDS })) > 0);
-  await awardBacklog({ db, identityKey, tokenKeys: [tokenKey], levelsMax: 2, shelf: emptyShelf(), accounts: accountCache() }, 10);
+  await awardBacklog({ db, identityKey, tokenKeys: [tokenKey], levelsMax: 2, ruleCache: emptyRuleCache(), accounts: accountCache() }, 10);
   const { rows } = await sql<object>`
     select order_id, promoter_id, evidence from decision join orders using (order_key) order by order_id`.execute(db);
   return rows;

@@ -15,7 +15,7 @@ import type { Double } from '../sources/subject.ts';
 import { afterSale, orderText, subject as doudianSubject } from '../sources/subjects/doudian.ts';
 import { subject as taobaoSubject } from '../sources/subjects/taobao.ts';
 
-const PATIENCE_MS = 20_000;
+const ANSWER_WITHIN_MS = 20_000;
 const HOUR_MS = 3_600_000;
 const [APP_KEY, APP_SECRET] = ['1234567890', 'secret'];
 const ago = (hours: number) => new Date(Date.now() - hours * HOUR_MS);
@@ -124,7 +124,7 @@ interface SeenLine {
 
 /** Waits for the order to have such lines, in the order of their ids. */
 async function seen(url: string, lines: readonly Partial<SeenLine>[]): Promise<void> {
-  for (const end = Date.now() + PATIENCE_MS; ; await sleep(20)) {
+  for (const end = Date.now() + ANSWER_WITHIN_MS; ; await sleep(20)) {
     const answer = await service.app.inject({ url, headers: { authorization: `Bearer ${ADMIN_KEY}` } });
     const found = answer.statusCode === 200 ? answer.json<{ lines: SeenLine[] }>().lines : [];
     const fits =
@@ -227,7 +227,7 @@ test('an order of JD’s own shop waits for the name of that shop, and goods in 
   jingdong!.put('700001', ago(0.1));
   await ask('jd');
   const parked = async () => (await must('GET', '/v1/deliveries?source_id=jd&state=parked'))['data'] as { waits_for: string }[];
-  for (const end = Date.now() + PATIENCE_MS; (await parked()).length === 0 && Date.now() < end;) await sleep(20);
+  for (const end = Date.now() + ANSWER_WITHIN_MS; (await parked()).length === 0 && Date.now() < end;) await sleep(20);
   expect(await parked()).toMatchObject([{ waits_for: 'mapping:jd/shop/self' }]);
   expect(await must('PUT', '/v1/sources/jd/mappings/shop/self', { merchant_id: 'm3' })).toMatchObject({ answered: 201 });
   await seen('/v1/orders/jd/700001', [{ promoter_id: 'ann', pool: 1000, award: 'confirmed' }]);

@@ -6,7 +6,7 @@ import { groupedBy } from '../../platform/grouped-by.ts';
 import { readKnownOrder, type KnownOrderRow } from '../../orders/order-store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
-import type { AwardHead, DueOrder, StandingDecision, LineHold, StandingAward } from './standing-award.ts';
+import type { AwardHeader, DueOrder, StandingDecision, LineHold, StandingAward } from './standing-award.ts';
 
 /**
  * Lines that one batch awards at most, beyond its first order: its memory and its time are bounded
@@ -57,7 +57,7 @@ interface DueOrderRow extends KnownOrderRow {
   is_duplicate: boolean;
   is_too_large: boolean;
   revision: number | null;
-  state: AwardHead['state'];
+  state: AwardHeader['state'];
   decisions: string[];
   currency: string | null;
   attribution_at: Date | null;
@@ -125,7 +125,7 @@ interface StandingRows {
 
 function standingOf(row: DueOrderRow, revision: number, { lines, setAside, holds }: StandingRows): StandingAward {
   return {
-    head: headOf(row, revision),
+    header: headerOf(row, revision),
     holds: new Map(holds.get(row.order_key)?.map((hold) => [hold.lineId, hold])),
     lines: lines.get(row.order_key) ?? [],
     setAside: setAside.get(row.order_key) ?? [],
@@ -147,7 +147,7 @@ export async function readHolds(db: Kysely<DB>, orderKeys: readonly bigint[]): P
   );
 }
 
-function headOf(row: DueOrderRow, revision: number): AwardHead {
+function headerOf(row: DueOrderRow, revision: number): AwardHeader {
   return {
     revision,
     state: row.state,

@@ -1,7 +1,7 @@
-// Writes what a batch of awards decided: decisions and heads. One query a table.
+// Writes what a batch of awards decided: decisions and headers. One query a table.
 import { sql, type Transaction } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { NewDecision, NewHead, NewHold } from './standing-award.ts';
+import type { NewDecision, NewHeader, NewHold } from './standing-award.ts';
 
 /**
  * Adds the decisions of the batch's new revisions; the key (order, revision, line) refuses a second
@@ -37,10 +37,10 @@ export async function writeDecisions(trx: Transaction<DB>, decisions: readonly N
 // As text, because pg writes an array of Dates far more slowly.
 const toText = (time: Date | null) => time?.toISOString() ?? null;
 
-/** Sets the heads of the batch's awards. */
-export async function writeHeads(trx: Transaction<DB>, heads: readonly NewHead[], now: Date): Promise<void> {
-  if (heads.length === 0) return;
-  const column = <Value>(read: (head: NewHead) => Value) => heads.map(read);
+/** Sets the headers of the batch's awards. */
+export async function writeHeaders(trx: Transaction<DB>, headers: readonly NewHeader[], now: Date): Promise<void> {
+  if (headers.length === 0) return;
+  const column = <Value>(read: (header: NewHeader) => Value) => headers.map(read);
   await sql`
     insert into award (order_key, merchant_id, revision, state, decisions, currency, attribution_at, hold_days, completed_at, releases_at,
       released_at, is_open, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at, lock_identities, awarded_at)
@@ -55,7 +55,7 @@ export async function writeHeads(trx: Transaction<DB>, heads: readonly NewHead[]
       ${column((one) => toText(one.recheckAt))}::timestamptz[],
       ${column((one) => one.lockPromoterId)}::text[], ${column((one) => one.lockLinkCode)}::text[],
       ${column((one) => toText(one.lockClickedAt))}::timestamptz[], ${column((one) => one.lockIdentities)}::int[]
-    ) as head (order_key, merchant_id, revision, state, decisions, currency, attribution_at, hold_days, completed_at, releases_at,
+    ) as header (order_key, merchant_id, revision, state, decisions, currency, attribution_at, hold_days, completed_at, releases_at,
       released_at, is_open, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at, lock_identities)
     on conflict (order_key) do update set revision = excluded.revision, state = excluded.state, decisions = excluded.decisions,
       currency = excluded.currency, attribution_at = excluded.attribution_at, hold_days = excluded.hold_days,

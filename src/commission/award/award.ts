@@ -8,20 +8,20 @@ import { announce } from '../../outbound/announce.ts';
 import { inTransaction, isOfQuery, isUnavailable } from '../../platform/postgres/database.ts';
 import { inSlices } from '../../platform/slices.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { awardCase, type Bench } from './award-case.ts';
+import { awardOrder, type BatchContext } from './award-order.ts';
 import { takeDueOrders, takeOrders, postponeDue, readDueOrders } from './award-store.ts';
-import { writeDecisions, writeHeads, writeHolds } from './award-writer.ts';
+import { writeDecisions, writeHeaders, writeHolds } from './award-writer.ts';
 import { commissionEvents } from './commission-events.ts';
-import { gatherCases } from '../facts/award-facts.ts';
-import { lookAgain, noteRelocked, type Relocking } from './relocked-store.ts';
-import { currentRules, type RuleShelf } from '../rules/rule-shelf.ts';
+import { gatherInputs } from '../facts/award-facts.ts';
+import { recheckLockChanges, noteLockChanges, type NotedLockChanges } from './lock-change-store.ts';
+import { currentRules, type RuleCache } from '../rules/rule-cache.ts';
 
 export interface AwardDeps {
   db: Kysely<DB>;
   tokenKeys: KeyObject[];
   identityKey: KeyObject;
   levelsMax: number;
-  shelf: RuleShelf;
+  ruleCache: RuleCache;
   accounts: AccountCache;
 }
 
@@ -45,8 +45,8 @@ export async function awardDue(deps: AwardDeps, limit: number): Promise<number> 
  * same buyers.
  */
 async function awardTaken(deps: AwardDeps, take: (trx: Transaction<DB>, now: Date) => Promise<bigint[]>): Promise<void> {
-  const relocking = await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await take(trx, now), now, deps));
-  if (relocking !== null) await inTransaction(deps.db, ({ trx, now }) => lookAgain(trx, relocking, now));
+  const noted = await inTransaction(deps.db, async ({ trx, now }) => awardOrders(trx, await take(trx, now), now, deps));
+  if (noted !== null) await inTransaction(deps.db, ({ trx, now }) => recheckLockChanges(trx, noted, now));
 }
 
 /** Batches of a backlog that are awarded before other work has its turn. */
@@ -59,14 +59,14 @@ const BATCHES_IN_A_ROW = 4;
  */
 export async function awardBacklog(deps: AwardDeps, batch: number): Promise<number> {
   let taken = await awardDue(deps, batch);
-  const lane = async () => {
+  const awardOn = async () => {
     for (let done = 0; done < BATCHES_IN_A_ROW; done++) {
       const latest = await awardDue(deps, batch);
       taken += latest;
       if (latest < batch) return;
     }
   };
-  if (taken === batch) await Promise.all([lane(), lane()]);
+  if (taken === batch) await Promise.all([awardOn(), awardOn()]);
   return taken;
 }
 
@@ -109,15 +109,15 @@ export async function awardOrders(
   orderKeys: readonly bigint[],
   now: Date,
   deps: AwardDeps,
-): Promise<Relocking | null> {
+): Promise<NotedLockChanges | null> {
   if (orderKeys.length === 0) return null;
-  const rules = await currentRules(trx, deps.shelf);
+  const rules = await currentRules(trx, deps.ruleCache);
   const due = await readDueOrders(trx, orderKeys);
   const awarded = due.filter((one) => one.award !== null).map((one) => one.orderKey);
   const booked = await bookedSlots(trx, awarded);
-  const { cases, facts } = await gatherCases(trx, due, rules, deps);
-  const bench: Bench = { facts, rules, identityKey: deps.identityKey, now };
-  const results = await inSlices(cases, (one) => awardCase(one, booked.get(one.due.orderKey) ?? [], bench));
+  const { inputs, facts } = await gatherInputs(trx, due, rules, deps);
+  const context: BatchContext = { facts, rules, identityKey: deps.identityKey, now };
+  const results = await inSlices(inputs, (one) => awardOrder(one, booked.get(one.due.orderKey) ?? [], context));
 
   await bookTransfers(
     trx,
@@ -129,19 +129,19 @@ export async function awardOrders(
     trx,
     results.flatMap((result) => result.decisions),
   );
-  await writeHeads(
+  await writeHeaders(
     trx,
-    results.flatMap((result) => result.heads),
+    results.flatMap((result) => result.headers),
     now,
   );
   await writeHolds(
     trx,
     results.flatMap((result) => result.holds),
   );
-  await announce(trx, () => cases.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
-  return noteRelocked(
+  await announce(trx, () => inputs.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
+  return noteLockChanges(
     trx,
-    results.flatMap((result) => result.relocked),
+    results.flatMap((result) => result.lockChanges),
     now,
   );
 }

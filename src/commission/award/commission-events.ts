@@ -1,10 +1,10 @@
 // What is told to the world of an award: that the commission of an order stands otherwise than
 // before. Pure.
 import type { Event, EventType } from '../../outbound/event.ts';
-import type { AwardHead, DueOrder, NewHead } from './standing-award.ts';
+import type { AwardHeader, DueOrder, NewHeader } from './standing-award.ts';
 import type { LineDecision } from './decision.ts';
 
-type State = AwardHead['state'];
+type State = AwardHeader['state'];
 
 /** What each promoter gets of the order, net; null is the platform. */
 type Totals = ReadonlyMap<string | null, bigint>;
@@ -21,14 +21,14 @@ const EARNING: Partial<Record<State, EventType>> = {
  */
 export function commissionEvents(
   due: DueOrder,
-  { heads: [head], lines }: { heads: readonly NewHead[]; lines: readonly LineDecision[] },
+  { headers: [header], lines }: { headers: readonly NewHeader[]; lines: readonly LineDecision[] },
   now: Date,
 ): Event[] {
-  if (head === undefined) return [];
+  if (header === undefined) return [];
   const { orderKey, merchantId, sourceId, orderId, award } = due;
-  const former = award?.head.state ?? 'none';
+  const former = award?.header.state ?? 'none';
   const [before, after] = [formerTotals(due), totalsOf(lines)];
-  const type = typeOf({ former, state: head.state, changed: !sameTotals(before, after) });
+  const type = typeOf({ former, state: header.state, changed: !sameTotals(before, after) });
   if (type === null) return [];
   const promoterIds = [...new Set([...before.keys(), ...after.keys()])];
   const totals = promoterIds.map((promoterId) => ({
@@ -40,14 +40,14 @@ export function commissionEvents(
     merchant_id: merchantId,
     source_id: sourceId,
     order_id: orderId,
-    revision: head.revision,
-    award: head.state,
+    revision: header.revision,
+    award: header.state,
     former_award: former,
-    currency: head.currency,
-    releases_at: head.releasesAt?.toISOString() ?? null,
+    currency: header.currency,
+    releases_at: header.releasesAt?.toISOString() ?? null,
     totals,
   };
-  return [{ type, key: `${orderKey} ${head.revision} ${former} ${head.state}`, merchantId, at: now, data }];
+  return [{ type, key: `${orderKey} ${header.revision} ${former} ${header.state}`, merchantId, at: now, data }];
 }
 
 function typeOf({ former, state, changed }: { former: State; state: State; changed: boolean }): EventType | null {

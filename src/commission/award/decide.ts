@@ -9,7 +9,7 @@ import { splitOrder, type LineSplit, type SplitLine } from '../../core/split.ts'
 import { explainRule, OrderExplainer } from './explanation-text.ts';
 import { inForce, productKey, type Facts, type MerchantFacts } from '../facts/facts.ts';
 import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
-import { namedAccounts } from '../rules/rule-shelf.ts';
+import { namedAccounts } from '../rules/rule-cache.ts';
 import type { StandingLine, LineDecision, Choice } from './decision.ts';
 
 /** Rules that an explanation names at most; the route of effective rules shows them all. */
@@ -233,14 +233,14 @@ function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, 
   const outcomes = rule === null ? untimelyRules(facts.rules, context, at, RULES_EXPLAINED_MAX) : rankOutcomes(candidates);
   const rules = stays ? held!.rules : outcomes.slice(0, RULES_EXPLAINED_MAX).map(explainRule);
   const named = rule === null ? [] : namedAccounts(rule.plan.split);
-  const sight = { line, attributionAt, policy: terms.policy, facts, named };
+  const pinContext = { line, attributionAt, policy: terms.policy, facts, named };
   const pin: Pin = {
     attribution_at: new Date(attributionAt).toISOString(),
     product_id: line.productId,
     category: line.category,
     merchant_version: terms.version,
     clock_skew_seconds: terms.policy.clock_skew_seconds,
-    winners: pinWinners(verdict.credits, sight),
+    winners: pinWinners(verdict.credits, pinContext),
   };
   if (rule === null) return { decision: 'no_rule', reason: 'no_rule_matches', verdict, pin, rule, rules };
   return { decision: 'attributed', reason: null, verdict, pin, rule, rules };

@@ -74,7 +74,7 @@ export function sameWinners(pin: Pin, credits: readonly Credit[], line: OrderLin
   });
 }
 
-interface Sight {
+interface PinContext {
   line: OrderLine;
   attributionAt: number;
   policy: Policy;
@@ -84,12 +84,16 @@ interface Sight {
 }
 
 /** The credited promoters, each with the chain above and the parties around, as of their times. */
-export function pinWinners(credits: readonly Credit[], sight: Sight): PinnedWinner[] {
+export function pinWinners(credits: readonly Credit[], context: PinContext): PinnedWinner[] {
   const ppm = weightsPpm(credits);
-  return credits.map((credit, index) => pinWinner(credit, ppm[index]!, sight));
+  return credits.map((credit, index) => pinWinner(credit, ppm[index]!, context));
 }
 
-function pinWinner({ evidence, weight }: Credit, weightPpm: number, { line, attributionAt, policy, facts, named }: Sight): PinnedWinner {
+function pinWinner(
+  { evidence, weight }: Credit,
+  weightPpm: number,
+  { line, attributionAt, policy, facts, named }: PinContext,
+): PinnedWinner {
   const promoterId = evidence.promoterId!;
   const chain = chainAbove(evidence, facts);
   const agencyOf = (id: string | null) => (id === null ? null : (inForce(facts.promoters.get(id), attributionAt)?.agencyId ?? null));

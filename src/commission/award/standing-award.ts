@@ -1,4 +1,4 @@
-// What stands of an award: its head, its decisions and holds, as they are in the tables.
+// What stands of an award: its header, its decisions and holds, as they are in the tables.
 import type { EvidenceKind } from '../../core/attribution.ts';
 import type { KnownOrder } from '../../orders/order-store.ts';
 import type { LineDecisionKind } from './decision.ts';
@@ -13,8 +13,8 @@ export interface DueOrder extends KnownOrder {
   award: StandingAward | null;
 }
 
-/** The head of an award, as it is in the table. */
-export interface AwardHead {
+/** The header of an award, as it is in the table. */
+export interface AwardHeader {
   revision: number;
   state: 'none' | 'estimated' | 'confirmed' | 'released' | 'void';
   decisions: string[];
@@ -51,7 +51,7 @@ export interface NewHold extends LineHold {
 }
 
 export interface StandingAward {
-  head: AwardHead;
+  header: AwardHeader;
   holds: ReadonlyMap<string, LineHold>;
   lines: StandingDecision[];
   /**
@@ -98,7 +98,7 @@ export interface NewDecision extends StandingDecision {
   revision: number;
 }
 
-export interface NewHead extends AwardHead {
+export interface NewHeader extends AwardHeader {
   orderKey: bigint;
   merchantId: string;
 }

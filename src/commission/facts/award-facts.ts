@@ -13,7 +13,7 @@ import { readApprovedClaims } from './approved-claim-store.ts';
 import { readTokens, reportedOf, type Reported, type EvidenceSources } from './evidence.ts';
 import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
-import type { Rules } from '../rules/rule-shelf.ts';
+import type { Rules } from '../rules/rule-cache.ts';
 
 const DAY_MS = 86_400_000;
 // Evidence that is too old or too late loses with its reason; this far beyond the window it is
@@ -25,13 +25,21 @@ const LOOK_AHEAD_MS = DAY_MS;
  * An order of the batch with everything it says, and of a split order's child what its parent says
  * too.
  */
-export interface Case {
+export interface AwardInput {
   due: DueOrder;
   order: Order;
   told: EvidenceSources;
 }
 
-export interface GatheringDeps {
+/** An order with what its own reports, and those of the order that it is a part of, brought. */
+interface ReadOrder {
+  due: DueOrder;
+  order: Order;
+  reported: Reported;
+  identities: readonly string[];
+}
+
+export interface InputDeps {
   tokenKeys: KeyObject[];
   levelsMax: number;
 }
@@ -40,78 +48,76 @@ export interface GatheringDeps {
  * Reads the facts for a batch of orders and what each of them tells. Reads only; nothing is decided
  * here.
  */
-export async function gatherCases(
+export async function gatherInputs(
   db: Kysely<DB>,
   due: readonly DueOrder[],
   rules: Rules,
-  deps: GatheringDeps,
-): Promise<{ cases: Case[]; facts: Facts }> {
+  deps: InputDeps,
+): Promise<{ inputs: AwardInput[]; facts: Facts }> {
   const parents = await readParents(
     db,
     due.flatMap((one) => (one.parentKind === 'split' ? [{ ...one, parentOrderId: one.parentOrderId! }] : [])),
   );
-  const voices = due.map((one) => {
+  const read = due.map((one): ReadOrder => {
     const parent = parents.get(parentKey(one.merchantId, one.sourceId, one.parentOrderId ?? ''));
     const order = viewOrder(one.merged);
-    return parent === undefined ? [order] : withParent(order, viewOrder(parent, { wholeUntil: order.toldFrom ?? undefined }));
+    if (parent === undefined) return { due: one, order, reported: reportedOf([order]), identities: order.identities };
+    const whole = viewOrder(parent, { wholeUntil: order.toldFrom ?? undefined });
+    const part = withParent(order, whole);
+    return { due: one, order: part, reported: reportedOf([part, whole]), identities: [...part.identities, ...whole.identities] };
   });
-  const reported = voices.map(reportedOf);
   const facts: Facts = {
     merchants: await readMerchants(db, [...new Set(due.map((one) => one.merchantId))]),
     products: await readProducts(
       db,
-      due.flatMap((one, index) => productsOf(one.merchantId, voices[index]![0]!)),
+      read.flatMap(({ due: { merchantId }, order }) => productsOf(merchantId, order)),
     ),
-    coupons: await loadCoupons(db, due, reported),
+    coupons: await loadCoupons(db, read),
     promoters: new Map(),
     links: new Map(),
     rules: rules.book,
     levelsMax: deps.levelsMax,
   };
-  const cases = due.map((one, index) => ({
-    due: one,
-    order: voices[index]![0]!,
-    told: toldBy(one.merchantId, voices[index]!, reported[index]!, facts, deps.tokenKeys),
-  }));
+  const inputs = read.map((one) => ({ due: one.due, order: one.order, told: toldBy(one, facts, deps.tokenKeys) }));
   const claims = await readApprovedClaims(db, due);
-  for (const { due: one, told } of cases) told.claims = claims.get(one.orderKey) ?? [];
-  await addBuyersPast(db, cases, facts);
-  for (const link of await loadLinks(db, cases)) facts.links.set(link.code, link);
-  await loadPromoters(db, cases, facts, rules.named);
-  return { cases, facts };
+  for (const { due: one, told } of inputs) told.claims = claims.get(one.orderKey) ?? [];
+  await addBuyersPast(db, inputs, facts);
+  for (const link of await loadLinks(db, inputs)) facts.links.set(link.code, link);
+  await loadPromoters(db, inputs, facts, rules.named);
+  return { inputs, facts };
 }
 
 /**
- * A part of a split order speaks with its parent's evidence too, line by line and for the whole, of
+ * A part of a split order has its parent's evidence too, line by line and for the whole, of
  * which talent and scene are single words.
  */
-function withParent(order: Order, parent: Order): Order[] {
+function withParent(order: Order, parent: Order): Order {
   const ofParent = new Map(parent.lines.map((line) => [line.lineId, line]));
   const lines = order.lines.map((line) => {
     const { talentId, scene } = ofParent.get(line.lineId) ?? parent;
     return { ...line, talentId: line.talentId ?? talentId, scene: line.scene ?? scene };
   });
-  return [{ ...order, lines, talentId: order.talentId ?? parent.talentId, scene: order.scene ?? parent.scene }, parent];
+  return { ...order, lines, talentId: order.talentId ?? parent.talentId, scene: order.scene ?? parent.scene };
 }
 
 function productsOf(merchantId: string, order: Order) {
   return order.lines.flatMap(({ productId }) => (productId === null ? [] : [{ merchantId, productId }]));
 }
 
-async function loadCoupons(db: Kysely<DB>, due: readonly DueOrder[], reported: readonly Reported[]): Promise<Facts['coupons']> {
-  const wanted = due.flatMap(({ merchantId }, index) =>
-    reported[index]!.pieces.flatMap(({ kind, value }) => (kind === 'coupon_code' ? [{ merchantId, code: value }] : [])),
+async function loadCoupons(db: Kysely<DB>, read: readonly ReadOrder[]): Promise<Facts['coupons']> {
+  const wanted = read.flatMap(({ due: { merchantId }, reported }) =>
+    reported.pieces.flatMap(({ kind, value }) => (kind === 'coupon_code' ? [{ merchantId, code: value }] : [])),
   );
   return wanted.length === 0 ? new Map() : readCoupons(db, wanted);
 }
 
 type MutableTold = { -readonly [Key in keyof EvidenceSources]: EvidenceSources[Key] };
 
-function toldBy(merchantId: string, orders: readonly Order[], reported: Reported, facts: Facts, tokenKeys: KeyObject[]): MutableTold {
-  const identities = new Set(orders.flatMap((order) => order.identities));
+function toldBy({ due: { merchantId }, order, reported, identities: told }: ReadOrder, facts: Facts, tokenKeys: KeyObject[]): MutableTold {
+  const identities = new Set(told);
   return {
     merchantId,
-    attributionAt: orders[0]!.attributionAt ?? 0,
+    attributionAt: order.attributionAt ?? 0,
     reported,
     tokens: readTokens(tokenKeys, reported.pieces),
     clicks: [],
@@ -134,8 +140,8 @@ function policiesOf(merchantId: string, facts: Facts): Policy[] {
 const clickDays = (policy: Policy) => Math.max(policy.product_click_days, policy.content_click_days);
 const lockDays = (policy: Policy) => policy.order_lock_days;
 
-async function addBuyersPast(db: Kysely<DB>, cases: readonly (Case & { told: MutableTold })[], facts: Facts): Promise<void> {
-  const identified = cases.filter(({ told, order }) => told.identities.size > 0 && order.attributionAt !== null);
+async function addBuyersPast(db: Kysely<DB>, inputs: readonly (AwardInput & { told: MutableTold })[], facts: Facts): Promise<void> {
+  const identified = inputs.filter(({ told, order }) => told.identities.size > 0 && order.attributionAt !== null);
   if (identified.length === 0) return;
   const groups = await groupsOf(db, [...new Set(identified.flatMap(({ told }) => [...told.identities]))]);
   for (const { told } of identified) told.identities = new Set([...told.identities].flatMap((identity) => groups.get(identity)!));
@@ -155,9 +161,9 @@ async function addBuyersPast(db: Kysely<DB>, cases: readonly (Case & { told: Mut
   }
 }
 
-async function loadLinks(db: Kysely<DB>, cases: readonly Case[]): Promise<LinkFacts[]> {
+async function loadLinks(db: Kysely<DB>, inputs: readonly AwardInput[]): Promise<LinkFacts[]> {
   const codes = new Set<string>();
-  for (const { told } of cases) {
+  for (const { told } of inputs) {
     for (const read of told.tokens.values()) if (read !== null) codes.add(read.linkCode);
     for (const { kind, value } of told.reported.pieces) if (kind === 'link_code') codes.add(value);
     for (const { linkCode } of told.clicks) codes.add(linkCode);
@@ -170,9 +176,9 @@ async function loadLinks(db: Kysely<DB>, cases: readonly Case[]): Promise<LinkFa
  * All promoters who may win, and round by round those above them: inviters as far as chains are
  * paid, agencies, talents.
  */
-async function loadPromoters(db: Kysely<DB>, cases: readonly Case[], facts: Facts, named: readonly string[]): Promise<void> {
+async function loadPromoters(db: Kysely<DB>, inputs: readonly AwardInput[], facts: Facts, named: readonly string[]): Promise<void> {
   let wanted = new Set<string>(named);
-  for (const { told, order } of cases) {
+  for (const { told, order } of inputs) {
     for (const { kind, value } of told.reported.pieces) if (kind === 'platform') wanted.add(value);
     for (const { promoterId } of [...told.locks, ...told.claims]) wanted.add(promoterId);
     for (const { talentId } of order.lines) if (talentId !== null) wanted.add(talentId);

@@ -10,7 +10,7 @@ import type { LineHold } from '../award/standing-award.ts';
 import { DECISION_KINDS } from '../award/decision.ts';
 import type { ShownDecision } from '../award/decision-store.ts';
 import { readExplanations } from '../award/explanation-text.ts';
-import { lineState } from '../award/head.ts';
+import { lineState } from '../award/award-header.ts';
 import { DELIVERY_ORIGINS, DELIVERY_STATES, type OrderDelivery, type OrderTransfer, type ShownOrder } from './order-view-store.ts';
 
 const AWARD_STATES = ['none', 'estimated', 'confirmed', 'released', 'void'] as const;

@@ -6,7 +6,7 @@ import type { AccountKind, TransferKind } from '../../core/posting.ts';
 import type { Role } from '../../core/party.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readHolds } from '../award/award-store.ts';
-import type { AwardHead, LineHold } from '../award/standing-award.ts';
+import type { AwardHeader, LineHold } from '../award/standing-award.ts';
 import { readShownDecisions, type ShownDecision } from '../award/decision-store.ts';
 
 export interface ShownOrder {
@@ -20,7 +20,7 @@ export interface ShownOrder {
   made_at: Date;
   changed_at: Date;
   /** Null until the order was awarded for the first time. */
-  award: AwardHead['state'] | null;
+  award: AwardHeader['state'] | null;
   award_currency: string | null;
   revision: number | null;
   releases_at: Date | null;

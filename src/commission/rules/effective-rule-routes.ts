@@ -11,7 +11,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { readMerchants, readProducts, readPromoters } from '../facts/facts-store.ts';
 import { inForce, productKey } from '../facts/facts.ts';
 import { outcomeSchema, showOutcome } from './rule-body.ts';
-import { readRules } from './rule-shelf.ts';
+import { readRules } from './rule-cache.ts';
 
 const question = z.object({
   merchant_id: callerId.meta({ example: 'm1' }),

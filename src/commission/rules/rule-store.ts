@@ -4,7 +4,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { DomainError } from '../../core/errors.ts';
 import { conflictsOf, scopeKey, type RuleVersion } from '../../core/rule.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { readRules } from './rule-shelf.ts';
+import { readRules } from './rule-cache.ts';
 
 /**
  * Takes the rules for this transaction and raises their revision, by which every worker learns that

@@ -1,4 +1,4 @@
-// Alarms about the ground we stand on: this process, its disk, its clock and the partitions that
+// Alarms about what the service runs on: this process, its disk, its clock and the partitions that
 // are to take tomorrow's clicks.
 
 import { sql } from 'kysely';

@@ -16,7 +16,7 @@ import { uuidv7 } from '../../platform/uuid.ts';
 import type { SourceCache } from '../../sources/connections/source-cache.ts';
 import { REST } from '../../sources/connections/source-fields.ts';
 import type { DeliveryWriter } from './delivery-writer.ts';
-import type { KnownMerchants } from './merchants-known.ts';
+import type { KnownMerchants } from './known-merchants.ts';
 import { inTrx, storeDeliveries, type NewDelivery } from '../delivery-store.ts';
 
 export interface OrderReportRoutesDeps {

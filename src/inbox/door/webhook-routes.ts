@@ -72,7 +72,7 @@ function refusals(registry: Registry): Refuse {
 export const WEBHOOKS = '/webhooks/:source_id';
 
 /**
- * POST and GET /webhooks/{source_id}, in a lane or a scope of their own: there every body is raw.
+ * POST and GET /webhooks/{source_id}, in a scope of their own: there every body is raw.
  */
 export function webhookRoutes(app: App, deps: WebhookDeps): void {
   const { refused } = deps;

@@ -44,7 +44,7 @@ export interface Embedded {
   stop: () => Promise<void>;
 }
 
-interface Ground {
+interface Installation {
   cluster: string;
   binaries: Binaries;
   log: Logger;
@@ -71,14 +71,14 @@ interface Presence {
  */
 export async function startEmbedded({ dataDir, log, native }: { dataDir: string; log: Logger; native?: string }): Promise<Embedded> {
   await mkdir(resolve(dataDir), { recursive: true, mode: 0o755 });
-  const ground = { cluster: join(await realpath(resolve(dataDir)), 'postgres'), binaries: await findBinaries(native), log };
-  const first = await arrive(ground);
-  const { password } = await readAccess(ground.cluster);
-  const watch = keepAlive(ground, first);
+  const installation = { cluster: join(await realpath(resolve(dataDir)), 'postgres'), binaries: await findBinaries(native), log };
+  const first = await arrive(installation);
+  const { password } = await readAccess(installation.cluster);
+  const watch = keepAlive(installation, first);
   return {
     connectionString: addressOf(first.port, password),
     startedHere: first.startedHere,
-    stop: async () => leave(ground, await watch.end()),
+    stop: async () => leave(installation, await watch.end()),
   };
 }
 
@@ -87,27 +87,27 @@ function addressOf(port: number, password: string): string {
 }
 
 /** Comes to a server that answers. With `port`, only there: who uses it already knows no other. */
-async function arrive(ground: Ground, port?: number): Promise<Presence> {
+async function arrive(installation: Installation, port?: number): Promise<Presence> {
   const deadline = Date.now() + RECOVERY_TIMEOUT_MS;
   let startedHere = false;
   while (Date.now() < deadline) {
-    const found = await readPostmaster(ground.cluster);
-    if (found !== undefined && (await isServing(found.pid, ground.cluster))) {
-      const connection = found.ready ? await greet(ground, found.port) : undefined;
+    const found = await readPostmaster(installation.cluster);
+    if (found !== undefined && (await isServing(found.pid, installation.cluster))) {
+      const connection = found.ready ? await greet(installation, found.port) : undefined;
       if (connection !== undefined) return { ...connection, pid: found.pid, port: found.port, startedHere };
       await sleep(POLL_MS);
     } else {
-      startedHere = await start(ground, found?.pid, port);
+      startedHere = await start(installation, found?.pid, port);
     }
   }
-  throw new StartFailure(`The PostgreSQL in ${ground.cluster} did not come up in ten minutes; its log is postgres.log beside it.`);
+  throw new StartFailure(`The PostgreSQL in ${installation.cluster} did not come up in ten minutes; its log is postgres.log beside it.`);
 }
 
 /**
  * Starts the server, and waits until it may be spoken to. False when another process was faster.
  */
-async function start(ground: Ground, stalePid: number | undefined, fixedPort: number | undefined): Promise<boolean> {
-  const { cluster, binaries, log } = ground;
+async function start(installation: Installation, stalePid: number | undefined, fixedPort: number | undefined): Promise<boolean> {
+  const { cluster, binaries, log } = installation;
   const runner = chooseRunner(binaries, join(cluster, '..'), await ownerOf(cluster));
   if (!(await isInitialised(cluster))) await initialise(cluster, binaries, runner);
   await adoptFiles(cluster, runner);
@@ -147,7 +147,7 @@ async function becomesReady(cluster: string, server: Started): Promise<boolean> 
  * Opens our presence. Undefined while the server does not accept connections. That it knows the
  * password of this folder, and we its answer to it, proves that it is the right one.
  */
-async function greet({ cluster, log }: Ground, port: number): Promise<Pick<Presence, 'client' | 'lost'> | undefined> {
+async function greet({ cluster, log }: Installation, port: number): Promise<Pick<Presence, 'client' | 'lost'> | undefined> {
   const { password } = await readAccess(cluster);
   const client = new Client({
     connectionString: addressOf(port, password),
@@ -177,7 +177,7 @@ function isRefusedForGood(error: unknown): boolean {
  * Watches the presence, and brings the server back on its port when it dies. `end` gives the last
  * presence, if there is one.
  */
-function keepAlive(ground: Ground, first: Presence): { end(): Promise<Presence | undefined> } {
+function keepAlive(installation: Installation, first: Presence): { end(): Promise<Presence | undefined> } {
   const ending = new AbortController();
   const ended = once(ending.signal, 'abort');
   let present: Presence | undefined = first;
@@ -186,8 +186,8 @@ function keepAlive(ground: Ground, first: Presence): { end(): Promise<Presence |
     while (present !== undefined) {
       await Promise.race([present.lost, ended]);
       if (ending.signal.aborted) return;
-      ground.log.error({ port: first.port }, 'PostgreSQL is gone; starting it again');
-      present = await revive(ground, first.port, ending.signal);
+      installation.log.error({ port: first.port }, 'PostgreSQL is gone; starting it again');
+      present = await revive(installation, first.port, ending.signal);
     }
   }
 
@@ -201,14 +201,15 @@ function keepAlive(ground: Ground, first: Presence): { end(): Promise<Presence |
   };
 }
 
-async function revive(ground: Ground, port: number, signal: AbortSignal): Promise<Presence | undefined> {
+async function revive(installation: Installation, port: number, signal: AbortSignal): Promise<Presence | undefined> {
   for (let pauseMs = 100; !signal.aborted; pauseMs = Math.min(pauseMs * 2, REVIVAL_PAUSE_MS_MAX)) {
     try {
-      const presence = await arrive(ground, port);
-      if (presence.port !== port) ground.log.error({ port: presence.port }, 'PostgreSQL is at another port now: restart this process');
+      const presence = await arrive(installation, port);
+      if (presence.port !== port)
+        installation.log.error({ port: presence.port }, 'PostgreSQL is at another port now: restart this process');
       return presence;
     } catch (error) {
-      ground.log.error({ err: error }, 'PostgreSQL did not come back; trying again');
+      installation.log.error({ err: error }, 'PostgreSQL did not come back; trying again');
       await sleep(pauseMs, undefined, { signal }).catch(ignoreAbort);
     }
   }
@@ -219,7 +220,7 @@ function ignoreAbort(error: unknown): void {
   if (!(error instanceof Error && error.name === 'AbortError')) throw error;
 }
 
-async function leave({ cluster, binaries, log }: Ground, presence: Presence | undefined): Promise<void> {
+async function leave({ cluster, binaries, log }: Installation, presence: Presence | undefined): Promise<void> {
   if (presence === undefined) return;
   const last = await isLast(presence.client).catch((error: unknown) => {
     log.warn({ err: error }, 'PostgreSQL was gone before it was stopped');

@@ -1,5 +1,5 @@
-// The HTTP ground every route stands on: limits, timeouts, bodies, security headers, and one answer
-// for everything that goes wrong.
+// The HTTP server that every route stands on: limits, timeouts, bodies, security headers, and one
+// answer for everything that goes wrong.
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -65,7 +65,7 @@ export function buildHttp(options: HttpOptions = {}): App {
 }
 
 /**
- * The bare server: it validates and serializes, and answers what goes wrong. All but hot lanes
+ * The bare server: it validates and serializes, and answers what goes wrong. All but hot routes
  * belongs into a furnished scope of it.
  */
 export function openHttp(options: HttpOptions = {}): App {

@@ -10,7 +10,7 @@ import { isUnavailable } from './database.ts';
 import { connectionOptions } from './session.ts';
 import { StartFailure } from '../process/start-failure.ts';
 
-const PATIENCE_MS = 60_000;
+const WAIT_MS_MAX = 60_000;
 const PAUSE_MS = 500;
 const TELL_EVERY_MS = 5000;
 const INVALID_LOGIN = /^28/;
@@ -21,7 +21,7 @@ const NO_SUCH_DATABASE = '3D000';
  * minute, which the log says. Throws a `StartFailure` after that, and at once where the database is
  * there and refuses us: neither quotes a password.
  */
-export async function awaitDatabase(connectionString: string, log: Logger, patienceMs = PATIENCE_MS): Promise<void> {
+export async function awaitDatabase(connectionString: string, log: Logger, waitMsMax = WAIT_MS_MAX): Promise<void> {
   const { hostname, port, username, pathname } = new URL(connectionString);
   const place = `${hostname === '' ? 'localhost' : hostname}:${port === '' ? '5432' : port}`;
   const began = Date.now();
@@ -42,7 +42,7 @@ export async function awaitDatabase(connectionString: string, log: Logger, patie
     }
     if (!isUnavailable(error)) throw new StartFailure(`The database at ${place} cannot be used: ${error.message}.`, options);
     const waited = Date.now() - began;
-    if (waited > patienceMs) {
+    if (waited > waitMsMax) {
       const seconds = Math.round(waited / 1000);
       throw new StartFailure(
         `The database at ${place} could not be reached for ${seconds} seconds (${code || error.message}): start it, or mend DATABASE_URL.`,
@@ -53,7 +53,7 @@ export async function awaitDatabase(connectionString: string, log: Logger, patie
       log.warn(`the database at ${place} cannot be reached yet (${code || error.message}); trying again`);
       toldAt = Date.now();
     }
-    await sleep(Math.min(PAUSE_MS, patienceMs));
+    await sleep(Math.min(PAUSE_MS, waitMsMax));
   }
 }
 

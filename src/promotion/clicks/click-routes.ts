@@ -15,7 +15,7 @@ import type { Click } from './click-store.ts';
 import type { PromotionDeps } from '../deps.ts';
 import { buyer } from '../fields.ts';
 import { identitiesOf } from '../buyers/identity.ts';
-import { toldClicks, writeClicks } from './told-clicks.ts';
+import { reportedClickWriter, writeClicks } from './reported-clicks.ts';
 import { mintClickToken } from './token.ts';
 import { firstTouches } from './touches.ts';
 
@@ -39,7 +39,7 @@ const answer = z.object({ click_token: z.string().meta({ description: 'To be sen
 
 export function clickRoutes(app: App, deps: Deps): void {
   const { db, links, tokenKeys, identityKey, onEvidence } = deps;
-  const told = toldClicks(db, onEvidence);
+  const told = reportedClickWriter(db, onEvidence);
   app.addHook('onClose', () => told.close());
 
   app.post('/v1/clicks', {

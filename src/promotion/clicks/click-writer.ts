@@ -9,7 +9,7 @@ import type { Spool } from './spool.ts';
 
 const CLICKS_PER_COMMIT_MAX = 1000;
 const CLICKS_WAITING_MAX = 50_000;
-const PATIENCE_MS = 1000;
+const WAIT_MS_MAX = 1000;
 
 export interface ClickWriter {
   /** Resolves when the click would survive a power cut, in the database or in the spool. */
@@ -24,10 +24,10 @@ interface ClickWriterOptions {
   /** Told of every batch that went to the spool. */
   onSpooled?: (clicks: number) => void;
   /** How long a commit may take before the batch goes to the spool as well. */
-  patienceMs?: number;
+  waitMsMax?: number;
 }
 
-export function clickWriter({ connection, spool, onSpooled, patienceMs = PATIENCE_MS }: ClickWriterOptions): ClickWriter {
+export function clickWriter({ connection, spool, onSpooled, waitMsMax = WAIT_MS_MAX }: ClickWriterOptions): ClickWriter {
   /**
    * A commit that took too long and has not ended yet; what comes meanwhile does not queue up
    * behind it.
@@ -49,7 +49,7 @@ export function clickWriter({ connection, spool, onSpooled, patienceMs = PATIENC
   async function copied(clicks: Click[]): Promise<boolean> {
     if (late !== null) return false;
     const copying = connection.run((client) => copyClicks(client, clicks)).then(() => true, unlessAway);
-    const inTime = await withinPatience(copying, patienceMs);
+    const inTime = await inTimeOrNot(copying, waitMsMax);
     if (inTime !== null) return inTime;
     // The batch goes to the spool now, so its end matters no more; a fault of the batch itself
     // shows again when the spool is replayed.
@@ -78,7 +78,7 @@ function unlessAway(error: unknown): boolean {
 }
 
 /** The result, or null when it takes longer. */
-async function withinPatience<Result>(work: Promise<Result>, ms: number): Promise<Result | null> {
+async function inTimeOrNot<Result>(work: Promise<Result>, ms: number): Promise<Result | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), ms);

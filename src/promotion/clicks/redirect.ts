@@ -52,7 +52,7 @@ type Deps = Pick<PromotionDeps, 'publicUrl' | 'tokenKeys' | 'identityKey' | 'lin
 
 export const REDIRECT = '/r/:code';
 
-/** GET /r/{code}, in a lane or a scope of its own. */
+/** GET /r/{code}, in a scope of its own. */
 export function redirectRoutes(app: App, deps: Deps): void {
   const { links } = deps;
   const visit = visitor(deps);

@@ -8,7 +8,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import type { Click } from './click-store.ts';
 import type { PromotionDeps } from '../deps.ts';
 import { replaySpool, spoolDepth, type SpoolDepth } from './spool.ts';
-import { writeClicks } from './told-clicks.ts';
+import { writeClicks } from './reported-clicks.ts';
 
 export interface ReplayDeps extends Pick<PromotionDeps, 'db' | 'onEvidence' | 'nudge'> {
   dir: string;

@@ -49,7 +49,7 @@ interface LinkCacheOptions {
   /** How long a link is served before it is read again in the background. */
   freshMs?: number;
   /** How long a read may take before what is known is served instead. */
-  patienceMs?: number;
+  waitMsMax?: number;
 }
 
 interface Entry {
@@ -63,11 +63,11 @@ const LINKS_MAX = 100_000;
 const UNKNOWN_MAX = 10_000;
 const UNKNOWN_MS = 3000;
 const FRESH_MS = 30_000;
-const PATIENCE_MS = 1000;
+const WAIT_MS_MAX = 1000;
 const BATCH_MAX = 1000;
 
 export function linkCache(options: LinkCacheOptions): LinkCache {
-  const { read, onError, linksMax = LINKS_MAX, freshMs = FRESH_MS, patienceMs = PATIENCE_MS } = options;
+  const { read, onError, linksMax = LINKS_MAX, freshMs = FRESH_MS, waitMsMax = WAIT_MS_MAX } = options;
   const known = new LruMap<Entry>(linksMax);
   const unknown = new LruMap<true>(UNKNOWN_MAX, UNKNOWN_MS);
   const loading = new Map<string, Promise<LiveLink | null>>();
@@ -84,7 +84,7 @@ export function linkCache(options: LinkCacheOptions): LinkCache {
 
   async function load(code: string): Promise<LiveLink | null> {
     try {
-      return await within(patienceMs, loading.get(code) ?? ask(code));
+      return await within(waitMsMax, loading.get(code) ?? ask(code));
     } catch (error) {
       const stale = known.get(code);
       if (stale === undefined || !isAway(error)) throw error;

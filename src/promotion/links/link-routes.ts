@@ -13,7 +13,7 @@ import { answerOnce } from '../../platform/http/idempotency.ts';
 import { cursorText, cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
 import type { PromotionDeps } from '../deps.ts';
-import { orNotFound } from '../found.ts';
+import { orNotFound } from '../not-found.ts';
 import { linkAnswer, linkWish, sharedBody, showLink, trackableBody, urlOf } from './link-body.ts';
 import { findLink, listLinks, makeLinks, planAhead, refuseTooManyLinks, type MadeLink } from './link-store.ts';
 import { keepAnswer, readTracking, type TrackedAnswer } from './link-tracking.ts';

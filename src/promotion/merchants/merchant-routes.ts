@@ -12,7 +12,7 @@ import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platf
 import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { PromotionDeps } from '../deps.ts';
-import { orNotFound } from '../found.ts';
+import { orNotFound } from '../not-found.ts';
 import { notifyChanged } from '../links/link-notices.ts';
 import {
   merchantAnswer,

@@ -12,7 +12,7 @@ import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { normaliseCoupons } from './coupon-store.ts';
 import type { PromotionDeps } from '../deps.ts';
-import { orNotFound } from '../found.ts';
+import { orNotFound } from '../not-found.ts';
 import { notifyChanged } from '../links/link-notices.ts';
 import type { VersionResult, VersionOrigin } from '../merchants/merchant-store.ts';
 import {

@@ -10,7 +10,7 @@ import { noteAnswer } from './lease-store.ts';
 import { failureOf, messageOf, pauseMs, type Failure } from './pauses.ts';
 import { noteRead, noteTrouble } from '../reconciliations/reconciliation-store.ts';
 import type { Turn, TurnWork } from './turn.ts';
-import { forgetFetched, keepUnfetched } from './wanted-store.ts';
+import { forgetFetched, keepUnfetched } from './wanted-detail-store.ts';
 
 /**
  * After so long without a page a window is read from its first page again: a platform may have

@@ -27,7 +27,7 @@ import { FILE_TYPES, fileQuery, takeFile, XLSX } from '../uploads/taking-files.t
 import { BAD_ROWS_MAX } from '../uploads/upload.ts';
 
 /** A short reconciliation is answered with what it found. */
-const PATIENCE_MS = 4000;
+const ANSWER_WITHIN_MS = 4000;
 const LOOK_EVERY_MS = 100;
 
 export interface ReconciliationDeps {
@@ -210,7 +210,7 @@ async function answerOf(deps: ReconciliationDeps, reconciliationId: string) {
 }
 
 async function waitFor({ db, adapters }: ReconciliationDeps, reconciliationId: string): Promise<z.output<typeof answer>> {
-  const until = Date.now() + PATIENCE_MS;
+  const until = Date.now() + ANSWER_WITHIN_MS;
   for (;;) {
     await settleReconciliation(db, adapters, reconciliationId, () => Date.now() < until);
     const told = await shown(db, reconciliationId);

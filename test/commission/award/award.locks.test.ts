@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { awardOrders } from '../../../src/commission/award/award.ts';
 import { takeDueOrders } from '../../../src/commission/award/award-store.ts';
-import { lookForLeft } from '../../../src/commission/award/relocked-store.ts';
+import { sweepLockChanges } from '../../../src/commission/award/lock-change-store.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import { ago, inDays, openShop, openSimpleShop, openWorld, type World } from '../world.ts';
 
@@ -99,11 +99,11 @@ test('and it gets it from the sweep where the first worker was killed before his
   await awardBetween(shop, () =>
     inTransaction(db, async ({ trx, now }) => awardOrders(trx, await takeDueOrders(trx, now, 1000), now, deps)),
   );
-  await inTransaction(db, ({ trx, now }) => lookForLeft(trx, now, 1000));
+  await inTransaction(db, ({ trx, now }) => sweepLockChanges(trx, now, 1000));
   await world.award();
   expect((await shop.line('between')).decision).toBe('unattributed');
   await sql`update relocked set made_at = now() - interval '1 minute'`.execute(world.owner);
-  await inTransaction(db, ({ trx, now }) => lookForLeft(trx, now, 1000));
+  await inTransaction(db, ({ trx, now }) => sweepLockChanges(trx, now, 1000));
   await world.award();
   expect(await shop.line('between')).toMatchObject({ evidence: 'lock', promoter_id: shop.bob });
 });

@@ -186,7 +186,7 @@ function boundSharers({ sharer_appid: appid, page_size: size }: Question): objec
 
 /**
  * A link of a 推客 that is bound, to a product that is a bare number in the question, whatever its
- * length; 404 is on no shelf.
+ * length; 404 is on no ruleCache.
  */
 function share({ sharer_appid: sharer, shop_appid: shop }: Question, json: string): object {
   const [, product] = /"product_id":(\d+)/.exec(json) ?? [];

@@ -17,7 +17,7 @@ import type { DB } from './platform/postgres/tables.ts';
 import type { PullDeps } from './pull/asked-source.ts';
 import type { Adapter } from './sources/source.ts';
 
-export interface Ground {
+export interface Runtime {
   config: Config;
   log: Logger;
   db: Kysely<DB>;
@@ -34,16 +34,16 @@ export interface Ground {
  * What order systems are asked with: over the public internet only, or where the configuration
  * says.
  */
-export function pullDeps({ db, masterKeys, config }: Ground, adapters: readonly Adapter[], onDelivered: () => void): PullDeps {
+export function pullDeps({ db, masterKeys, config }: Runtime, adapters: readonly Adapter[], onDelivered: () => void): PullDeps {
   const baseUrls = config.pullBaseUrls;
   return { db, keys: masterKeys, adapters, baseUrls, fetch: publicFetch(Object.values(baseUrls)), onDelivered };
 }
 
 /** The database alone, for what needs no secret. */
-export type Store = Pick<Ground, 'config' | 'log' | 'db' | 'connectionString' | 'close'>;
+export type BareRuntime = Pick<Runtime, 'config' | 'log' | 'db' | 'connectionString' | 'close'>;
 
 /** Opens the database, migrating first. What was opened is closed again when a later step fails. */
-export async function openStore(config: Config, log: Logger): Promise<Store> {
+export async function openBareRuntime(config: Config, log: Logger): Promise<BareRuntime> {
   if (config.databaseUrl !== null) await awaitDatabase(config.databaseUrl, log);
   const own = config.databaseUrl === null ? await startEmbedded({ dataDir: config.dataDir, log }) : null;
   const connectionString = config.databaseUrl ?? own!.connectionString;
@@ -66,12 +66,12 @@ export async function openStore(config: Config, log: Logger): Promise<Store> {
 }
 
 /**
- * Opens the ground: the store, and the secrets that the service lives by. With a database of its
- * own it makes those that nobody gave; beside others on a given one only where `mayMakeSecrets` is
- * said, and throws a `StartFailure` otherwise.
+ * Opens the runtime: the database, and the secrets that the service lives by. With a database of
+ * its own it makes those that nobody gave; beside others on a given one only where `mayMakeSecrets`
+ * is said, and throws a `StartFailure` otherwise.
  */
-export async function openGround(config: Config, log: Logger, { mayMakeSecrets }: { mayMakeSecrets: boolean }): Promise<Ground> {
-  const store = await openStore(config, log);
+export async function openRuntime(config: Config, log: Logger, { mayMakeSecrets }: { mayMakeSecrets: boolean }): Promise<Runtime> {
+  const store = await openBareRuntime(config, log);
   try {
     const { secrets, inDatabase } = await findOwnSecrets({
       db: store.db,

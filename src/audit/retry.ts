@@ -13,7 +13,7 @@ const REST_MS = 500;
  * have told nobody anything before it failed. Before each further try it rests for `restMs` longer
  * than before the last.
  */
-export async function patiently<T>(read: () => Promise<T>, restMs = REST_MS): Promise<T> {
+export async function retryWhileAway<T>(read: () => Promise<T>, restMs = REST_MS): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await read();

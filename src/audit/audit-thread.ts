@@ -4,11 +4,11 @@
 import type { KeyObject } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 
-import { emptyShelf } from '../commission/rules/rule-shelf.ts';
+import { emptyRuleCache } from '../commission/rules/rule-cache.ts';
 import { openDatabase } from '../platform/postgres/database.ts';
 import { buildLogger } from '../platform/process/log.ts';
 import { ADAPTERS } from '../sources/adapters.ts';
-import { laneOf, type AuditedBatch } from './batch.ts';
+import { batchAuditor, type BatchAudit } from './batch.ts';
 import type { Range } from './audit-store.ts';
 
 /** What a thread is started with. */
@@ -18,22 +18,22 @@ export interface ThreadData {
   identityKey: KeyObject;
   levelsMax: number;
   /** How many ranges it is sent at a time. */
-  lanes: number;
+  auditors: number;
 }
 
 /** The answer to a range, which is told apart by where it begins. */
 export interface ThreadAnswer {
   after: bigint;
-  batch: AuditedBatch;
+  batch: BatchAudit;
 }
 
 /**
  * Serves a port. What goes wrong ends the thread, and is told to who has started it as its error.
  */
-export function auditInThread(port: MessagePort, { connectionString, lanes, ...deps }: ThreadData): void {
+export function auditInThread(port: MessagePort, { connectionString, auditors, ...deps }: ThreadData): void {
   const log = buildLogger('warn');
-  const { db, close } = openDatabase({ connectionString, poolSize: lanes, applicationName: 'fenyong-audit', log });
-  const audit = laneOf({ ...deps, db, adapters: ADAPTERS }, emptyShelf());
+  const { db, close } = openDatabase({ connectionString, poolSize: auditors, applicationName: 'fenyong-audit', log });
+  const audit = batchAuditor({ ...deps, db, adapters: ADAPTERS }, emptyRuleCache());
   const answer = async (range: Range | null): Promise<void> => {
     if (range !== null) {
       port.postMessage({ after: range.after, batch: await audit(range) } satisfies ThreadAnswer);

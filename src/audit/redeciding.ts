@@ -3,10 +3,10 @@
 
 import { isDeepStrictEqual } from 'node:util';
 
-import { awardCase, toDecision, type Bench } from '../commission/award/award-case.ts';
-import type { AwardHead, LineHold, StandingDecision } from '../commission/award/standing-award.ts';
+import { awardOrder, toDecision, type BatchContext } from '../commission/award/award-order.ts';
+import type { AwardHeader, LineHold, StandingDecision } from '../commission/award/standing-award.ts';
 import { readExplanations, sharedOf, type ReadExplanations } from '../commission/award/explanation-text.ts';
-import type { Case } from '../commission/facts/award-facts.ts';
+import type { AwardInput } from '../commission/facts/award-facts.ts';
 import type { ExplainedLine } from '../core/explanation.ts';
 import { NOT_IN_FORCE } from '../core/rule.ts';
 import type { BookedSlot } from '../ledger/booking-store.ts';
@@ -21,18 +21,18 @@ const EXPLAINED = ['attribution_at', 'reason', 'evidence', 'winners', 'rules', '
 const ASKED_UNTIL_RELEASED: ReadonlySet<string> = new Set(['evidence', 'reason']);
 
 /**
- * Where an award is not what its order, its evidence and its pins make of it. The bench's `now` is
- * the time of the award: what only time has changed since then is due, and is no fault of what
- * stands.
+ * Where an award is not what its order, its evidence and its pins make of it. The `now` of the
+ * context is the time of the award: what only time has changed since then is due, and is no fault
+ * of what stands.
  */
-export function rejudge(subject: string, one: Case, booked: readonly BookedSlot[], bench: Bench): Difference[] {
-  const { due } = one;
+export function redecide(subject: string, input: AwardInput, booked: readonly BookedSlot[], context: BatchContext): Difference[] {
+  const { due } = input;
   const standing = due.award!;
-  const result = awardCase(one, booked, bench);
-  const expected = result.lines.map((line) => toDecision(line, due.orderKey, standing.head.revision));
+  const result = awardOrder(input, booked, context);
+  const expected = result.lines.map((line) => toDecision(line, due.orderKey, standing.header.revision));
   const differences = compareLines(subject, expected, standing.lines, standing.holds);
-  const [head] = result.heads;
-  if (head !== undefined) differences.push(...compareHeads(subject, head, standing.head));
+  const [header] = result.headers;
+  if (header !== undefined) differences.push(...compareHeaders(subject, header, standing.header));
   for (const { orderKey: _orderKey, ...hold } of result.holds) differences.push(...compareHolds(subject, hold, standing.holds));
   if (differences.length > 0) return differences;
   return result.transfers.map(({ kind, lineId, role, promoterId, amount, from, to }) => ({
@@ -44,9 +44,9 @@ export function rejudge(subject: string, one: Case, booked: readonly BookedSlot[
 }
 
 /** The revision is counted up by whatever else differs, and says nothing by itself. */
-function compareHeads(subject: string, expected: AwardHead, found: AwardHead): Difference[] {
+function compareHeaders(subject: string, expected: AwardHeader, found: AwardHeader): Difference[] {
   const isOfHead = ([field]: [string, unknown]) => field !== 'revision' && field in found;
-  const fields = Object.fromEntries(Object.entries(expected).filter(isOfHead)) as Omit<AwardHead, 'revision'>;
+  const fields = Object.fromEntries(Object.entries(expected).filter(isOfHead)) as Omit<AwardHeader, 'revision'>;
   return differingFields(subject, 'award.', fields, found);
 }
 

@@ -1,7 +1,7 @@
-// The head of an award: its state, when its holds end, when it is looked at again, to whom it locks
-// the buyer. Pure.
+// The header of an award: its state, when its holds end, when it is looked at again, to whom it
+// locks the buyer. Pure.
 import type { Order, OrderLine } from '../../core/order.ts';
-import type { AwardHead, LineHold } from './standing-award.ts';
+import type { AwardHeader, LineHold } from './standing-award.ts';
 import type { LineDecision, LineDecisionKind } from './decision.ts';
 import type { MerchantFacts } from '../facts/facts.ts';
 import { heaviestWinner } from './pin.ts';
@@ -17,7 +17,7 @@ const RECHECK_MS_MAX = DAY_MS / 2;
 interface HoldQuestion {
   order: Order;
   lines: readonly LineDecision[];
-  standing: AwardHead | null;
+  standing: AwardHeader | null;
   /** The holds as they stand, by line. */
   holds: ReadonlyMap<string, LineHold>;
   terms: MerchantFacts | null;
@@ -67,7 +67,7 @@ function holdDaysOf({ order, standing, holds, terms }: HoldQuestion): number | n
   return (stays ? standing?.holdDays : null) ?? terms?.holdDays ?? null;
 }
 
-interface HeadQuestion extends HoldQuestion {
+interface HeaderQuestion extends HoldQuestion {
   currency: string | null;
   /** The holds as they are from now on. */
   holdsNow: readonly LineHold[];
@@ -76,8 +76,8 @@ interface HeadQuestion extends HoldQuestion {
   identities: number;
 }
 
-/** The head that the award leaves behind. */
-export function headAfter(question: HeadQuestion): AwardHead {
+/** The header that the award leaves behind. */
+export function headerAfter(question: HeaderQuestion): AwardHeader {
   const { order, lines, standing, currency, holdsNow, revision, identities } = question;
   const lock = lockOf(lines);
   const waiting = holdsNow.flatMap(({ releasedAt, endsAt }) => (releasedAt === null && endsAt !== null ? [endsAt.getTime()] : []));
@@ -103,7 +103,7 @@ export function headAfter(question: HeadQuestion): AwardHead {
 
 const toDate = (at: number | null) => (at === null ? null : new Date(at));
 
-const ADVANCE = ['none', 'estimated', 'confirmed', 'released'] as const satisfies readonly AwardHead['state'][];
+const ADVANCE = ['none', 'estimated', 'confirmed', 'released'] as const satisfies readonly AwardHeader['state'][];
 
 /** A decided line as far as its state depends on it. */
 export interface DecidedLine {
@@ -115,7 +115,7 @@ export interface DecidedLine {
 /**
  * What one line has come to; void: nothing is left of it after refunds, or it or its order is void.
  */
-export function lineState(line: DecidedLine, completedAt: number | null, isReleased: boolean): AwardHead['state'] {
+export function lineState(line: DecidedLine, completedAt: number | null, isReleased: boolean): AwardHeader['state'] {
   if (line.decision === 'void' || (line.decision === 'attributed' && isRefunded(line))) return 'void';
   if (line.decision !== 'attributed') return 'none';
   if (isReleased) return 'released';
@@ -134,7 +134,7 @@ const decided = ({ decision, split: { paidAmount, refundedAmount } }: LineDecisi
  * The least advanced of the attributed lines on which something is left; without one, void where a
  * line was wholly refunded.
  */
-function stateOf(order: Order, lines: readonly LineDecision[], released: ReadonlyMap<string, number>): AwardHead['state'] {
+function stateOf(order: Order, lines: readonly LineDecision[], released: ReadonlyMap<string, number>): AwardHeader['state'] {
   if (order.void !== null) return 'void';
   const attributed = lines.flatMap((line, index) => (line.decision === 'attributed' ? [{ line, told: order.lines[index]! }] : []));
   if (attributed.length === 0) return lines.length > 0 && lines.every((line) => line.decision === 'void') ? 'void' : 'none';
@@ -159,7 +159,7 @@ function releasedAtOf(lines: readonly LineDecision[], released: ReadonlyMap<stri
  * A time that was set stays until it has come: that an order is looked at again changes nothing by
  * itself.
  */
-function recheckAt({ order, lines, standing, terms, now }: HeadQuestion): Date | null {
+function recheckAt({ order, lines, standing, terms, now }: HeaderQuestion): Date | null {
   if (order.attributionAt === null || terms === null || !lines.some((line) => line.decision === 'unattributed')) return null;
   const age = now.getTime() - order.attributionAt;
   const next = now.getTime() + Math.min(Math.max(age, RECHECK_MS_MIN), RECHECK_MS_MAX);
@@ -191,15 +191,15 @@ const ALL = [
   'releasedAt',
   'isOpen',
   'recheckAt',
-] as const satisfies (keyof AwardHead)[];
+] as const satisfies (keyof AwardHeader)[];
 
-/** Whether two heads say the same. */
-export function sameHead(a: AwardHead, b: AwardHead): boolean {
+/** Whether two headers say the same. */
+export function sameHeader(a: AwardHeader, b: AwardHeader): boolean {
   return ALL.every((field) => valueOf(a[field]) === valueOf(b[field]));
 }
 
-/** Whether two heads lock the buyer in the same way. */
-export function sameLock(a: AwardHead | null, b: AwardHead): boolean {
+/** Whether two headers lock the buyer in the same way. */
+export function sameLock(a: AwardHeader | null, b: AwardHeader): boolean {
   if (a === null || a.lockPromoterId === null) return b.lockPromoterId === null;
   return LOCK.every((field) => valueOf(a[field]) === valueOf(b[field]));
 }
@@ -209,7 +209,7 @@ export function sameHold(a: LineHold | undefined, b: LineHold): boolean {
   return a?.holdDays === b.holdDays && a.endsAt?.getTime() === b.endsAt?.getTime() && a.releasedAt?.getTime() === b.releasedAt?.getTime();
 }
 
-function valueOf(value: AwardHead[keyof AwardHead]): string | number | boolean | null {
+function valueOf(value: AwardHeader[keyof AwardHeader]): string | number | boolean | null {
   if (value instanceof Date) return value.getTime();
   return Array.isArray(value) ? value.join() : value;
 }

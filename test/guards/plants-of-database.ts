@@ -8,7 +8,7 @@ import { change, changeMerged, type Plant } from './plant.ts';
 
 const part = (lineId: string) => ({ lineId, paidAmount: [0, 1, ''] });
 
-export const PLANTS_OF_GROUND: Plant[] = [
+export const PLANTS_OF_DATABASE: Plant[] = [
   {
     law: 'hash_chain_intact',
     plant: 'a link whose hash is of something else',

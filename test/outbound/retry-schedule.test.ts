@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { ATTEMPTS_MAX, afterAttempt, type AttemptOutcome } from '../../src/outbound/ladder.ts';
+import { ATTEMPTS_MAX, afterAttempt, type AttemptOutcome } from '../../src/outbound/retry-schedule.ts';
 
 const now = new Date('2026-06-01T00:00:00Z');
 const answered = (status: number, retryAfter: string | null = null): AttemptOutcome => ({ status, retryAfter });

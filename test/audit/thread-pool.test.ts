@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { audit } from '../../src/audit/audit.ts';
 import { differenceLine } from '../../src/audit/difference.ts';
-import { openThreads } from '../../src/audit/threads.ts';
+import { openThreadPool } from '../../src/audit/thread-pool.ts';
 import { openMarket, trade, type Market } from './market.ts';
 
 let market: Market;
@@ -19,9 +19,12 @@ afterAll(() => market.close());
 
 async function inThread(): Promise<{ orders: number; lines: string[] }> {
   const lines: string[] = [];
-  const threads = openThreads(market.auditDeps, 1);
+  const threads = openThreadPool(market.auditDeps, 1);
   try {
-    const { orders } = await audit(market.db, threads.lanes, { ordersPerBatch: 4, onDifference: (one) => lines.push(differenceLine(one)) });
+    const { orders } = await audit(market.db, threads.auditors, {
+      ordersPerBatch: 4,
+      onDifference: (one) => lines.push(differenceLine(one)),
+    });
     return { orders, lines: lines.toSorted() };
   } finally {
     await threads.close();
@@ -38,7 +41,7 @@ test('a thread finds the very differences that are found without it', async () =
 test('a thread that cannot work ends the audit with its error, and does not let it wait', async () => {
   const missing = new URL(market.auditDeps.connectionString);
   missing.pathname = 'missing';
-  const threads = openThreads({ ...market.auditDeps, connectionString: missing.href }, 1);
-  await expect(audit(market.db, threads.lanes, { onDifference: () => undefined })).rejects.toThrow('database "missing" does not exist');
+  const threads = openThreadPool({ ...market.auditDeps, connectionString: missing.href }, 1);
+  await expect(audit(market.db, threads.auditors, { onDifference: () => undefined })).rejects.toThrow('database "missing" does not exist');
   await threads.close();
 });

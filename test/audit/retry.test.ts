@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { patiently } from '../../src/audit/patience.ts';
+import { retryWhileAway } from '../../src/audit/retry.ts';
 
 const away = () => new Error('Connection terminated due to connection timeout');
 
@@ -10,7 +10,7 @@ test('what the database could not be asked for a moment is asked again', async (
     asked += 1;
     return asked < 2 ? Promise.reject(away()) : Promise.resolve('read');
   };
-  expect([await patiently(read, 10), asked]).toEqual(['read', 2]);
+  expect([await retryWhileAway(read, 10), asked]).toEqual(['read', 2]);
 });
 
 test('what is wrong with the question is not asked again', async () => {
@@ -19,7 +19,7 @@ test('what is wrong with the question is not asked again', async () => {
     asked += 1;
     return Promise.reject(new Error('there is no such column'));
   };
-  await expect(patiently(read)).rejects.toThrow('no such column');
+  await expect(retryWhileAway(read)).rejects.toThrow('no such column');
   expect(asked).toBe(1);
 });
 
@@ -29,6 +29,6 @@ test('a database that stays away ends it with the error, in the end', async () =
     asked += 1;
     return Promise.reject(away());
   };
-  await expect(patiently(read, 1)).rejects.toThrow('Connection terminated');
+  await expect(retryWhileAway(read, 1)).rejects.toThrow('Connection terminated');
   expect(asked).toBe(8);
 });

@@ -23,7 +23,7 @@ const piece = z.object({
   reason: z.string().nullable().meta({ description: 'Why it lost.' }),
 });
 
-export const gatheredSchema = z.object({
+export const claimContextSchema = z.object({
   lines: z
     .array(
       z.object({
@@ -53,10 +53,10 @@ export const gatheredSchema = z.object({
     .meta({ description: 'The latest clicks on the promoter’s links of this merchant in the day before the order.' }),
 });
 
-export type Gathered = z.output<typeof gatheredSchema>;
+export type ClaimContext = z.output<typeof claimContextSchema>;
 
 /** Whose claim it is, and about which order. */
-export interface GatheringQuestion {
+export interface ClaimedOrder {
   promoterId: string;
   merchantId: string;
   attributionAt: Date;
@@ -66,7 +66,7 @@ export interface GatheringQuestion {
  * Gathers what speaks for and against the claim: from the standing explanation, and from the clicks
  * near the order.
  */
-export async function gather(db: Kysely<DB>, standing: ClaimedAward, question: GatheringQuestion): Promise<Gathered> {
+export async function readClaimContext(db: Kysely<DB>, standing: ClaimedAward, question: ClaimedOrder): Promise<ClaimContext> {
   const pieces = standing.lines.flatMap((line) => line.explained.evidence.map((one) => ({ ...one, line_id: line.line_id })));
   const own = pieces.filter((one) => one.promoter_id === question.promoterId);
   const byBuyer = new Set(own.filter(isClick).map((one) => one.reference));
@@ -115,7 +115,7 @@ interface NearClick {
   bot: boolean;
 }
 
-async function clicksNear(db: Kysely<DB>, { promoterId, merchantId, attributionAt }: GatheringQuestion): Promise<NearClick[]> {
+async function clicksNear(db: Kysely<DB>, { promoterId, merchantId, attributionAt }: ClaimedOrder): Promise<NearClick[]> {
   const from = new Date(attributionAt.getTime() - NEAR_MS);
   const { rows } = await sql<NearClick>`
     select click_id, link_code, product_id, clicked_at, bot from click join link on link.code = click.link_code

@@ -1,9 +1,9 @@
-// The hot lane beside the furnished scope: what its routes have of their own, and what they are
+// The hot routes beside the furnished scope: what its routes have of their own, and what they are
 // spared.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { openHotLane } from '../../../src/platform/http/hot-lane.ts';
+import { openHotRoutes } from '../../../src/platform/http/hot-routes.ts';
 import { furnish, openHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { buildRegistry, hotCounter, serveMetrics, timeRequests } from '../../../src/platform/process/metrics.ts';
@@ -13,11 +13,11 @@ let app: App;
 beforeEach(async () => {
   app = openHttp();
   const registry = buildRegistry();
-  await openHotLane(app, {
+  await openHotRoutes(app, {
     url: '/r/:code',
     count: hotCounter(registry),
-    routes: (lane) => {
-      lane.get('/r/:code', (request, reply) => {
+    routes: (scope) => {
+      scope.get('/r/:code', (request, reply) => {
         const { code } = request.params as { code: string };
         if (code === 'broken') throw new Error('out of order');
         void reply.redirect('https://shop.example/');

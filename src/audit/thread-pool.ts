@@ -5,13 +5,13 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
-import { emptyShelf } from '../commission/rules/rule-shelf.ts';
-import { laneOf, type AuditedBatch, type Lane, type LaneDeps } from './batch.ts';
+import { emptyRuleCache } from '../commission/rules/rule-cache.ts';
+import { batchAuditor, type BatchAudit, type BatchAuditor, type BatchAuditorDeps } from './batch.ts';
 import type { Range } from './audit-store.ts';
-import type { ThreadAnswer, ThreadData } from './thread.ts';
+import type { ThreadAnswer, ThreadData } from './audit-thread.ts';
 
 /** So that a thread computes one batch while the database reads another for it. */
-const LANES_PER_THREAD = 2;
+const AUDITORS_PER_THREAD = 2;
 /** Each holds some batches in memory. */
 const THREADS_MAX = 8;
 /**
@@ -21,27 +21,27 @@ const THREADS_MAX = 8;
 const YOUNG_MIB_MAX = 96;
 
 /** Who audits the orders of one audit. */
-export interface Threads {
-  lanes: Lane[];
+export interface AuditorPool {
+  auditors: BatchAuditor[];
   /** Ends them, when nothing is asked of them any more. */
   close: () => Promise<void>;
 }
 
-/** The lanes of this thread itself. */
-export function ownLanes(deps: LaneDeps): Threads {
-  const lane = laneOf(deps, emptyShelf());
-  return { lanes: Array.from({ length: LANES_PER_THREAD }, () => lane), close: () => Promise.resolve() };
+/** The auditors of this thread itself. */
+export function ownAuditors(deps: BatchAuditorDeps): AuditorPool {
+  const auditor = batchAuditor(deps, emptyRuleCache());
+  return { auditors: Array.from({ length: AUDITORS_PER_THREAD }, () => auditor), close: () => Promise.resolve() };
 }
 
 /** Starts as many threads as this machine can run at once. */
-export function openThreads(
-  { connectionString, tokenKeys, identityKey, levelsMax }: Omit<ThreadData, 'lanes'>,
+export function openThreadPool(
+  { connectionString, tokenKeys, identityKey, levelsMax }: Omit<ThreadData, 'auditors'>,
   count = Math.min(availableParallelism(), THREADS_MAX),
-): Threads {
-  const data = { connectionString, tokenKeys, identityKey, levelsMax, lanes: LANES_PER_THREAD };
+): AuditorPool {
+  const data = { connectionString, tokenKeys, identityKey, levelsMax, auditors: AUDITORS_PER_THREAD };
   const threads = Array.from({ length: count }, () => openThread(data));
   return {
-    lanes: Array.from({ length: LANES_PER_THREAD }, () => threads.map((thread) => thread.audit)).flat(),
+    auditors: Array.from({ length: AUDITORS_PER_THREAD }, () => threads.map((thread) => thread.audit)).flat(),
     close: async () => {
       await Promise.all(threads.map((thread) => thread.close()));
     },
@@ -49,14 +49,14 @@ export function openThreads(
 }
 
 interface Waiting {
-  resolve: (batch: AuditedBatch) => void;
+  resolve: (batch: BatchAudit) => void;
   reject: (error: Error) => void;
 }
 
-function openThread(workerData: ThreadData): { audit: Lane; close: () => Promise<void> } {
+function openThread(workerData: ThreadData): { audit: BatchAuditor; close: () => Promise<void> } {
   const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MIB_MAX };
   // It is given no options of ours: its own door lets it read TypeScript.
-  const worker = new Worker(new URL('thread.mjs', import.meta.url), { workerData, resourceLimits, execArgv: [] });
+  const worker = new Worker(new URL('audit-thread.mjs', import.meta.url), { workerData, resourceLimits, execArgv: [] });
   const asked = new Map<bigint, Waiting>();
   let failure: Error | null = null;
   const fail = (error: Error): void => {
@@ -75,7 +75,7 @@ function openThread(workerData: ThreadData): { audit: Lane; close: () => Promise
   );
   return {
     audit: (range: Range) =>
-      new Promise<AuditedBatch>((resolve, reject) => {
+      new Promise<BatchAudit>((resolve, reject) => {
         if (failure !== null) return reject(failure);
         asked.set(range.after, { resolve, reject });
         worker.postMessage(range, []);

@@ -15,21 +15,21 @@ export interface Rules {
 }
 
 /** Where the rules stand that were read last. */
-export interface RuleShelf {
+export interface RuleCache {
   rules: Rules | null;
 }
 
-export function emptyShelf(): RuleShelf {
+export function emptyRuleCache(): RuleCache {
   return { rules: null };
 }
 
 /**
  * The rules that this transaction sees. They are never changed, so that whoever has them may keep
- * them while the shelf is filled anew.
+ * them while the cache is filled anew.
  */
-export async function currentRules(db: Kysely<DB>, shelf: RuleShelf): Promise<Rules> {
+export async function currentRules(db: Kysely<DB>, cache: RuleCache): Promise<Rules> {
   const { revision } = await db.selectFrom('rule_book').select('revision').executeTakeFirstOrThrow();
-  if (shelf.rules?.revision === revision) return shelf.rules;
+  if (cache.rules?.revision === revision) return cache.rules;
   const versions = await readRules(db);
   const rules = {
     revision,
@@ -37,7 +37,7 @@ export async function currentRules(db: Kysely<DB>, shelf: RuleShelf): Promise<Ru
     versions: new Map(versions.map((rule) => [versionKey(rule.ruleId, rule.version), rule])),
     named: [...new Set(versions.flatMap((rule) => namedAccounts(rule.plan.split)))],
   };
-  shelf.rules = rules;
+  cache.rules = rules;
   return rules;
 }
 

@@ -1,6 +1,6 @@
 // Fetching what deliveries and lists name only by its id, a few at a time. One that is not told is
 // put off by itself.
-import { wantedBy } from '../../inbox/wanted.ts';
+import { wantedBy } from '../../inbox/wanted-details.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import { isOfAll } from '../../sources/details.ts';
 import { enterRows } from '../entering.ts';
@@ -8,7 +8,7 @@ import { fetchingOf, noteFailure, noteFetched } from './feed-store.ts';
 import { noteAnswer } from './lease-store.ts';
 import { failureOf, messageOf, pauseMs, pauseOfFetchingMs } from './pauses.ts';
 import type { Turn, TurnWork } from './turn.ts';
-import { dueWanted, forgetWanted, postponeWanted, putOffWanted, type DueWanted } from './wanted-store.ts';
+import { dueWanted, forgetWanted, postponeWanted, putOffWanted, type DueWanted } from './wanted-detail-store.ts';
 
 /** So many are asked for at once, as the rows of a page are. */
 const FEW = 8;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { openGround, type Ground } from '../src/ground.ts';
+import { openRuntime, type Runtime } from '../src/runtime.ts';
 import { readConfig } from '../src/platform/process/config.ts';
 import { buildLogger } from '../src/platform/process/log.ts';
 import { open, seal } from '../src/platform/keys/secrets.ts';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   database = await testDatabase();
 });
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'fenyong-ground-'));
+  dataDir = await mkdtemp(join(tmpdir(), 'fenyong-runtime-'));
   logged = '';
 });
 afterEach(async () => {
@@ -39,12 +39,12 @@ afterAll(() => database.close());
  * What stands when the service is started with these variables; nothing of it needs the database
  * any more.
  */
-async function groundWith(env: Record<string, string>, mayMakeSecrets = true): Promise<Ground> {
+async function groundWith(env: Record<string, string>, mayMakeSecrets = true): Promise<Runtime> {
   const config = readConfig({ DATABASE_URL: database.connectionString, DATA_DIR: dataDir, ...env });
   const log = buildLogger('warn', { write: (line) => (logged += line) });
-  const ground = await openGround(config, log, { mayMakeSecrets });
-  await ground.close();
-  return ground;
+  const runtime = await openRuntime(config, log, { mayMakeSecrets });
+  await runtime.close();
+  return runtime;
 }
 
 /** As a version before this one has left them. */
@@ -76,9 +76,9 @@ test('what was signed and sealed with secrets that were made still counts once t
 
 test('an installation whose secrets lie in the database goes on with them, in every process, and is warned', async () => {
   await keptInDatabase({ TOKEN_SECRET: OLD, SECRETS_KEY: 'sealed-by-an-old-version', IDENTITY_KEY: 'hashed-by-an-old-version' });
-  const ground = await groundWith({}, false);
-  expect(ground.identityKey.export().toString()).toBe('hashed-by-an-old-version');
-  expect(readClickToken(ground.tokenKeys, mintClickToken(ground.tokenKeys[0], click))).toEqual(click);
+  const runtime = await groundWith({}, false);
+  expect(runtime.identityKey.export().toString()).toBe('hashed-by-an-old-version');
+  expect(readClickToken(runtime.tokenKeys, mintClickToken(runtime.tokenKeys[0], click))).toEqual(click);
   expect(logged).toContain('TOKEN_SECRET, SECRETS_KEY, IDENTITY_KEY lie in the database');
   expect(logged).toContain('move-keys');
   expect(logged).not.toContain(OLD);

@@ -29,7 +29,7 @@ export async function writeClicks(trx: Transaction<DB>, clicks: readonly Click[]
 }
 
 /** Told clicks in groups: each is durable, with its evidence told, when its promise resolves. */
-export function toldClicks(db: Kysely<DB>, onEvidence: OnEvidence): GroupCommit<Click, void> {
+export function reportedClickWriter(db: Kysely<DB>, onEvidence: OnEvidence): GroupCommit<Click, void> {
   return groupCommit<Click, void>({
     itemsMax: CLICKS_PER_COMMIT_MAX,
     waitingMax: CLICKS_WAITING_MAX,

@@ -3,8 +3,8 @@ import type { KeyObject } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { differences, type Target } from '../../core/posting.ts';
 import type { BookedSlot, NewTransfer } from '../../ledger/booking-store.ts';
-import type { AwardHead, DueOrder, LineHold, NewDecision, NewHead, NewHold, StandingDecision } from './standing-award.ts';
-import type { Relocked } from './relocked-store.ts';
+import type { AwardHeader, DueOrder, LineHold, NewDecision, NewHeader, NewHold, StandingDecision } from './standing-award.ts';
+import type { LockChange } from './lock-change-store.ts';
 import { decideOrder, type Subject } from './decide.ts';
 import type { LineDecision, StandingLine } from './decision.ts';
 import { SET_ASIDE } from './decision-store.ts';
@@ -12,14 +12,14 @@ import { gatherEvidence } from '../facts/evidence.ts';
 import type { ExplainedRule } from '../../core/explanation.ts';
 import { sharedOf } from './explanation-text.ts';
 import { inForce, type Facts, type MerchantFacts } from '../facts/facts.ts';
-import type { Case } from '../facts/award-facts.ts';
-import { headAfter, holdsAfter, sameHead, sameHold, sameLock } from './head.ts';
-import { findRule, type Rules } from '../rules/rule-shelf.ts';
+import type { AwardInput } from '../facts/award-facts.ts';
+import { headerAfter, holdsAfter, sameHeader, sameHold, sameLock } from './award-header.ts';
+import { findRule, type Rules } from '../rules/rule-cache.ts';
 
 const DAY_MS = 86_400_000;
 
-/** What the cases of one batch have in common. */
-export interface Bench {
+/** What the inputs of one batch have in common. */
+export interface BatchContext {
   facts: Facts;
   rules: Rules;
   identityKey: KeyObject;
@@ -31,22 +31,22 @@ interface AwardResult {
   lines: LineDecision[];
   transfers: NewTransfer[];
   decisions: NewDecision[];
-  heads: NewHead[];
+  headers: NewHeader[];
   /** The holds of lines that are otherwise than they were. */
   holds: NewHold[];
   /** The order itself, where it locks its buyer otherwise than before. */
-  relocked: Relocked[];
+  lockChanges: LockChange[];
 }
 
 /** What one order's award writes: nothing at all when it already stands as it should. */
-export function awardCase(one: Case, booked: readonly BookedSlot[], bench: Bench): AwardResult {
+export function awardOrder(one: AwardInput, booked: readonly BookedSlot[], context: BatchContext): AwardResult {
   const { due, order } = one;
   const { orderKey, merchantId } = due;
-  const { facts, now } = bench;
-  const standing = due.award?.head ?? null;
+  const { facts, now } = context;
+  const standing = due.award?.header ?? null;
   const terms = order.attributionAt === null ? null : inForce(facts.merchants.get(merchantId), order.attributionAt);
   const currency = order.currencyConflict ? null : (order.currency ?? terms?.currency ?? null);
-  const lines = decideOrder(subjectOf(one, { terms, currency }, bench), facts);
+  const lines = decideOrder(subjectOf(one, { terms, currency }, context), facts);
   const holds = due.award?.holds ?? NO_HOLDS;
   const hold = { order, lines, standing, holds, terms, now };
   const holdsNow = holdsAfter(hold);
@@ -56,22 +56,26 @@ export function awardCase(one: Case, booked: readonly BookedSlot[], bench: Bench
 
   const changed = due.award === null || postings.length > 0 || !sameDecisions(due, lines);
   const revision = (standing?.revision ?? 0) + (changed ? 1 : 0);
-  const head = headAfter({ ...hold, currency, holdsNow, revision, identities: one.told.identitiesTold });
+  const header = headerAfter({ ...hold, currency, holdsNow, revision, identities: one.told.identitiesTold });
   return {
     lines,
     transfers: postings.map((posting, position) => ({ ...posting, orderKey, merchantId, revision, position })),
     decisions: changed ? lines.map((line) => toDecision(line, orderKey, revision)) : [],
-    heads: changed || standing === null || !sameHead(standing, head) ? [{ ...head, orderKey, merchantId }] : [],
+    headers: changed || standing === null || !sameHeader(standing, header) ? [{ ...header, orderKey, merchantId }] : [],
     holds: holdsNow.filter((one) => !sameHold(holds.get(one.lineId), one)).map((one) => ({ ...one, orderKey })),
-    relocked: relockedBy(one, standing, head),
+    lockChanges: lockChangesOf(one, standing, header),
   };
 }
 
 const NO_HOLDS: ReadonlyMap<string, LineHold> = new Map();
 
-function relockedBy({ due: { orderKey }, told: { identities } }: Case, before: AwardHead | null, after: AwardHead): Relocked[] {
+function lockChangesOf(
+  { due: { orderKey }, told: { identities } }: AwardInput,
+  before: AwardHeader | null,
+  after: AwardHeader,
+): LockChange[] {
   if (sameLock(before, after)) return [];
-  const since = [before, after].flatMap((head) => head?.attributionAt?.getTime() ?? []);
+  const since = [before, after].flatMap((header) => header?.attributionAt?.getTime() ?? []);
   return [{ orderKey, since: new Date(Math.min(...since)), identities }];
 }
 
@@ -80,7 +84,11 @@ interface TermsAndCurrency {
   currency: string | null;
 }
 
-function subjectOf({ due, order, told }: Case, { terms, currency }: TermsAndCurrency, { facts, rules, identityKey, now }: Bench): Subject {
+function subjectOf(
+  { due, order, told }: AwardInput,
+  { terms, currency }: TermsAndCurrency,
+  { facts, rules, identityKey, now }: BatchContext,
+): Subject {
   const holds = due.award?.holds ?? NO_HOLDS;
   const yields = due.parentKind === 'gift' ? 'parent_earns' : due.isDuplicate ? 'duplicate_order' : due.hasSplitChildren ? 'split' : null;
   const { more, ownKinds } = told.reported;

@@ -23,12 +23,12 @@ import { readNoted, readNotedDeliveries, type NotedReport, type Range, type Stan
 /** The format in which the reports of an order are read today. */
 const ORDER_FORMAT = 2;
 
-export interface RetellingDeps {
+export interface RemergingDeps {
   adapters: readonly Adapter[];
   identityKey: KeyObject;
 }
 
-export interface Retelling {
+export interface Remerged {
   /**
    * The state of each order as its deliveries tell it; the standing one where that is told as well.
    */
@@ -38,12 +38,12 @@ export interface Retelling {
 }
 
 /** Tells the orders of a range again, and where they stand otherwise. */
-export async function retell(
+export async function remerge(
   trx: Transaction<DB>,
   range: Range,
   orders: readonly StandingOrder[],
-  deps: RetellingDeps,
-): Promise<Retelling> {
+  deps: RemergingDeps,
+): Promise<Remerged> {
   const noted = await readNoted(trx, range);
   const differences: Difference[] = [];
   const reports = await readReports(trx, range, noted, deps, differences);
@@ -88,7 +88,7 @@ async function readReports(
   trx: Transaction<DB>,
   range: Range,
   noted: readonly NotedReport[],
-  { adapters }: RetellingDeps,
+  { adapters }: RemergingDeps,
   differences: Difference[],
 ): Promise<OwnReport[]> {
   const deliveries = await readNotedDeliveries(trx, range);

@@ -9,7 +9,7 @@ import { ordersOfBuyers } from '../facts/buyer-orders-store.ts';
  * An order whose lock has changed, the earliest time from which it locks or locked, and all
  * identities of its buyer.
  */
-export interface Relocked {
+export interface LockChange {
   orderKey: bigint;
   since: Date;
   identities: ReadonlySet<string>;
@@ -21,8 +21,8 @@ export interface Relocked {
  * earlier one's lock, so this ends. An order without an award may be in another worker's hands, who
  * has not seen this lock; marking it waits for that worker.
  */
-async function markLockedDue(trx: Transaction<DB>, relocked: readonly Relocked[], now: Date): Promise<void> {
-  const asked = relocked.flatMap((one) => [...one.identities].map((identity) => ({ ...one, identity })));
+async function markLockedDue(trx: Transaction<DB>, changes: readonly LockChange[], now: Date): Promise<void> {
+  const asked = changes.flatMap((one) => [...one.identities].map((identity) => ({ ...one, identity })));
   if (asked.length === 0) return;
   await sql`
     insert into award_due (order_key, due_at)
@@ -37,53 +37,57 @@ async function markLockedDue(trx: Transaction<DB>, relocked: readonly Relocked[]
     on conflict (order_key) do nothing`.execute(trx);
 }
 
-/** What was relocked, and the row that says so until it was looked at again. */
-export interface Relocking {
+/** Locks that have changed, and the row that says so until it was looked at again. */
+export interface NotedLockChanges {
   relockedId: bigint;
-  relocked: readonly Relocked[];
+  lockChanges: readonly LockChange[];
 }
 
 /**
  * Marks the later orders as far as they can be seen, and notes that they are to be looked for once
  * more after the commit.
  */
-export async function noteRelocked(trx: Transaction<DB>, relocked: readonly Relocked[], now: Date): Promise<Relocking | null> {
-  if (relocked.length === 0) return null;
-  await markLockedDue(trx, relocked, now);
-  const orders = relocked.map((one) => [String(one.orderKey), one.since.toISOString(), ...one.identities]);
+export async function noteLockChanges(trx: Transaction<DB>, changes: readonly LockChange[], now: Date): Promise<NotedLockChanges | null> {
+  if (changes.length === 0) return null;
+  await markLockedDue(trx, changes, now);
+  const orders = changes.map((one) => [String(one.orderKey), one.since.toISOString(), ...one.identities]);
   const { rows } = await sql<{ relocked_id: bigint }>`
     insert into relocked (orders, made_at) values (${JSON.stringify(orders)}::jsonb, ${now}) returning relocked_id`.execute(trx);
-  return { relockedId: rows[0]!.relocked_id, relocked };
+  return { relockedId: rows[0]!.relocked_id, lockChanges: changes };
 }
 
 /**
  * Looks once more, in a later transaction, unless the sweep has done it. The row first, as the
  * sweep takes it.
  */
-export async function lookAgain(trx: Transaction<DB>, { relockedId, relocked }: Relocking, now: Date): Promise<void> {
+export async function recheckLockChanges(
+  trx: Transaction<DB>,
+  { relockedId, lockChanges: changes }: NotedLockChanges,
+  now: Date,
+): Promise<void> {
   const { numDeletedRows } = await trx.deleteFrom('relocked').where('relocked_id', '=', relockedId).executeTakeFirst();
-  if (numDeletedRows > 0n) await markLockedDue(trx, relocked, now);
+  if (numDeletedRows > 0n) await markLockedDue(trx, changes, now);
 }
 
-/** For so long whoever changed the locks looks himself. */
-const LOOK_MS_MAX = 10_000;
+/** Grace period in which the worker that changed the locks looks itself; later the sweep does. */
+const RECHECK_MS_MAX = 10_000;
 
 /**
- * Looks where nobody did, because he was killed before he could or leaves it to the sweep; at most
- * `limit` times. Answers how often.
+ * Looks where no worker did, because it was killed before it could or leaves it to the sweep; at
+ * most `limit` times. Answers how often.
  */
-export async function lookForLeft(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
+export async function sweepLockChanges(trx: Transaction<DB>, now: Date, limit: number): Promise<number> {
   const { rows } = await sql<{ orders: [orderKey: string, since: string, ...identities: string[]][] }>`
     delete from relocked where relocked_id = any(array(
-      select relocked_id from relocked where made_at < ${new Date(now.getTime() - LOOK_MS_MAX)} limit ${limit} for update skip locked
+      select relocked_id from relocked where made_at < ${new Date(now.getTime() - RECHECK_MS_MAX)} limit ${limit} for update skip locked
     )) returning orders`.execute(trx);
-  const relocked = rows.flatMap((row) =>
+  const changes = rows.flatMap((row) =>
     row.orders.map(([orderKey, since, ...identities]) => ({
       orderKey: BigInt(orderKey),
       since: new Date(since),
       identities: new Set(identities),
     })),
   );
-  await markLockedDue(trx, relocked, now);
+  await markLockedDue(trx, changes, now);
   return rows.length;
 }
