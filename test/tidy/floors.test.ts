@@ -67,7 +67,7 @@ test('imports run downwards only', () => {
     example('src/core/split.ts', `import { now } from '../platform/clock.ts';`),
     example('src/platform/http/http.ts', `import type { Amount } from '../../core/money.ts';`),
     example('src/orders/order-store.ts', `import { findLink } from '../promotion/links/link-store.ts';`),
-    example('src/sources/connections/source-routes.ts', `export const pay = async () => import('../../ledger/store.ts');`),
+    example('src/sources/connections/source-routes.ts', `export const pay = async () => import('../../ledger/booking-store.ts');`),
     example('src/ledger/booking-store.ts', `type Rule = import('../commission/rules/rule-store.ts').Rule;`),
     example('src/inbox/delivery-store.ts', `import { runGuards } from '../guards/run.ts';`),
     example('src/demo/shop.ts', `import { saveOrder } from '../orders/store.ts';`),
