@@ -5,18 +5,43 @@ import { assert } from './errors.ts';
 import { compareLineIds } from './split.ts';
 import type { Role } from './party.ts';
 
-/** `commission` is the merchant's, `revenue` the platform's, all others a promoter's. */
-export const ACCOUNT_KINDS = ['commission', 'pending', 'available', 'paying', 'withheld', 'paid', 'revenue'] as const;
+/**
+ * `commission` and `received` are the merchant's (what it owes and what it paid, both below zero),
+ * `revenue` the platform's, all others a promoter's.
+ */
+export const ACCOUNT_KINDS = ['commission', 'received', 'pending', 'available', 'paying', 'withheld', 'paid', 'revenue'] as const;
 
 export type AccountKind = (typeof ACCOUNT_KINDS)[number];
 
 /**
- * Why something moves from one account to another: earned, taken back, released, withheld, paid, or
- * a payout that failed.
+ * What moves from one account to another: earned, taken back, released; drafted for a payout and
+ * given back, withheld as tax, paid, brought back by a bank; a debt written off, a merchant's
+ * payment received.
  */
-export const TRANSFER_KINDS = ['accrue', 'reverse', 'release', 'withhold', 'pay', 'fail'] as const;
+export const TRANSFER_KINDS = [
+  'accrue',
+  'reverse',
+  'release',
+  'reserve',
+  'unreserve',
+  'withhold',
+  'pay',
+  'bring_back',
+  'write_off',
+  'receive',
+] as const;
 
 export type TransferKind = (typeof TRANSFER_KINDS)[number];
+
+/** Why a transfer was made. Those of `order` and `re_rating` are of a revision of an order. */
+export const TRANSFER_CAUSES = ['order', 'payout', 'return', 'write_off', 'bonus', 'merchant_payment', 're_rating'] as const;
+
+export type TransferCause = (typeof TRANSFER_CAUSES)[number];
+
+/** Whether an account of this kind is a promoter's. */
+export function isPromoters(kind: AccountKind): boolean {
+  return kind !== 'commission' && kind !== 'received' && kind !== 'revenue';
+}
 
 /** One share of one line: what is booked for it is compared with what it should be. */
 export interface Slot {

@@ -4,7 +4,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { LruMap } from 'toad-cache';
 
-import type { AccountKind, Booked, Posting } from '../core/posting.ts';
+import { isPromoters, type AccountKind, type Booked, type Posting, type TransferCause, type TransferKind } from '../core/posting.ts';
 import type { Role } from '../core/party.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 
@@ -160,9 +160,57 @@ export async function bookTransfers(
     ) as posting`.execute(trx);
 }
 
-function accountOf({ merchantId, promoterId, currency }: NewTransfer, kind: AccountKind): AccountName {
-  const isPromoters = kind !== 'commission' && kind !== 'revenue';
-  return { kind, merchantId, promoterId: isPromoters ? promoterId : null, currency };
+/**
+ * A transfer that is of no order, with the place in the books that it takes once and for all:
+ * (cause, what made it, position).
+ */
+export interface CausedTransfer {
+  cause: Exclude<TransferCause, 'order' | 're_rating'>;
+  causeId: string;
+  position: number;
+  kind: TransferKind;
+  merchantId: string;
+  /** Null where no promoter's account is moved. */
+  promoterId: string | null;
+  currency: string;
+  from: AccountKind;
+  to: AccountKind;
+  amount: bigint;
+}
+
+/**
+ * Books transfers that are of no order by one insert, opening the accounts they need. Refused by
+ * `transfer_caused_once` when one was booked before.
+ */
+export async function bookCaused(
+  trx: Transaction<DB>,
+  transfers: readonly CausedTransfer[],
+  cache: AccountCache,
+  now: Date,
+): Promise<void> {
+  if (transfers.length === 0) return;
+  const sources = transfers.map((transfer) => accountOf(transfer, transfer.from));
+  const targets = transfers.map((transfer) => accountOf(transfer, transfer.to));
+  const ids = await accountIds(trx, [...sources, ...targets], cache);
+  const idsOf = (names: readonly AccountName[]) => names.map((name) => String(ids.get(nameKey(name))));
+  const column = <Value>(read: (transfer: CausedTransfer) => Value) => transfers.map(read);
+  await sql`
+    insert into transfer (cause, cause_id, position, kind, merchant_id, currency, promoter_id, from_account_id, to_account_id, amount,
+      booked_at, booked_xid)
+    select posting.*, ${now}::timestamptz, (select ledger_xid())
+    from unnest(
+      ${column((one) => one.cause)}::text[], ${column((one) => one.causeId)}::text[], ${column((one) => one.position)}::int[],
+      ${column((one) => one.kind)}::text[], ${column((one) => one.merchantId)}::text[], ${column((one) => one.currency)}::text[],
+      ${column((one) => one.promoterId)}::text[], ${idsOf(sources)}::bigint[], ${idsOf(targets)}::bigint[],
+      ${column((one) => String(one.amount))}::bigint[]
+    ) as posting`.execute(trx);
+}
+
+function accountOf(
+  { merchantId, promoterId, currency }: Pick<NewTransfer | CausedTransfer, 'merchantId' | 'promoterId' | 'currency'>,
+  kind: AccountKind,
+): AccountName {
+  return { kind, merchantId, promoterId: isPromoters(kind) ? promoterId : null, currency };
 }
 
 interface SlotRow {

@@ -3,7 +3,7 @@
 
 import { sql, type Kysely } from 'kysely';
 
-import type { AccountKind, TransferKind } from '../core/posting.ts';
+import type { AccountKind, TransferCause, TransferKind } from '../core/posting.ts';
 import type { Role } from '../core/party.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { UNFOLDED } from './balances.ts';
@@ -28,12 +28,15 @@ interface Booking {
   booked_xid: bigint;
   transfer_id: bigint;
   kind: TransferKind;
+  cause: TransferCause;
+  cause_id: string | null;
   merchant_id: string;
-  source_id: string;
-  order_id: string;
-  revision: number;
-  line_id: string;
-  role: Role;
+  /** Null, as all that is of an order, for what has another cause. */
+  source_id: string | null;
+  order_id: string | null;
+  revision: number | null;
+  line_id: string | null;
+  role: Role | null;
   level: number | null;
   currency: string;
   amount: bigint;
@@ -91,10 +94,10 @@ export async function listEntries(
     ), balances as (
       select account_id, sum(amount) as balance from present group by account_id
     )
-    select booked_xid, transfer_id, side, account, kind, page.merchant_id, source_id, order_id, revision, line_id, role, level,
+    select booked_xid, transfer_id, side, account, kind, cause, cause_id, page.merchant_id, source_id, order_id, revision, line_id, role, level,
       page.currency, amount, booked_at,
       balances.balance - coalesce(sum(amount) over newer, 0) as balance
-    from page join balances using (account_id) join orders using (order_key)
+    from page join balances using (account_id) left join orders using (order_key)
     window newer as (
       partition by account_id order by booked_xid desc, transfer_id desc, side desc rows between unbounded preceding and 1 preceding
     )
@@ -132,10 +135,11 @@ export async function listTransfers(
   if (promoterId !== null) conditions.push(sql`transfer.promoter_id = ${promoterId}`);
   if (before !== null) conditions.push(sql`(booked_xid, transfer_id) < (${before.bookedXid}, ${before.transferId})`);
   const { rows } = await sql<TransferRow>`
-    select booked_xid, transfer_id, transfer.kind, transfer.merchant_id, source_id, order_id, revision, position, line_id, role, level,
+    select booked_xid, transfer_id, transfer.kind, cause, cause_id, transfer.merchant_id, source_id, order_id, revision, position, line_id,
+      role, level,
       transfer.promoter_id, transfer.currency, amount, booked_at, from_account_id, source.kind as from_kind,
       to_account_id, target.kind as to_kind
-    from transfer join orders using (order_key)
+    from transfer left join orders using (order_key)
     join account source on source.account_id = from_account_id
     join account target on target.account_id = to_account_id
     where ${sql.join(conditions, sql` and `)}

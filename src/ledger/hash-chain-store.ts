@@ -42,6 +42,8 @@ export interface ChainedRow {
   to_kind: AccountKind;
   to_merchant_id: string;
   to_promoter_id: string | null;
+  cause: string;
+  cause_id: string | null;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface ChainedRow {
  * is gone is still a transfer.
  */
 export const CHAINED = sql`transfer_id, booked_xid, booked_at, transfer.kind, transfer.merchant_id, source_id, order_id, revision, position,
-  line_id, role, level, transfer.promoter_id, transfer.currency, amount,
+  line_id, role, level, transfer.promoter_id, transfer.currency, amount, cause, cause_id,
   source.kind as from_kind, source.merchant_id as from_merchant_id, source.promoter_id as from_promoter_id,
   target.kind as to_kind, target.merchant_id as to_merchant_id, target.promoter_id as to_promoter_id`;
 
@@ -76,6 +78,8 @@ export function showChained(row: ChainedRow): ChainedTransfer {
     amount: String(row.amount),
     from: accountText(row.from_kind, row.from_merchant_id, row.from_promoter_id),
     to: accountText(row.to_kind, row.to_merchant_id, row.to_promoter_id),
+    cause: row.cause,
+    causeId: row.cause_id ?? String(row.revision ?? ''),
   };
 }
 

@@ -27,6 +27,9 @@ export interface ChainedTransfer {
   /** `<kind>:<owner>`, see `accountText`. */
   from: string;
   to: string;
+  /** `order`, or why else it was made and by what. */
+  cause: string;
+  causeId: string;
 }
 
 const FIELDS = [
@@ -61,10 +64,13 @@ export function accountText(kind: AccountKind, merchantId: string, promoterId: s
 
 /**
  * The canonical text of a transfer: its sixteen fields in this order, each followed by a line feed.
- * No field holds one itself.
+ * No field holds one itself. What is not booked by the award of an order has two more, its cause
+ * and what made it: until there were other causes a transfer was hashed without them.
  */
 export function transferText(transfer: ChainedTransfer): string {
-  return FIELDS.map((field) => `${transfer[field]}\n`).join('');
+  const fields = FIELDS.map((field) => transfer[field]);
+  if (transfer.cause !== 'order') fields.push(transfer.cause, transfer.causeId);
+  return fields.map((field) => `${field}\n`).join('');
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 
-import { ACCOUNT_KINDS, TRANSFER_KINDS } from '../core/posting.ts';
+import { ACCOUNT_KINDS, TRANSFER_CAUSES, TRANSFER_KINDS } from '../core/posting.ts';
 import { ROLES } from '../core/party.ts';
 import type { AccountRow, EntryRow, TransferRow } from './entry-store.ts';
 
@@ -26,13 +26,19 @@ const account = z.enum(ACCOUNT_KINDS);
 
 const booking = {
   transfer_id: z.string(),
-  kind: z.enum(TRANSFER_KINDS).meta({ description: 'Why: earned, taken back, released, withheld, paid, or a payout that failed.' }),
+  kind: z.enum(TRANSFER_KINDS).meta({
+    description:
+      'What moved: earned, taken back, released, drafted for a payout or given back, withheld, paid, brought back by a bank, written off, ' +
+      'received from a merchant.',
+  }),
+  cause: z.enum(TRANSFER_CAUSES).meta({ description: 'Why: an award of an order, a payout, its return …' }),
+  cause_id: z.string().meta({ description: 'What made it: the revision of the order, the payout, the payment …' }),
   merchant_id: z.string(),
-  source_id: z.string(),
-  order_id: z.string(),
-  revision: z.int().meta({ description: 'Which award of the order booked it.' }),
-  line_id: z.string(),
-  role: z.enum(ROLES),
+  source_id: z.string().nullable().meta({ description: 'Null, as all that is of an order, for what has another cause.' }),
+  order_id: z.string().nullable(),
+  revision: z.int().nullable().meta({ description: 'Which award of the order booked it.' }),
+  line_id: z.string().nullable(),
+  role: z.enum(ROLES).nullable(),
   level: z.int().optional(),
   currency: z.string(),
   booked_at: z.date(),
@@ -83,6 +89,8 @@ function showBooking(row: EntryRow | TransferRow) {
   return {
     transfer_id: String(row.transfer_id),
     kind: row.kind,
+    cause: row.cause,
+    cause_id: row.cause_id ?? String(row.revision),
     merchant_id: row.merchant_id,
     source_id: row.source_id,
     order_id: row.order_id,

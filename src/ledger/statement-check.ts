@@ -86,6 +86,9 @@ function transferOf(row: Row): ChainedTransfer {
     amount: row.moved,
     from: row.from,
     to: row.to,
+    // Statements of before there were other causes say none.
+    cause: row.cause ?? 'order',
+    causeId: row.cause_id ?? '',
   };
 }
 

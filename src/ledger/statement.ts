@@ -36,6 +36,8 @@ export const STATEMENT_COLUMNS = [
   'root',
   'previous_hash',
   'hash',
+  'cause',
+  'cause_id',
 ] as const;
 
 export type StatementColumn = (typeof STATEMENT_COLUMNS)[number];
@@ -91,6 +93,8 @@ export function entryRow({ merchantId, account, currency, amount, balance, trans
     moved: transfer.amount,
     from: transfer.from,
     to: transfer.to,
+    cause: transfer.cause,
+    cause_id: transfer.causeId,
     link: proof?.linkNo ?? null,
     path: proof === null ? null : pathText(proof.path),
   });

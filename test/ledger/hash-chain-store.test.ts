@@ -120,6 +120,8 @@ describe('chaining', () => {
       amount: '630',
       from: 'commission:m1',
       to: 'pending:alice',
+      cause: 'order',
+      causeId: '999',
     });
     expect(await chainEntryOf(books.db, (await readChainEntries(books.db, { after: 0n, limit: 1 }))[0]!.belowXid)).toMatchObject({
       linkNo: 2n,

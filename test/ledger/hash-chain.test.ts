@@ -34,6 +34,8 @@ const transfer: ChainedTransfer = {
   amount: '630',
   from: 'commission:m1',
   to: 'pending:bob',
+  cause: 'order',
+  causeId: '1',
 };
 
 const TEXT = `17
@@ -65,9 +67,18 @@ test('a transfer is sixteen lines of text, and its leaf the hash of a zero byte 
   expect(leafOf(transfer)).toEqual(sha256('\0', TEXT));
 });
 
+test('a transfer that no award of an order has made has two lines more, its cause and what made it', () => {
+  const caused = { ...transfer, sourceId: '', orderId: '', revision: '', lineId: '', role: '', cause: 'payout', causeId: 'p-1' };
+  expect(transferText(caused)).toBe(
+    '17\n2026-06-01T10:05:30.000Z\naccrue\nm1\n\n\n\n0\n\n\n\nbob\nCNY\n630\ncommission:m1\npending:bob\npayout\np-1\n',
+  );
+  expect(transferText({ ...transfer, cause: 're_rating', causeId: 'run-1' })).toBe(`${TEXT}re_rating\nrun-1\n`);
+});
+
 test('no field of a transfer can be changed without its leaf changing', () => {
-  const leaves = Object.keys(transfer).map((field) => leafOf({ ...transfer, [field]: 'x' }).toString('hex'));
-  expect(new Set([...leaves, leafOf(transfer).toString('hex')]).size).toBe(17);
+  const caused = { ...transfer, cause: 'payout', causeId: 'p-1' };
+  const leaves = Object.keys(caused).map((field) => leafOf({ ...caused, [field]: 'x' }).toString('hex'));
+  expect(new Set([...leaves, leafOf(caused).toString('hex'), leafOf(transfer).toString('hex')]).size).toBe(20);
 });
 
 test('a link is five lines of text', () => {

@@ -329,6 +329,8 @@ export interface Entry {
   amount: bigint | null;
   booked_at: Timestamp | null;
   booked_xid: bigint | null;
+  cause: string | null;
+  cause_id: string | null;
   currency: string | null;
   kind: string | null;
   level: number | null;
@@ -962,17 +964,25 @@ export interface Transfer {
    * What booked it, by ledger_xid(). Balances are folded below the oldest running transaction only: what commits late is not skipped.
    */
   booked_xid: Generated<bigint>;
+  /**
+   * Why it was made. Transfers of `order` and `re_rating` are of that order's revision.
+   */
+  cause: Generated<string>;
+  /**
+   * What made it: the payout, the merchant's payment …; null for `order`, whose revision says it.
+   */
+  cause_id: string | null;
   currency: string;
   from_account_id: bigint;
   kind: string;
   level: number | null;
-  line_id: string;
+  line_id: string | null;
   merchant_id: string;
-  order_key: bigint;
+  order_key: bigint | null;
   position: number;
   promoter_id: string | null;
-  revision: number;
-  role: string;
+  revision: number | null;
+  role: string | null;
   to_account_id: bigint;
   transfer_id: Generated<bigint>;
 }
