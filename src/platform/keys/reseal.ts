@@ -11,8 +11,8 @@ import type { DB } from '../postgres/tables.ts';
 const BATCH = 100;
 
 /**
- * A column of sealed texts, null where there is none: the columns, of texts, that tell its rows
- * apart, and to what place each belongs.
+ * A column of sealed texts, null where there is none: the columns, read as texts, that tell its
+ * rows apart, and to what place each belongs.
  */
 export interface SealedColumn {
   table: keyof DB;
@@ -55,7 +55,7 @@ export async function reseal(db: Kysely<DB>, keys: MasterKeys, columns: readonly
 
 /** The next rows of a column, in a transaction of their own; null when there are none. */
 async function resealBatch(db: Kysely<DB>, keys: MasterKeys, { table, ids, column, placeOf }: SealedColumn, after: string[]) {
-  const id = sql.join(ids.map((name) => sql.ref(name)));
+  const id = sql.join(ids.map((name) => sql`${sql.ref(name)}::text`));
   const sealedText = sql.ref(column);
   return inTransaction(db, async ({ trx, now }) => {
     const { rows } = await sql<{ ids: string[]; sealed: Buffer }>`

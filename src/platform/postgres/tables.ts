@@ -597,6 +597,230 @@ export interface OrderWaiting {
   waits_for: string;
 }
 
+export interface PayeeConfirmation {
+  confirmed_at: Timestamp;
+  confirmed_by: string;
+  promoter_id: string;
+  version: number;
+}
+
+export interface PayeeVersion {
+  account_shown: Json;
+  country: string;
+  /**
+   * Not so for the first that was ever stated.
+   */
+  is_change: boolean;
+  kind: string;
+  name_shown: string | null;
+  promoter_id: string;
+  provider_id: string;
+  /**
+   * Name, tax id and account, sealed; what is shown of them stands beside.
+   */
+  sealed: Buffer;
+  stated_at: Timestamp;
+  stated_by: string;
+  stated_person: string;
+  tax_id_shown: string | null;
+  /**
+   * Keyed hash of the tax id: what people of one tax id are paid is taxed together. Null where none was stated.
+   */
+  taxpayer: Buffer | null;
+  version: number;
+}
+
+export interface Payout {
+  action: Json | null;
+  approved_at: Timestamp | null;
+  approved_no: bigint | null;
+  attempts: Generated<number>;
+  batch_id: string;
+  cancel_asked_at: Timestamp | null;
+  changed_at: Timestamp;
+  content_hash: Buffer;
+  currency: string;
+  drafted_at: Timestamp;
+  /**
+   * When the worker is to look at it next; null for what only people or files end.
+   */
+  due_at: Timestamp | null;
+  gross: bigint;
+  paid_at: Timestamp | null;
+  payee_kind: string;
+  payee_version: number | null;
+  payout_id: string;
+  promoter_id: string;
+  provider_id: string;
+  reason: string | null;
+  reference: string | null;
+  returned_at: Timestamp | null;
+  scheme: string | null;
+  state: string;
+  tax_month: string | null;
+  tax_steps: Json | null;
+  /**
+   * Whose income it is: the keyed hash of the tax id, else the promoter.
+   */
+  taxpayer: string | null;
+  /**
+   * Fixed at the approval, and booked with the payment.
+   */
+  withheld: bigint | null;
+}
+
+export interface PayoutBatch {
+  approved_alone: boolean | null;
+  approved_at: Timestamp | null;
+  approved_by: string | null;
+  approved_person: string | null;
+  batch_id: string;
+  cancelled_at: Timestamp | null;
+  cancelled_by: string | null;
+  /**
+   * SHA-256 over the currency and, of each payout, its id, promoter, payee version, provider, items and gross: what is approved is this.
+   */
+  content_hash: Buffer | null;
+  currency: string;
+  despite_debts: boolean;
+  drafted_at: Timestamp;
+  /**
+   * Null for what a schedule has drafted.
+   */
+  drafted_by: string | null;
+  drafted_person: string;
+  minimum: bigint;
+  promoter_ids: string[] | null;
+  provider_id: string | null;
+  requested: boolean;
+  schedule_id: string | null;
+  schedule_month: string | null;
+}
+
+export interface PayoutBill {
+  amount: bigint;
+  bill_no: string;
+  /**
+   * The exact bytes of the request, kept before the first call. They are sent again as they are, and never others.
+   */
+  body: Buffer;
+  currency: string;
+  end_state: string | null;
+  ended_at: Timestamp | null;
+  headers: Json;
+  made_at: Timestamp;
+  payout_id: string;
+  promoter_id: string;
+  provider_id: string;
+  reference: string | null;
+  refusal: string | null;
+  /**
+   * How many bills the promoter had there in this currency: its number is made of that, and after a restore made again.
+   */
+  sequence: number;
+}
+
+export interface PayoutChange {
+  changed_at: Timestamp;
+  from_state: string | null;
+  key_id: string | null;
+  payout_id: string;
+  position: number;
+  reason: string | null;
+  to_state: string;
+}
+
+export interface PayoutFile {
+  batch_id: string;
+  bytes: bigint;
+  media_type: string;
+  name: string;
+  net: bigint;
+  payouts: number;
+  provider_id: string;
+  sha256: Buffer;
+}
+
+export interface PayoutFilePart {
+  batch_id: string;
+  part_no: number;
+  provider_id: string;
+  sealed: Buffer;
+}
+
+export interface PayoutIncome {
+  from_no: bigint;
+  payout_id: string;
+  until_no: bigint | null;
+}
+
+export interface PayoutItem {
+  amount: bigint;
+  currency: string;
+  merchant_id: string;
+  payout_id: string;
+  position: number;
+  promoter_id: string;
+}
+
+export interface PayoutNotice {
+  bill_no: string;
+  body: Buffer;
+  body_hash: Buffer;
+  headers: Json;
+  notice_id: string;
+  outcome: string | null;
+  provider_id: string;
+  received_at: Timestamp;
+}
+
+export interface PayoutProvider {
+  changed_at: Timestamp;
+  kind: string;
+  made_at: Timestamp;
+  options: Json;
+  provider_id: string;
+  /**
+   * Sealed.
+   */
+  secrets: Buffer | null;
+  secrets_set: string[];
+  /**
+   * Since when nothing is approved for it or sent by it, because the database was restored; an operator who has compared resumes it.
+   */
+  stopped_at: Timestamp | null;
+}
+
+export interface PayoutRequest {
+  closed_at: Timestamp | null;
+  closed_by: string | null;
+  currency: string;
+  made_at: Timestamp;
+  promoter_id: string;
+}
+
+export interface PayoutRuling {
+  decided_at: Timestamp | null;
+  decided_by: string | null;
+  kind: string;
+  made_at: Timestamp;
+  made_by: string;
+  made_person: string;
+  occurred_at: Timestamp | null;
+  payout_id: string;
+  reason: string | null;
+  reference: string | null;
+  ruling_id: string;
+  state: string;
+}
+
+export interface PayoutSkip {
+  amount: bigint;
+  batch_id: string;
+  promoter_id: string;
+  reason: string;
+}
+
 export interface Product {
   made_at: Timestamp;
   merchant_id: string;
@@ -1079,6 +1303,21 @@ export interface DB {
   order_report: OrderReport;
   order_waiting: OrderWaiting;
   orders: Orders;
+  payee_confirmation: PayeeConfirmation;
+  payee_version: PayeeVersion;
+  payout: Payout;
+  payout_batch: PayoutBatch;
+  payout_bill: PayoutBill;
+  payout_change: PayoutChange;
+  payout_file: PayoutFile;
+  payout_file_part: PayoutFilePart;
+  payout_income: PayoutIncome;
+  payout_item: PayoutItem;
+  payout_notice: PayoutNotice;
+  payout_provider: PayoutProvider;
+  payout_request: PayoutRequest;
+  payout_ruling: PayoutRuling;
+  payout_skip: PayoutSkip;
   product: Product;
   product_version: ProductVersion;
   promoter: Promoter;

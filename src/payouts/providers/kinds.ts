@@ -1,0 +1,12 @@
+// All kinds of providers that there are.
+
+import { manual } from './manual.ts';
+import type { ProviderKind } from './provider.ts';
+
+export const PROVIDER_KINDS: readonly ProviderKind[] = [manual];
+
+export function kindOf(name: string): ProviderKind {
+  const kind = PROVIDER_KINDS.find((one) => one.kind === name);
+  if (kind === undefined) throw new Error(`broken law: ${name} is a kind of provider`);
+  return kind;
+}
