@@ -23,6 +23,7 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
   inbox: 4,
   guards: 4,
   claims: 4,
+  payouts: 4,
   pull: 5,
   erasures: 5,
   audit: 5,
