@@ -64,10 +64,7 @@ export function transfersOf(payout: Payout, step: MoneyStep): CausedTransfer[] {
   }
   const from = step === 'pay' ? 'paying' : 'available';
   const [withholdAt, payAt] = step === 'pay' ? [PLACES.withhold, PLACES.pay] : [PLACES.withholdAfterAll, PLACES.payAfterAll];
-  return [
-    ...moves(payout, withholdAt, 'withhold', [from, 'withheld'], tax),
-    ...moves(payout, payAt, 'pay', [from, 'paid'], net),
-  ];
+  return [...moves(payout, withholdAt, 'withhold', [from, 'withheld'], tax), ...moves(payout, payAt, 'pay', [from, 'paid'], net)];
 }
 
 function moves(

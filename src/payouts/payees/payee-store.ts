@@ -92,7 +92,9 @@ export async function openPayees(
 /** Whose income it is, of all payees with one tax id: its keyed hash, without what a pen adds. */
 function taxpayerOf(identityKey: KeyObject, taxId: string | null): Buffer | null {
   if (taxId === null) return null;
-  return createHmac('sha256', identityKey).update(`taxpayer\0${taxId.replaceAll(/[\s-]/g, '').toUpperCase()}`).digest();
+  return createHmac('sha256', identityKey)
+    .update(`taxpayer\0${taxId.replaceAll(/[\s-]/g, '').toUpperCase()}`)
+    .digest();
 }
 
 export interface StatingPayee {

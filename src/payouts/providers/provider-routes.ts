@@ -141,7 +141,12 @@ export function providerRoutes(app: App, deps: ProviderDeps): void {
         const after = { ...before.row, stopped_at: null };
         if (before.row.stopped_at !== null) {
           await resumeProvider(trx, providerId);
-          await recordChange(trx, { ...subjectOf(request.actor, now, providerId), action: 'payout_provider_resumed', before: before.row, after });
+          await recordChange(trx, {
+            ...subjectOf(request.actor, now, providerId),
+            action: 'payout_provider_resumed',
+            before: before.row,
+            after,
+          });
         }
         return { status: 200, body: provider.parse(after) };
       }),

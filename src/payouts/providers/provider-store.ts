@@ -55,7 +55,11 @@ export async function openProvider(
   keys: MasterKeys,
   providerId: string,
 ): Promise<{ row: ProviderRow; secrets: ProviderSecrets } | null> {
-  const found = await db.selectFrom('payout_provider').select([...SHOWN, 'secrets']).where('provider_id', '=', providerId).executeTakeFirst();
+  const found = await db
+    .selectFrom('payout_provider')
+    .select([...SHOWN, 'secrets'])
+    .where('provider_id', '=', providerId)
+    .executeTakeFirst();
   return found === undefined ? null : opened(keys, found as ProviderRow & { secrets: Buffer | null });
 }
 
