@@ -22,6 +22,13 @@ import { orderReportRoutes } from './inbox/door/order-report-routes.ts';
 import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/door/webhook-routes.ts';
 import { ledgerRoutes } from './ledger/ledger-routes.ts';
+import { batchRoutes } from './payouts/batches/batch-routes.ts';
+import type { DraftDeps } from './payouts/batches/drafting.ts';
+import { payeeRoutes } from './payouts/payees/payee-routes.ts';
+import { payoutRoutes } from './payouts/payout-routes.ts';
+import { providerRoutes } from './payouts/providers/provider-routes.ts';
+import { accountCache } from './ledger/booking-store.ts';
+import type { Config } from './platform/process/config.ts';
 import { allowedFor } from './platform/net/address.ts';
 import { webhookEndpointRoutes } from './outbound/endpoint-routes.ts';
 import { webhookMessageRoutes } from './outbound/message-routes.ts';
@@ -117,6 +124,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     ledgerRoutes(rest, { db });
+    servePayouts(rest, deps);
     erasureRoutes(rest, { db, identityKey: runtime.identityKey, onAsked: () => queue.nudge('erasures') });
     lockDaysRoutes(rest, pullDeps(runtime, deps.adapters, door.onDelivered));
     reconciliationRoutes(rest, { db, adapters: deps.adapters, onAsked: () => queue.nudge('pull') });
@@ -207,6 +215,22 @@ function openDoor(app: App, { runtime, queue }: AppDeps): Door {
     await connection.close();
   });
   return { writer, sources: sourceCache(db, masterKeys), onDelivered: () => queue.nudge('deliveries') };
+}
+
+/** Money out: payees, providers, batches, payouts. */
+function servePayouts(app: App, { runtime, queue }: AppDeps): void {
+  const { config, db, masterKeys: keys, identityKey } = runtime;
+  const { payeeChangeWaitHours } = config;
+  payeeRoutes(app, { db, keys, identityKey, payeeChangeWaitHours, promoterExists });
+  providerRoutes(app, { db, keys });
+  batchRoutes(app, { db, nudge: queue.nudge, ...draftDeps(config) });
+  payoutRoutes(app, { db, accounts: accountCache(), nudge: queue.nudge });
+}
+
+/** What a draft and an approval go by. */
+export function draftDeps({ withholding, withholdingGap, taxTimeZone, payeeChangeWaitHours }: Config): DraftDeps {
+  const taxes = { scheme: withholding, gap: withholdingGap, timeZone: taxTimeZone };
+  return { accounts: accountCache(), taxes, payeeChangeWaitHours, merchantsOwing: async () => new Set() };
 }
 
 /** Sources, and the orders and deliveries that come from them. */

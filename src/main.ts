@@ -30,11 +30,19 @@ import { merchantExists } from './promotion/merchants/merchant-store.ts';
 import { promoterExists } from './promotion/promoters/promoter-store.ts';
 import { SEALED_TOKENS } from './pull/token-store.ts';
 import { ADAPTERS } from './sources/adapters.ts';
+import { SEALED_PAYEES } from './payouts/payees/payee-store.ts';
+import { SEALED_PROVIDER_SECRETS } from './payouts/providers/provider-store.ts';
 import { SEALED_SECRETS } from './sources/connections/source-store.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 /** Everything that is sealed at rest: a further one is one line here. */
-export const SEALED_COLUMNS: readonly SealedColumn[] = [SEALED_SECRETS, SEALED_ENDPOINT_SECRETS, SEALED_TOKENS];
+export const SEALED_COLUMNS: readonly SealedColumn[] = [
+  SEALED_SECRETS,
+  SEALED_ENDPOINT_SECRETS,
+  SEALED_TOKENS,
+  SEALED_PAYEES,
+  SEALED_PROVIDER_SECRETS,
+];
 
 const CLOSE_TIMEOUT_MS = 15_000;
 /** Of a statement over all of the books, which nobody waits for but its operator. */

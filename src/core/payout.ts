@@ -33,7 +33,7 @@ const FOLLOWING: Readonly<Record<PayoutState, readonly PayoutState[]>> = {
   dropped: [],
   approved: ['sending', 'cancelled'],
   sending: ['sent', 'action_required', 'unknown', 'disputed', 'paid', 'failed', 'cancelled'],
-  sent: ['action_required', 'unknown', 'disputed', 'paid', 'failed', 'cancelled', 'returned'],
+  sent: ['action_required', 'unknown', 'disputed', 'paid', 'failed', 'cancelled'],
   action_required: ['sent', 'unknown', 'disputed', 'paid', 'failed', 'cancelled'],
   unknown: ['sent', 'action_required', 'disputed', 'paid', 'failed', 'cancelled'],
   disputed: ['paid', 'failed'],

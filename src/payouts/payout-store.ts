@@ -3,6 +3,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { PayoutState } from '../core/payout.ts';
+import type { WithholdingScheme } from '../core/withholding.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Payout } from './payout.ts';
 
@@ -98,7 +99,7 @@ export interface PayoutRow {
   payee_version: number | null;
   gross: bigint;
   withheld: bigint | null;
-  scheme: string | null;
+  scheme: WithholdingScheme | null;
   tax_month: string | null;
   tax_steps: unknown;
   state: PayoutState;
@@ -162,4 +163,12 @@ export async function readPayoutChanges(db: Kysely<DB>, payoutId: string): Promi
   const { rows } = await sql<ChangeRow>`
     select from_state, to_state, reason, key_id, changed_at from payout_change where payout_id = ${payoutId} order by position`.execute(db);
   return rows;
+}
+
+/** Asks the worker to cancel the payout at its provider. */
+export async function askCancellation(trx: Transaction<DB>, payoutId: string, now: Date): Promise<void> {
+  await sql`
+    update payout set cancel_asked_at = coalesce(cancel_asked_at, ${now}), due_at = ${now}, changed_at = ${now} where payout_id = ${payoutId}`.execute(
+    trx,
+  );
 }

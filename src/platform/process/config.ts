@@ -57,6 +57,14 @@ export interface Config {
   readonly rateRedirects: number;
   /** How many links a promoter's own key may make within 24 hours. */
   readonly linksPerDay: number;
+  /** By which rules tax is withheld from payouts to people. */
+  readonly withholding: 'none' | 'cn_labor_service' | 'cn_platform_cumulative';
+  /** What a month without income does to the cumulative scheme. */
+  readonly withholdingGap: 'restart' | 'keep';
+  /** The months of taxes and the days of debts are those of this zone of the IANA database. */
+  readonly taxTimeZone: string;
+  /** For so long a changed payee is not paid, unless a second person has confirmed it. */
+  readonly payeeChangeWaitHours: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Where order systems are asked, by their kind, instead of where their platforms are. */
   readonly pullBaseUrls: Readonly<Record<string, string>>;
@@ -92,7 +100,11 @@ const schema = z.object({
   ORDER_REFUNDS_MAX: wholeNumber(1, 10_000).default(1000),
   RATE_REDIRECTS: wholeNumber(1, RATE_MAX).default(6000),
   LINKS_PER_DAY: wholeNumber(LINKS_PER_DAY_MIN, RATE_MAX).default(10_000),
-  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  WITHHOLDING: oneOf(['none', 'cn_labor_service', 'cn_platform_cumulative']).default('none'),
+  WITHHOLDING_GAP: oneOf(['restart', 'keep']).default('restart'),
+  TAX_TIME_ZONE: z.string().refine(isTimeZone, 'must be a name of the IANA database, like Asia/Shanghai').default('Asia/Shanghai'),
+  PAYEE_CHANGE_WAIT_HOURS: wholeNumber(0, 10_000).default(48),
+  LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   TRUST_PROXY: z.string().transform(proxies).default([]),
   PULL_BASE_URLS: z.string().transform(baseUrls).default({}),
 });
@@ -136,6 +148,10 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     orderRefundsMax: data.ORDER_REFUNDS_MAX,
     rateRedirects: data.RATE_REDIRECTS,
     linksPerDay: data.LINKS_PER_DAY,
+    withholding: data.WITHHOLDING,
+    withholdingGap: data.WITHHOLDING_GAP,
+    taxTimeZone: data.TAX_TIME_ZONE,
+    payeeChangeWaitHours: data.PAYEE_CHANGE_WAIT_HOURS,
     logLevel: data.LOG_LEVEL,
     trustProxy: data.TRUST_PROXY,
     pullBaseUrls: Object.freeze(data.PULL_BASE_URLS),
@@ -155,6 +171,18 @@ function wholeNumber(least: number, greatest: number) {
     .regex(/^\s*\d{1,9}\s*$/, message)
     .transform(Number)
     .refine((value) => value >= least && value <= greatest, message);
+}
+
+function oneOf<const Values extends readonly string[]>(values: Values) {
+  return z.enum(values, { error: `must be one of ${values.join(', ')}` });
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return /^[A-Z]/.test(name) && new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
 }
 
 function secret(lengthMin: number) {
