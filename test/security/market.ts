@@ -77,7 +77,7 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
     if (answer.status !== 201) throw new Error(`PUT ${url}: ${JSON.stringify(answer.body)}`);
   };
   for (const merchant of ['m1', 'm2']) {
-    await put(`/v1/merchants/${merchant}`, { name: merchant, currency: 'CNY', landing_hosts: ['shop.example.com'] });
+    await put(`/v1/merchants/${merchant}`, { name: merchant, currency: 'CNY', landing_hosts: ['shop.example.com'], hold_days: 0 });
   }
   await put('/v1/merchants/m1/products/p1', { title: 'Bottle', landing_url: 'https://shop.example.com/p1' });
   await put('/v1/promoters/alice', { name: 'Alice', kind: 'person', coupon_codes: [{ merchant_id: 'm1', code: 'ALICE' }] });
@@ -105,6 +105,14 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   ids['reconciliation_id'] = compared.body.reconciliation_id;
   const erased = await ask('POST', '/v1/erasures', { merchant_id: 'm1', buyer: { openid: 'o-of-nobody' } });
   ids['erasure_id'] = erased.body.erasure_id;
+  await put('/v1/promoters/alice/payee', { kind: 'individual', name: 'Alice', provider_id: 'manual' });
+  const done = { status: 'completed', completed_at: new Date().toISOString(), promoter_id: 'alice' };
+  await ask('POST', '/v1/orders', { ...orderOf('O-done'), ...done });
+  await until(async () => (await ask('GET', '/v1/orders/rest/O-done')).body.award === 'released');
+  const batch = await ask('POST', '/v1/payout-batches', { currency: 'CNY' });
+  ids['batch_id'] = batch.body.batch_id;
+  const payouts = await ask('GET', `/v1/payout-batches/${ids['batch_id']}/payouts`);
+  ids['payout_id'] = payouts.body.data[0].payout_id;
   const messages = await ask('GET', '/v1/webhook-endpoints/e1/messages');
   ids['message_id'] = messages.body.data[0].message_id;
 }

@@ -45,6 +45,7 @@ const IDS: Record<string, string> = {
   value: 'A1',
   endpoint_id: 'e1',
   name: '{guard}',
+  provider_id: 'manual',
 };
 
 const shop: Owner[] = ['shop'];
@@ -53,6 +54,8 @@ const owners: Owner[] = ['shop', 'merchant'];
 const both: Owner[] = ['shop', 'alice'];
 const readers: Owner[] = ['shop', 'merchant', 'alice'];
 const operator: Owner[] = [];
+const finance: Role[] = ['finance'];
+const ofMoney: Role[] = ['finance', 'risk'];
 const ofMerchant: Owner[] = ['merchant'];
 
 const merchant = { name: 'taken over', currency: 'CNY', landing_hosts: ['evil.example.com'] };
@@ -147,6 +150,38 @@ const TABLE: Record<string, Row> = {
   'GET /v1/guards': { open: operator },
   'GET /v1/guards/{name}': { open: operator },
   'POST /v1/guards/{name}/runs': { open: operator, roles: ['operator', 'finance', 'risk'] },
+
+  'GET /v1/payout-providers': { open: operator, roles: ofMoney },
+  'GET /v1/payout-providers/{provider_id}': { open: operator, roles: ofMoney },
+  'PUT /v1/payout-providers/{provider_id}': { open: operator, roles: finance, body: { kind: 'manual' } },
+  'POST /v1/payout-providers/{provider_id}/resumption': { open: operator, roles: finance },
+  'GET /v1/promoters/{promoter_id}/payee': { open: alice, roles: ofMoney },
+  'POST /v1/promoters/{promoter_id}/payee/confirmation': { open: operator, roles: finance, answered: 403 },
+  'GET /v1/promoters/{promoter_id}/payouts': { open: alice, roles: ofMoney },
+  'GET /v1/payout-batches': { open: operator, roles: ofMoney },
+  'POST /v1/payout-batches': { open: operator, roles: finance, body: { currency: 'CNY' } },
+  'GET /v1/payout-batches/{batch_id}': { open: operator, roles: ofMoney },
+  'GET /v1/payout-batches/{batch_id}/payouts': { open: operator, roles: ofMoney },
+  'GET /v1/payout-batches/{batch_id}/skipped': { open: operator, roles: ofMoney },
+  'POST /v1/payout-batches/{batch_id}/approval': { open: operator, roles: finance, body: { content_hash: '0'.repeat(64) }, answered: 409 },
+  'GET /v1/payouts/{payout_id}': { open: alice, roles: ofMoney },
+  'GET /v1/payouts/{payout_id}/action': { open: alice, roles: [], answered: 404 },
+  'POST /v1/payouts/{payout_id}/results': { open: operator, roles: finance, body: { state: 'paid' }, answered: 409 },
+  'POST /v1/payouts/{payout_id}/results/confirmation': { open: operator, roles: finance, answered: 404 },
+  'POST /v1/payouts/{payout_id}/corrections': {
+    open: operator,
+    roles: finance,
+    body: { state: 'paid', reason: 'I say so.' },
+    answered: 409,
+  },
+  'POST /v1/payouts/{payout_id}/corrections/approval': { open: operator, roles: finance, answered: 404 },
+  'POST /v1/payouts/{payout_id}/cancellation': { open: operator, roles: finance, body: { reason: 'I say so.' }, answered: 409 },
+  'POST /v1/payout-batches/{batch_id}/cancellation': { open: operator, roles: finance },
+  'PUT /v1/promoters/{promoter_id}/payee': {
+    open: alice,
+    roles: finance,
+    body: { kind: 'individual', name: 'Mallory', provider_id: 'manual' },
+  },
 
   'GET /v1/webhook-endpoints': { open: operator },
   'GET /v1/webhook-endpoints/{endpoint_id}': { open: operator },
