@@ -44,7 +44,11 @@ export interface Payment {
 /** The exact bytes of a request, kept before the first call and sent again as they are. */
 export interface FrozenRequest {
   body: Buffer;
-  /** Headers that belong to these bytes, as the key that a name was sealed with. */
+  /**
+   * What belongs to these bytes and is kept beside them, as headers: the key that a name was sealed
+   * with, and whatever the kind must know of that moment to read later answers (who paid, when). The
+   * kind decides which of them it sends.
+   */
   headers: Readonly<Record<string, string>>;
 }
 
