@@ -191,6 +191,8 @@ export async function startWechatPayDouble({
       response.writeHead(told === null ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(told));
     })();
   });
+  // A connection that is kept open is not closed just when it is used again.
+  server.keepAliveTimeout = 0;
   await once(server.listen(port, '127.0.0.1'), 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
