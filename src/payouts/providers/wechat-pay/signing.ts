@@ -14,7 +14,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 
-import { secretsNamed, type Secrets } from '../../../sources/signing.ts';
+import { secretsNamed, type SourceSecrets } from '../../../sources/signing.ts';
 
 const SCHEME = 'WECHATPAY2-SHA256-RSA2048';
 /** What was signed longer ago, or later than now, proves nothing: a copy of it could be sent. */
@@ -48,20 +48,20 @@ interface SecretProblem {
 const isWechatKeyName = (name: string): boolean => PUBLIC_KEY_ID.test(name) || CERTIFICATE_SERIAL.test(name);
 
 /** The merchant's own key. Throws for what is no RSA private key in PEM. */
-export function merchantKeyOf(secrets: Secrets): KeyObject {
+export function merchantKeyOf(secrets: SourceSecrets): KeyObject {
   const key = createPrivateKey(secretsNamed(secrets, MERCHANT_PRIVATE_KEY)[0] ?? '');
   if (key.asymmetricKeyType !== 'rsa') throw new Error('the merchant’s key is not RSA');
   return key;
 }
 
 /** The keys that open notices: several while the merchant changes its own. */
-export const apiV3KeysOf = (secrets: Secrets): Buffer[] => secretsNamed(secrets, API_V3_KEY).map((text) => Buffer.from(text));
+export const apiV3KeysOf = (secrets: SourceSecrets): Buffer[] => secretsNamed(secrets, API_V3_KEY).map((text) => Buffer.from(text));
 
 /**
  * WeChat's key of that id or serial; null where none was stated. Throws for what cannot be read,
  * and for a certificate of another serial.
  */
-export function wechatKeyOf(secrets: Secrets, serial: string): WechatKey | null {
+export function wechatKeyOf(secrets: SourceSecrets, serial: string): WechatKey | null {
   if (!isWechatKeyName(serial)) return null;
   const pem = Object.hasOwn(secrets, serial) ? secrets[serial] : undefined;
   if (pem === undefined) return null;
@@ -81,7 +81,7 @@ function rsa(key: KeyObject): KeyObject {
  * The key that names are sealed with, and that answers are asked to be signed with: the newest id
  * of a public key, which is what WeChat recommends, else the certificate that is good for longest.
  */
-export function sealingSerialOf(secrets: Secrets): string | null {
+export function sealingSerialOf(secrets: SourceSecrets): string | null {
   const names = Object.keys(secrets).filter(isWechatKeyName);
   const publicKey = names
     .filter((name) => PUBLIC_KEY_ID.test(name))
@@ -92,7 +92,7 @@ export function sealingSerialOf(secrets: Secrets): string | null {
 }
 
 /** What is wrong with the secrets of a provider, each in words; none when all is well. */
-export function secretProblems(secrets: Secrets): SecretProblem[] {
+export function secretProblems(secrets: SourceSecrets): SecretProblem[] {
   const problems: SecretProblem[] = [];
   const known = new Set([MERCHANT_PRIVATE_KEY, API_V3_KEY]);
   if (secretsNamed(secrets, MERCHANT_PRIVATE_KEY).length !== 1) {
@@ -166,7 +166,11 @@ const no = (reason: string): Verified => ({ ok: false, reason, isProbe: false })
  * by its small name, undefined when it is absent or there several times. A probe never verifies;
  * anybody may write its mark, so that it excuses from an alarm and from nothing else.
  */
-export function verifySaid(said: { header: (name: string) => string | undefined; body: Buffer }, secrets: Secrets, now: Date): Verified {
+export function verifySaid(
+  said: { header: (name: string) => string | undefined; body: Buffer },
+  secrets: SourceSecrets,
+  now: Date,
+): Verified {
   const [timestamp, nonce, serial, signature] = ['timestamp', 'nonce', 'serial', 'signature'].map((name) =>
     said.header(`wechatpay-${name}`),
   );
