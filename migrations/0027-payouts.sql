@@ -190,6 +190,7 @@ create table payout_bill (
   body bytea not null,
   headers jsonb not null,
   made_at timestamptz not null,
+  sent_at timestamptz,
   refusal text,
   ended_at timestamptz,
   end_state text check (end_state in ('paid', 'failed', 'cancelled')),
@@ -200,6 +201,8 @@ create table payout_bill (
 );
 create unique index payout_bill_open on payout_bill (payout_id) where end_state is null or end_state = 'paid';
 comment on column payout_bill.body is 'The exact bytes of the request, kept before the first call. They are sent again as they are, and never others.';
+comment on column payout_bill.sent_at is 'When its bytes were sent last, written before they are.';
+comment on column payout_bill.refusal is 'Why the provider has refused it, provably; alone that ends nothing.';
 comment on column payout_bill.sequence is 'How many bills the promoter had there in this currency: its number is made of that, and after a restore made again.';
 comment on index payout_bill_open is 'A payout has one bill that is open or paid: another number only after a proven end.';
 

@@ -10,7 +10,7 @@ import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order
 import { ruleRoutes } from './commission/rules/rule-routes.ts';
 import { emptyRuleCache } from './commission/rules/rule-cache.ts';
 import { consoleRoutes } from './console/routes.ts';
-import { pullDeps, type Runtime } from './runtime.ts';
+import { pullDeps, sendingDeps, type Runtime } from './runtime.ts';
 import type { Guard } from './guards/guard.ts';
 import { erasureRoutes } from './erasures/erasure-routes.ts';
 import { guardRoutes } from './guards/guard-routes.ts';
@@ -23,6 +23,7 @@ import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/door/webhook-routes.ts';
 import { ledgerRoutes } from './ledger/ledger-routes.ts';
 import { batchRoutes } from './payouts/batches/batch-routes.ts';
+import { noticeRoutes } from './payouts/bills/notice-routes.ts';
 import type { DraftDeps } from './payouts/batches/drafting.ts';
 import { payeeRoutes } from './payouts/payees/payee-routes.ts';
 import { payoutRoutes } from './payouts/payout-routes.ts';
@@ -43,7 +44,7 @@ import { hotCounter, serveMetrics, timeRequests } from './platform/process/metri
 import { collectOpenApi, serveOpenApi } from './platform/http/openapi.ts';
 import type { Queue } from './platform/queue/queue.ts';
 import { rateCounts, type RateCounts } from './platform/http/rate-counts.ts';
-import { limitRates, refusedCallers, type RateLimits } from './platform/http/rate-limit.ts';
+import { limitRates, refusedCallers, type RateLimits, type RefusedCallers } from './platform/http/rate-limit.ts';
 import type { ClickPath } from './promotion/clicks/click-path.ts';
 import { clickRoutes } from './promotion/clicks/click-routes.ts';
 import type { PromotionDeps } from './promotion/deps.ts';
@@ -124,7 +125,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     ledgerRoutes(rest, { db });
-    servePayouts(rest, deps);
+    servePayouts(rest, deps, refusedCallers(counts, 'push', config.rateRefused));
     erasureRoutes(rest, { db, identityKey: runtime.identityKey, onAsked: () => queue.nudge('erasures') });
     lockDaysRoutes(rest, pullDeps(runtime, deps.adapters, door.onDelivered));
     reconciliationRoutes(rest, { db, adapters: deps.adapters, onAsked: () => queue.nudge('pull') });
@@ -218,13 +219,14 @@ function openDoor(app: App, { runtime, queue }: AppDeps): Door {
 }
 
 /** Money out: payees, providers, batches, payouts. */
-function servePayouts(app: App, { runtime, queue }: AppDeps): void {
+function servePayouts(app: App, { runtime, queue }: AppDeps, refused: RefusedCallers): void {
   const { config, db, masterKeys: keys, identityKey } = runtime;
   const { payeeChangeWaitHours } = config;
   payeeRoutes(app, { db, keys, identityKey, payeeChangeWaitHours, promoterExists });
   providerRoutes(app, { db, keys });
   batchRoutes(app, { db, nudge: queue.nudge, ...draftDeps(config) });
   payoutRoutes(app, { db, accounts: accountCache(), nudge: queue.nudge });
+  noticeRoutes(app, { ...sendingDeps(runtime), refused, nudge: () => queue.nudge('payouts') });
 }
 
 /** What a draft and an approval go by. */

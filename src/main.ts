@@ -31,7 +31,7 @@ import { promoterExists } from './promotion/promoters/promoter-store.ts';
 import { SEALED_TOKENS } from './pull/token-store.ts';
 import { ADAPTERS } from './sources/adapters.ts';
 import { SEALED_PAYEES } from './payouts/payees/payee-store.ts';
-import { SEALED_PROVIDER_SECRETS } from './payouts/providers/provider-store.ts';
+import { SEALED_PROVIDER_SECRETS, stopProviders } from './payouts/providers/provider-store.ts';
 import { SEALED_SECRETS } from './sources/connections/source-store.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -56,11 +56,13 @@ const USAGE = `fenyong <command>
   api       the API alone
   worker    the worker alone
   migrate   bring the database up to date, and end
-  keys      make an API key: keys --scope admin|storefront|promoter|auditor [--merchant ID] [--promoter ID] [--label TEXT]
+  keys      make an API key: keys --scope admin|storefront|merchant|promoter|auditor [--role operator|finance|risk] [--person NAME]
+            [--merchant ID] [--promoter ID] [--label TEXT]
   reseal    after a change of SECRETS_KEY to new,old: seal with the new one whatever the old one has sealed
   move-keys move the secrets that earlier versions keep in the database into DATA_DIR/keys
   rebuild-balances
             add up all balances again from the transfers, for when the law balances_folded is broken
+  restored  say that the database comes from a backup: no payout is approved or sent until an operator has compared
   audit     compute every order, award and balance again and compare; ends with 1 where anything differs
   statement-check FILE
             check a promoter's statement by itself, without any database
@@ -105,6 +107,7 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 const COMMANDS: Record<string, (config: Config, log: Logger, args: string[]) => Promise<void>> = {
+  restored: restoredCommand,
   serve: (config, log) => serve(config, log, { api: true, worker: true }),
   api: (config, log) => serve(config, log, { api: true, worker: false }),
   worker: (config, log) => serve(config, log, { api: false, worker: true }),
@@ -257,6 +260,19 @@ async function forgetAgain({ config, db, log, identityKey }: Runtime): Promise<v
   if (forgotten === 0) return;
   log.warn({ erasures: forgotten }, 'the database came from a backup: buyers who were erased since are erased again');
   await eraseAll({ db, adapters: ADAPTERS, identityKey, dataDir: config.dataDir });
+}
+
+/** Stops what pays money out, until an operator has compared the lists of providers with ours. */
+async function restoredCommand(config: Config, log: Logger): Promise<void> {
+  const runtime = await openBareRuntime(config, log);
+  try {
+    const stopped = await inTransaction(runtime.db, ({ trx, now }) => stopProviders(trx, now));
+    print(
+      `${stopped} payout providers are stopped. Compare what each has paid with ours, then POST /v1/payout-providers/{provider_id}/resumption.`,
+    );
+  } finally {
+    await runtime.close();
+  }
 }
 
 /** Makes a key and prints it, once. */

@@ -5,9 +5,12 @@ import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import { continueLedger } from './ledger/balances.ts';
 import type { Config } from './platform/process/config.ts';
-import { assertDurable, openDatabase } from './platform/postgres/database.ts';
+import { assertDurable, inTransaction, openDatabase } from './platform/postgres/database.ts';
 import { startEmbedded } from './platform/embedded/embedded.ts';
 import { migrate, migrateQueue } from './platform/postgres/migrate.ts';
+import { stopProviders } from './payouts/providers/provider-store.ts';
+import type { SendingDeps } from './payouts/bills/sending.ts';
+import { accountCache } from './ledger/booking-store.ts';
 import { publicFetch } from './platform/net/public-fetch.ts';
 import { awaitDatabase } from './platform/postgres/awaiting.ts';
 import { findOwnSecrets } from './platform/keys/own-secrets.ts';
@@ -39,6 +42,21 @@ export function pullDeps({ db, masterKeys, config }: Runtime, adapters: readonly
   return { db, keys: masterKeys, adapters, baseUrls, fetch: publicFetch(Object.values(baseUrls)), onDelivered };
 }
 
+/** What payouts are sent with, and what notices of providers are read with. */
+export function sendingDeps({ db, masterKeys, identityKey, config, log }: Runtime): SendingDeps {
+  const baseUrls = config.payoutBaseUrls;
+  return {
+    db,
+    keys: masterKeys,
+    numberKey: identityKey,
+    accounts: accountCache(),
+    fetch: publicFetch(Object.values(baseUrls)),
+    baseUrls,
+    noticesUrl: `${config.publicUrl}/payout-notices`,
+    onError: (error) => log.error({ err: error }, 'a payout could not be looked at; it will be again'),
+  };
+}
+
 /** The database alone, for what needs no secret. */
 export type BareRuntime = Pick<Runtime, 'config' | 'log' | 'db' | 'connectionString' | 'close'>;
 
@@ -57,7 +75,11 @@ export async function openBareRuntime(config: Config, log: Logger): Promise<Bare
     if (config.redisUrl === null) await migrateQueue(connectionString);
     await assertDurable(database.db);
     await warnOfOwner(database.db, log);
-    if (await continueLedger(database.db)) log.warn('the books came from another cluster; its count of transactions goes on above theirs');
+    if (await continueLedger(database.db)) {
+      log.warn('the books came from another cluster; its count of transactions goes on above theirs');
+      const stopped = await inTransaction(database.db, ({ trx, now }) => stopProviders(trx, now));
+      log.warn({ providers: stopped }, 'payouts are stopped until an operator has compared what was paid since the backup');
+    }
     return { config, log, db: database.db, connectionString, close };
   } catch (error) {
     await close();

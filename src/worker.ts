@@ -8,7 +8,7 @@ import { eraseAll } from './erasures/erasing.ts';
 import { runGuards, type GuardMetrics } from './guards/run.ts';
 import { sweep } from './guards/sweep.ts';
 import type { Guard } from './guards/guard.ts';
-import { pullDeps, type Runtime } from './runtime.ts';
+import { pullDeps, sendingDeps, type Runtime } from './runtime.ts';
 import { unparkExplained } from './inbox/parking.ts';
 import { failureLog } from './inbox/deliveries/failure-log.ts';
 import { processDeliveries, type ProcessDeps } from './inbox/process.ts';
@@ -19,6 +19,7 @@ import { allowedFor } from './platform/net/address.ts';
 import { openMessenger, type MessageMetrics } from './outbound/messenger.ts';
 import { inTransaction } from './platform/postgres/database.ts';
 import type { Queue } from './platform/queue/queue.ts';
+import { sendPayouts } from './payouts/bills/sending.ts';
 import { repeat, type Repeating } from './platform/queue/repeat.ts';
 import { makeClickPartitions } from './promotion/clicks/click-store.ts';
 import { startAsking } from './pull/start.ts';
@@ -33,6 +34,7 @@ const MESSAGES_INTERVAL_MS = 1000;
 const FOLD_INTERVAL_MS = 1000;
 const CHAIN_INTERVAL_MS = 60_000;
 const TRACKING_INTERVAL_MS = 5000;
+const PAYOUTS_INTERVAL_MS = 1000;
 const ERASING_INTERVAL_MS = 5000;
 const PARTITION_INTERVAL_MS = 6 * 3_600_000;
 
@@ -105,13 +107,15 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
     work: () => eraseAll({ db, adapters, identityKey: runtime.identityKey, dataDir: config.dataDir }, ending.signal),
     onError: (error) => ending.signal.aborted || complain('erasures')(error),
   });
-  const woken: Record<string, Repeating> = { messages: outbound, pull: asking, erasures: erasing };
+  const sending = sendingDeps(runtime);
+  const payouts = repeat({ everyMs: PAYOUTS_INTERVAL_MS, work: () => sendPayouts(sending), onError: complain('payouts') });
+  const woken: Record<string, Repeating> = { messages: outbound, pull: asking, erasures: erasing, payouts };
   queue.onNudge(async (kind) => (woken[kind] ?? main).wake());
   return {
     wake: main.wake,
     close: async () => {
       ending.abort();
-      await Promise.all([main, sweeping, outbound, asking, tracking, erasing, ...others].map((one) => one.close()));
+      await Promise.all([main, sweeping, outbound, asking, tracking, erasing, payouts, ...others].map((one) => one.close()));
       await messenger.close();
     },
   };

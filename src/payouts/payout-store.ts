@@ -20,10 +20,12 @@ interface PayoutRecord {
   reason: string | null;
   reference: string | null;
   approved_no: bigint | null;
+  has_action: boolean;
   items: { merchant_id: string; amount: string }[];
 }
 
 const COLUMNS = sql`payout_id, batch_id, promoter_id, currency, provider_id, payee_version, gross, withheld, state, reason, reference, approved_no,
+  action is not null as has_action,
   (select jsonb_agg(jsonb_build_object('merchant_id', merchant_id, 'amount', amount::text) order by position)
     from payout_item where payout_item.payout_id = payout.payout_id) as items`;
 
@@ -41,6 +43,7 @@ function toPayout(row: PayoutRecord): Payout {
     reason: row.reason,
     reference: row.reference,
     approvedNo: row.approved_no,
+    hasAction: row.has_action,
     items: row.items.map(({ merchant_id: merchantId, amount }) => ({ merchantId, amount: BigInt(amount) })),
   };
 }

@@ -27,6 +27,8 @@ export interface Payout {
   reason: string | null;
   reference: string | null;
   approvedNo: bigint | null;
+  /** Whether it is known what the payee must do. */
+  hasAction: boolean;
   items: readonly PayoutItem[];
 }
 

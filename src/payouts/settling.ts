@@ -19,8 +19,8 @@ export interface Told {
   reference?: string | null;
   /** When it happened at the provider; our own time where that is not known. */
   at?: Date | null;
-  /** What the payee must do, for `action_required`. */
-  action?: { payload: Readonly<Record<string, string>> | null; expires_at: string | null } | null;
+  /** What the payee must do; what was known of it stays until the payout ends. */
+  action?: { payload: Readonly<Record<string, string>>; expires_at: string | null } | null;
   /** When the worker is to look next; null for never. */
   dueAt?: Date | null;
   /** By which key; null for what the service did or a provider told. */
@@ -58,7 +58,7 @@ export async function settle({ trx, accounts, now }: Settling, payout: Payout, t
   if (payout.approvedNo !== null) await countIncome(trx, payout, to);
   const { numAffectedRows } = await sql`
     update payout set state = ${to}, reason = ${reason}, reference = coalesce(${reference}, reference), changed_at = ${now},
-      action = ${told.action == null ? null : JSON.stringify(told.action)}::jsonb, due_at = ${told.dueAt ?? null},
+      action = case when ${isOpen(to)} then coalesce(${told.action == null ? null : JSON.stringify(told.action)}::jsonb, action) end, due_at = ${told.dueAt ?? null},
       paid_at = case when ${to} = 'paid' then ${told.at ?? now} else paid_at end,
       returned_at = case when ${to} = 'returned' then ${told.at ?? now} else returned_at end
     where payout_id = ${payout.payoutId} and state = ${payout.state}`.execute(trx);

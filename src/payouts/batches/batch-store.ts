@@ -49,7 +49,7 @@ export async function insertBatch(trx: Transaction<DB>, batch: NewBatch, now: Da
 }
 
 /** A payout that is drafted. */
-export interface NewPayout extends Omit<Payout, 'state' | 'reason' | 'reference' | 'withheld' | 'approvedNo'> {
+export interface NewPayout extends Omit<Payout, 'state' | 'reason' | 'reference' | 'withheld' | 'approvedNo' | 'hasAction'> {
   payeeKind: PayeeKind;
   expectedWithheld: bigint;
 }

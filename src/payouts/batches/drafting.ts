@@ -109,6 +109,7 @@ async function draftPage(trx: Transaction<DB>, deps: DraftDeps, { batch, promote
     reference: null,
     withheld: null,
     approvedNo: null,
+    hasAction: false,
   }));
   await bookCaused(
     trx,

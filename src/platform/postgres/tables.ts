@@ -645,6 +645,10 @@ export interface Payout {
    * When the worker is to look at it next; null for what only people or files end.
    */
   due_at: Timestamp | null;
+  /**
+   * What would be withheld, as of the draft.
+   */
+  expected_withheld: bigint;
   gross: bigint;
   paid_at: Timestamp | null;
   payee_kind: string;
@@ -713,7 +717,14 @@ export interface PayoutBill {
   promoter_id: string;
   provider_id: string;
   reference: string | null;
+  /**
+   * Why the provider has refused it, provably; alone that ends nothing.
+   */
   refusal: string | null;
+  /**
+   * When its bytes were sent last, written before they are.
+   */
+  sent_at: Timestamp | null;
   /**
    * How many bills the promoter had there in this currency: its number is made of that, and after a restore made again.
    */

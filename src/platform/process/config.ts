@@ -68,6 +68,8 @@ export interface Config {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Where order systems are asked, by their kind, instead of where their platforms are. */
   readonly pullBaseUrls: Readonly<Record<string, string>>;
+  /** Where payout providers are asked, by their kind, instead of where they are. */
+  readonly payoutBaseUrls: Readonly<Record<string, string>>;
   /** The addresses of the proxies whose `X-Forwarded-For` is believed; none when empty. */
   readonly trustProxy: string[];
   /** npm is our parent: a signal that reaches it alone ends it, and leaves us behind. */
@@ -106,6 +108,7 @@ const schema = z.object({
   PAYEE_CHANGE_WAIT_HOURS: wholeNumber(0, 10_000).default(48),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   TRUST_PROXY: z.string().transform(proxies).default([]),
+  PAYOUT_BASE_URLS: z.string().transform(baseUrls).default({}),
   PULL_BASE_URLS: z.string().transform(baseUrls).default({}),
 });
 
@@ -154,6 +157,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     payeeChangeWaitHours: data.PAYEE_CHANGE_WAIT_HOURS,
     logLevel: data.LOG_LEVEL,
     trustProxy: data.TRUST_PROXY,
+    payoutBaseUrls: Object.freeze(data.PAYOUT_BASE_URLS),
     pullBaseUrls: Object.freeze(data.PULL_BASE_URLS),
     startedByNpm: env['npm_lifecycle_event'] !== undefined,
   });
