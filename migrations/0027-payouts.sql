@@ -188,6 +188,7 @@ create table payout_bill (
   sequence integer not null check (sequence > 0),
   amount bigint not null check (amount > 0),
   body bytea not null,
+  body_hash bytea not null check (length(body_hash) = 32),
   headers jsonb not null,
   made_at timestamptz not null,
   sent_at timestamptz,
@@ -208,9 +209,11 @@ comment on index payout_bill_open is 'A payout has one bill that is open or paid
 
 create function refuse_other_bill() returns trigger language plpgsql as $$
 begin
-  if row (new.provider_id, new.bill_no, new.payout_id, new.promoter_id, new.currency, new.sequence, new.amount, new.body, new.headers, new.made_at)
+  if row (new.provider_id, new.bill_no, new.payout_id, new.promoter_id, new.currency, new.sequence, new.amount, new.body, new.body_hash,
+    new.headers, new.made_at)
     is distinct from
-    row (old.provider_id, old.bill_no, old.payout_id, old.promoter_id, old.currency, old.sequence, old.amount, old.body, old.headers, old.made_at)
+    row (old.provider_id, old.bill_no, old.payout_id, old.promoter_id, old.currency, old.sequence, old.amount, old.body, old.body_hash,
+    old.headers, old.made_at)
   then
     raise exception 'a bill''s bytes are never changed';
   end if;

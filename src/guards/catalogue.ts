@@ -1,6 +1,7 @@
 // All guards of the service. The names are part of the API and of what is watched: they stay.
 
 import { ALARMS_OF_ORDERS } from './alarms/alarms-of-orders.ts';
+import { ALARMS_OF_PAYOUTS } from './alarms/alarms-of-payouts.ts';
 import { alarmsOfProcess } from './alarms/alarms-of-process.ts';
 import { ALARMS_OF_REPORTS } from './alarms/alarms-of-reports.ts';
 import { ALARMS_OF_SOURCES } from './alarms/alarms-of-sources.ts';
@@ -9,6 +10,7 @@ import { LAWS_OF_BOOKS } from './laws/laws-of-books.ts';
 import { LAWS_OF_BORDERS } from './laws/laws-of-borders.ts';
 import { lawsOfDecisions } from './laws/laws-of-decisions.ts';
 import { LAWS_OF_ORDERS } from './laws/laws-of-orders.ts';
+import { LAWS_OF_PAYOUTS } from './laws/laws-of-payouts.ts';
 
 export interface GuardSettings {
   /** How many levels of a referral chain may be paid, the seller being the first. */
@@ -23,10 +25,12 @@ export function allGuards({ levelsMax, spooled }: GuardSettings): Guard[] {
     ...LAWS_OF_ORDERS,
     ...lawsOfDecisions(levelsMax),
     ...LAWS_OF_BOOKS,
+    ...LAWS_OF_PAYOUTS,
     ...LAWS_OF_BORDERS,
     ...ALARMS_OF_REPORTS,
     ...ALARMS_OF_SOURCES,
     ...ALARMS_OF_ORDERS,
+    ...ALARMS_OF_PAYOUTS,
     ...alarmsOfProcess({ spooled }),
   ];
 }

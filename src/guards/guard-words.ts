@@ -1,8 +1,13 @@
 // What guards say to people, in each language: one dictionary a language, and a guard without words
 // there is none.
 
+import { PAYOUT_GUARDS_EN } from './payout-words-en.ts';
+import { PAYOUT_GUARDS_ZH } from './payout-words-zh.ts';
 import { GUARDS_EN, type GuardWords } from './words-en.ts';
 import { GUARDS_ZH } from './words-zh.ts';
+
+const EN = { ...GUARDS_EN, ...PAYOUT_GUARDS_EN };
+const ZH = { ...GUARDS_ZH, ...PAYOUT_GUARDS_ZH };
 
 export type GuardTexts = Readonly<Record<'en' | 'zh', GuardWords>>;
 
@@ -11,7 +16,7 @@ export type GuardTexts = Readonly<Record<'en' | 'zh', GuardWords>>;
  * without.
  */
 export function guardTexts(name: string): GuardTexts {
-  const [en, zh] = [GUARDS_EN[name], GUARDS_ZH[name]];
+  const [en, zh] = [EN[name], ZH[name]];
   if (en === undefined || zh === undefined) throw new Error(`broken law: the guard ${name} has words in every language`);
   return { en, zh };
 }

@@ -17,16 +17,19 @@ import { PLANTS_OF_BOOKS } from './plants-of-books.ts';
 import { PLANTS_OF_DECISIONS } from './plants-of-decisions.ts';
 import { PLANTS_OF_DATABASE } from './plants-of-database.ts';
 import { PLANTS_OF_ORDERS } from './plants-of-orders.ts';
+import { payWorld } from './payouts.ts';
+import { PLANTS_OF_PAYOUTS } from './plants-of-payouts.ts';
 import { foundWorld } from './world.ts';
 
 let database: TestDatabase;
 const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ kind }) => kind === 'law');
-const plants = [...PLANTS_OF_ORDERS, ...PLANTS_OF_DECISIONS, ...PLANTS_OF_BOOKS, ...PLANTS_OF_DATABASE];
+const plants = [...PLANTS_OF_ORDERS, ...PLANTS_OF_DECISIONS, ...PLANTS_OF_BOOKS, ...PLANTS_OF_PAYOUTS, ...PLANTS_OF_DATABASE];
 
 beforeAll(async () => {
   database = await testDatabase();
   await foundWorld(database.owner);
   await bookWorld(database.owner, () => foldAll(database.db));
+  await payWorld(database.db);
 });
 
 afterAll(() => database.close());

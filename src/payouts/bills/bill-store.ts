@@ -1,5 +1,7 @@
 // Bills in the database, and which payouts the worker is to look at.
 
+import { createHash } from 'node:crypto';
+
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { PayoutState } from '../../core/payout.ts';
@@ -107,6 +109,7 @@ export async function insertBill(trx: Transaction<DB>, bill: NewBill, now: Date)
       sequence: bill.sequence,
       amount: bill.amount,
       body: bill.request.body,
+      body_hash: createHash('sha256').update(bill.request.body).digest(),
       headers: JSON.stringify(bill.request.headers),
       made_at: now,
     })

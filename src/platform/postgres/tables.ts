@@ -708,6 +708,7 @@ export interface PayoutBill {
    * The exact bytes of the request, kept before the first call. They are sent again as they are, and never others.
    */
   body: Buffer;
+  body_hash: Buffer;
   currency: string;
   end_state: string | null;
   ended_at: Timestamp | null;

@@ -1,0 +1,71 @@
+// Alarms about money out: payouts whose end nobody tells, what providers and we see differently, and
+// approvals that somebody should look at.
+
+import { alarm } from '../guard.ts';
+
+const SHOWN = 'payout_id, promoter_id, provider_id, state, reason, changed_at';
+
+const openTooLong = alarm(
+  'present',
+  'payouts_open_too_long',
+  `select ${SHOWN} from payout
+  where state in ('approved', 'sending', 'sent', 'action_required', 'unknown') and changed_at < now() - interval '3 days'`,
+);
+
+/** WeChat Pay answers for thirty days; after that only its bank statement tells. */
+const nearQueryWindow = alarm(
+  'present',
+  'payouts_near_query_window',
+  `select ${SHOWN}, made_at from payout join payout_bill using (payout_id, provider_id, promoter_id)
+  join payout_provider using (provider_id)
+  where state in ('sending', 'sent', 'action_required', 'unknown') and kind = 'wechat-pay' and payout_bill.made_at < now() - interval '27 days'`,
+);
+
+const disputed = alarm('present', 'payouts_disputed', `select ${SHOWN} from payout where state = 'disputed'`);
+
+const fileWithoutResults = alarm(
+  'present',
+  'payout_files_without_results',
+  `select batch_id, provider_id, count(*) as times, min(approved_at) as approved_at from payout join payout_provider using (provider_id)
+  where state = 'sent' and kind = 'file' and payout.changed_at < now() - interval '2 days' group by batch_id, provider_id`,
+);
+
+const noticesUnexplained = alarm(
+  'present',
+  'payout_notices_unexplained',
+  `select provider_id, bill_no, notice_id, outcome, received_at from payout_notice
+  where outcome is distinct from 'applied' and received_at < now() - interval '1 minute' and received_at > now() - interval '30 days'`,
+);
+
+const approvalByRelatedKey = alarm(
+  'present',
+  'approval_by_related_key',
+  `select batch_id, drafted_by, approved_by, approved_at, approver.made_at, approver.made_by
+  from payout_batch join api_key approver on approver.key_id = approved_by
+  where approved_at > now() - interval '90 days' and not approved_alone
+    and (approver.made_at > drafted_at or approver.made_by = drafted_by)`,
+);
+
+const taxpayersUnknown = alarm(
+  'present',
+  'taxpayers_unknown',
+  `select promoter_id, count(*) as times, max(approved_at) as approved_at from payout
+  where scheme <> 'none' and taxpayer like 'promoter:%' and approved_at > now() - interval '90 days' group by promoter_id`,
+);
+
+const providersStopped = alarm(
+  'present',
+  'payout_providers_stopped',
+  `select provider_id, stopped_at from payout_provider where stopped_at is not null`,
+);
+
+export const ALARMS_OF_PAYOUTS = [
+  openTooLong,
+  nearQueryWindow,
+  disputed,
+  fileWithoutResults,
+  noticesUnexplained,
+  approvalByRelatedKey,
+  taxpayersUnknown,
+  providersStopped,
+];
