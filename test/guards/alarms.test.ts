@@ -10,6 +10,8 @@ import { testDatabase, type TestDatabase } from '../harness.ts';
 import { foldAll } from '../ledger/books.ts';
 import { bookWorld } from './books.ts';
 import { change, changeMerged, tampering } from './plant.ts';
+import { payWorld } from './payouts.ts';
+import { SIGNS_OF_PAYOUTS } from './signs-of-payouts.ts';
 import { SIGNS_OF_SOURCES } from './signs-of-sources.ts';
 import { deliver, type Sign } from './signs.ts';
 import { ago, foundWorld, KEY_ID } from './world.ts';
@@ -23,6 +25,7 @@ beforeAll(async () => {
   database = await testDatabase();
   await foundWorld(database.owner);
   await bookWorld(database.owner, () => foldAll(database.db));
+  await payWorld(database.db, 'none');
 });
 
 afterAll(() => database.close());
@@ -31,6 +34,7 @@ const CLAIM_ID = '22222222-2222-4222-8222-222222222222';
 
 const SIGNS: Sign[] = [
   ...SIGNS_OF_SOURCES,
+  ...SIGNS_OF_PAYOUTS,
   {
     alarm: 'dead_letters',
     sign: 'a report that failed for good',

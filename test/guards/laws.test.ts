@@ -29,7 +29,7 @@ beforeAll(async () => {
   database = await testDatabase();
   await foundWorld(database.owner);
   await bookWorld(database.owner, () => foldAll(database.db));
-  await payWorld(database.db);
+  await payWorld(database.db, 'cn_labor_service');
 });
 
 afterAll(() => database.close());

@@ -3,6 +3,7 @@
 
 import type { Kysely } from 'kysely';
 
+import type { WithholdingScheme } from '../../src/core/withholding.ts';
 import { accountCache } from '../../src/ledger/booking-store.ts';
 import { approveBatch } from '../../src/payouts/batches/approving.ts';
 import { findBatch } from '../../src/payouts/batches/batch-store.ts';
@@ -18,17 +19,18 @@ import { ago, auditOf, KEY_ID } from './world.ts';
 export const BATCH_ID = uuidv7(Date.now());
 const APPROVER_ID = uuidv7(Date.now());
 
-const deps: DraftDeps = {
+const depsOf = (scheme: WithholdingScheme): DraftDeps => ({
   accounts: accountCache(),
-  taxes: { scheme: 'cn_labor_service', gap: 'restart', timeZone: 'Asia/Shanghai' },
+  taxes: { scheme, gap: 'restart', timeZone: 'Asia/Shanghai' },
   payeeChangeWaitHours: 48,
   merchantsOwing: async () => new Set(),
-};
+});
 
 const actor = (keyId: string, person: string): Actor => ({ keyId, scope: 'admin', role: null, person, merchantId: null, promoterId: null });
 
 /** Pays the world; the promoters of its payouts, in the order paid, failed, sent. */
-export async function payWorld(db: Kysely<DB>): Promise<void> {
+export async function payWorld(db: Kysely<DB>, scheme: WithholdingScheme): Promise<void> {
+  const deps = depsOf(scheme);
   const at = ago(90);
   await db
     .insertInto('api_key')
@@ -45,7 +47,10 @@ export async function payWorld(db: Kysely<DB>): Promise<void> {
   await inTransaction(db, async ({ trx, now }) => {
     const { content_hash: contentHash } = (await findBatch(trx, BATCH_ID))!;
     await approveBatch(trx, deps, { batchId: BATCH_ID, contentHash, actor: actor(APPROVER_ID, 'li'), now });
-    await trx.insertInto('audit_log').values(auditOf('payout_batch', BATCH_ID, now)).execute();
+    await trx
+      .insertInto('audit_log')
+      .values(auditOf('payout_batch', BATCH_ID, now))
+      .execute();
   });
   const payouts = await db.selectFrom('payout').select('payout_id').orderBy('payout_id').execute();
   const [paid, failed, sent] = payouts.map(({ payout_id: payoutId }) => payoutId);

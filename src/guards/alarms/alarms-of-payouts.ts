@@ -3,7 +3,7 @@
 
 import { alarm } from '../guard.ts';
 
-const SHOWN = 'payout_id, promoter_id, provider_id, state, reason, changed_at';
+const SHOWN = 'payout_id, promoter_id, provider_id, state, reason, payout.changed_at';
 
 const openTooLong = alarm(
   'present',
@@ -16,7 +16,7 @@ const openTooLong = alarm(
 const nearQueryWindow = alarm(
   'present',
   'payouts_near_query_window',
-  `select ${SHOWN}, made_at from payout join payout_bill using (payout_id, provider_id, promoter_id)
+  `select ${SHOWN}, payout_bill.made_at from payout join payout_bill using (payout_id, provider_id, promoter_id)
   join payout_provider using (provider_id)
   where state in ('sending', 'sent', 'action_required', 'unknown') and kind = 'wechat-pay' and payout_bill.made_at < now() - interval '27 days'`,
 );
