@@ -9,6 +9,7 @@ import { auditBalances } from './balance-audit.ts';
 import type { BatchAudit, BatchAuditor } from './batch.ts';
 import type { Difference } from './difference.ts';
 import { retryWhileAway } from './retry.ts';
+import { auditPayouts } from './payout-audit.ts';
 import { nextRange, readDeliveryPage, type Range } from './audit-store.ts';
 
 const ORDERS_PER_BATCH = 1000;
@@ -34,6 +35,7 @@ export interface AuditCounts {
   transfers: number;
   deliveries: number;
   accounts: number;
+  payouts: number;
   chain: ChainCheck;
   differences: number;
 }
@@ -44,7 +46,7 @@ export interface AuditCounts {
  * deliveries, the balances and the chain are looked at beside them.
  */
 export async function audit(db: Kysely<DB>, auditors: readonly BatchAuditor[], options: AuditOptions): Promise<AuditCounts> {
-  const counts = { orders: 0, waiting: 0, reports: 0, transfers: 0, deliveries: 0, accounts: 0, differences: 0 };
+  const counts = { orders: 0, waiting: 0, reports: 0, transfers: 0, deliveries: 0, accounts: 0, payouts: 0, differences: 0 };
   const tell = (difference: Difference): void => {
     counts.differences += 1;
     options.onDifference(difference);
@@ -52,6 +54,7 @@ export async function audit(db: Kysely<DB>, auditors: readonly BatchAuditor[], o
   const beside = async (): Promise<ChainCheck> => {
     counts.deliveries = await auditDeliveries(db, tell);
     counts.accounts = (await auditBalances(db, tell)).accounts;
+    counts.payouts = (await auditPayouts(db, tell)).payouts;
     const chain = await retryWhileAway(() => verifyChain(db));
     if (chain.broken !== null) {
       const { linkNo, day, reason } = chain.broken;

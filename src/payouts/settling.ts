@@ -56,6 +56,7 @@ export async function settle({ trx, accounts, now }: Settling, payout: Payout, t
   const step = stepOf(payout.state, to);
   if (step !== null) await bookCaused(trx, transfersOf(payout, step), accounts, now);
   if (payout.approvedNo !== null) await countIncome(trx, payout, to);
+  if (!isOpen(to)) await endBill(trx, payout.payoutId, { to, reference, now });
   const { numAffectedRows } = await sql`
     update payout set state = ${to}, reason = ${reason}, reference = coalesce(${reference}, reference), changed_at = ${now},
       action = case when ${isOpen(to)} then coalesce(${told.action == null ? null : JSON.stringify(told.action)}::jsonb, action) end, due_at = ${told.dueAt ?? null},
@@ -77,8 +78,20 @@ async function countIncome(trx: Transaction<DB>, { payoutId, state }: Payout, to
     await sql`insert into payout_income (payout_id, from_no) values (${payoutId}, ${await nextMoment(trx)})`.execute(trx);
 }
 
+/** With its payout its bill ends, whoever has told the end. */
+async function endBill(
+  trx: Transaction<DB>,
+  payoutId: string,
+  { to, reference, now }: { to: PayoutState; reference: string | null; now: Date },
+): Promise<void> {
+  const endState = to === 'returned' ? 'paid' : to;
+  await sql`
+    update payout_bill set end_state = ${endState}, ended_at = ${now}, reference = ${reference}
+    where payout_id = ${payoutId} and end_state is null`.execute(trx);
+}
+
 /** What moves when a payout goes from one state to another; null where only its state changes. */
-function stepOf(from: PayoutState, to: PayoutState): MoneyStep | null {
+export function stepOf(from: PayoutState, to: PayoutState): MoneyStep | null {
   if (to === 'returned') return 'bring_back';
   if (to === 'paid') return from === 'failed' ? 'pay_after_all' : 'pay';
   return isOpen(to) ? null : 'unreserve';

@@ -3,6 +3,10 @@
 
 import type { Kysely } from 'kysely';
 
+import { auditPayouts } from '../../src/audit/payout-audit.ts';
+import { differenceLine } from '../../src/audit/difference.ts';
+import { allGuards } from '../../src/guards/catalogue.ts';
+import { askGuard } from '../../src/guards/check.ts';
 import { accountCache, bookTransfers } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
@@ -78,6 +82,18 @@ export async function openTill(options: Partial<Parameters<typeof openService>[0
     payouts: async (batchId: string): Promise<Answered['body'][]> =>
       (await must('GET', `/v1/payout-batches/${batchId}/payouts?limit=200`)).data,
     tell: (payoutId: string, result: object, key = zhang) => ask('POST', `/v1/payouts/${payoutId}/results`, result, key),
+    /** Every law but those of orders that is broken, and every payout that the audit computes otherwise: none. */
+    async faults(): Promise<string[]> {
+      const faults: string[] = [];
+      for (const law of allGuards({ levelsMax: 2, spooled: () => 0 }).filter(
+        ({ kind, scope }) => kind === 'law' && (scope === 'whole' || scope === 'present'),
+      )) {
+        const { violations, sample } = await askGuard(db, law);
+        if (violations > 0) faults.push(`${law.name}: ${JSON.stringify(sample)}`);
+      }
+      await auditPayouts(db, (difference) => faults.push(differenceLine(difference)));
+      return faults;
+    },
     /** Sums of all accounts by currency: zero, or the books are wrong. */
     async sums() {
       const { data } = await must('GET', '/v1/ledger/trial-balance');

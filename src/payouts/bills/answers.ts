@@ -5,7 +5,7 @@ import { isOpen } from '../../core/payout.ts';
 import type { Payout } from '../payout.ts';
 import type { BillAnswer } from '../providers/provider.ts';
 import { settle, type Settling, type Told } from '../settling.ts';
-import { endBill, keepAction, noteRefusal, putOff, type KeptBill } from './bill-store.ts';
+import { keepAction, noteRefusal, putOff, type KeptBill } from './bill-store.ts';
 
 export interface Applying extends Settling {
   /** When to look at the payout again, where it goes on. */
@@ -24,7 +24,6 @@ export async function applyAnswer(applying: Applying, payout: Payout, bill: Kept
   if (answer.state === 'returned') await bringBack(applying, payout, bill, answer);
   else if (!isOpen(payout.state) || payout.state === 'disputed') await putOff(trx, payout.payoutId, null);
   else if (answer.state === 'paid' || answer.state === 'failed' || answer.state === 'cancelled') {
-    await endBill(trx, bill, { endState: answer.state, reference: answer.reference, now });
     await settle(applying, payout, endOf(answer));
   } else if (answer.state === 'not_found') return notFound(applying, payout, bill);
   else return goOn(applying, payout, bill, { answer, nextLook });
@@ -45,7 +44,6 @@ async function bringBack(
   let standing = payout;
   if (isOpen(payout.state) && payout.state !== 'disputed') {
     // What came back had arrived: the books tell both.
-    await endBill(applying.trx, bill, { endState: 'paid', reference, now: applying.now });
     await settle(applying, payout, { state: 'paid', reference });
     standing = { ...payout, state: 'paid' };
   }
@@ -64,7 +62,6 @@ async function notFound(applying: Applying, payout: Payout, bill: KeptBill): Pro
     await putOff(trx, payout.payoutId, new Date(now.getTime() + believeAfterMs - waited));
     return { sendAgain: false };
   }
-  await endBill(trx, bill, { endState: 'failed', reference: null, now });
   await settle(applying, payout, { state: 'failed', reason: bill.refusal });
   return { sendAgain: false };
 }

@@ -141,16 +141,6 @@ export async function noteRefusal(trx: Transaction<DB>, { providerId, billNo }: 
   await sql`update payout_bill set refusal = ${refusal} where provider_id = ${providerId} and bill_no = ${billNo}`.execute(trx);
 }
 
-export async function endBill(
-  trx: Transaction<DB>,
-  { providerId, billNo }: KeptBill,
-  { endState, reference, now }: { endState: NonNullable<KeptBill['endState']>; reference: string | null; now: Date },
-): Promise<void> {
-  await sql`
-    update payout_bill set end_state = ${endState}, ended_at = ${now}, reference = ${reference}
-    where provider_id = ${providerId} and bill_no = ${billNo}`.execute(trx);
-}
-
 /** When the worker is to look at a payout next; null for never by itself. */
 export async function putOff(db: Kysely<DB>, payoutId: string, dueAt: Date | null): Promise<void> {
   await sql`update payout set due_at = ${dueAt} where payout_id = ${payoutId}`.execute(db);

@@ -220,3 +220,7 @@ describe('after the end', () => {
     expect((await till.ask('GET', `/v1/promoters/${a}/payouts`, undefined, other)).status).toBe(403);
   });
 });
+
+test('after all of this no law is broken, and the audit agrees', async () => {
+  expect((await till.faults()).join('\n')).toBe('');
+});

@@ -255,3 +255,7 @@ test('whatever fails, each payout is paid at most once, and the books say what t
     { numRuns: runs(12) },
   );
 }, 120_000);
+
+test('after all of this no law is broken, and the audit agrees', async () => {
+  expect((await till.faults()).join('\n')).toBe('');
+});
