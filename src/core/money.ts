@@ -107,6 +107,17 @@ export function parseDecimal(text: string, digits: number): bigint | null {
 }
 
 /**
+ * Minor units as a decimal with all digits of the currency, for people and spreadsheets: CNY
+ * -1000.00, JPY 1234, KWD 1.234.
+ */
+export function decimalOf(amount: bigint, currency: string): string {
+  const digits = minorDigits(currency);
+  const text = String(amount < 0n ? -amount : amount).padStart(digits + 1, '0');
+  const sign = amount < 0n ? '-' : '';
+  return digits === 0 ? `${sign}${text}` : `${sign}${text.slice(0, -digits)}.${text.slice(-digits)}`;
+}
+
+/**
  * An amount as it is written in JSON: a number as long as that is exact, else its digits as text.
  */
 export function jsonAmount(amount: bigint): number | string {

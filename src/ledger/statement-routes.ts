@@ -7,32 +7,19 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
+import { spanOfMonths } from '../platform/calendar.ts';
 import { mayActAs } from '../platform/keys/actor.ts';
 import { STREAM_TIMEOUT_MS } from '../platform/http/bodies.ts';
-import { callerId } from '../platform/http/fields.ts';
+import { callerId, month, timeZone } from '../platform/http/fields.ts';
 import type { App } from '../platform/http/app.ts';
 import { problems } from '../platform/http/problem.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { isKnownPromoter } from './entry-store.ts';
 import { balanceRow, entryRow, chainEntryRow, statementHead } from './statement.ts';
-import {
-  chainEntriesBetween,
-  openingBalances,
-  prover,
-  readMonth,
-  settledXid,
-  type MonthTransfer,
-  type StatementQuery,
-} from './statement-store.ts';
+import { chainEntriesBetween, monthPages, openingBalances, prover, settledXid, type StatementQuery } from './statement-store.ts';
 
-const TRANSFERS_PER_PAGE = 1000;
 /** So much of a page is proven and written at once; in between others are served. */
 const TRANSFERS_PER_CHUNK = 100;
-
-const month = z
-  .string()
-  .regex(/^20\d\d-(0[1-9]|1[0-2])$/, 'must be a month as YYYY-MM')
-  .meta({ description: 'The month in UTC, as YYYY-MM.', example: '2026-06' });
 
 /** `GET /v1/promoters/{promoter_id}/statement.csv`. */
 export function statementRoutes(app: App, { db }: { db: Kysely<DB> }): void {
@@ -46,7 +33,11 @@ export function statementRoutes(app: App, { db }: { db: Kysely<DB> }): void {
       summary: 'One month of a promoter’s money as CSV: opening balances, entries, closing balances, and their proofs in the hash chain',
       description: 'It ends with the closing balances and the links of the hash chain: a file without them was cut off.',
       params: z.object({ promoter_id: callerId }),
-      querystring: z.object({ month, merchant_id: callerId.optional().meta({ description: 'Of one merchant only.' }) }),
+      querystring: z.object({
+        month,
+        time_zone: timeZone.default('UTC').meta({ description: 'The zone whose month it is. Times in the file stay those of UTC.' }),
+        merchant_id: callerId.optional().meta({ description: 'Of one merchant only.' }),
+      }),
       answerHeaders: { 200: { 'Content-Disposition': 'Names the file.' } },
       response: {
         200: { description: 'The statement.', content: { 'text/csv': { schema: z.unknown().meta({ type: 'string' }) } } },
@@ -56,18 +47,14 @@ export function statementRoutes(app: App, { db }: { db: Kysely<DB> }): void {
     handler: async ({ params: { promoter_id: promoterId }, query, actor }, reply) => {
       mayActAs(actor, promoterId);
       if (!(await isKnownPromoter(db, promoterId))) throw new DomainError('not_found', 'There is no such promoter.');
-      const question = { promoterId, merchantId: query.merchant_id ?? null, ...bounds(query.month), belowXid: await settledXid(db) };
+      const span = spanOfMonths(query.month, query.time_zone);
+      const question = { promoterId, merchantId: query.merchant_id ?? null, ...span, belowXid: await settledXid(db) };
       return reply
         .type('text/csv; charset=utf-8')
         .header('content-disposition', `attachment; filename="statement-${query.month}.csv"`)
         .send(Readable.from(statementRows(db, question)));
     },
   });
-}
-
-function bounds(text: string): { from: Date; until: Date } {
-  const [year, number] = text.split('-').map(Number) as [number, number];
-  return { from: new Date(Date.UTC(year, number - 1)), until: new Date(Date.UTC(year, number)) };
 }
 
 /**
@@ -80,7 +67,7 @@ export async function* statementRows(db: Kysely<DB>, question: StatementQuery): 
   const present = new Map(accounts.map((account) => [account.accountId, account]));
   const proofOf = prover(db);
   const links = { first: 0n, last: 0n };
-  for await (const page of pagesOf(db, question)) {
+  for await (const page of monthPages(db, question)) {
     for (let from = 0; from < page.length; from += TRANSFERS_PER_CHUNK) {
       let chunk = '';
       for (const transfer of page.slice(from, from + TRANSFERS_PER_CHUNK)) {
@@ -101,21 +88,4 @@ export async function* statementRows(db: Kysely<DB>, question: StatementQuery): 
   }
   yield accounts.map((account) => balanceRow('closing', account)).join('');
   if (links.first > 0n) for await (const link of chainEntriesBetween(db, links.first, links.last)) yield chainEntryRow(link);
-}
-
-/** The pages of the month. While one is written the next is being read already. */
-async function* pagesOf(db: Kysely<DB>, question: StatementQuery): AsyncGenerator<MonthTransfer[]> {
-  let next = readMonth(db, question, { bookedXid: -1n, transferId: -1n }, TRANSFERS_PER_PAGE);
-  for (;;) {
-    const page = await next;
-    const last = page.at(-1);
-    const isLast = last === undefined || page.length < TRANSFERS_PER_PAGE;
-    if (!isLast) {
-      next = readMonth(db, question, last, TRANSFERS_PER_PAGE);
-      // It is thrown where it is awaited; a reader who has gone meanwhile awaits nothing any more.
-      next.catch(() => undefined);
-    }
-    yield page;
-    if (isLast) return;
-  }
 }

@@ -19,6 +19,7 @@ import {
 import type { StatementBalance } from './statement.ts';
 
 const LINKS_PER_PAGE = 500;
+const TRANSFERS_PER_PAGE = 1000;
 
 /**
  * Whose statement, and of when: entries booked from `from` until `until`, by transactions below
@@ -80,7 +81,7 @@ type MonthRow = ChainedRow & { from_account_id: bigint; to_account_id: bigint };
  * The next transfers of the month, the earliest first. The transfers of the page are found by their
  * index first, and only those are joined: otherwise every page would sort all that are left.
  */
-export async function readMonth(db: Kysely<DB>, question: StatementQuery, after: MonthCursor, limit: number): Promise<MonthTransfer[]> {
+async function readMonth(db: Kysely<DB>, question: StatementQuery, after: MonthCursor, limit: number): Promise<MonthTransfer[]> {
   const { promoterId, merchantId, from, until, belowXid } = question;
   const ofMerchant = merchantId === null ? sql`true` : sql`merchant_id = ${merchantId}`;
   const { rows } = await sql<MonthRow>`
@@ -101,6 +102,23 @@ export async function readMonth(db: Kysely<DB>, question: StatementQuery, after:
       ...(row.to_promoter_id === promoterId ? [{ accountId: row.to_account_id, amount: row.amount }] : []),
     ],
   }));
+}
+
+/** The pages of the month. While one is written the next is being read already. */
+export async function* monthPages(db: Kysely<DB>, question: StatementQuery): AsyncGenerator<MonthTransfer[]> {
+  let next = readMonth(db, question, { bookedXid: -1n, transferId: -1n }, TRANSFERS_PER_PAGE);
+  for (;;) {
+    const page = await next;
+    const last = page.at(-1);
+    const isLast = last === undefined || page.length < TRANSFERS_PER_PAGE;
+    if (!isLast) {
+      next = readMonth(db, question, last, TRANSFERS_PER_PAGE);
+      // It is thrown where it is awaited; a reader who has gone meanwhile awaits nothing any more.
+      next.catch(() => undefined);
+    }
+    yield page;
+    if (isLast) return;
+  }
 }
 
 /** Where a transfer is chained. */

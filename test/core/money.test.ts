@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { allocate, isCurrency, jsonAmount, minorDigits, parseDecimal, partOf, proportionOf } from '../../src/core/money.ts';
+import { allocate, decimalOf, isCurrency, jsonAmount, minorDigits, parseDecimal, partOf, proportionOf } from '../../src/core/money.ts';
 
 const amounts = fc.bigInt({ min: 0n, max: 10n ** 18n });
 
@@ -108,4 +108,18 @@ test('an amount is a JSON number as long as that is exact', () => {
   expect(jsonAmount(-9999n)).toBe(-9999);
   expect(jsonAmount(2n ** 53n - 1n)).toBe(9007199254740991);
   expect(jsonAmount(2n ** 53n + 1n)).toBe('9007199254740993');
+});
+
+test('a decimal has all digits of its currency, and is read as what it was', () => {
+  const written = [
+    decimalOf(100_000n, 'CNY'),
+    decimalOf(1234n, 'JPY'),
+    decimalOf(1234n, 'KWD'),
+    decimalOf(-5n, 'CNY'),
+    decimalOf(0n, 'KWD'),
+  ];
+  expect(written).toEqual(['1000.00', '1234', '1.234', '-0.05', '0.000']);
+  for (const currency of ['CNY', 'JPY', 'KWD'])
+    for (const amount of [0n, 1n, -1n, 99n, -100n, 123_456_789_012_345_678_901n])
+      expect(parseDecimal(decimalOf(amount, currency), minorDigits(currency))).toBe(amount);
 });

@@ -2,6 +2,8 @@
 
 import { z } from 'zod';
 
+import { isTimeZone } from '../calendar.ts';
+
 const ID_LENGTH_MAX = 128;
 const EARLIEST = Date.UTC(2000);
 const LATEST = Date.UTC(2101);
@@ -36,6 +38,17 @@ export const timeText = z.iso.datetime({ offset: true, error: 'must be an RFC 33
 
 /** An RFC 3339 time, read as a Date. */
 export const time = timeText.transform((value) => new Date(value));
+
+const TIME_ZONE_LENGTH_MAX = 64;
+
+/** A zone of the IANA database. */
+export const timeZone = z.string().max(TIME_ZONE_LENGTH_MAX).refine(isTimeZone, { error: 'must be a time zone of the IANA database' });
+
+/** A month of a statement. */
+export const month = z
+  .string()
+  .regex(/^20\d\d-(0[1-9]|1[0-2])$/, 'must be a month as YYYY-MM')
+  .meta({ description: 'The month, as YYYY-MM.', example: '2026-06' });
 
 /** From when a version counts. */
 export const effectiveFrom = time.nullish().meta({

@@ -5,6 +5,8 @@ import { BlockList, isIP } from 'node:net';
 
 import { z } from 'zod';
 
+import { isTimeZone } from '../calendar.ts';
+
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const INTERVAL_MS_MIN = 50;
 const INTERVAL_MS_MAX = 3_600_000;
@@ -179,14 +181,6 @@ function wholeNumber(least: number, greatest: number) {
 
 function oneOf<const Values extends readonly string[]>(values: Values) {
   return z.enum(values, { error: `must be one of ${values.join(', ')}` });
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    return /^[A-Z]/.test(name) && new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
 }
 
 function secret(lengthMin: number) {
