@@ -2,8 +2,10 @@
 
 import { z } from 'zod';
 
+import { SKIP_REASONS, type SkipReason } from '../core/payout.ts';
 import { ACCOUNT_KINDS, TRANSFER_CAUSES, TRANSFER_KINDS } from '../core/posting.ts';
 import { ROLES } from '../core/party.ts';
+import type { Balance } from './balances.ts';
 import type { AccountRow, EntryRow, TransferRow } from './entry-store.ts';
 
 const money = (description: string) => z.bigint().meta({ description });
@@ -16,11 +18,27 @@ export const balanceAnswer = z
     paying: money('On its way in a payout.'),
     withheld: money('Kept back as tax.'),
     paid: money('Paid out so far.'),
+    next_payout_at: z.date().nullable().meta({ description: 'When the next payout is drafted by a schedule; null where none is.' }),
+    next_payout_skip: z.enum(SKIP_REASONS).nullable().meta({
+      description: 'Why it would pass over the promoter if it were drafted now; null where it would not.',
+    }),
   })
   .meta({
     id: 'Balance',
-    examples: [{ currency: 'CNY', pending: 1884, available: 0, paying: 0, withheld: 0, paid: 0 }],
+    examples: [
+      { currency: 'CNY', pending: 1884, available: 0, paying: 0, withheld: 0, paid: 0, next_payout_at: null, next_payout_skip: null },
+    ],
   });
+
+/** When a promoter is drafted for next in a currency, and why it would be skipped if that were now. */
+export interface NextPayout {
+  at: Date;
+  skip: SkipReason | null;
+}
+
+export function showBalance(balance: Balance, next: NextPayout | undefined) {
+  return { ...balance, next_payout_at: next?.at ?? null, next_payout_skip: next?.skip ?? null };
+}
 
 const account = z.enum(ACCOUNT_KINDS);
 

@@ -19,10 +19,12 @@ import {
   balanceAnswer,
   entryAnswer,
   showAccount,
+  showBalance,
   showEntry,
   showTransfer,
   transferAnswer,
   trialAnswer,
+  type NextPayout,
 } from './ledger-answers.ts';
 
 const tags = ['ledger'];
@@ -37,28 +39,37 @@ const accountPlace = z.tuple([cursorNumber]);
 const transferPlace = z.tuple([cursorNumber, cursorNumber]);
 const entryPlace = z.tuple([cursorNumber, cursorNumber, z.enum(['0', '1'])]);
 
+export interface LedgerDeps {
+  db: Kysely<DB>;
+  /** When a promoter is paid next, by currency; nothing where nobody drafts payouts by itself. */
+  nextPayouts?: (promoterId: string) => Promise<ReadonlyMap<string, NextPayout>>;
+}
+
 /** GET /v1/promoters/{promoter_id}/balance and /entries, and GET under /v1/ledger. */
-export function ledgerRoutes(app: App, { db }: { db: Kysely<DB> }): void {
-  promoterRoutes(app, db);
+export function ledgerRoutes(app: App, { db, nextPayouts = async () => new Map() }: LedgerDeps): void {
+  promoterRoutes(app, db, nextPayouts);
   statementRoutes(app, { db });
   bookRoutes(app, db);
 }
 
-function promoterRoutes(app: App, db: Kysely<DB>): void {
+function promoterRoutes(app: App, db: Kysely<DB>, nextPayouts: NonNullable<LedgerDeps['nextPayouts']>): void {
   app.get('/v1/promoters/:promoter_id/balance', {
     config: { scopes: [...ofPromoter] },
     schema: {
       operationId: 'promoters.balance',
       tags,
       summary: 'What a promoter has, per currency, exact to this moment; nothing where nothing was ever booked',
-      description: 'Summed over all merchants, or of one. What is on its way in a payout is no longer available.',
+      description:
+        'Summed over all merchants, or of one. What is on its way in a payout is no longer available. The next payout is of all merchants.',
       params,
       querystring: z.object({ merchant_id: merchantId }),
       response: { 200: z.object({ data: z.array(balanceAnswer) }), ...problems('not_found') },
     },
     handler: async ({ params: { promoter_id: promoterId }, query, actor }) => {
       await requirePromoter(db, promoterId, actor);
-      return { data: await balancesOf(db, promoterId, query.merchant_id ?? null) };
+      const balances = await balancesOf(db, promoterId, query.merchant_id ?? null);
+      const next = await nextPayouts(promoterId);
+      return { data: balances.map((balance) => showBalance(balance, next.get(balance.currency))) };
     },
   });
 

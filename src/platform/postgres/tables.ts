@@ -826,6 +826,30 @@ export interface PayoutRuling {
   state: string;
 }
 
+export interface PayoutSchedule {
+  changed_at: Timestamp;
+  currency: string;
+  day_of_month: number;
+  made_at: Timestamp;
+  minimum: bigint;
+  /**
+   * The first moment of the next day that it drafts on.
+   */
+  next_at: Timestamp;
+  /**
+   * The month, in its zone, that this draft is for: each is drafted once.
+   */
+  next_month: string;
+  provider_id: string | null;
+  schedule_id: string;
+  stated_by: string;
+  /**
+   * Who stated it last: the drafter of what it drafts, so that another person approves.
+   */
+  stated_person: string;
+  time_zone: string;
+}
+
 export interface PayoutSkip {
   amount: bigint;
   batch_id: string;
@@ -1329,6 +1353,7 @@ export interface DB {
   payout_provider: PayoutProvider;
   payout_request: PayoutRequest;
   payout_ruling: PayoutRuling;
+  payout_schedule: PayoutSchedule;
   payout_skip: PayoutSkip;
   product: Product;
   product_version: ProductVersion;
