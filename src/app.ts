@@ -33,6 +33,11 @@ import type { Config } from './platform/process/config.ts';
 import { allowedFor } from './platform/net/address.ts';
 import { webhookEndpointRoutes } from './outbound/endpoint-routes.ts';
 import { webhookMessageRoutes } from './outbound/message-routes.ts';
+import { payoutRequestRoutes } from './payouts/requests/request-routes.ts';
+import { scheduleRoutes } from './payouts/schedules/schedule-routes.ts';
+import { nextPayouts } from './payouts/schedules/scheduled-drafts.ts';
+import { readableStatementRoutes } from './payouts/statements/readable-statement-routes.ts';
+import { withholdingReportRoutes } from './payouts/withholding/report-routes.ts';
 import { auditLogRoutes } from './platform/keys/audit-log-routes.ts';
 import { knownKeys, requireKeys } from './platform/keys/auth.ts';
 import { dedicatedConnection } from './platform/postgres/dedicated-connection.ts';
@@ -124,7 +129,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     awardedOrderRoutes(rest, { db });
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
-    ledgerRoutes(rest, { db });
+    servePayoutWishes(rest, runtime);
     servePayouts(rest, deps, refusedCallers(counts, 'push', config.rateRefused));
     erasureRoutes(rest, { db, identityKey: runtime.identityKey, onAsked: () => queue.nudge('erasures') });
     lockDaysRoutes(rest, pullDeps(runtime, deps.adapters, door.onDelivered));
@@ -134,6 +139,16 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     webhookMessageRoutes(rest, { db, onAnnounced: () => queue.nudge('messages') });
   });
   return app;
+}
+
+/** What promoters are told of their money and ask of it, and what is drafted without being asked for. */
+function servePayoutWishes(app: App, { db, config }: Runtime): void {
+  const deps = draftDeps(config);
+  ledgerRoutes(app, { db, nextPayouts: (promoterId) => nextPayouts(db, deps, promoterId) });
+  readableStatementRoutes(app, { db, taxTimeZone: config.taxTimeZone });
+  withholdingReportRoutes(app, { db, taxes: deps.taxes });
+  payoutRequestRoutes(app, { db, ...deps });
+  scheduleRoutes(app, { db });
 }
 
 /** How often anybody may call, and how often anybody did, in all processes. */

@@ -1,5 +1,6 @@
 // The worker: everything that happens behind the door. It is woken by nudges and by the sweep, and
 // what is due is always in rows.
+import { draftDeps } from './app.ts';
 import { tellClaim } from './claims/claim-events.ts';
 import { takeUpClaims } from './claims/take-up.ts';
 import { awardBacklog, type AwardDeps } from './commission/award/award.ts';
@@ -17,6 +18,7 @@ import { chainTransfers } from './ledger/hash-chain-store.ts';
 import { accountCache } from './ledger/booking-store.ts';
 import { allowedFor } from './platform/net/address.ts';
 import { openMessenger, type MessageMetrics } from './outbound/messenger.ts';
+import { draftScheduled } from './payouts/schedules/scheduled-drafts.ts';
 import { inTransaction } from './platform/postgres/database.ts';
 import type { Queue } from './platform/queue/queue.ts';
 import { sendPayouts } from './payouts/bills/sending.ts';
@@ -125,16 +127,22 @@ type Complain = (task: string) => (error: unknown) => void;
 
 /**
  * What goes on beside the orders: balances are folded, transfers chained, laws asked, claims taken
- * up, and partitions made ahead.
+ * up, payouts drafted that are due, and partitions made ahead.
  */
 function keepBooks({ runtime, guards, metrics }: Pick<WorkerDeps, 'runtime' | 'guards' | 'metrics'>, complain: Complain): Repeating[] {
   const { config, db } = runtime;
+  const drafting = draftDeps(config);
   const asked = () => runGuards(db, guards, { now: new Date(), intervalMs: config.guardIntervalMs, metrics });
   return [
     repeat({ everyMs: FOLD_INTERVAL_MS, work: () => foldBalances(db), onError: complain('fold') }),
     repeat({ everyMs: CHAIN_INTERVAL_MS, work: () => chainAll(db), onError: complain('chain') }),
     repeat({ everyMs: config.guardIntervalMs, work: asked, onError: complain('guards') }),
     repeat({ everyMs: config.sweepIntervalMs, work: () => takeUpClaims(db, tellClaim, CLAIMS_PER_SWEEP), onError: complain('claims') }),
+    repeat({
+      everyMs: config.sweepIntervalMs,
+      work: () => draftScheduled(db, drafting, new Date()),
+      onError: complain('scheduled payouts'),
+    }),
     repeat({ everyMs: PARTITION_INTERVAL_MS, work: () => makeClickPartitions(db), onError: complain('partitions') }),
   ];
 }

@@ -9,6 +9,8 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { OpenAPIV3_1 } from 'openapi-types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { accountCache, bookCaused } from '../src/ledger/booking-store.ts';
+import { inTransaction } from '../src/platform/postgres/database.ts';
 import { ADMIN_KEY, openService, type Service } from './running.ts';
 
 const document = JSON.parse(await readFile(new URL('../openapi/openapi.json', import.meta.url), 'utf8')) as OpenAPIV3_1.Document<{
@@ -29,8 +31,13 @@ const METHODS = ['get', 'put', 'post', 'delete'] as const;
 
 /** What others need comes first, in this order; what takes away comes last. */
 const FIRST = `imports.merchants merchants.put imports.products products.put imports.promoters promoters.put imports.links rules.publish
-  sources.put mappings.put webhookEndpoints.put clicks.make orders.report pushes.send orders.get webhookMessages.list`.split(/\s+/);
-const LAST = 'identities.reverse rules.end reconciliations.make reconciliations.get webhookEndpoints.remove keys.revoke'.split(' ');
+  sources.put mappings.put webhookEndpoints.put payoutSchedules.put clicks.make orders.report pushes.send orders.get webhookMessages.list`.split(
+  /\s+/,
+);
+const LAST =
+  'identities.reverse rules.end reconciliations.make reconciliations.get webhookEndpoints.remove payoutSchedules.remove keys.revoke'.split(
+    ' ',
+  );
 
 const calls: Call[] = Object.entries(document.paths ?? {})
   .flatMap(([path, item]) => METHODS.map((method) => ({ method, path, operation: item?.[method] as Operation | undefined })))
@@ -165,6 +172,14 @@ describe('every example is accepted by the service', () => {
     if (id === 'orders.get') await until('/v1/orders/rest/1001', (order) => order['award'] === 'estimated');
     if (id === 'webhookMessages.list')
       await until('/v1/webhook-endpoints/erp/messages', ({ data }) => Array.isArray(data) && data.length > 0);
+    if (id === 'payoutRequests.make') await earn();
+  }
+
+  /** Gives bob something to be paid, which orders would only after their wait. */
+  async function earn(): Promise<void> {
+    const bonus = { cause: 'bonus', causeId: 'example', position: 0, kind: 'accrue', from: 'commission', to: 'available' } as const;
+    const earned = { ...bonus, merchantId: 'm1', promoterId: 'bob', currency: 'CNY', amount: 1000n };
+    await inTransaction(service.database.db, ({ trx, now }) => bookCaused(trx, [earned], accountCache(), now));
   }
 
   for (const call of calls) {

@@ -95,6 +95,7 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   await until(async () => (await ask('GET', '/v1/orders/rest/O-1')).body.award === 'estimated');
   const stated = await ask('POST', '/v1/identities', { merchant_id: 'm1', identities: { openid: 'o1', phone: '+8613800000000' } });
   ids['statement_id'] = stated.body.statement_id;
+  await put('/v1/payout-schedules/monthly', { currency: 'JPY', day_of_month: 1, time_zone: 'UTC' });
   await put('/v1/webhook-endpoints/e1', { url: NOBODY_LISTENS, events: ['claim.*'], merchant_id: 'm1' });
   await ask('POST', '/v1/orders', { ...orderOf('O-nobodys'), buyer: { openid: 'o5' } });
   await until(async () => (await ask('GET', '/v1/orders/rest/O-nobodys')).body.lines?.[0]?.decision === 'unattributed');

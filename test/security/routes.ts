@@ -44,6 +44,7 @@ const IDS: Record<string, string> = {
   type: 'promoter',
   value: 'A1',
   endpoint_id: 'e1',
+  schedule_id: 'monthly',
   name: '{guard}',
   provider_id: 'manual',
 };
@@ -84,6 +85,23 @@ const TABLE: Record<string, Row> = {
   'GET /v1/promoters/{promoter_id}/balance': { open: alice },
   'GET /v1/promoters/{promoter_id}/entries': { open: alice },
   'GET /v1/promoters/{promoter_id}/statement.csv': { open: alice, url: `/v1/promoters/alice/statement.csv?month=${thisMonth}` },
+
+  'GET /v1/promoters/{promoter_id}/statement': {
+    open: alice,
+    roles: ['finance', 'risk'],
+    url: `/v1/promoters/alice/statement?month=${thisMonth}`,
+  },
+  'GET /v1/promoters/{promoter_id}/payout-requests': { open: alice, roles: ['finance', 'risk'] },
+  'POST /v1/payout-requests': { open: alice, roles: ['finance'], body: { currency: 'CNY', promoter_id: 'alice' }, answered: 422 },
+
+  'GET /v1/payout-schedules': { open: operator, roles: ['finance', 'risk'] },
+  'GET /v1/payout-schedules/{schedule_id}': { open: operator, roles: ['finance', 'risk'] },
+  'PUT /v1/payout-schedules/{schedule_id}': {
+    open: operator,
+    roles: ['finance'],
+    body: { currency: 'JPY', day_of_month: 1, time_zone: 'UTC' },
+  },
+  'GET /v1/withholding/report': { open: operator, roles: ['finance', 'risk'], url: '/v1/withholding/report?quarter=2026-Q4' },
 
   'GET /v1/links': { open: readers, url: '/v1/links?promoter_id=alice&merchant_id=m1' },
   'GET /v1/links/{code}': { open: readers },
@@ -206,6 +224,7 @@ const TABLE: Record<string, Row> = {
   'PUT /v1/merchants/{merchant_id}': { open: operator, body: merchant },
   'PUT /v1/promoters/{promoter_id}': { open: operator, body: promoter },
   'DELETE /v1/webhook-endpoints/{endpoint_id}': { open: operator },
+  'DELETE /v1/payout-schedules/{schedule_id}': { open: operator, roles: ['finance'] },
   'DELETE /v1/keys/{key_id}': { open: operator, roles: [] },
 };
 
