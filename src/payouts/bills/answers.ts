@@ -20,8 +20,8 @@ export interface Applying extends Settling {
  * again, because the provider provably knows no such bill and has refused none.
  */
 export async function applyAnswer(applying: Applying, payout: Payout, bill: KeptBill, answer: BillAnswer): Promise<{ sendAgain: boolean }> {
-  const { trx, now, nextLook } = applying;
-  if (answer.state === 'returned') await bringBack(applying, payout, bill, answer);
+  const { trx, nextLook } = applying;
+  if (answer.state === 'returned') await bringBack(applying, payout, answer);
   else if (!isOpen(payout.state) || payout.state === 'disputed') await putOff(trx, payout.payoutId, null);
   else if (answer.state === 'paid' || answer.state === 'failed' || answer.state === 'cancelled') {
     await settle(applying, payout, endOf(answer));
@@ -35,12 +35,7 @@ function endOf(answer: BillAnswer & { state: 'paid' | 'failed' | 'cancelled' }):
   return { state: answer.state, reference: answer.reference, reason: answer.reason };
 }
 
-async function bringBack(
-  applying: Applying,
-  payout: Payout,
-  bill: KeptBill,
-  { reference, reason }: BillAnswer & { state: 'returned' },
-): Promise<void> {
+async function bringBack(applying: Applying, payout: Payout, { reference, reason }: BillAnswer & { state: 'returned' }): Promise<void> {
   let standing = payout;
   if (isOpen(payout.state) && payout.state !== 'disputed') {
     // What came back had arrived: the books tell both.
