@@ -29,7 +29,6 @@ import { payeeRoutes } from './payouts/payees/payee-routes.ts';
 import { payoutRoutes } from './payouts/payout-routes.ts';
 import { providerRoutes } from './payouts/providers/provider-routes.ts';
 import { accountCache } from './ledger/booking-store.ts';
-import type { Config } from './platform/process/config.ts';
 import { allowedFor } from './platform/net/address.ts';
 import { webhookEndpointRoutes } from './outbound/endpoint-routes.ts';
 import { webhookMessageRoutes } from './outbound/message-routes.ts';
@@ -239,15 +238,16 @@ function servePayouts(app: App, { runtime, queue }: AppDeps, refused: RefusedCal
   const { payeeChangeWaitHours } = config;
   payeeRoutes(app, { db, keys, identityKey, payeeChangeWaitHours, promoterExists });
   providerRoutes(app, { db, keys });
-  batchRoutes(app, { db, nudge: queue.nudge, ...draftDeps(config) });
+  batchRoutes(app, { db, nudge: queue.nudge, ...draftDeps(runtime) });
   payoutRoutes(app, { db, accounts: accountCache(), nudge: queue.nudge });
   noticeRoutes(app, { ...sendingDeps(runtime), refused, nudge: () => queue.nudge('payouts') });
 }
 
 /** What a draft and an approval go by. */
-export function draftDeps({ withholding, withholdingGap, taxTimeZone, payeeChangeWaitHours }: Config): DraftDeps {
+export function draftDeps({ config, masterKeys: keys, identityKey: numberKey }: Runtime): DraftDeps {
+  const { withholding, withholdingGap, taxTimeZone, payeeChangeWaitHours } = config;
   const taxes = { scheme: withholding, gap: withholdingGap, timeZone: taxTimeZone };
-  return { accounts: accountCache(), taxes, payeeChangeWaitHours, merchantsOwing: async () => new Set() };
+  return { accounts: accountCache(), taxes, keys, numberKey, payeeChangeWaitHours, merchantsOwing: async () => new Set() };
 }
 
 /** Sources, and the orders and deliveries that come from them. */

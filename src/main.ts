@@ -30,6 +30,7 @@ import { merchantExists } from './promotion/merchants/merchant-store.ts';
 import { promoterExists } from './promotion/promoters/promoter-store.ts';
 import { SEALED_TOKENS } from './pull/token-store.ts';
 import { ADAPTERS } from './sources/adapters.ts';
+import { SEALED_BATCH_FILES } from './payouts/batches/batch-file-store.ts';
 import { SEALED_PAYEES } from './payouts/payees/payee-store.ts';
 import { SEALED_PROVIDER_SECRETS, stopProviders } from './payouts/providers/provider-store.ts';
 import { SEALED_SECRETS } from './sources/connections/source-store.ts';
@@ -42,6 +43,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   SEALED_TOKENS,
   SEALED_PAYEES,
   SEALED_PROVIDER_SECRETS,
+  SEALED_BATCH_FILES,
 ];
 
 const CLOSE_TIMEOUT_MS = 15_000;

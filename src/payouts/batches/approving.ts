@@ -17,6 +17,7 @@ import { kindOf } from '../providers/kinds.ts';
 import { allProviders, type ProviderRow } from '../providers/provider-store.ts';
 import { keepContentHash, lockBatch, type BatchRow } from './batch-store.ts';
 import { taxpayerOf } from './candidate-store.ts';
+import { fixFiles, startFileJudging } from './fixing-files.ts';
 import { lockCurrency, netReason, startJudging, termsByProvider, type DraftDeps, type Judged } from './drafting.ts';
 import { lockWithholding, startTaxing, type Tax } from './taxing.ts';
 
@@ -53,7 +54,7 @@ export async function approveBatch(
   await lockCurrency(trx, batch.currency);
   await lockWithholding(trx);
   const providers = await allProviders(trx);
-  const verdicts = await judgeAgain(trx, deps, { batch, now });
+  const verdicts = await judgeAgain(trx, deps, { batch, providers, now });
   if (verdicts.length === 0) throw new DomainError('batch_empty', 'This batch pays nobody.');
   refuseStopped(verdicts, providers);
   const dropped = verdicts.filter(({ reason }) => reason !== null);
@@ -66,6 +67,7 @@ export async function approveBatch(
   await sql`
     update payout_batch set approved_at = ${now}, approved_by = ${actor.keyId}, approved_person = ${actor.person}, approved_alone = ${alone}
     where batch_id = ${batchId}`.execute(trx);
+  await fixFiles(trx, deps, { batch, providers, now });
   return { approved: true, alone, batch: { ...batch, approved_at: now, approved_by: actor.keyId, approved_alone: alone } };
 }
 
@@ -96,7 +98,11 @@ async function draftToDecide(trx: Transaction<DB>, batchId: string): Promise<Bat
 }
 
 /** Every drafted payout with what stands against it now, in the order of their ids. */
-async function judgeAgain(trx: Transaction<DB>, deps: DraftDeps, { batch, now }: { batch: BatchRow; now: Date }): Promise<Verdict[]> {
+async function judgeAgain(
+  trx: Transaction<DB>,
+  deps: DraftDeps,
+  { batch, providers, now }: { batch: BatchRow; providers: ReadonlyMap<string, ProviderRow>; now: Date },
+): Promise<Verdict[]> {
   const wish = {
     currency: batch.currency,
     minimum: batch.minimum,
@@ -109,6 +115,7 @@ async function judgeAgain(trx: Transaction<DB>, deps: DraftDeps, { batch, now }:
   const terms = await termsByProvider(trx);
   const owing = await deps.merchantsOwing(trx, batch.currency);
   const taxing = startTaxing(trx, deps.taxes, now);
+  const files = startFileJudging(trx, deps.keys, providers);
   const verdicts: Verdict[] = [];
   for (let after = NO_UUID; ;) {
     const page = await lockPayoutsOf(trx, { batchId: batch.batch_id, states: ['drafted'], after, limit: PAYOUTS_PER_PAGE });
@@ -122,9 +129,13 @@ async function judgeAgain(trx: Transaction<DB>, deps: DraftDeps, { batch, now }:
       return { payout, judged, payment };
     });
     await taxing.load(payments.map(({ payment }) => payment));
+    await files.load(page);
     for (const { payout, judged, payment } of payments) {
       const tax = taxing.next(payment);
-      const reason = reasonAgain(payout, { judged, batch, owing }) ?? netReason(payment, tax, terms.get(payout.providerId)!);
+      const reason =
+        reasonAgain(payout, { judged, batch, owing }) ??
+        netReason(payment, tax, terms.get(payout.providerId)!) ??
+        files.refusal(payout, tax);
       if (reason !== null) taxing.undo();
       verdicts.push({ payout, judged, taxpayer: payment.taxpayer, tax, reason });
     }

@@ -1,12 +1,15 @@
 // Drafting a batch: everybody who can be paid is, everybody else is skipped for a reason, and the
 // money is set aside in the same transaction.
 
+import type { KeyObject } from 'node:crypto';
+
 import { sql, type Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
 import { reasonOfNet, reasonToSkip, type SkipReason } from '../../core/payout.ts';
 import { bookCaused, type AccountCache } from '../../ledger/booking-store.ts';
 import { announce } from '../../outbound/announce.ts';
+import type { MasterKeys } from '../../platform/keys/secrets.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import { payoutEvent } from '../payout-events.ts';
@@ -37,6 +40,10 @@ const HOUR_MS = 3_600_000;
 export interface DraftDeps {
   accounts: AccountCache;
   taxes: TaxSettings;
+  /** What payees and files are sealed with. */
+  keys: MasterKeys;
+  /** What numbers of bills are derived from. */
+  numberKey: KeyObject;
   payeeChangeWaitHours: number;
   /** Merchants that are waited for and owe us in this currency. */
   merchantsOwing: (trx: Transaction<DB>, currency: string) => Promise<ReadonlySet<string>>;

@@ -95,7 +95,12 @@ async function readLive(trx: Transaction<DB>, taxpayers: readonly string[], year
 
 /** The month of a moment in a time zone, YYYY-MM. */
 export function monthOf(at: Date, timeZone: string): string {
-  const parts = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit' }).formatToParts(at);
+  return dayOf(at, timeZone).slice(0, 'YYYY-MM'.length);
+}
+
+/** The day of a moment in a time zone, YYYY-MM-DD. */
+export function dayOf(at: Date, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(at);
   const part = (type: string): string => parts.find((one) => one.type === type)!.value;
-  return `${part('year')}-${part('month')}`;
+  return `${part('year')}-${part('month')}-${part('day')}`;
 }

@@ -21,6 +21,9 @@ export interface FileBatch {
 /** One payment of a file; `amount` is in minor units of the batch's currency. */
 export type FilePayment = Pick<Payment, 'payoutId' | 'billNo' | 'amount' | 'payee'>;
 
+/** What is known of a payment before it is approved and numbered. */
+export type RefusablePayment = Pick<FilePayment, 'amount' | 'payee'>;
+
 /** Why a payment cannot stand in a file; a payout is dropped for it before it is approved. */
 export const FILE_REFUSALS = [
   'account_not_valid',

@@ -5,7 +5,15 @@ import { z } from 'zod';
 
 import { assert } from '../../../core/errors.ts';
 import { csvRow } from '../../../platform/lines/csv-row.ts';
-import { countedPayments, decimalText, encodedPieces, type FileBatch, type FilePayment, type FileRefusal } from './batch-file.ts';
+import {
+  countedPayments,
+  decimalText,
+  encodedPieces,
+  type FileBatch,
+  type FilePayment,
+  type FileRefusal,
+  type RefusablePayment,
+} from './batch-file.ts';
 import { byteOrderMark, encodable, encodeText, TEXT_ENCODINGS } from './text-encoding.ts';
 
 const COLUMN_VALUES = [
@@ -76,7 +84,7 @@ type ColumnValue = (typeof COLUMN_VALUES)[number];
 type TotalValue = (typeof TOTAL_VALUES)[number];
 
 /** Why this payment cannot stand in a file of the template; null when it can. */
-export function csvRefusal(payment: FilePayment, template: CsvTemplate): FileRefusal | null {
+export function csvRefusal(payment: RefusablePayment, template: CsvTemplate): FileRefusal | null {
   const { name, account } = payment.payee;
   const isWritable = (value: ColumnValue, text: string | undefined): boolean =>
     !template.columns.some((column) => 'value' in column && column.value === value) || encodable(text ?? '', template.encoding);

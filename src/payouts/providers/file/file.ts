@@ -4,7 +4,7 @@
 import { z } from 'zod';
 
 import type { ProviderKind } from '../provider.ts';
-import type { FileBatch, FilePayment, FileRefusal } from './batch-file.ts';
+import type { FileBatch, FilePayment, FileRefusal, RefusablePayment } from './batch-file.ts';
 import { csvFile, csvRefusal, csvTemplate } from './csv-file.ts';
 import { PAIN_AMOUNT_MAX, painFile, painRefusal, painTemplate } from './pain.ts';
 import { encodable, TEXT_ENCODINGS } from './text-encoding.ts';
@@ -12,7 +12,8 @@ import { encodable, TEXT_ENCODINGS } from './text-encoding.ts';
 const template = z.discriminatedUnion('format', [csvTemplate, painTemplate]);
 const DEFAULT_TEMPLATE = csvTemplate.parse({});
 
-const fileOptions = z.strictObject({
+/** The options of a provider whose payments are in a file, as they are stated or were kept. */
+export const fileOptions = z.strictObject({
   template: template.default(DEFAULT_TEMPLATE).meta({ description: 'The form of the file, as the bank wants it.' }),
 });
 export type FileOptions = z.output<typeof fileOptions>;
@@ -81,7 +82,7 @@ export function fileType({ template }: FileOptions): { contentType: string; exte
  * Why a payment cannot stand in the provider's file, to be asked before it is approved; null when it
  * can.
  */
-export function fileRefusal(payment: FilePayment, currency: string, { template }: FileOptions): FileRefusal | null {
+export function fileRefusal(payment: RefusablePayment, currency: string, { template }: FileOptions): FileRefusal | null {
   return template.format === 'csv' ? csvRefusal(payment, template) : painRefusal(payment, currency);
 }
 

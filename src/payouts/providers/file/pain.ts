@@ -4,7 +4,15 @@
 import { z } from 'zod';
 
 import { assert } from '../../../core/errors.ts';
-import { countedPayments, decimalText, encodedPieces, type FileBatch, type FilePayment, type FileRefusal } from './batch-file.ts';
+import {
+  countedPayments,
+  decimalText,
+  encodedPieces,
+  type FileBatch,
+  type FilePayment,
+  type FileRefusal,
+  type RefusablePayment,
+} from './batch-file.ts';
 import { isBic, isIban } from './bank-codes.ts';
 import { latinText } from './latin.ts';
 
@@ -36,7 +44,7 @@ export const painTemplate = z.strictObject({
 export type PainTemplate = z.output<typeof painTemplate>;
 
 /** Why this payment cannot stand in the file; null when it can. */
-export function painRefusal(payment: FilePayment, currency: string): FileRefusal | null {
+export function painRefusal(payment: RefusablePayment, currency: string): FileRefusal | null {
   const { name, account } = payment.payee;
   if (currency !== 'EUR') return 'currency_not_payable';
   if (payment.amount < 1n || payment.amount > PAIN_AMOUNT_MAX) return 'amount_not_payable';
