@@ -20,10 +20,8 @@ import { askCancellation, findPayout, listPayoutsOfPromoter, readPayoutChanges, 
 import type { Payout } from './payout.ts';
 import { kindOf } from './providers/kinds.ts';
 import { findProvider } from './providers/provider-store.ts';
-import { agreeToRuling, proposeCorrection, takeResult, type Outcome, type Telling } from './results.ts';
+import { agreeToRuling, proposeCorrection, takeResult, tellingOf, type Outcome, type Telling } from './results.ts';
 import { payoutToSettle, settle } from './settling.ts';
-
-const DAY_MS = 86_400_000;
 
 const path = z.object({ payout_id: z.uuid() });
 const tags = ['payouts'];
@@ -252,12 +250,8 @@ function changing(
   return answerOnce(request, reply, db, async ({ trx, now }) => {
     const payout = await payoutToSettle(trx, params.payout_id);
     const provider = (await findProvider(trx, payout.providerId))!;
-    const kind = kindOf(provider.kind);
     const before = showPayout((await findPayout(trx, payout.payoutId))!);
-    const { queryDays } = kind.terms(provider.options);
-    const isBeyondQuery =
-      queryDays !== null && before.approved_at !== null && now.getTime() - before.approved_at.getTime() > queryDays * DAY_MS;
-    const done = await work({ trx, accounts, now, actor, isSentByUs: kind.channel !== null, isBeyondQuery }, payout);
+    const done = await work(await tellingOf({ trx, accounts, now, actor }, payout, provider), payout);
     const after = showPayout((await findPayout(trx, payout.payoutId))!);
     if (done !== 'known') await recordChange(trx, { actor, now, action, subjectKind: 'payout', subjectId: payout.payoutId, before, after });
     return { status: 200, body: { ...after, outcome: done } };

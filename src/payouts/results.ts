@@ -5,7 +5,10 @@ import { DomainError } from '../core/errors.ts';
 import type { Actor } from '../platform/keys/actor.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { Payout } from './payout.ts';
+import { findPayout } from './payout-store.ts';
 import { requireSecondPerson } from './persons.ts';
+import { kindOf } from './providers/kinds.ts';
+import type { ProviderRow } from './providers/provider-store.ts';
 import { closeRuling, findOpenRuling, insertRuling, type Ruling } from './ruling-store.ts';
 import { settle, type Settling } from './settling.ts';
 
@@ -24,6 +27,21 @@ export interface Telling extends Settling {
   isSentByUs: boolean;
   /** Whether the provider can no longer be asked for it. */
   isBeyondQuery: boolean;
+}
+
+const DAY_MS = 86_400_000;
+
+/** What must be known beside the payout, whose provider this is, to take what is told of it. */
+export async function tellingOf(
+  given: Settling & { actor: Actor },
+  payout: Payout,
+  { kind: name, options }: ProviderRow,
+): Promise<Telling> {
+  const kind = kindOf(name);
+  const { queryDays } = kind.terms(options);
+  const approvedAt = queryDays === null ? null : (await findPayout(given.trx, payout.payoutId))!.approved_at;
+  const isBeyondQuery = queryDays !== null && approvedAt !== null && given.now.getTime() - approvedAt.getTime() > queryDays * DAY_MS;
+  return { ...given, isSentByUs: kind.channel !== null, isBeyondQuery };
 }
 
 /** What became of what was told: done, already known, or waiting for a second person. */

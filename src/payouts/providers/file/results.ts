@@ -40,7 +40,8 @@ interface LeftOut {
 /**
  * The rows of a result file. UTF-8 with or without its mark, or GB 18030 when that is declared. A
  * row without an end, or too long for any result, is the last one: what stands behind it could be
- * read as something else than it says. Throws `malformed_request` for a file without the columns
+ * read as something else than it says. The stream is read to its end all the same, so that who
+ * sums it up has seen all of it. Throws `malformed_request` for a file without the columns
  * `payout_id` and `state`, and what the stream throws.
  */
 export async function* readResults(stream: AsyncIterable<Buffer>, encoding: 'utf-8' | 'gb18030' = 'utf-8'): AsyncGenerator<ResultRow> {
@@ -49,19 +50,22 @@ export async function* readResults(stream: AsyncIterable<Buffer>, encoding: 'utf
   let places: Places | null = null;
   let taken = 0;
   for await (const { record, info } of reader) {
+    if (taken > ROWS_MAX) {
+      leftOut.length = 0;
+      continue;
+    }
     while (leftOut[0] !== undefined && leftOut[0].behind <= taken) yield leftOut.shift()!.row;
     taken++;
     if (places === null) {
       places = placesIn(record);
     } else if (taken > ROWS_MAX) {
       yield { line: info.lines, error: `The file has more than ${ROWS_MAX} rows: from here on it is not read.` };
-      return;
     } else {
       yield rowOf(record, places, info.lines);
     }
   }
   if (places === null) throw withoutHead();
-  for (const { row } of leftOut) yield row;
+  if (taken <= ROWS_MAX) for (const { row } of leftOut) yield row;
 }
 
 /** The records as they are parsed, and into `leftOut` what is none. */
