@@ -22,6 +22,7 @@ import { orderReportRoutes } from './inbox/door/order-report-routes.ts';
 import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/door/webhook-routes.ts';
 import { ledgerRoutes } from './ledger/ledger-routes.ts';
+import { batchFileRoutes } from './payouts/batches/batch-file-routes.ts';
 import { batchRoutes } from './payouts/batches/batch-routes.ts';
 import { noticeRoutes } from './payouts/bills/notice-routes.ts';
 import type { DraftDeps } from './payouts/batches/drafting.ts';
@@ -239,6 +240,7 @@ function servePayouts(app: App, { runtime, queue }: AppDeps, refused: RefusedCal
   payeeRoutes(app, { db, keys, identityKey, payeeChangeWaitHours, promoterExists });
   providerRoutes(app, { db, keys });
   batchRoutes(app, { db, nudge: queue.nudge, ...draftDeps(runtime) });
+  batchFileRoutes(app, { db, keys, accounts: accountCache() });
   payoutRoutes(app, { db, accounts: accountCache(), nudge: queue.nudge });
   noticeRoutes(app, { ...sendingDeps(runtime), refused, nudge: () => queue.nudge('payouts') });
 }

@@ -181,6 +181,13 @@ const TABLE: Record<string, Row> = {
   'GET /v1/payout-batches/{batch_id}': { open: operator, roles: ofMoney },
   'GET /v1/payout-batches/{batch_id}/payouts': { open: operator, roles: ofMoney },
   'GET /v1/payout-batches/{batch_id}/skipped': { open: operator, roles: ofMoney },
+  'GET /v1/payout-batches/{batch_id}/file': { open: operator, roles: finance, answered: 404 },
+  'POST /v1/payout-batches/{batch_id}/results': {
+    open: operator,
+    roles: finance,
+    body: 'payout_id,state\nnone,paid\n',
+    type: 'text/csv',
+  },
   'POST /v1/payout-batches/{batch_id}/approval': { open: operator, roles: finance, body: { content_hash: '0'.repeat(64) }, answered: 409 },
   'GET /v1/payouts/{payout_id}': { open: alice, roles: ofMoney },
   'GET /v1/payouts/{payout_id}/action': { open: alice, roles: [], answered: 404 },

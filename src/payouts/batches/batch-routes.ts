@@ -17,6 +17,8 @@ import type { Queue } from '../../platform/queue/queue.ts';
 import { payoutAnswer, showPayout } from '../payout-answers.ts';
 import { listPayoutsOfBatch } from '../payout-store.ts';
 import { approveBatch, cancelBatch } from './approving.ts';
+import { batchFileAnswer, showBatchFile } from './batch-file-routes.ts';
+import { findBatchFiles } from './batch-file-store.ts';
 import { findBatch, listBatches, listSkipped, readSkippedSums, readTotals, type BatchRow, type BatchTotals } from './batch-store.ts';
 import { draftBatch, type DraftDeps } from './drafting.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
@@ -80,6 +82,9 @@ const batch = z
 const batchDetail = batch
   .extend({
     skipped: z.array(z.object({ reason: z.enum(SKIP_REASONS), promoters: z.int(), amount: z.bigint() })),
+    files: z
+      .array(batchFileAnswer)
+      .meta({ description: 'What a bank is given, one for each provider of the kind `file`; none before the approval.' }),
   })
   .meta({ id: 'PayoutBatchDetail' });
 
@@ -306,7 +311,8 @@ async function batchOf(db: Kysely<DB>, batchId: string): Promise<BatchRow> {
 
 async function showDetail(db: Kysely<DB>, row: BatchRow): Promise<z.output<typeof batchDetail>> {
   const totals = (await readTotals(db, [row.batch_id])).get(row.batch_id)!;
-  return { ...showBatch(row, totals), skipped: await readSkippedSums(db, row.batch_id) };
+  const files = (await findBatchFiles(db, row.batch_id)).map(showBatchFile);
+  return { ...showBatch(row, totals), skipped: await readSkippedSums(db, row.batch_id), files };
 }
 
 function showBatch(row: BatchRow, totals: BatchTotals): z.output<typeof batch> {
