@@ -142,8 +142,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 }
 
 /** What promoters are told of their money and ask of it, and what is drafted without being asked for. */
-function servePayoutWishes(app: App, { db, config }: Runtime): void {
-  const deps = draftDeps(config);
+function servePayoutWishes(app: App, runtime: Runtime): void {
+  const { db, config } = runtime;
+  const deps = draftDeps(runtime);
   ledgerRoutes(app, { db, nextPayouts: (promoterId) => nextPayouts(db, deps, promoterId) });
   readableStatementRoutes(app, { db, taxTimeZone: config.taxTimeZone });
   withholdingReportRoutes(app, { db, taxes: deps.taxes });

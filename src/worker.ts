@@ -131,7 +131,7 @@ type Complain = (task: string) => (error: unknown) => void;
  */
 function keepBooks({ runtime, guards, metrics }: Pick<WorkerDeps, 'runtime' | 'guards' | 'metrics'>, complain: Complain): Repeating[] {
   const { config, db } = runtime;
-  const drafting = draftDeps(config);
+  const drafting = draftDeps(runtime);
   const asked = () => runGuards(db, guards, { now: new Date(), intervalMs: config.guardIntervalMs, metrics });
   return [
     repeat({ everyMs: FOLD_INTERVAL_MS, work: () => foldBalances(db), onError: complain('fold') }),

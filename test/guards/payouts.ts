@@ -1,6 +1,8 @@
 // Money out in the world of the guards: what is released there is drafted, approved by two persons, and
 // one payout each is paid, failed and still with its provider. Done by the code itself.
 
+import { createSecretKey } from 'node:crypto';
+
 import type { Kysely } from 'kysely';
 
 import type { WithholdingScheme } from '../../src/core/withholding.ts';
@@ -12,6 +14,7 @@ import { insertBill } from '../../src/payouts/bills/bill-store.ts';
 import { payoutToSettle, settle } from '../../src/payouts/settling.ts';
 import type { Actor } from '../../src/platform/keys/actor.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
+import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { ago, auditOf, KEY_ID } from './world.ts';
@@ -22,6 +25,8 @@ const APPROVER_ID = uuidv7(Date.now());
 const depsOf = (scheme: WithholdingScheme): DraftDeps => ({
   accounts: accountCache(),
   taxes: { scheme, gap: 'restart', timeZone: 'Asia/Shanghai' },
+  keys: masterKeys(['m'.repeat(32)]),
+  numberKey: createSecretKey(Buffer.from('numbers')),
   payeeChangeWaitHours: 48,
   merchantsOwing: async () => new Set(),
 });

@@ -1,12 +1,15 @@
 // A shop whose promoters are paid out: money that is earned, drafted, approved and paid at moments
 // that a test names.
 
+import { createSecretKey } from 'node:crypto';
+
 import { sql } from 'kysely';
 
 import type { Told } from '../../src/payouts/settling.ts';
 import { payoutToSettle, settle } from '../../src/payouts/settling.ts';
 import { draftBatch, type DraftDeps } from '../../src/payouts/batches/drafting.ts';
 import type { BatchWish } from '../../src/payouts/batches/batch-store.ts';
+import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
@@ -23,6 +26,8 @@ export async function openPayoutStage(scheme: DraftDeps['taxes']['scheme'] = 'no
   const deps: DraftDeps = {
     accounts: accountCache(),
     taxes: { scheme, gap: 'restart', timeZone: 'Asia/Shanghai' },
+    keys: masterKeys(['m'.repeat(32)]),
+    numberKey: createSecretKey(Buffer.from('numbers')),
     payeeChangeWaitHours: 48,
     merchantsOwing: async () => new Set(),
   };
