@@ -21,6 +21,7 @@ import { knownMerchants } from './inbox/door/known-merchants.ts';
 import { orderReportRoutes } from './inbox/door/order-report-routes.ts';
 import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/door/webhook-routes.ts';
+import { accountCache } from './ledger/booking-store.ts';
 import { ledgerRoutes } from './ledger/ledger-routes.ts';
 import { batchRoutes } from './payouts/batches/batch-routes.ts';
 import { noticeRoutes } from './payouts/bills/notice-routes.ts';
@@ -28,7 +29,6 @@ import type { DraftDeps } from './payouts/batches/drafting.ts';
 import { payeeRoutes } from './payouts/payees/payee-routes.ts';
 import { payoutRoutes } from './payouts/payout-routes.ts';
 import { providerRoutes } from './payouts/providers/provider-routes.ts';
-import { accountCache } from './ledger/booking-store.ts';
 import type { Config } from './platform/process/config.ts';
 import { allowedFor } from './platform/net/address.ts';
 import { webhookEndpointRoutes } from './outbound/endpoint-routes.ts';
@@ -38,6 +38,9 @@ import { scheduleRoutes } from './payouts/schedules/schedule-routes.ts';
 import { nextPayouts } from './payouts/schedules/scheduled-drafts.ts';
 import { readableStatementRoutes } from './payouts/statements/readable-statement-routes.ts';
 import { withholdingReportRoutes } from './payouts/withholding/report-routes.ts';
+import { invoiceRoutes } from './payouts/invoices/invoice-routes.ts';
+import { merchantsOwing } from './payouts/invoices/merchant-balance.ts';
+import { paymentRoutes } from './payouts/invoices/payment-routes.ts';
 import { auditLogRoutes } from './platform/keys/audit-log-routes.ts';
 import { knownKeys, requireKeys } from './platform/keys/auth.ts';
 import { dedicatedConnection } from './platform/postgres/dedicated-connection.ts';
@@ -131,6 +134,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     servePayoutWishes(rest, runtime);
     servePayouts(rest, deps, refusedCallers(counts, 'push', config.rateRefused));
+    serveMerchantMoney(rest, runtime);
     erasureRoutes(rest, { db, identityKey: runtime.identityKey, onAsked: () => queue.nudge('erasures') });
     lockDaysRoutes(rest, pullDeps(runtime, deps.adapters, door.onDelivered));
     reconciliationRoutes(rest, { db, adapters: deps.adapters, onAsked: () => queue.nudge('pull') });
@@ -210,6 +214,13 @@ function servePromotion(app: App, deps: PromotionDeps): void {
   identityRoutes(app, deps);
 }
 
+/** What merchants owe and pay. */
+function serveMerchantMoney(app: App, { db }: Runtime): void {
+  const accounts = accountCache();
+  invoiceRoutes(app, { db });
+  paymentRoutes(app, { db, accounts });
+}
+
 /** The one door: the writer of deliveries, the sources whose pushes it takes, and whom it tells. */
 interface Door {
   writer: DeliveryWriter;
@@ -247,7 +258,7 @@ function servePayouts(app: App, { runtime, queue }: AppDeps, refused: RefusedCal
 /** What a draft and an approval go by. */
 export function draftDeps({ withholding, withholdingGap, taxTimeZone, payeeChangeWaitHours }: Config): DraftDeps {
   const taxes = { scheme: withholding, gap: withholdingGap, timeZone: taxTimeZone };
-  return { accounts: accountCache(), taxes, payeeChangeWaitHours, merchantsOwing: async () => new Set() };
+  return { accounts: accountCache(), taxes, payeeChangeWaitHours, merchantsOwing };
 }
 
 /** Sources, and the orders and deliveries that come from them. */
