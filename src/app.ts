@@ -38,6 +38,7 @@ import { scheduleRoutes } from './payouts/schedules/schedule-routes.ts';
 import { nextPayouts } from './payouts/schedules/scheduled-drafts.ts';
 import { readableStatementRoutes } from './payouts/statements/readable-statement-routes.ts';
 import { withholdingReportRoutes } from './payouts/withholding/report-routes.ts';
+import { debtRoutes } from './payouts/debts/debt-routes.ts';
 import { invoiceRoutes } from './payouts/invoices/invoice-routes.ts';
 import { merchantsOwing } from './payouts/invoices/merchant-balance.ts';
 import { paymentRoutes } from './payouts/invoices/payment-routes.ts';
@@ -214,11 +215,12 @@ function servePromotion(app: App, deps: PromotionDeps): void {
   identityRoutes(app, deps);
 }
 
-/** What merchants owe and pay. */
-function serveMerchantMoney(app: App, { db }: Runtime): void {
+/** What merchants owe and pay, and what promoters owe. */
+function serveMerchantMoney(app: App, { db, config }: Runtime): void {
   const accounts = accountCache();
   invoiceRoutes(app, { db });
   paymentRoutes(app, { db, accounts });
+  debtRoutes(app, { db, accounts, taxTimeZone: config.taxTimeZone });
 }
 
 /** The one door: the writer of deliveries, the sources whose pushes it takes, and whom it tells. */

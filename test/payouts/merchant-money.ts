@@ -1,9 +1,10 @@
-// The routes of merchants' money over a database, with keys of every scope, and without
+// The routes of merchants' money and of debts over a database, with keys of every scope, and without
 // a port.
 
 import type { Kysely } from 'kysely';
 
 import { accountCache } from '../../src/ledger/booking-store.ts';
+import { debtRoutes } from '../../src/payouts/debts/debt-routes.ts';
 import { invoiceRoutes } from '../../src/payouts/invoices/invoice-routes.ts';
 import { paymentRoutes } from '../../src/payouts/invoices/payment-routes.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
@@ -44,11 +45,12 @@ export interface Body extends Row {
 
 export type Money = Awaited<ReturnType<typeof openMoney>>;
 
-export async function openMoney(db: Kysely<DB>) {
+export async function openMoney(db: Kysely<DB>, taxTimeZone = 'Asia/Shanghai') {
   const app = keyedApp(db);
   const accounts = accountCache();
   invoiceRoutes(app, { db });
   paymentRoutes(app, { db, accounts });
+  debtRoutes(app, { db, accounts, taxTimeZone });
   const callers = await callersOf<Body>(app, db);
 
   /** All rows of a list, page by page. */
