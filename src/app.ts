@@ -21,6 +21,7 @@ import { knownMerchants } from './inbox/door/known-merchants.ts';
 import { orderReportRoutes } from './inbox/door/order-report-routes.ts';
 import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/door/webhook-routes.ts';
+import { accountCache } from './ledger/booking-store.ts';
 import { ledgerRoutes } from './ledger/ledger-routes.ts';
 import { batchFileRoutes } from './payouts/batches/batch-file-routes.ts';
 import { batchRoutes } from './payouts/batches/batch-routes.ts';
@@ -38,6 +39,10 @@ import { scheduleRoutes } from './payouts/schedules/schedule-routes.ts';
 import { nextPayouts } from './payouts/schedules/scheduled-drafts.ts';
 import { readableStatementRoutes } from './payouts/statements/readable-statement-routes.ts';
 import { withholdingReportRoutes } from './payouts/withholding/report-routes.ts';
+import { debtRoutes } from './payouts/debts/debt-routes.ts';
+import { invoiceRoutes } from './payouts/invoices/invoice-routes.ts';
+import { merchantsOwing } from './payouts/invoices/merchant-balance.ts';
+import { paymentRoutes } from './payouts/invoices/payment-routes.ts';
 import { auditLogRoutes } from './platform/keys/audit-log-routes.ts';
 import { knownKeys, requireKeys } from './platform/keys/auth.ts';
 import { dedicatedConnection } from './platform/postgres/dedicated-connection.ts';
@@ -131,6 +136,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     servePayoutWishes(rest, runtime);
     servePayouts(rest, deps, refusedCallers(counts, 'push', config.rateRefused));
+    serveMerchantMoney(rest, runtime);
     erasureRoutes(rest, { db, identityKey: runtime.identityKey, onAsked: () => queue.nudge('erasures') });
     lockDaysRoutes(rest, pullDeps(runtime, deps.adapters, door.onDelivered));
     reconciliationRoutes(rest, { db, adapters: deps.adapters, onAsked: () => queue.nudge('pull') });
@@ -211,6 +217,14 @@ function servePromotion(app: App, deps: PromotionDeps): void {
   identityRoutes(app, deps);
 }
 
+/** What merchants owe and pay, and what promoters owe. */
+function serveMerchantMoney(app: App, { db, config }: Runtime): void {
+  const accounts = accountCache();
+  invoiceRoutes(app, { db });
+  paymentRoutes(app, { db, accounts });
+  debtRoutes(app, { db, accounts, taxTimeZone: config.taxTimeZone });
+}
+
 /** The one door: the writer of deliveries, the sources whose pushes it takes, and whom it tells. */
 interface Door {
   writer: DeliveryWriter;
@@ -250,7 +264,7 @@ function servePayouts(app: App, { runtime, queue }: AppDeps, refused: RefusedCal
 export function draftDeps({ config, masterKeys: keys, identityKey: numberKey }: Runtime): DraftDeps {
   const { withholding, withholdingGap, taxTimeZone, payeeChangeWaitHours } = config;
   const taxes = { scheme: withholding, gap: withholdingGap, timeZone: taxTimeZone };
-  return { accounts: accountCache(), taxes, keys, numberKey, payeeChangeWaitHours, merchantsOwing: async () => new Set() };
+  return { accounts: accountCache(), taxes, keys, numberKey, payeeChangeWaitHours, merchantsOwing };
 }
 
 /** Sources, and the orders and deliveries that come from them. */

@@ -151,6 +151,11 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     broken: 'In a currency the accounts do not add up to nothing.',
     whatToDo: FAULT,
   },
+  invoices_sum_to_owed: {
+    says: 'All invoices of a merchant add up to what it owes and what it has paid.',
+    broken: 'The invoices of a merchant do not add up to what it owes and what it has paid.',
+    whatToDo: FAULT,
+  },
   hash_chain_intact: {
     says: 'The links of the hash chain over the books hold on to each other, none missing and none changed.',
     broken: 'A link of the hash chain over the books is missing or was changed.',
@@ -290,7 +295,8 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
   old_negative_balances: {
     says: 'Nobody has owed us money for more than thirty days.',
     broken: 'Somebody has owed us money for more than thirty days.',
-    whatToDo: 'Later earnings are netted against it by themselves. Where none will come, ask the promoter for it.',
+    whatToDo:
+      'GET /v1/debts lists them by age. Later earnings are netted against a debt by themselves; where none will come, ask the promoter for it, and write off what has aged for more than ninety days: POST /v1/debts/write-offs, which a second person approves.',
   },
   claims_overdue: {
     says: 'Every claim of a promoter has been seen to within its time.',

@@ -138,6 +138,11 @@ export const GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     broken: '有币种的账户合计不为零。',
     whatToDo: FAULT,
   },
+  invoices_sum_to_owed: {
+    says: '商家的所有账单之和等于其所欠与已付之和。',
+    broken: '有商家的账单之和不等于其所欠与已付之和。',
+    whatToDo: FAULT,
+  },
   hash_chain_intact: {
     says: '账目哈希链的各环首尾相接，无一缺失或被改动。',
     broken: '账目哈希链有环缺失或被改动。',
@@ -264,7 +269,8 @@ export const GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
   old_negative_balances: {
     says: '没有人欠款超过三十天。',
     broken: '有人欠款超过三十天。',
-    whatToDo: '之后的收入会自动抵扣。若不会再有收入，请向该推广者追讨。',
+    whatToDo:
+      'GET /v1/debts 按账龄列出。之后的收入会自动抵扣；若不会再有收入，请向该推广者追讨，超过九十天的可核销：POST /v1/debts/write-offs，须由第二人批准。',
   },
   claims_overdue: {
     says: '推广者的每项申诉都在期限内得到处理。',

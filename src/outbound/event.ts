@@ -32,6 +32,7 @@ export const EVENT_TYPES = [
   'payout.cancelled',
   'payout.returned',
   'payee.changed',
+  'debt.written_off',
   'guard.violated',
   'guard.healed',
 ] as const;

@@ -50,9 +50,11 @@ async function state(owner: Kysely<DB>, table: VersionTable, id: object, fields:
  */
 export function setUp(owner: Kysely<DB>) {
   return {
-    async merchant(id: string, { from, hold_days = 7, currency = 'CNY', ...policy }: Dated & Record<string, unknown> = {}) {
+    async merchant(id: string, { from, ...terms }: Dated & Record<string, unknown> = {}) {
+      const { hold_days = 7, currency = 'CNY', time_zone = 'Asia/Shanghai', payouts = 'always', ...policy } = terms;
       await sql`insert into merchant (merchant_id, made_at) values (${id}, now()) on conflict do nothing`.execute(owner);
-      const fields = { name: id, currency, landing_hosts: [], hold_days, policy: JSON.stringify(policySchema.parse(policy)) };
+      const stated = { currency, time_zone, hold_days, payouts, policy: JSON.stringify(policySchema.parse(policy)) };
+      const fields = { name: id, landing_hosts: [], ...stated };
       await state(owner, 'merchant_version', { merchant_id: id }, fields, { from });
     },
 

@@ -130,9 +130,9 @@ const SIGNS: Sign[] = [
     do: async (trx) => {
       await sql`
         insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, from_account_id,
-          to_account_id, amount, booked_at)
+          to_account_id, amount, booked_at, booked_xid)
         select order_key, revision, 99, 'reverse', merchant_id, currency, promoter_id, line_id, role, to_account_id, from_account_id,
-          1000, now() - interval '40 days'
+          1000, now() - interval '40 days', (select below_xid - 1 from ledger_fold)
         from transfer where kind = 'release' and promoter_id = 'alice'`.execute(trx);
       await sql`
         update account_balance set balance = balance - 1000 from account

@@ -4,6 +4,7 @@
 import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../../src/platform/postgres/tables.ts';
+import { uuidv7 } from '../../src/platform/uuid.ts';
 import { change, changeMerged, type Plant } from './plant.ts';
 import { ago, BUYER, KEY_ID } from './world.ts';
 
@@ -26,6 +27,24 @@ function redirect(side: 'from' | 'to', kind: string, promoterId: string | null, 
     await sql`
       update transfer set ${sql.ref(`${side}_account_id`)} = ${account.account_id}
       from orders where orders.order_key = transfer.order_key and order_id = 'waiting' and transfer.promoter_id = 'bob'`.execute(trx);
+  };
+}
+
+/** Books 40 of m1 that are of no order, between accounts that it opens where they are not there. */
+function caused(cause: string, kind: string, from: [string, string | null], to: [string, string | null]) {
+  return async (trx: Transaction<DB>): Promise<void> => {
+    const ids: bigint[] = [];
+    for (const [account, promoterId] of [from, to]) {
+      await sql`insert into account (kind, merchant_id, promoter_id, currency) values (${account}, 'm1', ${promoterId}, 'CNY')
+        on conflict do nothing`.execute(trx);
+      const { rows } = await sql<{ account_id: bigint }>`
+        select account_id from account where kind = ${account} and merchant_id = 'm1' and promoter_id is not distinct from ${promoterId}
+          and currency = 'CNY'`.execute(trx);
+      ids.push(rows[0]!.account_id);
+    }
+    await sql`
+      insert into transfer (cause, cause_id, position, kind, merchant_id, currency, promoter_id, from_account_id, to_account_id, amount, booked_at)
+      values (${cause}, 'planted', 0, ${kind}, 'm1', 'CNY', ${from[1] ?? to[1]}, ${ids[0]!}, ${ids[1]!}, 40, now())`.execute(trx);
   };
 }
 
@@ -116,10 +135,16 @@ export const PLANTS_OF_BOOKS: Plant[] = [
     law: 'transfers_move_rightly',
     plant: 'an earning that skips the wait',
     do: redirect('to', 'available', 'bob'),
+    also: ['invoices_sum_to_owed'],
   },
   { law: 'transfers_move_rightly', plant: 'an earning on somebody else’s account', do: redirect('to', 'pending', 'alice') },
   { law: 'transfers_move_rightly', plant: 'an earning that another promoter pays for', do: redirect('from', 'pending', 'alice') },
-  { law: 'transfers_move_rightly', plant: 'a share of a promoter in our revenue', do: redirect('to', 'revenue', null) },
+  {
+    law: 'transfers_move_rightly',
+    plant: 'a share of a promoter in our revenue',
+    do: redirect('to', 'revenue', null),
+    also: ['invoices_sum_to_owed'],
+  },
   {
     law: 'transfers_move_rightly',
     plant: 'a transfer from an account that is not there',
@@ -127,7 +152,7 @@ export const PLANTS_OF_BOOKS: Plant[] = [
       sql`
       update transfer set from_account_id = 999999 from orders
       where orders.order_key = transfer.order_key and order_id = 'waiting'`.execute(trx),
-    also: ['book_sums_to_zero'],
+    also: ['book_sums_to_zero', 'invoices_sum_to_owed'],
   },
   {
     law: 'holds_kept',
@@ -162,15 +187,45 @@ export const PLANTS_OF_BOOKS: Plant[] = [
     plant: 'a balance with a fen too much',
     do: (trx) =>
       sql`update account_balance set balance = balance + 1 where account_id = (select min(account_id) from account_balance)`.execute(trx),
+    also: ['invoices_sum_to_owed'],
   },
-  { law: 'balances_folded', plant: 'a balance that is not kept', do: (trx) => sql`delete from account_balance`.execute(trx) },
-  { law: 'book_sums_to_zero', plant: 'money that changes its currency on the way', do: redirect('to', 'pending', 'bob', 'USD') },
+  {
+    law: 'balances_folded',
+    plant: 'a balance that is not kept',
+    do: (trx) => sql`delete from account_balance`.execute(trx),
+    also: ['invoices_sum_to_owed'],
+  },
+  {
+    law: 'book_sums_to_zero',
+    plant: 'money that changes its currency on the way',
+    do: redirect('to', 'pending', 'bob', 'USD'),
+    also: ['invoices_sum_to_owed'],
+  },
+  {
+    law: 'invoices_sum_to_owed',
+    plant: 'a share that was paid out while it waited, so that no invoice lists it',
+    do: caused('payout', 'pay', ['pending', 'bob'], ['paid', 'bob']),
+    also: ['caused_move_rightly', 'payouts_booked'],
+  },
+  {
+    law: 'invoices_sum_to_owed',
+    plant: 'a merchant’s payment that became our revenue',
+    do: caused('merchant_payment', 'receive', ['received', null], ['revenue', null]),
+    also: ['caused_move_rightly'],
+  },
+  {
+    law: 'invoices_sum_to_owed',
+    plant: 'a debt that was written off at the merchant’s cost',
+    do: caused('write_off', 'write_off', ['commission', null], ['available', 'bob']),
+    also: ['caused_move_rightly'],
+  },
   { law: 'merchants_agree', plant: 'an award of another merchant', do: change('award', `merchant_id = 'm2'`) },
   { law: 'merchants_agree', plant: 'a transfer of another merchant', do: change('transfer', `merchant_id = 'm2'`) },
   {
     law: 'merchants_agree',
     plant: 'an account of another merchant',
     do: (trx) => sql`update account set merchant_id = 'm2' where kind = 'pending' and promoter_id = 'bob'`.execute(trx),
+    also: ['invoices_sum_to_owed'],
   },
   {
     law: 'merchants_agree',
@@ -251,6 +306,20 @@ export const PLANTS_OF_BOOKS: Plant[] = [
   { law: 'changes_audited', plant: 'a source that nobody stated', do: unaudited('source', 'shop1') },
   { law: 'changes_audited', plant: 'a mapping that nobody stated', do: unaudited('mapping', 'shop1/pid/b') },
   { law: 'changes_audited', plant: 'a key that nobody made', do: unaudited('key', KEY_ID) },
+  {
+    law: 'changes_audited',
+    plant: 'a payment that nobody told',
+    do: (trx) =>
+      sql`insert into merchant_payment (payment_id, merchant_id, reference, currency, amount, made_at, made_by)
+      values (${uuidv7(Date.now())}, 'm1', 'of nobody', 'CNY', 1, now(), ${KEY_ID})`.execute(trx),
+  },
+  {
+    law: 'changes_audited',
+    plant: 'a write-off that nobody made',
+    do: (trx) =>
+      sql`insert into write_off (write_off_id, promoter_id, merchant_id, currency, amount, reason, made_at, made_by, made_person)
+      values (${uuidv7(Date.now())}, 'bob', 'm1', 'CNY', 1, 'of nobody', now(), ${KEY_ID}, 'nobody')`.execute(trx),
+  },
   {
     law: 'changes_audited',
     plant: 'a key that nobody revoked',

@@ -46,6 +46,8 @@ interface WireChange {
 const WIRE_CHANGES: readonly WireChange[] = [
   // Ids are strings everywhere.
   { of: /\/explanation\?/, was: /"transfer_id":(\d+)/g, is: '"transfer_id":"$1"' },
+  // Merchants say when their promoters are paid.
+  { of: /^\/v1\/merchants\?/, was: /("hold_days":\d+,)("attribution")/g, is: '$1"payouts":"always",$2' },
 ];
 
 /** What was answered then, as it is to be answered now. */

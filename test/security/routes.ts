@@ -64,6 +64,7 @@ const promoter = { name: 'taken over', kind: 'person', status: 'suspended' };
 const link = { merchant_id: 'm1', promoter_id: 'alice', product_id: 'p1' };
 const identities = { merchant_id: 'm1', identities: { openid: 'o1', phone: '1' } };
 const claim = { promoter_id: 'alice', merchant_id: 'm1', order_id: '{new}', evidence: 'I sent it.' };
+const writeOff = { promoter_id: 'alice', merchant_id: 'm1', currency: 'CNY', amount: 1, reason: 'I say so.' };
 const thisMonth = new Date().toISOString().slice(0, 7);
 const laterRule = { ...ruleOf('next', {}), name: undefined, scope: undefined };
 
@@ -79,6 +80,21 @@ const TABLE: Record<string, Row> = {
     open: ofMerchant,
     body: { title: 'taken over', landing_url: 'https://shop.example.com/p1', commissionable: false },
   },
+
+  'GET /v1/merchants/{merchant_id}/balance': { open: ofMerchant },
+  'GET /v1/merchants/{merchant_id}/invoices': { open: ofMerchant },
+  'GET /v1/merchants/{merchant_id}/invoices/{month}': { open: ofMerchant, url: `/v1/merchants/m1/invoices/${thisMonth}` },
+  'GET /v1/merchants/{merchant_id}/payments': { open: ofMerchant, roles: ['finance', 'risk'] },
+  'POST /v1/merchants/{merchant_id}/payments': {
+    open: operator,
+    roles: ['finance'],
+    body: { amount: 1, currency: 'CNY', reference: '{new}' },
+  },
+  'GET /v1/debts': { open: operator, roles: ['finance', 'risk'] },
+  'GET /v1/debts/write-offs': { open: operator, roles: ['finance', 'risk'] },
+  'GET /v1/debts/write-offs/{write_off_id}': { open: operator, roles: ['finance', 'risk'] },
+  'POST /v1/debts/write-offs': { open: operator, roles: ['finance'], body: writeOff },
+  'POST /v1/debts/write-offs/{write_off_id}/approval': { open: operator, roles: ['finance'], answered: 409 },
 
   'GET /v1/promoters': { open: operator },
   'GET /v1/promoters/{promoter_id}': { open: alice },

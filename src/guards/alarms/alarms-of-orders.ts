@@ -46,8 +46,9 @@ const currencyConflicts = alarm(
 );
 
 /**
- * Since when a balance has been below zero: since the first transfer after which it never came
- * back.
+ * Since when a balance has been below zero, as of the fold: since the transfer that last took it
+ * there, which is looked for from the newest on. It is told with its age, in the buckets of
+ * `GET /v1/debts`, the oldest first: those of more than ninety days are the ones to write off.
  */
 const oldNegativeBalances = alarm(
   'whole',
@@ -55,19 +56,20 @@ const oldNegativeBalances = alarm(
   `with owing as (
     select account_id, merchant_id, promoter_id, currency, balance from account_balance join account using (account_id)
     where kind = 'available' and balance < 0
-  ), running as (
-    select account_id, booked_at, transfer_id, booked_xid,
-      sum(amount) over (partition by account_id order by booked_xid, transfer_id) as balance
-    from owing join entry using (promoter_id, account_id)
   )
-  select owing.*, since from owing, lateral (
-    select min(booked_at) as since from running
-    where running.account_id = owing.account_id and (booked_xid, transfer_id) > coalesce((
-      select (booked_xid, transfer_id) from running clear where clear.account_id = owing.account_id and clear.balance >= 0
-      order by booked_xid desc, transfer_id desc limit 1
-    ), row (-1::bigint, -1::bigint))
+  select owing.*, since, extract(day from now() - since)::integer as age_days,
+    case when since < now() - interval '90 days' then '91+' when since < now() - interval '60 days' then '61-90' else '31-60' end as bucket
+  from owing, lateral (
+    select booked_at as since from (
+      select booked_at, booked_xid, transfer_id, owing.balance - sum(amount) over (
+        order by booked_xid desc, transfer_id desc rows between unbounded preceding and current row
+      ) as before
+      from entry where entry.promoter_id = owing.promoter_id and entry.account_id = owing.account_id
+        and booked_xid < (select below_xid from ledger_fold)
+    ) as back
+    where before >= 0 order by booked_xid desc, transfer_id desc limit 1
   ) as owed
-  where since < now() - interval '30 days'`,
+  where since < now() - interval '30 days' order by since`,
 );
 
 const claimsOverdue = alarm(

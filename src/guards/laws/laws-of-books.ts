@@ -135,6 +135,34 @@ const bookSumsToZero = law(
   where ${inRange('entry')} group by account.currency having sum(amount) <> 0`,
 );
 
+/**
+ * Every invoice of a merchant against what it owes and has paid, as both are answered. What is on
+ * invoices is said here a second time: an invoice lists releases, what is taken back of what was
+ * released, and the platform's shares.
+ */
+const invoicesSumToOwed = law(
+  'whole',
+  'invoices_sum_to_owed',
+  `with moved as (
+    select account_id, balance as amount from account_balance
+    union all
+    select account_id, amount from entry where booked_xid >= (select below_xid from ledger_fold) and booked_xid <= 9223372036854775807
+  ), charged as (
+    select merchant_id, currency, -sum(amount) as owed_and_paid from moved join account using (account_id)
+    where kind in ('commission', 'pending', 'received') group by merchant_id, currency
+  ), invoiced as (
+    select transfer.merchant_id, transfer.currency, sum(case
+      when (transfer.kind, source.kind, target.kind) in (
+        ('release', 'pending', 'available'), ('accrue', 'commission', 'revenue'), ('accrue', 'commission', 'available')) then amount
+      when (transfer.kind, source.kind) in (('reverse', 'available'), ('reverse', 'revenue')) then -amount else 0 end) as invoiced
+    from transfer join account source on source.account_id = from_account_id join account target on target.account_id = to_account_id
+    where transfer.kind in ('release', 'reverse') or role = 'platform' or cause = 'bonus'
+    group by transfer.merchant_id, transfer.currency
+  )
+  select merchant_id, currency, owed_and_paid, invoiced from charged full join invoiced using (merchant_id, currency)
+  where coalesce(owed_and_paid, 0) <> coalesce(invoiced, 0)`,
+);
+
 const hashChainIntact = law(
   'whole',
   'hash_chain_intact',
@@ -156,5 +184,6 @@ export const LAWS_OF_BOOKS = [
   holdsKept,
   balancesFolded,
   bookSumsToZero,
+  invoicesSumToOwed,
   hashChainIntact,
 ];

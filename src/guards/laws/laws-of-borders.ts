@@ -77,13 +77,16 @@ const changesAudited = law(
     unrecorded('payee', 'payee_version', 'payee_version.promoter_id', 'stated_at'),
     unrecorded('payout_batch', 'payout_batch', 'payout_batch.batch_id::text', 'approved_at'),
     unrecorded('payout_batch', 'payout_batch', 'payout_batch.batch_id::text', 'cancelled_at'),
+    unrecorded('merchant_payment', 'merchant_payment', 'payment_id::text', 'made_at'),
+    unrecorded('write_off', 'write_off', 'write_off_id::text', 'made_at'),
+    unrecorded('write_off', 'write_off', 'write_off_id::text', 'approved_at'),
   ].join('\n  union all\n  '),
 );
 
 /** Whose rows are written once, and corrected by new ones only. */
 const TABLES = `unnest(array['merchant_version', 'product_version', 'promoter_version', 'coupon_version', 'rule_version', 'rule_end',
   'mapping_version', 'link', 'identity_statement', 'order_report', 'decision', 'account', 'transfer', 'ledger_link', 'audit_log',
-  'payout_item', 'payout_change', 'payout_file']) as name`;
+  'payout_item', 'payout_change', 'payout_file', 'merchant_payment']) as name`;
 
 const appendOnlyKept = law(
   'present',

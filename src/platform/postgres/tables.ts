@@ -524,6 +524,20 @@ export interface Merchant {
   merchant_id: string;
 }
 
+export interface MerchantPayment {
+  amount: bigint;
+  currency: string;
+  made_at: Timestamp;
+  made_by: string;
+  merchant_id: string;
+  /**
+   * When the money came, where somebody said; it is booked when it is told.
+   */
+  occurred_at: Timestamp | null;
+  payment_id: string;
+  reference: string;
+}
+
 export interface MerchantVersion {
   currency: string;
   effective_from: Timestamp;
@@ -531,6 +545,10 @@ export interface MerchantVersion {
   landing_hosts: string[];
   merchant_id: string;
   name: string;
+  /**
+   * Whether its promoters are paid always, or only while the merchant owes nothing in that currency.
+   */
+  payouts: Generated<string>;
   /**
    * The attribution policy, complete: every default is written out, so that a later default changes nothing decided.
    */
@@ -1305,6 +1323,22 @@ export interface WebhookMessage {
   type: string;
 }
 
+export interface WriteOff {
+  amount: bigint;
+  approved_alone: boolean | null;
+  approved_at: Timestamp | null;
+  approved_by: string | null;
+  approved_person: string | null;
+  currency: string;
+  made_at: Timestamp;
+  made_by: string;
+  made_person: string;
+  merchant_id: string;
+  promoter_id: string;
+  reason: string;
+  write_off_id: string;
+}
+
 export interface DB {
   account: Account;
   account_balance: AccountBalance;
@@ -1334,6 +1368,7 @@ export interface DB {
   link: Link;
   mapping_version: MappingVersion;
   merchant: Merchant;
+  merchant_payment: MerchantPayment;
   merchant_version: MerchantVersion;
   order_identity: OrderIdentity;
   order_report: OrderReport;
@@ -1381,4 +1416,5 @@ export interface DB {
   upload_part: UploadPart;
   webhook_endpoint: WebhookEndpoint;
   webhook_message: WebhookMessage;
+  write_off: WriteOff;
 }

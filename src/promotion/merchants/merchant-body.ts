@@ -6,7 +6,7 @@ import { isCurrency } from '../../core/money.ts';
 import { defaultPolicy, policySchema } from '../../core/policy.ts';
 import { callerId, effectiveFrom, effectiveFromAnswer, timeZone, words } from '../../platform/http/fields.ts';
 import { normaliseHost, parseLanding } from '../links/landing.ts';
-import type { MerchantRow, MerchantTerms, ProductRow, ProductTerms } from './merchant-store.ts';
+import { PAYOUTS_OF_MERCHANTS, type MerchantRow, type MerchantTerms, type ProductRow, type ProductTerms } from './merchant-store.ts';
 
 const HOSTS_MAX = 100;
 
@@ -25,6 +25,10 @@ const landingHost = z
     return z.NEVER;
   });
 
+const payoutsOfMerchant = z
+  .enum(PAYOUTS_OF_MERCHANTS)
+  .meta({ description: 'When its promoters are paid: always, or only while the merchant owes nothing in that currency.' });
+
 /** What is set of a merchant: all of it; what is left out takes its default. */
 export const merchantBody = z.strictObject({
   name: words(200),
@@ -38,6 +42,7 @@ export const merchantBody = z.strictObject({
     .default([])
     .meta({ description: 'The hosts that links may lead to, each exactly.', example: ['shop.example.com'] }),
   hold_days: z.int().min(0).max(3650).default(7).meta({ description: 'Days from completion to release.' }),
+  payouts: payoutsOfMerchant.default('always'),
   attribution: policySchema.optional(),
   effective_from: effectiveFrom,
 });
@@ -50,6 +55,7 @@ export const merchantAnswer = z
     time_zone: z.string(),
     landing_hosts: z.array(z.string()),
     hold_days: z.int(),
+    payouts: payoutsOfMerchant,
     attribution: policySchema,
     version: z.int(),
     effective_from: effectiveFromAnswer,
@@ -57,13 +63,14 @@ export const merchantAnswer = z
   .meta({ id: 'Merchant' });
 
 export function merchantTerms(body: z.output<typeof merchantBody>): MerchantTerms {
-  const { name, currency, time_zone, landing_hosts, hold_days, attribution } = body;
-  return { name, currency, time_zone, landing_hosts: [...new Set(landing_hosts)], hold_days, policy: attribution ?? defaultPolicy };
+  const { name, currency, time_zone, landing_hosts, hold_days, payouts, attribution } = body;
+  const hosts = [...new Set(landing_hosts)];
+  return { name, currency, time_zone, landing_hosts: hosts, hold_days, payouts, policy: attribution ?? defaultPolicy };
 }
 
 export function showMerchant(row: MerchantRow): z.output<typeof merchantAnswer> {
-  const { merchant_id, name, currency, time_zone, landing_hosts, hold_days, policy, version, effective_from } = row;
-  return { merchant_id, name, currency, time_zone, landing_hosts, hold_days, attribution: policy, version, effective_from };
+  const { merchant_id, name, currency, time_zone, landing_hosts, hold_days, payouts, policy, version, effective_from } = row;
+  return { merchant_id, name, currency, time_zone, landing_hosts, hold_days, payouts, attribution: policy, version, effective_from };
 }
 
 export const productBody = z.strictObject({

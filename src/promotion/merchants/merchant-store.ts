@@ -9,6 +9,11 @@ import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { effectiveFromOf, findInForce, listInForce, placeVersion, saysTheSame, type Stretch, type Version } from '../version.ts';
 
+/**
+ * When a merchant's promoters are paid: always, or only while it owes nothing in that currency.
+ */
+export const PAYOUTS_OF_MERCHANTS = ['always', 'when_paid'] as const;
+
 /** What is set of a merchant; landing hosts are normalised, the policy is complete. */
 export interface MerchantTerms {
   name: string;
@@ -16,6 +21,7 @@ export interface MerchantTerms {
   time_zone: string;
   landing_hosts: string[];
   hold_days: number;
+  payouts: (typeof PAYOUTS_OF_MERCHANTS)[number];
   policy: Policy;
 }
 

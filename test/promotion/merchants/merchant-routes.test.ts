@@ -24,6 +24,7 @@ test('the first statement makes a merchant with every default written out, and c
     currency: 'CNY',
     landing_hosts: ['shop.example.com', 'localhost:3000'],
     hold_days: 7,
+    payouts: 'always',
     attribution: {
       precedence: ['click_token', 'link_code', 'coupon_code', 'platform', 'click', 'lock'],
       model: 'last_click',

@@ -1,0 +1,87 @@
+// Writing a debt off: one person says so, a second one approves, and the platform's revenue bears it.
+
+import type { Transaction } from 'kysely';
+
+import { DomainError } from '../../core/errors.ts';
+import { bookCaused, type AccountCache } from '../../ledger/booking-store.ts';
+import { announce } from '../../outbound/announce.ts';
+import type { Event } from '../../outbound/event.ts';
+import type { Actor } from '../../platform/keys/actor.ts';
+import { recordChange } from '../../platform/keys/audit-log.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
+import { merchantExists } from '../../promotion/merchants/merchant-store.ts';
+import { promoterExists } from '../../promotion/promoters/promoter-store.ts';
+import { requireSecondPerson } from '../persons.ts';
+import { debtOf } from './debt-store.ts';
+import { insertWriteOff, lockWriteOff, saveApproval, type WriteOff } from './write-off-store.ts';
+
+const subjectOf = (actor: Actor, now: Date, writeOffId: string) => ({ actor, now, subjectKind: 'write_off', subjectId: writeOffId });
+
+/** What is to be written off, in minor units of the currency. */
+export type Wish = Pick<WriteOff, 'promoter_id' | 'merchant_id' | 'currency' | 'amount' | 'reason'>;
+
+/**
+ * Writes down that somebody wants it; nothing is booked. Whether there is such a debt is looked at
+ * when it is approved, since it may have grown or shrunk by then. Throws `unknown_promoter` and
+ * `unknown_merchant`.
+ */
+export async function proposeWriteOff(
+  trx: Transaction<DB>,
+  wish: Wish,
+  { writeOffId, actor, now }: { writeOffId: string; actor: Actor; now: Date },
+): Promise<WriteOff> {
+  if (!(await promoterExists(trx, wish.promoter_id))) throw unknown('promoter');
+  if (!(await merchantExists(trx, wish.merchant_id))) throw unknown('merchant');
+  const made = { made_at: now, made_by: actor.keyId, made_person: actor.person };
+  const open = { approved_at: null, approved_by: null, approved_person: null, approved_alone: null };
+  const writeOff: WriteOff = { write_off_id: writeOffId, ...wish, ...made, ...open };
+  await insertWriteOff(trx, writeOff);
+  await recordChange(trx, { ...subjectOf(actor, now, writeOffId), action: 'write_off_made', before: null, after: writeOff });
+  return writeOff;
+}
+
+function unknown(what: 'promoter' | 'merchant'): DomainError {
+  return new DomainError(`unknown_${what}`, `There is no such ${what}.`, { errors: [{ path: `${what}_id`, message: 'is not known' }] });
+}
+
+/**
+ * Books it from the merchant's `revenue` to the promoter's `available`, which a later earning then
+ * finds at nothing. Throws `not_found`, `second_person_required`, and `conflict` for one that was
+ * approved before or exceeds what is owed now.
+ */
+export async function approveWriteOff(
+  trx: Transaction<DB>,
+  writeOffId: string,
+  { actor, accounts, now }: { actor: Actor; accounts: AccountCache; now: Date },
+): Promise<WriteOff> {
+  const before = await lockWriteOff(trx, writeOffId);
+  if (before === null) throw new DomainError('not_found', 'There is no write-off of this id.');
+  if (before.approved_at !== null) throw new DomainError('conflict', 'This write-off was approved before.');
+  const { alone } = await requireSecondPerson(trx, { person: before.made_person, at: before.made_at }, actor);
+  const { promoter_id: promoterId, merchant_id: merchantId, currency, amount } = before;
+  const debt = await debtOf(trx, { promoterId, merchantId, currency });
+  if (amount > debt) {
+    throw new DomainError(
+      'conflict',
+      `The promoter owes ${debt} ${currency} of this merchant by now, and ${amount} cannot be written off.`,
+    );
+  }
+  const moves = { kind: 'write_off', from: 'revenue', to: 'available' } as const;
+  await bookCaused(
+    trx,
+    [{ cause: 'write_off', causeId: writeOffId, position: 0, ...moves, merchantId, promoterId, currency, amount }],
+    accounts,
+    now,
+  );
+  const after = { ...before, approved_at: now, approved_by: actor.keyId, approved_person: actor.person, approved_alone: alone };
+  await saveApproval(trx, after);
+  await recordChange(trx, { ...subjectOf(actor, now, writeOffId), action: 'write_off_approved', before, after });
+  await announce(trx, () => [writtenOff(after, now)], now);
+  return after;
+}
+
+/** Write-offs are ours: endpoints of a merchant do not hear of them. */
+function writtenOff({ write_off_id, promoter_id, merchant_id, currency, amount, reason }: WriteOff, at: Date): Event {
+  const data = { write_off_id, promoter_id, merchant_id, currency, amount, reason };
+  return { type: 'debt.written_off', key: write_off_id, merchantId: null, at, data };
+}
