@@ -41,8 +41,9 @@ function runNpm(development) {
   const command = [existsSync(lockfile) ? 'ci' : 'install', '--no-audit', '--no-fund', ...(development ? ['--include=dev'] : [])];
   process.stderr.write(`Installing what is missing (npm ${command[0]}) …\n`);
   const { status, error } = spawnSync('npm', command, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
-  if (status !== 0)
+  if (status !== 0) {
     throw new Error(`npm ${command[0]} failed${error ? `: ${error.message}` : ''}. Run it by hand in ${root} and look at what it says.`);
+  }
 }
 
 /** Of several processes that start in one folder at the same time one installs, and the others wait for it. */

@@ -92,8 +92,9 @@ export type TestRedis = { url: string; close: () => Promise<void> } | { url: nul
 export async function redisForTests(): Promise<TestRedis> {
   const given = process.env['REDIS_URL'];
   if (given !== undefined && given !== '') return { url: given, close: async () => undefined };
-  if (spawnSync('redis-server', ['--version']).error !== undefined)
+  if (spawnSync('redis-server', ['--version']).error !== undefined) {
     return { url: null, reason: 'no redis-server on the path, and no REDIS_URL' };
+  }
   return startRedis(await freePort());
 }
 

@@ -37,8 +37,9 @@ export async function auditCommand(deps: AuditDeps, print: Print): Promise<numbe
   const { orders, waiting, reports, deliveries, transfers, accounts, chain, differences } = audited;
   print(`${orders} orders (${waiting} wait for their award), ${reports} reports of ${deliveries} deliveries, ${transfers} transfers, `);
   print(`${accounts} accounts, ${chain.links} links of ${chain.transfers} transfers, in ${seconds.toFixed(1)} s\n`);
-  if (chain.last !== null)
+  if (chain.last !== null) {
     print(`the chain ends with link ${chain.last.linkNo} of ${chain.last.day}: ${chain.last.hash.toString('hex')}\n`);
+  }
   print(differences === 0 ? 'all agrees\n' : `${differences} differences\n`);
   return differences === 0 ? 0 : 1;
 }

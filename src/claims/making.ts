@@ -44,8 +44,9 @@ export interface Occasion {
  */
 export async function makeClaim(trx: Transaction<DB>, wish: ClaimWish, occasion: Occasion, deps: ClaimDeps): Promise<Claim> {
   const { now } = occasion;
-  if (!(await lockPromoter(trx, wish.promoterId)))
+  if (!(await lockPromoter(trx, wish.promoterId))) {
     throw refused('unknown_promoter', `There is no promoter ${wish.promoterId}.`, 'promoter_id');
+  }
   await refuseTooMany(trx, wish.promoterId, now);
   const order = await findNamed(trx, wish);
   const claim = claimOf(wish, {
@@ -53,11 +54,12 @@ export async function makeClaim(trx: Transaction<DB>, wish: ClaimWish, occasion:
     sourceId: order?.sourceId ?? wish.sourceId,
     now,
   });
-  if ((await findUndecided(trx, claim.promoterId, claim.merchantId, claim.orderId)) !== null)
+  if ((await findUndecided(trx, claim.promoterId, claim.merchantId, claim.orderId)) !== null) {
     throw new DomainError(
       'claim_exists',
       `There is a claim of this promoter to the order ${claim.orderId} already, which is not decided yet.`,
     );
+  }
 
   const found = order === null || order.attributionAt === null ? null : await awardClaimed(trx, claim, order, now, deps);
   await insertClaim(trx, claim, occasion.keyId);

@@ -83,7 +83,10 @@ interface Naming {
 
 /** The order's naming and those of the lines that have any. */
 function namingsOf({ content, names }: DeliveredReport): Naming[] {
-  const of = (lineId: string | null, fields: { promoter_id?: string | null; talent_id?: string | null }): Naming => ({
+  const of = (
+    lineId: string | null,
+    fields: { promoter_id?: string | null | undefined; talent_id?: string | null | undefined },
+  ): Naming => ({
     lineId,
     promoterId: fields.promoter_id ?? null,
     talentId: fields.talent_id ?? null,

@@ -42,8 +42,9 @@ export async function foldBalances(db: Kysely<DB>, limit = TRANSFERS_PER_FOLD_MA
     const [fold] = held.rows;
     if (fold === undefined) return { folded: 0, more: false };
     const { old, below, count } = await nextWatermark(trx, { ...fold, limit });
-    if (below < old)
+    if (below < old) {
       throw new Error(`The ledger has counted to ${old} and this cluster only to ${below}: it was restored. Start the service anew.`);
+    }
     if (count === 0n) return { folded: 0, more: false };
     await sql`
       insert into account_balance (account_id, balance)

@@ -116,8 +116,9 @@ export function openMessenger(deps: MessengerDeps): Messenger {
   return {
     async deliver() {
       for (const endpointId of await endpointsDue(deps.db, ENDPOINTS_AT_ONCE)) {
-        if (!ending.signal.aborted && sending.size < ENDPOINTS_AT_ONCE && !sending.has(endpointId))
+        if (!ending.signal.aborted && sending.size < ENDPOINTS_AT_ONCE && !sending.has(endpointId)) {
           sending.set(endpointId, sendTo(endpointId));
+        }
       }
       await keepHouse();
     },

@@ -117,11 +117,12 @@ async function insertAgain(db: Kysely<DB>, connectionString: string, orders: num
   await client.connect();
   try {
     return await perSecond(orders, async () => {
-      for (let batch = 0; batch < copies[0]!.batches.length; batch++)
+      for (let batch = 0; batch < copies[0]!.batches.length; batch++) {
         await copyIn(
           client,
           copies.map((copy) => ({ sql: copy.sql, rows: copy.batches[batch]! })),
         );
+      }
     });
   } finally {
     await client.end();

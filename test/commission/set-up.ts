@@ -20,7 +20,7 @@ type VersionTable = 'merchant_version' | 'product_version' | 'promoter_version' 
  * time.
  */
 interface Dated {
-  from?: string;
+  from?: string | undefined;
 }
 
 export interface RuleInput {

@@ -31,7 +31,13 @@ export function namedBy(parsed: CanonicalReport): Map<string | null, NamedEviden
   ]);
 }
 
-function namesOf({ promoter_id: promoterId, talent_id: talentId }: { promoter_id?: string | null; talent_id?: string | null }) {
+function namesOf({
+  promoter_id: promoterId,
+  talent_id: talentId,
+}: {
+  promoter_id?: string | null | undefined;
+  talent_id?: string | null | undefined;
+}) {
   return { promoterIds: promoterId == null ? [] : [promoterId], linkCodes: [], talentId: talentId ?? null };
 }
 

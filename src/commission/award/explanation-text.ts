@@ -205,8 +205,9 @@ function judgedEvidence({ evidence, judgements }: OrderExplanation, judgement: n
   const { won, lost } = judgements[judgement]!;
   const outcomes = new Map<number, Pick<ExplainedEvidence, 'won' | 'reason'>>();
   for (const place of placesOf(won)) outcomes.set(place, { won: true, reason: null });
-  for (const [reason, places] of Object.entries(lost) as [LossReason, string][])
+  for (const [reason, places] of Object.entries(lost) as [LossReason, string][]) {
     for (const place of placesOf(places)) outcomes.set(place, { won: false, reason });
+  }
   return [...outcomes]
     .toSorted(([a], [b]) => a - b)
     .map(([place, outcome]) => {

@@ -183,8 +183,9 @@ async function loadPromoters(db: Kysely<DB>, inputs: readonly AwardInput[], fact
     for (const { promoterId } of [...told.locks, ...told.claims]) wanted.add(promoterId);
     for (const { talentId } of order.lines) if (talentId !== null) wanted.add(talentId);
   }
-  for (const link of facts.links.values())
+  for (const link of facts.links.values()) {
     for (const id of [link.promoterId, link.talentId, ...link.sharers]) if (id !== null) wanted.add(id);
+  }
   for (const history of facts.coupons.values()) for (const { promoterId } of history) if (promoterId !== null) wanted.add(promoterId);
 
   for (let round = 0; round <= facts.levelsMax && wanted.size > 0; round++) {

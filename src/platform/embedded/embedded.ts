@@ -163,8 +163,9 @@ async function greet({ cluster, log }: Installation, port: number): Promise<Pick
     return { client, lost };
   } catch (error) {
     await client.end();
-    if (isRefusedForGood(error))
+    if (isRefusedForGood(error)) {
       throw new StartFailure(`The PostgreSQL in ${cluster} does not accept the password kept beside its data.`, { cause: error });
+    }
     return undefined;
   }
 }
@@ -205,8 +206,9 @@ async function revive(installation: Installation, port: number, signal: AbortSig
   for (let pauseMs = 100; !signal.aborted; pauseMs = Math.min(pauseMs * 2, REVIVAL_PAUSE_MS_MAX)) {
     try {
       const presence = await arrive(installation, port);
-      if (presence.port !== port)
+      if (presence.port !== port) {
         installation.log.error({ port: presence.port }, 'PostgreSQL is at another port now: restart this process');
+      }
       return presence;
     } catch (error) {
       installation.log.error({ err: error }, 'PostgreSQL did not come back; trying again');

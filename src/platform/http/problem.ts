@@ -113,11 +113,12 @@ function refusalOf(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
   if (isUnavailable(error)) return new DomainError('unavailable', 'We cannot store anything right now. Try again.');
   const status = statusOf(error);
-  if (status === 503)
+  if (status === 503) {
     return new DomainError(
       'unavailable',
       'This took too long, and whether it was done is not known. Try again, under the same Idempotency-Key.',
     );
+  }
   if (error instanceof Error && status >= 400 && status < 500) {
     return new DomainError(CODE_BY_STATUS[status] ?? 'malformed_request', sentence(error.message), { cause: error });
   }

@@ -138,8 +138,9 @@ async function settle<Item, Result>(group: Group<Item, Result>, outcome: Outcome
     return;
   }
   const middle = size >> 1;
-  for (const half of [sliceGroup(group, 0, middle), sliceGroup(group, middle, size)])
+  for (const half of [sliceGroup(group, 0, middle), sliceGroup(group, middle, size)]) {
     await settle(half, await attempt(half, commit), commit);
+  }
 }
 
 function emptyGroup<Item, Result>(): Group<Item, Result> {

@@ -190,8 +190,9 @@ function publicBase(text: string, context: z.RefinementCtx): string {
 /** `kind=https://host` for each kind, separated by commas. */
 function baseUrls(text: string, context: z.RefinementCtx): Record<string, string> {
   const entries = text.split(',').map((entry) => /^\s*([\w-]+)=(https?:\/\/[^\s,]+?)\/?\s*$/.exec(entry));
-  if (entries.every((entry) => entry !== null && URL.canParse(entry[2]!)))
+  if (entries.every((entry) => entry !== null && URL.canParse(entry[2]!))) {
     return Object.fromEntries(entries.map((entry) => [entry![1]!, entry![2]!]));
+  }
   context.addIssue({ code: 'custom', message: 'must be a list like jd=https://proxy.example.com, separated by commas' });
   return z.NEVER;
 }

@@ -43,10 +43,10 @@ export function isBotTold(userAgent: string | undefined): boolean {
 }
 
 interface Signs {
-  'user-agent'?: string;
-  purpose?: string | string[];
-  'sec-purpose'?: string | string[];
-  'sec-fetch-dest'?: string | string[];
+  'user-agent'?: string | undefined;
+  purpose?: string | string[] | undefined;
+  'sec-purpose'?: string | string[] | undefined;
+  'sec-fetch-dest'?: string | string[] | undefined;
 }
 
 /**

@@ -38,13 +38,14 @@ export async function makeLinks(
     return planned;
   });
   const lost = await insertLinks(trx, made);
-  if (actor.scope === 'admin')
+  if (actor.scope === 'admin') {
     await recordMade(
       trx,
       actor,
       now,
       made.filter(({ code }) => !lost.has(code)),
     );
+  }
   return results.map((result) => (!(result instanceof DomainError) && lost.has(result.code) ? taken(result.code) : result));
 }
 

@@ -41,7 +41,10 @@ const options = z.strictObject({
 
 export const shopify: Adapter = {
   kind: 'shopify',
-  secrets: z.strictObject({ secret: chosenSecrets, access_token: z.string().min(1).max(256).regex(/\S/, 'must not be blank').optional() }),
+  secrets: z.strictObject({
+    secret: chosenSecrets,
+    access_token: z.string().min(1).max(256).regex(/\S/, 'must not be blank').exactOptional(),
+  }),
   options: options.refine((stated) => stated.pull === undefined || stated.shop !== undefined, {
     path: ['shop'],
     error: 'is needed to pull',

@@ -49,7 +49,7 @@ const options = z.strictObject({
 
 export const jd: Adapter = {
   kind: 'jd',
-  secrets: z.strictObject({ app_key: gatewaySecret, app_secret: gatewaySecret, access_token: gatewaySecret.optional() }),
+  secrets: z.strictObject({ app_key: gatewaySecret, app_secret: gatewaySecret, access_token: gatewaySecret.exactOptional() }),
   options,
   ...pullOnly,
   map,

@@ -141,8 +141,9 @@ function giftRefunds(id: string, { refund_info, product_info_list: products }: G
   }
   if (bySku.size === 0) {
     const amount = refund_info?.amount ?? null;
-    if (amount === null && outcome === 'succeeded')
+    if (amount === null && outcome === 'succeeded') {
       throw new Error('the after-sale of a gift has paid money back and does not say how much');
+    }
     return [{ refund_id: id, line_id: null, amount, status }];
   }
   return [...bySku].map(([skuId, amount]) => ({ refund_id: `${id}/${skuId}`, line_id: skuId, amount, status }));

@@ -48,7 +48,7 @@ const options = z.strictObject({
 
 export const woocommerce: Adapter = {
   kind: 'woocommerce',
-  secrets: z.strictObject({ secret: chosenSecrets, consumer_key: key.optional(), consumer_secret: key.optional() }),
+  secrets: z.strictObject({ secret: chosenSecrets, consumer_key: key.exactOptional(), consumer_secret: key.exactOptional() }),
   options: options.refine((stated) => stated.pull === undefined || stated.url !== undefined, { path: ['url'], error: 'is needed to pull' }),
   verify,
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },
