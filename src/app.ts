@@ -57,7 +57,7 @@ import { sourcesRoutes } from './sources/connections/source-routes.ts';
 import { sourceCache, type SourceCache } from './sources/connections/source-cache.ts';
 import type { Adapter } from './sources/source.ts';
 
-export const VERSION = '0.1.0';
+const VERSION = '0.1.0';
 
 /**
  * Order systems wait five seconds for an answer; before that we say that we cannot store, so that
@@ -65,7 +65,7 @@ export const VERSION = '0.1.0';
  */
 const DELIVERY_DEADLINE_MS = 3000;
 
-export interface AppDeps {
+interface AppDeps {
   runtime: Runtime;
   queue: Queue;
   adapters: readonly Adapter[];

@@ -36,7 +36,7 @@ const TRACKING_INTERVAL_MS = 5000;
 const ERASING_INTERVAL_MS = 5000;
 const PARTITION_INTERVAL_MS = 6 * 3_600_000;
 
-export interface WorkerDeps {
+interface WorkerDeps {
   runtime: Runtime;
   queue: Queue;
   adapters: readonly Adapter[];

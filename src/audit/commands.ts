@@ -15,7 +15,7 @@ type Print = (text: string) => void;
 /** Below it the threads would take longer to start than they save. */
 const ORDERS_OF_THREADS = 10_000;
 
-export interface AuditDeps extends BatchAuditorDeps {
+interface AuditDeps extends BatchAuditorDeps {
   connectionString: string;
 }
 

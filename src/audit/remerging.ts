@@ -23,12 +23,12 @@ import { readNoted, readNotedDeliveries, type NotedReport, type Range, type Stan
 /** The format in which the reports of an order are read today. */
 const ORDER_FORMAT = 2;
 
-export interface RemergingDeps {
+interface RemergingDeps {
   adapters: readonly Adapter[];
   identityKey: KeyObject;
 }
 
-export interface Remerged {
+interface Remerged {
   /**
    * The state of each order as its deliveries tell it; the standing one where that is told as well.
    */

@@ -56,7 +56,7 @@ export const claimContextSchema = z.object({
 export type ClaimContext = z.output<typeof claimContextSchema>;
 
 /** Whose claim it is, and about which order. */
-export interface ClaimedOrder {
+interface ClaimedOrder {
   promoterId: string;
   merchantId: string;
   attributionAt: Date;

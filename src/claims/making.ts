@@ -18,7 +18,7 @@ const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
 /** What a promoter claims, in the promoter's own words. */
-export interface ClaimWish {
+interface ClaimWish {
   promoterId: string;
   /** Null: whosesoever order of this id the source has. */
   merchantId: string | null;
@@ -31,7 +31,7 @@ export interface ClaimWish {
 }
 
 /** By whose key, and when. */
-export interface Occasion {
+interface Occasion {
   keyId: string;
   now: Date;
 }

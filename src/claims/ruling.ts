@@ -13,7 +13,7 @@ import { clickOfBuyer } from './claim-context.ts';
 import { lockClaim, lockOrder, noteAwarded, saveDecision } from './claim-store.ts';
 import { awardAnew, earnableLines, findRival, markRelativesDue, readClaimedAward } from './claimed-award.ts';
 
-export interface Decision {
+interface Decision {
   decision: 'approve' | 'reject';
   reason: string;
 }

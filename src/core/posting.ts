@@ -19,7 +19,7 @@ export const TRANSFER_KINDS = ['accrue', 'reverse', 'release', 'withhold', 'pay'
 export type TransferKind = (typeof TRANSFER_KINDS)[number];
 
 /** One share of one line: what is booked for it is compared with what it should be. */
-export interface Slot {
+interface Slot {
   lineId: string;
   role: Role;
   level: number | null;

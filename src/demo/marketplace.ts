@@ -29,7 +29,7 @@ export const MERCHANTS = {
 export type MerchantId = keyof typeof MERCHANTS;
 
 /** By the ids that their order systems have for them. */
-export const PRODUCTS = {
+const PRODUCTS = {
   naifen: { merchant_id: 'mumu', title: '婴儿配方奶粉 900 克', category: '奶粉', price: 29_900 },
   niaoku: { merchant_id: 'mumu', title: '云柔纸尿裤 L 码', category: '纸品', price: 9_999 },
   zongzi: { merchant_id: 'haochi', title: '咸蛋黄肉粽礼盒', category: '粽子', price: 10_000 },

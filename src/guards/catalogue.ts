@@ -10,7 +10,7 @@ import { LAWS_OF_BORDERS } from './laws/laws-of-borders.ts';
 import { lawsOfDecisions } from './laws/laws-of-decisions.ts';
 import { LAWS_OF_ORDERS } from './laws/laws-of-orders.ts';
 
-export interface GuardSettings {
+interface GuardSettings {
   /** How many levels of a referral chain may be paid, the seller being the first. */
   levelsMax: number;
   /** How many files of clicks wait in this process's spool. */

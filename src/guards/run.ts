@@ -64,7 +64,7 @@ export function guardMetrics(registry: Registry): GuardMetrics {
   };
 }
 
-export interface GuardRun {
+interface GuardRun {
   now: Date;
   /** Asks all of them about everything, also those that were asked only just. */
   all?: boolean;

@@ -30,7 +30,7 @@ export interface FailedDelivery {
 }
 
 /** How deliveries are processed, and who is told, after the commit, of those that fail. */
-export interface Processing {
+interface Processing {
   process: Process;
   onFailed: (failed: FailedDelivery) => void;
 }

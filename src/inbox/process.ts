@@ -167,7 +167,7 @@ async function readAll(trx: Transaction<DB>, deliveries: readonly TakenDelivery[
 }
 
 /** What a report does, once it is known whom it means. */
-export interface Effect {
+interface Effect {
   report: DeliveredReport;
   orderReport: OrderReport;
   /** It tells all lines or refunds of its order. */

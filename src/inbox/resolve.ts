@@ -36,7 +36,7 @@ export async function resolveReports(trx: Transaction<DB>, reports: readonly Del
 }
 
 /** What was found for a batch: the meanings of words, and which of our own ids do not exist. */
-export interface Known {
+interface Known {
   meaningOf: (report: DeliveredReport, type: string, value: string) => MappingTarget | null;
   isMissing: (column: keyof MappingTarget, id: string) => boolean;
   /** The merchant of the order, as other reports of the source have named it. */

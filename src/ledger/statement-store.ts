@@ -60,7 +60,7 @@ export async function openingBalances(db: Kysely<DB>, question: StatementQuery):
 }
 
 /** Where the list of transfers goes on: strictly after this one. */
-export interface MonthCursor {
+interface MonthCursor {
   bookedXid: bigint;
   transferId: bigint;
 }
@@ -104,7 +104,7 @@ export async function readMonth(db: Kysely<DB>, question: StatementQuery, after:
 }
 
 /** Where a transfer is chained. */
-export interface Proof {
+interface Proof {
   linkNo: bigint;
   path: PathStep[];
 }

@@ -1,5 +1,5 @@
 // Orders in the database: reading them and locking them.
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 
 import type { MergedOrder } from '../core/merged.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -26,18 +26,6 @@ export interface OrderRow extends KnownOrder {
 
 /** One text for an order, whatever its ids hold: no id holds a zero byte. */
 export const orderName = ({ merchantId, sourceId, orderId }: OrderId): string => `${merchantId}\0${sourceId}\0${orderId}`;
-
-/** The orders of these names, of whatever merchant where none is said. */
-export async function findOrders(
-  db: Kysely<DB>,
-  { merchantId, sourceId, orderId }: { merchantId: string | null; sourceId: string; orderId: string },
-): Promise<OrderRow[]> {
-  const { rows } = await sql<StoredOrder>`
-    select order_key, merchant_id, source_id, order_id, merged, parent_order_id, parent_kind, made_at, changed_at
-    from orders where source_id = ${sourceId} and order_id = ${orderId} and (${merchantId}::text is null or merchant_id = ${merchantId})
-    order by merchant_id`.execute(db);
-  return rows.map(readOrder);
-}
 
 /**
  * Locks the orders that are there, in the order of their keys, so that two who merge never wait for

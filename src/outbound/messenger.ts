@@ -67,7 +67,7 @@ export interface MessengerDeps {
   resolve?: Resolve;
 }
 
-export interface Messenger {
+interface Messenger {
   /**
    * Begins to send whatever is due. The promise is of the look at what is due, not of the sending.
    */

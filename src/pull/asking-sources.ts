@@ -28,7 +28,7 @@ interface PullSchedule {
 }
 
 /** What failed of a source, which rests by itself and is asked again later. */
-export interface FailedQuestions {
+interface FailedQuestions {
   sourceId: string;
   error: unknown;
 }

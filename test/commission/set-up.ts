@@ -23,7 +23,7 @@ interface Dated {
   from?: string | undefined;
 }
 
-export interface RuleInput {
+interface RuleInput {
   name?: string;
   scope?: RuleScope;
   plan: PlanInput;

@@ -24,7 +24,7 @@ export const NO_EVIDENCE: ReportEvidence = {
 };
 
 /** Whom a report names, where every name is one of ours. */
-export function namedBy(parsed: CanonicalReport): Map<string | null, NamedEvidence> {
+function namedBy(parsed: CanonicalReport): Map<string | null, NamedEvidence> {
   return new Map<string | null, NamedEvidence>([
     [null, namesOf(parsed)],
     ...(parsed.lines ?? []).map((line): [string, NamedEvidence] => [line.line_id, namesOf(line)]),

@@ -7,7 +7,7 @@ import { NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
  * Keys of the owners: of the shop m1, of the merchant m1, and of the promoter alice. The admin may
  * do everything, and the auditor read everything.
  */
-export type Owner = 'shop' | 'merchant' | 'alice';
+type Owner = 'shop' | 'merchant' | 'alice';
 
 /** What an admin with a role may do besides reading, which all may where no row says otherwise. */
 export type Role = 'operator' | 'finance' | 'risk';

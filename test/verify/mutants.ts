@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { HOSTILE_MARKET } from './hostile/run.ts';
 
-export interface Edit {
+interface Edit {
   file: string;
   from: string;
   to: string;

@@ -11,7 +11,7 @@ import type { Row } from './table.ts';
 import { mountSmallDisk, smallDisksWork } from './tmpfs.ts';
 import { audit, runTrial, type Outcome } from './trial.ts';
 
-export interface SeriesOptions {
+interface SeriesOptions {
   fault: Fault;
   trials: number;
   seed: number;

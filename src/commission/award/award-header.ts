@@ -106,7 +106,7 @@ const toDate = (at: number | null) => (at === null ? null : new Date(at));
 const ADVANCE = ['none', 'estimated', 'confirmed', 'released'] as const satisfies readonly AwardHeader['state'][];
 
 /** A decided line as far as its state depends on it. */
-export interface DecidedLine {
+interface DecidedLine {
   decision: LineDecisionKind;
   paidAmount: bigint;
   refundedAmount: bigint;

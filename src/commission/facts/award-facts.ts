@@ -39,7 +39,7 @@ interface ReadOrder {
   identities: readonly string[];
 }
 
-export interface InputDeps {
+interface InputDeps {
   tokenKeys: KeyObject[];
   levelsMax: number;
 }

@@ -35,7 +35,7 @@ export async function replayFailed(trx: Transaction<DB>, deliveryIds: readonly s
   await trx.updateTable('delivery').set(DUE_AGAIN).where('delivery_id', 'in', deliveryIds).where('state', '=', 'failed').execute();
 }
 
-export interface ReplayFilter {
+interface ReplayFilter {
   state: Exclude<DeliveryState, 'received'>;
   sourceId: string | null;
   /** Why it was parked, or words of the error with which it failed. */

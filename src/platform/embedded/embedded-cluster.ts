@@ -24,7 +24,7 @@ const UNFINISHED = 'postgres.new-';
  * How to reach the server of a cluster. The port is kept, so that other processes find the server
  * again after a crash.
  */
-export type Access = z.infer<typeof access>;
+type Access = z.infer<typeof access>;
 
 const access = z.object({ password: z.string(), port: z.int().nullable() });
 

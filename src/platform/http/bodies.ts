@@ -17,7 +17,7 @@ declare module 'fastify' {
   }
 }
 
-export const STREAM_BYTES_MAX = 1024 * 1024 * 1024;
+const STREAM_BYTES_MAX = 1024 * 1024 * 1024;
 export const STREAM_TIMEOUT_MS = 60 * 60 * 1000;
 /**
  * A file that still arrives when the server has been closing for so long is cut off, so that the

@@ -38,7 +38,7 @@ export const faultSchema = z.object({
   message: z.string().meta({ description: 'What is wrong there, for people.' }),
 });
 
-export const problemSchema = z
+const problemSchema = z
   .object({
     type: z.string().meta({ description: 'A name of this kind of problem, as a URN.' }),
     title: z.string().meta({ description: 'The kind of problem in words.' }),
@@ -50,13 +50,13 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457' });
 
-export type Problem = z.infer<typeof problemSchema>;
+type Problem = z.infer<typeof problemSchema>;
 
 /**
  * An answer of a route that is a problem, as the document tells it; which codes it may have is
  * added to what is told of every route.
  */
-export interface ProblemAnswer {
+interface ProblemAnswer {
   description: string;
   content: { 'application/problem+json': { schema: typeof problemSchema } };
   codes: readonly ErrorCode[];

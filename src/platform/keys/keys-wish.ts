@@ -39,7 +39,7 @@ export const keyWish = z
   .refine(({ scope, role }) => scope === 'admin' || role == null, { path: ['role'], message: 'Only an admin key has a role' })
   .meta(bodyExamples({ scope: 'storefront', merchant_id: 'm1', label: 'shop backend' }));
 
-export type KeyWish = z.output<typeof keyWish>;
+type KeyWish = z.output<typeof keyWish>;
 
 const OPTIONS = {
   scope: 'scope',

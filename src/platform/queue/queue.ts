@@ -35,7 +35,7 @@ export interface Queue {
   close: () => Promise<void>;
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   /** Null: the jobs live in PostgreSQL, in tables that `migrateQueue` makes. */
   redisUrl: string | null;
   connectionString: string;

@@ -19,7 +19,7 @@ const judged = new Map<string, boolean>();
  * Whether this user agent names a crawler, a preview or a tool. None at all is not called a bot:
  * some proxies strip it.
  */
-export function isBot(userAgent: string | undefined): boolean {
+function isBot(userAgent: string | undefined): boolean {
   if (userAgent === undefined || userAgent === '') return false;
   const known = judged.get(userAgent);
   if (known !== undefined) return known;

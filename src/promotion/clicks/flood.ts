@@ -14,7 +14,7 @@ const COLON = 0x3a;
 const GROUPS_OF_NETWORK = 4;
 const GROUPS = 8;
 
-export interface FloodGate {
+interface FloodGate {
   /**
    * Counts one visit from this address, and tells whether this minute has seen more of them than
    * the limit.

@@ -172,7 +172,7 @@ export async function findLink(db: Kysely<DB>, code: string): Promise<LinkRow | 
   return link ?? null;
 }
 
-export interface LinkFilter {
+interface LinkFilter {
   promoterId: string;
   merchantId: string | null;
 }

@@ -48,7 +48,7 @@ export interface Tracking {
 }
 
 /** What is asked for again. */
-export interface DueTracking extends TrackedWish {
+interface DueTracking extends TrackedWish {
   sourceId: string;
   attempts: number;
   /** When the link of ours expires. */

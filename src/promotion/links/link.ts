@@ -8,7 +8,7 @@ import { checkLanding } from './landing.ts';
 
 export const SCENES = ['moments', 'group', 'chat', 'live', 'video', 'article', 'poster', 'search', 'other'] as const;
 
-export type Scene = (typeof SCENES)[number];
+type Scene = (typeof SCENES)[number];
 
 /** What somebody wishes to share. */
 export interface LinkWish {

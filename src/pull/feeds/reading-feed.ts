@@ -26,7 +26,7 @@ const BACK_MARGIN_MS = 60_000;
  */
 const NOT_OF_CURSOR: ReadonlySet<Failure> = new Set(['temporary', 'rate_limited', 'refused']);
 
-export interface Span {
+interface Span {
   /** Up to when it is to be read; never beyond now. */
   target: Date;
   /** How much before the checkpoint is read again. */

@@ -30,7 +30,7 @@ import { BAD_ROWS_MAX } from '../uploads/upload.ts';
 const ANSWER_WITHIN_MS = 4000;
 const LOOK_EVERY_MS = 100;
 
-export interface ReconciliationDeps {
+interface ReconciliationDeps {
   db: Kysely<DB>;
   adapters: readonly Adapter[];
   /** There is something to ask a source, or a file to read, now. */

@@ -9,7 +9,7 @@ import type { SourceReport } from '../source.ts';
 
 export const shopifyRefund = z.looseObject({ id });
 
-export type ShopifyRefund = z.output<typeof shopifyRefund>;
+type ShopifyRefund = z.output<typeof shopifyRefund>;
 
 /**
  * A line of which `units` are sold: its price as the shop states it, without tax, with it, and what
@@ -25,7 +25,7 @@ export interface SoldLine {
 }
 
 /** What refunds are taken from. */
-export interface Sold {
+interface Sold {
   currency: string;
   /** Whether prices hold their tax. */
   taxesIncluded: boolean;

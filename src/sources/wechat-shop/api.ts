@@ -79,7 +79,7 @@ function kindOf(errcode: number): NoAnswer {
 }
 
 /** WeChat itself has answered, with an error code, and nothing that stands before WeChat. */
-export class RefusedByCode extends AskingFailed {}
+class RefusedByCode extends AskingFailed {}
 
 /**
  * What was answered, or null where WeChat refuses the question by a code; every other failure is

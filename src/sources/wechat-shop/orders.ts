@@ -226,7 +226,7 @@ function sharersOf({ order_detail: { product_infos, sharer_info, sku_sharer_info
 }
 
 /** Whether WeChat is still finding out who shared, or what it commissions. */
-export function isStillParsed({ order_detail: { sharer_info, sku_sharer_infos, ext_info } }: ShopOrder): boolean {
+function isStillParsed({ order_detail: { sharer_info, sku_sharer_infos, ext_info } }: ShopOrder): boolean {
   const stated = [sharer_info, ...sku_sharer_infos].map((one) => one?.handling_progress ?? null);
   return [...stated, ext_info?.commission_handling_progress ?? null].some((progress) => progress !== null && progress !== DONE);
 }

@@ -7,13 +7,13 @@ import { z } from 'zod';
 import { DomainError } from '../../../src/core/errors.ts';
 import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { answerOnce, sweepIdempotencyKeys } from '../../../src/platform/http/idempotency.ts';
 import { makeKey } from '../../../src/platform/keys/keys-store.ts';
 import type { DB } from '../../../src/platform/postgres/tables.ts';
 import { testDatabase } from '../../harness.ts';
 import { until } from '../sockets.ts';
+import { buildHttp } from '../furnished.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

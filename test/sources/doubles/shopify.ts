@@ -17,7 +17,7 @@ const FAILURES: Record<Failure, Answered> = {
 };
 
 /** How many lines an order of the double has. */
-export interface Size {
+interface Size {
   lines?: number;
 }
 

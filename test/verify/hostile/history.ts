@@ -9,7 +9,7 @@ import type { SaidEvidence, SaidLine, Saying, ToldOrder, WholeList } from './sai
 import { NEVER_EARNS, PRODUCTS, type World, type WorldClick } from './world.ts';
 
 /** Tells the service of a click; its token is known afterwards. */
-export type TellClick = (told: { at: number; buyer: Record<string, string> | null }) => Promise<WorldClick>;
+type TellClick = (told: { at: number; buyer: Record<string, string> | null }) => Promise<WorldClick>;
 
 export interface Place {
   world: World;

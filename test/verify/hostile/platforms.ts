@@ -95,7 +95,7 @@ export async function openPlatforms(): Promise<Platforms> {
   };
 }
 
-export interface PlatformOrder extends ToldOrder {
+interface PlatformOrder extends ToldOrder {
   states: PlatformState[];
 }
 
