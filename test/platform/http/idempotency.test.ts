@@ -54,7 +54,7 @@ async function build(db: Kysely<DB>): Promise<App> {
   );
   const body = z.object({ name: z.string() });
   for (const url of ['/v1/effects', '/v1/others']) {
-    app.post(url, { config: { scopes: [] }, schema: { body } }, (request, reply) =>
+    app.post(url, { config: { scopes: [], roles: ['operator'] }, schema: { body } }, (request, reply) =>
       answerOnce(request, reply, db, async ({ trx, now }) => {
         begun++;
         const { name } = request.body;

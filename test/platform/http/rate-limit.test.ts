@@ -43,7 +43,7 @@ beforeEach(async () => {
   await limitRates(app, counts, LIMITS);
   app.get('/page', async () => ({}));
   app.get('/v1/a', { config: { scopes: [] } }, async () => ({}));
-  app.post('/v1/b', { config: { scopes: [] } }, async () => ({}));
+  app.post('/v1/b', { config: { scopes: [], roles: ['operator'] } }, async () => ({}));
   app.get('/measures', { config: { scopes: [], openToMachine: true } }, async () => ({}));
 });
 

@@ -34,7 +34,7 @@ beforeAll(async () => {
   void app.register(async (scope) => {
     streamScope(scope, NDJSON_TYPES, { bytesMax: 1000 });
     for (const url of ['/v1/files', '/v1/others']) {
-      scope.post(url, { config: { scopes: [] } }, (request, reply) =>
+      scope.post(url, { config: { scopes: [], roles: ['operator'] } }, (request, reply) =>
         answerStreamOnce(request, reply, database.db, async (stream) => {
           for await (const line of readNdjson(stream)) taken.push('value' in line ? line.value : line.error);
           if (refusing) throw new DomainError('unprocessable', 'Not these.');
