@@ -15,7 +15,10 @@ export type Role = 'operator' | 'finance' | 'risk';
 export interface Route {
   /** Who may, beside the admin. */
   open: readonly Owner[];
-  /** Which roles may; a row that reads and says nothing is open to all of them, any other to operators. */
+  /**
+   * Which roles may; a row that reads and says nothing is open to all of them, any other to
+   * operators.
+   */
   roles?: readonly Role[];
   /**
    * The address with ids that are there: `{code}` and the like stand for those that the service has

@@ -1,5 +1,5 @@
-// What is exported is wanted elsewhere: a name that only its own file uses is no one else's to know,
-// and a function that only tests call is no part of the program.
+// What is exported is wanted elsewhere: a name that only its own file uses is no one else's to
+// know, and a function that only tests call is no part of the program.
 
 import { posix } from 'node:path';
 

@@ -21,8 +21,8 @@ declare module 'fastify' {
      */
     scopes?: readonly KeyScope[];
     /**
-     * Which roles of admins may use the route. Must be said where something is changed; a route that
-     * reads is open to all of them where this is absent.
+     * Which roles of admins may use the route. Must be said where something is changed; a route
+     * that reads is open to all of them where this is absent.
      */
     roles?: readonly KeyRole[];
     /** Whoever asks on this very machine needs no key. */

@@ -51,8 +51,8 @@ const OPTIONS = {
 } as const;
 
 /**
- * The wish of a command line: `--scope`, `--role`, `--person`, `--merchant`, `--promoter`, `--label`. Throws
- * `malformed_request`, in a sentence for its operator.
+ * The wish of a command line: `--scope`, `--role`, `--person`, `--merchant`, `--promoter`,
+ * `--label`. Throws `malformed_request`, in a sentence for its operator.
  */
 export function readKeyWish(args: string[]): KeyWish {
   const given = Object.entries(valuesOf(args)).map(([option, value]) => [OPTIONS[option as keyof typeof OPTIONS], value]);
