@@ -9,6 +9,7 @@ import type { BatchAuditorDeps } from './batch.ts';
 import { differenceLine, type Difference } from './difference.ts';
 import { hasOrders } from './audit-store.ts';
 import { openThreadPool, ownAuditors } from './thread-pool.ts';
+import { messageOf } from '../platform/error-text.ts';
 
 type Print = (text: string) => void;
 
@@ -54,7 +55,7 @@ export async function statementCheckCommand(file: string | undefined, print: Pri
   try {
     checked = checkStatement(await readFile(file, 'utf8'));
   } catch (error) {
-    print(`${file} cannot be read as a statement: ${error instanceof Error ? error.message : String(error)}\n`);
+    print(`${file} cannot be read as a statement: ${messageOf(error)}\n`);
     return 1;
   }
   const { faults, entries, unchained, last } = checked;

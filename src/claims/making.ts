@@ -13,9 +13,7 @@ import { CLAIMS_PER_DAY, DECIDE_WITHIN_HOURS, MISSES_PER_DAY, type Claim, type C
 import { findNamedOrders, findUndecided, insertClaim, lockPromoter, timeOfClaim, timeOfMiss, type NamedOrder } from './claim-store.ts';
 import { awardAnew, earnableLines, isCredited, isPending, readClaimedAward, type ClaimedAward } from './claimed-award.ts';
 import { takeUp } from './take-up.ts';
-
-const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
+import { DAY_MS, HOUR_MS } from '../platform/durations.ts';
 
 /** What a promoter claims, in the promoter's own words. */
 interface ClaimWish {

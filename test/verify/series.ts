@@ -10,6 +10,7 @@ import { openStage } from './stage.ts';
 import type { Row } from './table.ts';
 import { mountSmallDisk, smallDisksWork } from './tmpfs.ts';
 import { audit, runTrial, type Outcome } from './trial.ts';
+import { stackOf } from '../../src/platform/error-text.ts';
 
 interface SeriesOptions {
   fault: Fault;
@@ -80,7 +81,7 @@ async function onStage({ fault, trials, seed, root, folder, onTrial }: SeriesOpt
  * nothing more.
  */
 function asFound(error: unknown): Outcome {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = stackOf(error);
   return {
     acknowledged: 0,
     worstDelayMs: 0,

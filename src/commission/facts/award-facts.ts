@@ -14,8 +14,8 @@ import { readTokens, reportedOf, type Reported, type EvidenceSources } from './e
 import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
 import type { Rules } from '../rules/rule-cache.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 
-const DAY_MS = 86_400_000;
 // Evidence that is too old or too late loses with its reason; this far beyond the window it is
 // still looked at.
 const LOOK_BACK_MS = 30 * DAY_MS;

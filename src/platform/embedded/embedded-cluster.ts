@@ -11,13 +11,14 @@ import { z } from 'zod';
 
 import { ifMissing, launch, type Account, type Binaries, type Runner } from './embedded-binaries.ts';
 import { StartFailure } from '../process/start-failure.ts';
+import { MINUTE_MS } from '../durations.ts';
 
 const PASSWORD_BYTES = 24;
 /**
  * What a killed start left behind is swept away when it is this old; anything younger may be in the
  * making.
  */
-const LEFT_OVER_AGE_MS = 10 * 60_000;
+const LEFT_OVER_AGE_MS = 10 * MINUTE_MS;
 const UNFINISHED = 'postgres.new-';
 
 /**

@@ -5,9 +5,11 @@ import { BlockList, isIP } from 'node:net';
 
 import { z } from 'zod';
 
+import { HOUR_MS } from '../durations.ts';
+
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const INTERVAL_MS_MIN = 50;
-const INTERVAL_MS_MAX = 3_600_000;
+const INTERVAL_MS_MAX = HOUR_MS;
 const ADMIN_KEY_LENGTH_MIN = 8;
 const SECRET_LENGTH_MIN = 16;
 const RATE_MAX = 100_000_000;

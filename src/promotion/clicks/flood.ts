@@ -3,8 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 
-const MINUTE_MS = 60_000;
-const SECOND_MS = 1000;
+import { MINUTE_MS, SECOND_MS } from '../../platform/durations.ts';
+
 const SLOTS = 65_536;
 const SLOT = SLOTS - 1;
 const COLON = 0x3a;

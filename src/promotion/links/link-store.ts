@@ -10,8 +10,7 @@ import { cutLanding, isAllowed } from './landing.ts';
 import type { LiveLink } from './link-cache.ts';
 import { planLink, sameLink, type LinkTerms, type LinkRow, type LinkWish } from './link.ts';
 import { visitorTag } from '../clicks/visitor.ts';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from '../../platform/durations.ts';
 
 /** A link that was made, or why it was not. */
 export type MadeLink = LinkRow | DomainError;

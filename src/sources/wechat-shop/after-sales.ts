@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import type { MappedReport } from '../source.ts';
 import { fen, list, part, time, wechatId, word } from './fields.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 
 type Outcome = 'open' | 'succeeded' | 'ended' | 'ends';
 
@@ -43,7 +44,7 @@ const OUTCOME: Readonly<Record<string, Outcome>> = {
 const GOODS_ONLY = new Set(['EXCHANGE', 'RESHIP']);
 
 /** So long a buyer may dispute what the seller has refused. */
-const DISPUTABLE_MS = 7 * 24 * 3_600_000;
+const DISPUTABLE_MS = 7 * DAY_MS;
 
 const REFUND_STATUS = { open: 'open', succeeded: 'succeeded', ended: 'failed', ends: 'failed' } as const;
 

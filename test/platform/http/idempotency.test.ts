@@ -14,8 +14,7 @@ import type { DB } from '../../../src/platform/postgres/tables.ts';
 import { testDatabase } from '../../harness.ts';
 import { until } from '../sockets.ts';
 import { buildHttp } from '../furnished.ts';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { DAY_MS } from '../../../src/platform/durations.ts';
 
 let database: Awaited<ReturnType<typeof testDatabase>>;
 let servers: App[];
