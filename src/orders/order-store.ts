@@ -3,6 +3,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { MergedOrder } from '../core/merged.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 
 /** An order as everybody names it. */
 export interface OrderId {
@@ -41,8 +42,15 @@ export async function lockOrders(trx: Transaction<DB>, wanted: readonly OrderId[
 
 /** Order names as rows of `wanted`. */
 export function unnestOrders(orders: readonly OrderId[]) {
-  return sql`unnest(${orders.map((order) => order.merchantId)}::text[], ${orders.map((order) => order.sourceId)}::text[],
-    ${orders.map((order) => order.orderId)}::text[]) as wanted (merchant_id, source_id, order_id)`;
+  return unnestOf(
+    orders,
+    {
+      merchant_id: ['text', (order) => order.merchantId],
+      source_id: ['text', (order) => order.sourceId],
+      order_id: ['text', (order) => order.orderId],
+    },
+    'wanted',
+  );
 }
 
 /** The columns of a known order. */
