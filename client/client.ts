@@ -62,9 +62,9 @@ export interface FenyongClient {
 
 export interface ClientOptions {
   /** Where the service is; by default FENYONG_URL of the environment. */
-  url?: string;
+  url?: string | undefined;
   /** An API key; by default FENYONG_KEY of the environment. */
-  key?: string;
+  key?: string | undefined;
   /** How often a request is sent at most; 5 by default. */
   attempts?: number;
   /** How long one attempt may take, its answer included, in milliseconds; 30 seconds by default. */
@@ -97,7 +97,7 @@ export class FenyongError extends Error {
   readonly requestId: string | null;
 
   constructor(
-    problem: Pick<Problem, 'code' | 'status' | 'detail' | 'errors'>,
+    problem: Pick<Problem, 'code' | 'status' | 'detail'> & { errors?: Problem['errors'] | undefined },
     { cause, requestId = null }: { cause?: unknown; requestId?: string | null } = {},
   ) {
     super(`${problem.code}: ${problem.detail}`, { cause });
@@ -167,10 +167,10 @@ export function createClient({
 
 /** What the types above allow, as it is handled. */
 interface LooseInit {
-  params?: { path?: Record<string, unknown>; query?: Record<string, unknown>; header?: Record<string, unknown> };
+  params?: { path?: Record<string, unknown> | undefined; query?: Record<string, unknown>; header?: Record<string, unknown> };
   body?: unknown;
   headers?: Parameters<typeof mergeHeaders>[0];
-  signal?: AbortSignal | null;
+  signal?: AbortSignal | null | undefined;
   parseAs?: ParseAs;
 }
 
@@ -321,8 +321,9 @@ export async function verifyWebhook({ body, headers, secret, now = new Date() }:
     fieldOf(headers, 'webhook-signature'),
   ];
   if (id === '' || !/^\d{1,12}$/.test(timestamp)) throw invalidWebhook('It has no webhook-id and webhook-timestamp.');
-  if (Math.abs(now.getTime() / 1000 - Number(timestamp)) > TOLERANCE_SECONDS)
+  if (Math.abs(now.getTime() / 1000 - Number(timestamp)) > TOLERANCE_SECONDS) {
     throw invalidWebhook('It was signed too long ago, or in the future.');
+  }
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   const head = new TextEncoder().encode(`${id}.${timestamp}.`);
   const signed = new Uint8Array(head.length + bytes.length);

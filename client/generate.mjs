@@ -1,4 +1,5 @@
-// Writes client/api.ts, the types of the API, from openapi/openapi.json: `npm run client`, after every change of the document.
+// Writes client/api.ts, the types of the API, from openapi/openapi.json: `npm run client`, after
+// every change of the document.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,7 +11,8 @@ const GENERATOR = 'openapi-typescript@7.13.0';
 const DOCUMENT = new URL('../openapi/openapi.json', import.meta.url);
 
 const document = readFileSync(DOCUMENT);
-// Here, where no redocly.yaml is: the generator would take that for its own settings. What has a default need not be sent.
+// Here, where no redocly.yaml is: the generator would take that for its own settings. What has a
+// default need not be sent.
 const { status, stdout, error } = spawnSync('npx', ['-y', GENERATOR, '--default-non-nullable', 'false'], {
   cwd: fileURLToPath(new URL('.', import.meta.url)),
   input: document,

@@ -30,7 +30,6 @@ import type { DraftDeps } from './payouts/batches/drafting.ts';
 import { payeeRoutes } from './payouts/payees/payee-routes.ts';
 import { payoutRoutes } from './payouts/payout-routes.ts';
 import { providerRoutes } from './payouts/providers/provider-routes.ts';
-import { accountCache } from './ledger/booking-store.ts';
 import { allowedFor } from './platform/net/address.ts';
 import { webhookEndpointRoutes } from './outbound/endpoint-routes.ts';
 import { webhookMessageRoutes } from './outbound/message-routes.ts';
@@ -75,7 +74,7 @@ import { sourcesRoutes } from './sources/connections/source-routes.ts';
 import { sourceCache, type SourceCache } from './sources/connections/source-cache.ts';
 import type { Adapter } from './sources/source.ts';
 
-export const VERSION = '0.1.0';
+const VERSION = '0.1.0';
 
 /**
  * Order systems wait five seconds for an answer; before that we say that we cannot store, so that
@@ -83,7 +82,7 @@ export const VERSION = '0.1.0';
  */
 const DELIVERY_DEADLINE_MS = 3000;
 
-export interface AppDeps {
+interface AppDeps {
   runtime: Runtime;
   queue: Queue;
   adapters: readonly Adapter[];

@@ -35,6 +35,7 @@ import { SEALED_PAYEES } from './payouts/payees/payee-store.ts';
 import { SEALED_PROVIDER_SECRETS, stopProviders } from './payouts/providers/provider-store.ts';
 import { SEALED_SECRETS } from './sources/connections/source-store.ts';
 import { startWorker, type Worker } from './worker.ts';
+import { HOUR_MS } from './platform/durations.ts';
 
 /** Everything that is sealed at rest: a further one is one line here. */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
@@ -48,7 +49,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
 
 const CLOSE_TIMEOUT_MS = 15_000;
 /** Of a statement over all of the books, which nobody waits for but its operator. */
-const WHOLE_BOOKS_MS = 6 * 3_600_000;
+const WHOLE_BOOKS_MS = 6 * HOUR_MS;
 const ENV_FILE = '.env';
 const NO_ENV_FILE = '--no-env-file';
 

@@ -58,7 +58,7 @@ export function sendingDeps({ db, masterKeys, identityKey, config, log }: Runtim
 }
 
 /** The database alone, for what needs no secret. */
-export type BareRuntime = Pick<Runtime, 'config' | 'log' | 'db' | 'connectionString' | 'close'>;
+type BareRuntime = Pick<Runtime, 'config' | 'log' | 'db' | 'connectionString' | 'close'>;
 
 /** Opens the database, migrating first. What was opened is closed again when a later step fails. */
 export async function openBareRuntime(config: Config, log: Logger): Promise<BareRuntime> {

@@ -1,4 +1,5 @@
-// The door of the program: installs what is missing, lets this Node read TypeScript, and hands over to main.ts.
+// The door of the program: installs what is missing, lets this Node read TypeScript, and hands over
+// to main.ts.
 import { install } from './install.mjs';
 
 install({ development: false });

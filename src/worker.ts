@@ -27,6 +27,7 @@ import { makeClickPartitions } from './promotion/clicks/click-store.ts';
 import { startAsking } from './pull/start.ts';
 import { retryTrackedLinks } from './pull/tracked-links.ts';
 import type { Adapter } from './sources/source.ts';
+import { HOUR_MS, MINUTE_MS } from './platform/durations.ts';
 
 const DELIVERIES_PER_BATCH = 500;
 const AWARDS_PER_BATCH = 1000;
@@ -34,13 +35,13 @@ const EXPLAINED_PER_SWEEP = 1000;
 const CLAIMS_PER_SWEEP = 100;
 const MESSAGES_INTERVAL_MS = 1000;
 const FOLD_INTERVAL_MS = 1000;
-const CHAIN_INTERVAL_MS = 60_000;
+const CHAIN_INTERVAL_MS = MINUTE_MS;
 const TRACKING_INTERVAL_MS = 5000;
 const PAYOUTS_INTERVAL_MS = 1000;
 const ERASING_INTERVAL_MS = 5000;
-const PARTITION_INTERVAL_MS = 6 * 3_600_000;
+const PARTITION_INTERVAL_MS = 6 * HOUR_MS;
 
-export interface WorkerDeps {
+interface WorkerDeps {
   runtime: Runtime;
   queue: Queue;
   adapters: readonly Adapter[];

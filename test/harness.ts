@@ -83,7 +83,7 @@ async function asSuperuser(template: URL, statement: string): Promise<void> {
   }
 }
 
-export type TestRedis = { url: string; close: () => Promise<void> } | { url: null; reason: string };
+type TestRedis = { url: string; close: () => Promise<void> } | { url: null; reason: string };
 
 /**
  * The Redis at REDIS_URL, else a server of this test's own; `url` is null, with the reason, where
@@ -92,13 +92,14 @@ export type TestRedis = { url: string; close: () => Promise<void> } | { url: nul
 export async function redisForTests(): Promise<TestRedis> {
   const given = process.env['REDIS_URL'];
   if (given !== undefined && given !== '') return { url: given, close: async () => undefined };
-  if (spawnSync('redis-server', ['--version']).error !== undefined)
+  if (spawnSync('redis-server', ['--version']).error !== undefined) {
     return { url: null, reason: 'no redis-server on the path, and no REDIS_URL' };
+  }
   return startRedis(await freePort());
 }
 
 /** A Redis server on that port; `close` kills it, so that a test can do without it for a while. */
-export async function startRedis(port: number): Promise<{ url: string; close: () => Promise<void> }> {
+async function startRedis(port: number): Promise<{ url: string; close: () => Promise<void> }> {
   const url = `redis://127.0.0.1:${port}`;
   const server = mortalServer(['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']);
   await answers(url);

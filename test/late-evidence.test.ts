@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { ADMIN_KEY, openService, type Service } from './running.ts';
+import { HOUR_MS } from '../src/platform/durations.ts';
 
 const SECRET = Buffer.from('the order system signs with this').toString('base64');
-const HOUR_MS = 3_600_000;
 const PATIENCE_MS = 20_000;
 
 let service: Service;

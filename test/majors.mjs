@@ -1,5 +1,6 @@
-// Installs the programs of older PostgreSQL for the tests that run on them: `node test/majors.mjs 15 16 17`. They lie in node_modules, for the
-// tests alone. Without a registry nothing is installed, and the tests of that version say that they were skipped.
+// Installs the programs of older PostgreSQL for the tests that run on them:
+// `node test/majors.mjs 15 16 17`. They lie in node_modules, for the tests alone. Without a
+// registry nothing is installed, and the tests of that version say that they were skipped.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -170,8 +170,9 @@ describe('every example is accepted by the service', () => {
 
   async function prepare({ id }: Call): Promise<void> {
     if (id === 'orders.get') await until('/v1/orders/rest/1001', (order) => order['award'] === 'estimated');
-    if (id === 'webhookMessages.list')
+    if (id === 'webhookMessages.list') {
       await until('/v1/webhook-endpoints/erp/messages', ({ data }) => Array.isArray(data) && data.length > 0);
+    }
     if (id === 'payoutRequests.make') await earn();
   }
 

@@ -106,9 +106,11 @@ describe('the OpenAPI document', () => {
 
   it('shows every code that a request of these operations may be refused with', () => {
     const shown = new Set([...JSON.stringify(document.paths).matchAll(/#\/components\/examples\/(\w+)/g)].map(([, code]) => code));
-    for (const [name, response] of Object.entries(document.components?.responses ?? {}))
-      if (JSON.stringify(document.paths).includes(`"#/components/responses/${name}"`))
+    for (const [name, response] of Object.entries(document.components?.responses ?? {})) {
+      if (JSON.stringify(document.paths).includes(`"#/components/responses/${name}"`)) {
         for (const [, code] of JSON.stringify(response).matchAll(/#\/components\/examples\/(\w+)/g)) shown.add(code);
+      }
+    }
     expect(ERROR_CODES.filter((code) => !shown.has(code))).toEqual(OF_NO_OPERATION);
   });
 

@@ -1,5 +1,6 @@
-// Lints the OpenAPI document by Spectral: `node test/spectral.mjs`. It lies in node_modules beside what is locked, since it brings 243 packages,
-// one of them without a licence, and an install script that reports to somebody. Without a registry it says that it was skipped.
+// Lints the OpenAPI document by Spectral: `node test/spectral.mjs`. It lies in node_modules beside
+// what is locked, since it brings 243 packages, one of them without a licence, and an install
+// script that reports to somebody. Without a registry it says that it was skipped.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -38,7 +38,7 @@ const within = (column: string, { after, upTo }: Range) => sql`${sql.ref(column)
  * An order as it stands beside what it has merged to. `awarded_at` is null where it was never
  * awarded; `isDue` says that it waits for the award.
  */
-export interface StandingRow {
+interface StandingRow {
   order_key: bigint;
   merchant_id: string;
   source_id: string;
@@ -143,7 +143,7 @@ export async function readOtherShares(db: Kysely<DB>, range: Range): Promise<Dec
  * A page of processed deliveries by id, with those of which fewer reports were merged than they
  * hold; null when there are no more.
  */
-export interface DeliveryPage {
+interface DeliveryPage {
   last: string;
   count: bigint;
   lacking: { delivery_id: string; reports: number; noted: number }[];

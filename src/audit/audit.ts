@@ -16,7 +16,7 @@ const ORDERS_PER_BATCH = 1000;
 const DELIVERIES_PER_PAGE = 20_000;
 const FIRST_UUID = '00000000-0000-0000-0000-000000000000';
 
-export interface AuditOptions {
+interface AuditOptions {
   /** Is told every difference as it is found. */
   onDifference: (difference: Difference) => void;
   /** Is told how many orders are done. */

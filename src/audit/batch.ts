@@ -27,6 +27,7 @@ import {
   type StandingOrder,
   type StandingTransfer,
 } from './audit-store.ts';
+import { messageOf } from '../platform/error-text.ts';
 
 export interface BatchAuditorDeps {
   db: Kysely<DB>;
@@ -102,7 +103,7 @@ function auditOrder(order: StandingOrder, one: AwardInput, books: OwnBooks, cont
     // A fault of the books is told once, as the transfer that differs.
     return [...rebooked, ...rejudged.filter(({ field }) => rebooked.length === 0 || !field.startsWith('booked.'))];
   } catch (error) {
-    return [{ subject, field: 'award', expected: 'what can be decided', found: error instanceof Error ? error.message : String(error) }];
+    return [{ subject, field: 'award', expected: 'what can be decided', found: messageOf(error) }];
   }
 }
 

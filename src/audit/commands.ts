@@ -9,13 +9,14 @@ import type { BatchAuditorDeps } from './batch.ts';
 import { differenceLine, type Difference } from './difference.ts';
 import { hasOrders } from './audit-store.ts';
 import { openThreadPool, ownAuditors } from './thread-pool.ts';
+import { messageOf } from '../platform/error-text.ts';
 
 type Print = (text: string) => void;
 
 /** Below it the threads would take longer to start than they save. */
 const ORDERS_OF_THREADS = 10_000;
 
-export interface AuditDeps extends BatchAuditorDeps {
+interface AuditDeps extends BatchAuditorDeps {
   connectionString: string;
 }
 
@@ -37,8 +38,9 @@ export async function auditCommand(deps: AuditDeps, print: Print): Promise<numbe
   const { orders, waiting, reports, deliveries, transfers, accounts, payouts, chain, differences } = audited;
   print(`${orders} orders (${waiting} wait for their award), ${reports} reports of ${deliveries} deliveries, ${transfers} transfers, `);
   print(`${accounts} accounts, ${payouts} payouts, ${chain.links} links of ${chain.transfers} transfers, in ${seconds.toFixed(1)} s\n`);
-  if (chain.last !== null)
+  if (chain.last !== null) {
     print(`the chain ends with link ${chain.last.linkNo} of ${chain.last.day}: ${chain.last.hash.toString('hex')}\n`);
+  }
   print(differences === 0 ? 'all agrees\n' : `${differences} differences\n`);
   return differences === 0 ? 0 : 1;
 }
@@ -53,7 +55,7 @@ export async function statementCheckCommand(file: string | undefined, print: Pri
   try {
     checked = checkStatement(await readFile(file, 'utf8'));
   } catch (error) {
-    print(`${file} cannot be read as a statement: ${error instanceof Error ? error.message : String(error)}\n`);
+    print(`${file} cannot be read as a statement: ${messageOf(error)}\n`);
     return 1;
   }
   const { faults, entries, unchained, last } = checked;

@@ -7,7 +7,7 @@ import { groupedBy } from '../platform/grouped-by.ts';
 import { shown, type Difference } from './difference.ts';
 import type { DecidedShares, StandingTransfer } from './audit-store.ts';
 
-export interface OrderBooks {
+interface OrderBooks {
   subject: string;
   /** Of the standing award, 0 where there is none. */
   revision: number;

@@ -19,16 +19,17 @@ import { groupedBy } from '../platform/grouped-by.ts';
 import { differingFields, type Difference } from './difference.ts';
 import { everyResolution } from './earlier-words.ts';
 import { readNoted, readNotedDeliveries, type NotedReport, type Range, type StandingOrder } from './audit-store.ts';
+import { messageOf } from '../platform/error-text.ts';
 
 /** The format in which the reports of an order are read today. */
 const ORDER_FORMAT = 2;
 
-export interface RemergingDeps {
+interface RemergingDeps {
   adapters: readonly Adapter[];
   identityKey: KeyObject;
 }
 
-export interface Remerged {
+interface Remerged {
   /**
    * The state of each order as its deliveries tell it; the standing one where that is told as well.
    */
@@ -99,7 +100,7 @@ async function readReports(
     try {
       read.set(delivery.delivery_id, readDelivery(delivery, sources.get(delivery.source_id), byKind));
     } catch (error) {
-      const found = error instanceof Error ? error.message : String(error);
+      const found = messageOf(error);
       differences.push({ subject: `delivery ${delivery.delivery_id}`, field: 'body', expected: 'what was merged from it', found });
     }
   }

@@ -21,7 +21,7 @@ const THREADS_MAX = 8;
 const YOUNG_MIB_MAX = 96;
 
 /** Who audits the orders of one audit. */
-export interface AuditorPool {
+interface AuditorPool {
   auditors: BatchAuditor[];
   /** Ends them, when nothing is asked of them any more. */
   close: () => Promise<void>;

@@ -6,12 +6,13 @@ import { DECISION_KINDS } from '../commission/award/decision.ts';
 import { EXPLAINED_KINDS, type ExplainedEvidence } from '../core/explanation.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { winnersOf, type ClaimedAward } from './claimed-award.ts';
+import { DAY_MS } from '../platform/durations.ts';
 
 /**
  * Clicks of anybody are looked for so long before the order only: they are found by their time,
  * among those of all promoters.
  */
-const NEAR_MS = 86_400_000;
+const NEAR_MS = DAY_MS;
 const NEAR_CLICKS_MAX = 20;
 
 const piece = z.object({
@@ -56,7 +57,7 @@ export const claimContextSchema = z.object({
 export type ClaimContext = z.output<typeof claimContextSchema>;
 
 /** Whose claim it is, and about which order. */
-export interface ClaimedOrder {
+interface ClaimedOrder {
   promoterId: string;
   merchantId: string;
   attributionAt: Date;

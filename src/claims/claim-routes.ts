@@ -48,7 +48,7 @@ const decision = z
   .strictObject({ decision: z.enum(['approve', 'reject']), reason: words(REASON_LENGTH_MAX) })
   .meta(bodyExamples({ decision: 'reject', reason: 'The buyer had no link of yours before the payment.' }));
 
-export interface ClaimRoutesDeps extends ClaimDeps {
+interface ClaimRoutesDeps extends ClaimDeps {
   db: Kysely<DB>;
   /** There may be orders to award. Called after the commit. */
   nudge: (kind: 'awards') => void;

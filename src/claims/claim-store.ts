@@ -98,7 +98,7 @@ export async function insertClaim(trx: Transaction<DB>, claim: Claim, madeBy: st
 }
 
 /** What is found when a claim is taken up. */
-export interface TakenUp {
+interface TakenUp {
   orderKey: bigint;
   sourceId: string;
   gathered: ClaimContext;
@@ -116,7 +116,7 @@ export async function saveTakenUp(trx: Transaction<DB>, claimId: string, { settl
 }
 
 /** What an operator decides of a claim. */
-export interface ClaimDecision {
+interface ClaimDecision {
   state: 'approved' | 'rejected';
   decidedBy: string;
   reason: string;
@@ -151,7 +151,7 @@ export async function lockClaim(trx: Transaction<DB>, claimId: string): Promise<
   return rows[0] === undefined ? null : claimOf(rows[0]);
 }
 
-export interface ClaimFilter {
+interface ClaimFilter {
   state: ClaimState | null;
   promoterId: string | null;
   merchantId: string | null;

@@ -13,7 +13,7 @@ import { relativesOf } from '../orders/merge-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 
 /** A decided line with its explanation read. */
-export interface ExplainedDecision extends Omit<StandingDecision, 'explanation'> {
+interface ExplainedDecision extends Omit<StandingDecision, 'explanation'> {
   explained: ExplainedLine;
 }
 

@@ -6,7 +6,7 @@ import type { DB } from '../platform/postgres/tables.ts';
 
 export type ClaimedLine = Pick<StandingDecision, 'line_id' | 'decision' | 'evidence' | 'promoter_id' | 'shares'>;
 
-export interface ClaimedLines {
+interface ClaimedLines {
   before: ClaimedLine[];
   after: ClaimedLine[];
 }

@@ -13,12 +13,10 @@ import { CLAIMS_PER_DAY, DECIDE_WITHIN_HOURS, MISSES_PER_DAY, type Claim, type C
 import { findNamedOrders, findUndecided, insertClaim, lockPromoter, timeOfClaim, timeOfMiss, type NamedOrder } from './claim-store.ts';
 import { awardAnew, earnableLines, isCredited, isPending, readClaimedAward, type ClaimedAward } from './claimed-award.ts';
 import { takeUp } from './take-up.ts';
-
-const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
+import { DAY_MS, HOUR_MS } from '../platform/durations.ts';
 
 /** What a promoter claims, in the promoter's own words. */
-export interface ClaimWish {
+interface ClaimWish {
   promoterId: string;
   /** Null: whosesoever order of this id the source has. */
   merchantId: string | null;
@@ -31,7 +29,7 @@ export interface ClaimWish {
 }
 
 /** By whose key, and when. */
-export interface Occasion {
+interface Occasion {
   keyId: string;
   now: Date;
 }
@@ -44,8 +42,9 @@ export interface Occasion {
  */
 export async function makeClaim(trx: Transaction<DB>, wish: ClaimWish, occasion: Occasion, deps: ClaimDeps): Promise<Claim> {
   const { now } = occasion;
-  if (!(await lockPromoter(trx, wish.promoterId)))
+  if (!(await lockPromoter(trx, wish.promoterId))) {
     throw refused('unknown_promoter', `There is no promoter ${wish.promoterId}.`, 'promoter_id');
+  }
   await refuseTooMany(trx, wish.promoterId, now);
   const order = await findNamed(trx, wish);
   const claim = claimOf(wish, {
@@ -53,11 +52,12 @@ export async function makeClaim(trx: Transaction<DB>, wish: ClaimWish, occasion:
     sourceId: order?.sourceId ?? wish.sourceId,
     now,
   });
-  if ((await findUndecided(trx, claim.promoterId, claim.merchantId, claim.orderId)) !== null)
+  if ((await findUndecided(trx, claim.promoterId, claim.merchantId, claim.orderId)) !== null) {
     throw new DomainError(
       'claim_exists',
       `There is a claim of this promoter to the order ${claim.orderId} already, which is not decided yet.`,
     );
+  }
 
   const found = order === null || order.attributionAt === null ? null : await awardClaimed(trx, claim, order, now, deps);
   await insertClaim(trx, claim, occasion.keyId);

@@ -13,7 +13,7 @@ import { clickOfBuyer } from './claim-context.ts';
 import { lockClaim, lockOrder, noteAwarded, saveDecision } from './claim-store.ts';
 import { awardAnew, earnableLines, findRival, markRelativesDue, readClaimedAward } from './claimed-award.ts';
 
-export interface Decision {
+interface Decision {
   decision: 'approve' | 'reject';
   reason: string;
 }
@@ -31,8 +31,9 @@ export async function decideClaim(
   deps: ClaimDeps,
 ): Promise<Claim> {
   const claim = orNotFound(await lockClaim(trx, claimId), 'claim');
-  if (claim.state !== 'waiting' && claim.state !== 'open')
+  if (claim.state !== 'waiting' && claim.state !== 'open') {
     throw new DomainError('claim_decided', `This claim is ${claim.state}, and is not decided twice.`);
+  }
   const by = { decidedBy: actor.keyId, reason };
   const decided =
     decision === 'approve'
@@ -62,11 +63,13 @@ async function approve(
   if (orderKey === null) throw new DomainError('claim_waiting', 'The order of this claim has not arrived, or has not been paid.');
   const { attributionAt } = await lockOrder(trx, orderKey);
   const rival = await findRival(trx, orderKey, lineId);
-  if (rival !== null)
+  if (rival !== null) {
     throw new DomainError('claimed_by_another', `The claim ${rival} to the same was approved, and what was ruled stands.`);
+  }
   const terms = inForce((await readPromoters(trx, [promoterId])).get(promoterId), attributionAt?.getTime() ?? now.getTime());
-  if (terms?.active !== true)
+  if (terms?.active !== true) {
     throw new DomainError('promoter_suspended', `The promoter ${promoterId} was suspended when this order was paid.`);
+  }
   const before = await readClaimedAward(trx, orderKey, lineId);
   if (earnableLines(before).length === 0) throw new DomainError('order_not_claimable', 'Nobody can earn this order as it stands.');
 

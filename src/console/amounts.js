@@ -1,6 +1,10 @@
-// Amounts as the API tells them, whole minor units, and as people read them. No amount is ever a floating-point number here.
+// Amounts as the API tells them, whole minor units, and as people read them. No amount is ever a
+// floating-point number here.
 
-/** The currencies of ISO 4217 whose minor unit is not a hundredth. Intl answers the digits of CLDR, which differ. */
+/**
+ * The currencies of ISO 4217 whose minor unit is not a hundredth. Intl answers the digits of CLDR,
+ * which differ.
+ */
 const WITHOUT_DECIMALS = new Set('BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF'.split(' '));
 const WITH_THREE_DECIMALS = new Set('BHD IQD JOD KWD LYD OMR TND'.split(' '));
 
@@ -28,7 +32,8 @@ export function minorDigits(currency) {
 }
 
 /**
- * An amount of minor units with its currency: `1,234.50 CNY`. Where no currency is known yet, the bare minor units.
+ * An amount of minor units with its currency: `1,234.50 CNY`. Where no currency is known yet, the
+ * bare minor units.
  * @param {number | string | bigint} units
  * @param {string | null} currency
  */

@@ -1,16 +1,21 @@
-// The public API as the console calls it: with the key that the user typed, which is kept until the tab is closed and sent to nobody else.
+// The public API as the console calls it: with the key that the user typed, which is kept until the
+// tab is closed and sent to nobody else.
 
 import { parseExactly } from './amounts.js';
 import { say } from './words.js';
 
 /**
- * @typedef {{title: string, detail: string, code: string, status?: number, errors?: {path: string, message: string}[],
+ * @typedef {{path: string, message: string}} Fault
+ * @typedef {{title: string, detail: string, code: string, status?: number, errors?: Fault[],
  *   request_id?: string}} Problem
  * @typedef {Record<string, string | number | null | undefined>} Query
  */
 
 const KEY_PLACE = 'fenyong.key';
-/** The page stands at /console, and the API beside it, also where both stand below a path of a proxy. */
+/**
+ * The page stands at /console, and the API beside it, also where both stand below a path of a
+ * proxy.
+ */
 const ROOT = new URL('../', import.meta.url);
 
 /** What a header can carry; no key has other characters. */
@@ -67,7 +72,9 @@ export function post(parts, idempotencyKey) {
   return send('POST', addressOf(['v1', ...parts]), { 'idempotency-key': idempotencyKey });
 }
 
-/** A key that nobody used before. `crypto.randomUUID` is not there where a page comes without TLS. */
+/**
+ * A key that nobody used before. `crypto.randomUUID` is not there where a page comes without TLS.
+ */
 export function newIdempotencyKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,4 +1,5 @@
-// The console's frame: signing in with a key, the views and how they are reached, and the language. It starts the page.
+// The console's frame: signing in with a key, the views and how they are reached, and the language.
+// It starts the page.
 
 import { get, keepKey, KEY_CHARACTERS, readKey, Refusal, UNAUTHORIZED } from './api.js';
 import { promoterView } from './books.js';
@@ -37,7 +38,10 @@ function viewOf(place) {
   return name === 'rules' ? rulesView() : overviewView();
 }
 
-/** Shows the view of the page's address to whoever is signed in, and the question for the key to whoever is not. */
+/**
+ * Shows the view of the page's address to whoever is signed in, and the question for the key to
+ * whoever is not.
+ */
 function show() {
   document.documentElement.lang = currentLanguage() === 'zh' ? 'zh-CN' : 'en';
   const isSignedIn = readKey() !== null;
@@ -94,7 +98,10 @@ function signInView(problem) {
   return element('section', { class: 'sign-in' }, headingOf(say('sign_in')), element('p', {}, say('key_promise')), form, answer);
 }
 
-/** Keeps the key once the API has accepted it. Orders are what a key of any scope may list. @param {string} key */
+/**
+ * Keeps the key once the API has accepted it. Orders are what a key of any scope may list.
+ * @param {string} key
+ */
 async function signIn(key) {
   if (!KEY_CHARACTERS.test(key)) throw new Refusal({ title: say('no_key'), detail: say('no_key_detail'), code: 'no_key' });
   keepKey(key);

@@ -1,4 +1,5 @@
-// Deliveries that are not done: those that wait for their turn, those that wait for something, and those that failed.
+// Deliveries that are not done: those that wait for their turn, those that wait for something, and
+// those that failed.
 
 import { get, newIdempotencyKey, post } from './api.js';
 import { element, loaded, pagesOf, section, timeOf } from './page.js';
@@ -40,7 +41,8 @@ function reasonOf({ reason, waits_for: waitsFor, error, next_attempt_at: nextAtt
 }
 
 /**
- * One key for one button: however often it is pressed, and whatever is lost on the way, the delivery is replayed once.
+ * One key for one button: however often it is pressed, and whatever is lost on the way, the
+ * delivery is replayed once.
  * @param {string} deliveryId
  */
 function replayButton(deliveryId) {

@@ -1,4 +1,5 @@
-// Why a line of an order earns what it earns: the reasons that the API keeps as data, told as sentences in the order a person would ask.
+// Why a line of an order earns what it earns: the reasons that the API keeps as data, told as
+// sentences in the order a person would ask.
 
 import { money, percent } from './amounts.js';
 import { moment, nameOf, say } from './words.js';
@@ -86,7 +87,8 @@ function tellStep(step, currency) {
     case 'uncharged':
       return [['step.uncharged', { amount: sum(step.amount) }]];
     default:
-      // A step that this page does not know yet is shown as it is, never left out: the numbers around it would not add up.
+      // A step that this page does not know yet is shown as it is, never left out: the numbers
+      // around it would not add up.
       return [['step.other', { step: JSON.stringify(step) }]];
   }
 }
@@ -133,7 +135,11 @@ export function roleOf({ role, level, account }) {
   return level === undefined ? (account === undefined ? name : `${name} ${account}`) : `${name} ${level}`;
 }
 
-/** Whoever keeps the part of an absent one is told as `agency`, `upline 1`, `merchant` or `promoter:<id>`. @param {string} keeper */
+/**
+ * Whoever keeps the part of an absent one is told as `agency`, `upline 1`, `merchant` or
+ * `promoter:<id>`.
+ * @param {string} keeper
+ */
 function keeperOf(keeper) {
   const [role = '', level] = keeper.split(' ');
   return level === undefined ? nameOf('role', keeper) : roleOf({ role, level: Number(level) });

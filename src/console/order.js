@@ -1,4 +1,5 @@
-// One order: what is known of it, what each line earns and why, and everything that was booked for it.
+// One order: what is known of it, what each line earns and why, and everything that was booked for
+// it.
 
 import { money } from './amounts.js';
 import { get } from './api.js';
@@ -49,7 +50,11 @@ function headOf(order) {
   ]);
 }
 
-/** @param {any} line @param {any} why undefined until the line was decided for the first time @param {string | null} currency */
+/**
+ * @param {any} line
+ * @param {any} why undefined until the line was decided for the first time
+ * @param {string | null} currency
+ */
 function lineOf(line, why, currency) {
   const facts = factsOf([
     [say('product'), line.product_id ?? '–'],

@@ -1,4 +1,5 @@
-// The list of orders, filtered by what stands in the page's address, and the marks of what orders and their lines have come to.
+// The list of orders, filtered by what stands in the page's address, and the marks of what orders
+// and their lines have come to.
 
 import { money, sumOf } from './amounts.js';
 import { addressOf, get } from './api.js';

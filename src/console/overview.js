@@ -1,4 +1,5 @@
-// The first view: whether the laws of the books hold, what is alarming, whether the books balance, and what was not processed.
+// The first view: whether the laws of the books hold, what is alarming, whether the books balance,
+// and what was not processed.
 
 import { get } from './api.js';
 import { trialBalanceSection } from './books.js';
@@ -23,7 +24,11 @@ async function showGuards() {
   return element('div', {}, verdict, ...['law', 'alarm'].map((kind) => guardsOf(kind, data)));
 }
 
-/** The guards of a kind; those that found nothing are folded away. @param {string} kind @param {any[]} guards */
+/**
+ * The guards of a kind; those that found nothing are folded away.
+ * @param {string} kind
+ * @param {any[]} guards
+ */
 function guardsOf(kind, guards) {
   const ofKind = guards.filter((guard) => guard.kind === kind);
   const raised = ofKind.filter((guard) => !guard.ok);

@@ -1,4 +1,5 @@
-// What the page is built of. Everything that is shown goes in as text, so that no id, name or message can become markup.
+// What the page is built of. Everything that is shown goes in as text, so that no id, name or
+// message can become markup.
 
 import { addressOf, Refusal } from './api.js';
 import { moment, partsOf, say } from './words.js';
@@ -10,7 +11,8 @@ import { moment, partsOf, say } from './words.js';
  */
 
 /**
- * An element. Functions among the attributes are listeners, false ones are left out, and text becomes text.
+ * An element. Functions among the attributes are listeners, false ones are left out, and text
+ * becomes text.
  * @param {string} tag
  * @param {Attributes} attributes
  * @param {...Child} children
@@ -61,7 +63,8 @@ export function amount(text) {
 }
 
 /**
- * A sentence of the dictionary; its values stand out, and are isolated from the direction of the text around them.
+ * A sentence of the dictionary; its values stand out, and are isolated from the direction of the
+ * text around them.
  * @param {import('./words.js').Word} word
  * @param {import('./words.js').Values} values
  */
@@ -138,7 +141,8 @@ export function loaded(load) {
 }
 
 /**
- * The button that was pressed is gone: whoever reads with a keyboard or by ear goes on where the new rows begin.
+ * The button that was pressed is gone: whoever reads with a keyboard or by ear goes on where the
+ * new rows begin.
  * @param {HTMLElement | undefined} row
  */
 function goOnFrom(row) {

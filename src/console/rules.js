@@ -1,4 +1,5 @@
-// The rules with all their versions: to what each applies and when, how much it gives, and how that is split.
+// The rules with all their versions: to what each applies and when, how much it gives, and how that
+// is split.
 
 import { money, percent } from './amounts.js';
 import { get } from './api.js';
@@ -61,7 +62,11 @@ function givesOf({ base, currency, rate_ppm, fixed_per_unit, cap_per_line, cap_p
   return terms.join(' · ');
 }
 
-/** The tree of the plan: each gets a part of the gross of whom it stands below. @param {any[]} nodes @returns {HTMLElement | null} */
+/**
+ * The tree of the plan: each gets a part of the gross of whom it stands below.
+ * @param {any[]} nodes
+ * @returns {HTMLElement | null}
+ */
 function splitOf(nodes) {
   if (nodes.length === 0) return null;
   const items = nodes.map(({ to, level, share_ppm, pays }) => {

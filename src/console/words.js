@@ -57,7 +57,8 @@ export function partsOf(word, values = {}) {
 }
 
 /**
- * What a code of the API is called, such as the decision `no_rule`. A code that the dictionary does not have yet stands for itself.
+ * What a code of the API is called, such as the decision `no_rule`. A code that the dictionary does
+ * not have yet stands for itself.
  * @param {string} kind
  * @param {string | null} code
  */

@@ -14,7 +14,7 @@ export const EXPLAINED_KINDS = [...EVIDENCE_KINDS, 'claim'] as const;
  * Why nothing is earned on an order as it stands: it is void, or it waits, or another order earns
  * in its place.
  */
-export const BARS = ['void', 'pending', 'duplicate_order', 'parent_earns'] as const;
+const BARS = ['void', 'pending', 'duplicate_order', 'parent_earns'] as const;
 export type Bar = (typeof BARS)[number];
 
 const time = z.string().meta({ format: 'date-time' });
@@ -24,7 +24,7 @@ const amount = z.union([z.int(), z.string().regex(/^-?\d+$/)]).meta({ descriptio
 const ppm = z.int().meta({ description: 'Parts per million.' });
 
 /** A piece of evidence that was asked about a line, with whether it won or why it lost. */
-export const explainedEvidence = z
+const explainedEvidence = z
   .object({
     kind: z.enum(EXPLAINED_KINDS),
     reference: z.string().meta({ description: 'What names it: a click, a link, a coupon, a promoter, the order of a lock, a claim.' }),
@@ -46,7 +46,7 @@ export const explainedEvidence = z
 export type ExplainedEvidence = z.output<typeof explainedEvidence>;
 
 /** A winner with the parties around it as they were when they were pinned. */
-export const explainedWinner = z
+const explainedWinner = z
   .object({
     promoter_id: z.string(),
     weight_ppm: ppm,
@@ -61,7 +61,7 @@ export const explainedWinner = z
 export type ExplainedWinner = z.output<typeof explainedWinner>;
 
 /** A rule that matched the line, and why it won or lost. */
-export const explainedRule = z
+const explainedRule = z
   .object({
     rule_id: z.string(),
     version: z.int(),
@@ -87,7 +87,7 @@ const granted = {
 };
 
 /** One line of the reckoning: what finance people follow with a pocket calculator. */
-export const explainedStep = z
+const explainedStep = z
   .discriminatedUnion('step', [
     z.object({
       step: z.literal('base'),

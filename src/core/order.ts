@@ -29,7 +29,7 @@ export interface OrderLine {
   scene: string | null;
 }
 
-export interface OrderRefund {
+interface OrderRefund {
   refundId: string;
   /** Null: of the whole order. */
   lineId: string | null;
@@ -39,7 +39,7 @@ export interface OrderRefund {
 }
 
 /** The kinds of evidence that reports bring. */
-export const REPORTED_KINDS = ['click_token', 'link_code', 'coupon_code', 'platform'] as const;
+const REPORTED_KINDS = ['click_token', 'link_code', 'coupon_code', 'platform'] as const;
 export type ReportedKind = (typeof REPORTED_KINDS)[number];
 
 /** A piece of evidence that a report brought: of the whole order (null) or of one of its lines. */

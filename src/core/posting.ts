@@ -44,7 +44,7 @@ export function isPromoters(kind: AccountKind): boolean {
 }
 
 /** One share of one line: what is booked for it is compared with what it should be. */
-export interface Slot {
+interface Slot {
   lineId: string;
   role: Role;
   level: number | null;

@@ -46,7 +46,7 @@ export async function demo(args: string[], dataDir: string | null): Promise<numb
     );
   } catch (error) {
     if (isInterruption(error)) return EXIT_INTERRUPTED;
-    process.stderr.write(`\nThe demo failed: ${messageOf(error)}\n`);
+    process.stderr.write(`\nThe demo failed: ${messagesOf(error)}\n`);
     return 1;
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt);
@@ -118,7 +118,7 @@ function isInterruption(error: unknown): boolean {
 }
 
 /** What a failed request says of itself stands in its cause. */
-function messageOf(error: unknown): string {
+function messagesOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
+  return error.cause === undefined ? error.message : `${error.message}: ${messagesOf(error.cause)}`;
 }

@@ -10,7 +10,7 @@ export interface ExpectedLine {
   shares: string[];
 }
 
-export interface ExpectedOrder {
+interface ExpectedOrder {
   order_id: string;
   source_id: string;
   /** What this order shows. */

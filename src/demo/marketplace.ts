@@ -5,6 +5,7 @@ import type { components, paths } from '../../client/api.ts';
 import { createClient, type FenyongClient } from '../../client/client.ts';
 import { openOrderSystems, type Secrets, type SystemId } from './platforms/order-systems.ts';
 import type { Platforms } from './platforms/platforms.ts';
+import { DAY_MS } from '../platform/durations.ts';
 
 type PromoterBody = paths['/v1/promoters/{promoter_id}']['put']['requestBody']['content']['application/json'];
 type RuleBody = paths['/v1/rules']['post']['requestBody']['content']['application/json'];
@@ -12,7 +13,6 @@ type LinkBody = paths['/v1/links']['post']['requestBody']['content']['applicatio
 type PlanNode = components['schemas']['PlanNodeInput'];
 type Link = components['schemas']['Link'];
 
-const DAY_MS = 86_400_000;
 /** Rules that were there before the oldest order. */
 const RULES_SINCE_DAYS = 60;
 
@@ -29,7 +29,7 @@ export const MERCHANTS = {
 export type MerchantId = keyof typeof MERCHANTS;
 
 /** By the ids that their order systems have for them. */
-export const PRODUCTS = {
+const PRODUCTS = {
   naifen: { merchant_id: 'mumu', title: '婴儿配方奶粉 900 克', category: '奶粉', price: 29_900 },
   niaoku: { merchant_id: 'mumu', title: '云柔纸尿裤 L 码', category: '纸品', price: 9_999 },
   zongzi: { merchant_id: 'haochi', title: '咸蛋黄肉粽礼盒', category: '粽子', price: 10_000 },

@@ -49,7 +49,7 @@ export interface Books {
 }
 
 /** Which orders are to be shown, and when they are all as they will stay. */
-export interface Question {
+interface Question {
   places: readonly Pick<Order, 'source_id' | 'order_id'>[];
   isSettled: (orders: Order[], rules: Rule[]) => boolean;
 }

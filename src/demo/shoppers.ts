@@ -4,11 +4,11 @@
 import type { paths } from '../../client/api.ts';
 import type { FenyongClient } from '../../client/client.ts';
 import type { LinkName, Marketplace } from './marketplace.ts';
+import { HOUR_MS } from '../platform/durations.ts';
 
 const PHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.50';
 const ROBOT = 'Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)';
-const HOUR_MS = 3_600_000;
 const REDIRECT_TIMEOUT_MS = 30_000;
 
 type Report = paths['/v1/orders']['post']['requestBody']['content']['application/json'];

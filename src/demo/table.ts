@@ -13,7 +13,7 @@ const WIDE = new RegExp(
 const WITHOUT_WIDTH = /[\p{Mn}\p{Me}\p{Cf}]/u;
 const GAP = '  ';
 
-export interface Column {
+interface Column {
   title: string;
   /** Amounts stand on the right. */
   right?: boolean;

@@ -33,7 +33,7 @@ const WAIT_MS = 20;
 const EVIDENCE_LENGTH_MAX = 4000;
 const REASON_LENGTH_MAX = 1000;
 
-export interface ErasingDeps {
+interface ErasingDeps {
   db: Kysely<DB>;
   adapters: readonly Adapter[];
   identityKey: KeyObject;

@@ -20,7 +20,7 @@ import { identityOf } from '../promotion/buyers/identity.ts';
 import { unknownMerchant } from '../promotion/merchants/merchant-store.ts';
 import { findErasure, listErasures, storeErasure, type ErasedIdentity, type ErasureRow } from './erasure-store.ts';
 
-export interface ErasureRoutesDeps {
+interface ErasureRoutesDeps {
   db: Kysely<DB>;
   identityKey: KeyObject;
   /** There is an erasure to carry out. Called after the commit. */

@@ -11,7 +11,7 @@ export interface ErasedIdentity {
   identity: string;
 }
 
-export interface NewErasure {
+interface NewErasure {
   erasureId: string;
   merchantId: string;
   identities: readonly ErasedIdentity[];
@@ -23,7 +23,7 @@ export interface NewErasure {
  * What is counted of an erasure, in rows of which something was replaced; `orders` are all of the
  * buyer's.
  */
-export const COUNTED = ['orders', 'deliveries', 'answers', 'messages', 'claims', 'log_entries'] as const;
+const COUNTED = ['orders', 'deliveries', 'answers', 'messages', 'claims', 'log_entries'] as const;
 export type Counted = (typeof COUNTED)[number];
 
 export interface ErasureRow extends Record<Counted, number> {

@@ -12,7 +12,7 @@ import { lawsOfDecisions } from './laws/laws-of-decisions.ts';
 import { LAWS_OF_ORDERS } from './laws/laws-of-orders.ts';
 import { LAWS_OF_PAYOUTS } from './laws/laws-of-payouts.ts';
 
-export interface GuardSettings {
+interface GuardSettings {
   /** How many levels of a referral chain may be paid, the seller being the first. */
   levelsMax: number;
   /** How many files of clicks wait in this process's spool. */

@@ -4,6 +4,7 @@ import { sql, type Kysely } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
 import { uuidv7 } from '../platform/uuid.ts';
+import { MINUTE_MS } from '../platform/durations.ts';
 
 /** From so many on it is cheaper to read everything. */
 const ORDERS_MAX = 100_000;
@@ -11,12 +12,12 @@ const ORDERS_MAX = 100_000;
  * A transaction writes the time of its beginning and shows its rows at its end, so what began a
  * while ago is looked at once more.
  */
-const OVERLAP_MS = 60_000;
+const OVERLAP_MS = MINUTE_MS;
 /**
  * A report is stored when it comes and is finished later; one that waited for longer is read by the
  * next full run.
  */
-const FINISHED_WITHIN_MS = 10 * 60_000;
+const FINISHED_WITHIN_MS = 10 * MINUTE_MS;
 
 export interface Changes {
   /** Orders that were told of, or awarded, anew. */

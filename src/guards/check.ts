@@ -24,7 +24,7 @@ export interface GuardFinding {
   sample: Violation[];
 }
 
-export interface Extent {
+interface Extent {
   keysPerRange?: number;
   /** Reads only what has changed, where the guard reads by keys at all. */
   changes?: Changes;

@@ -26,7 +26,7 @@ const DUE: Record<string, RawBuilder<unknown>> = {
   parked_reports: sql`select received_at as since from delivery where state = 'parked' order by delivery_id`,
 };
 
-export interface DueWork {
+interface DueWork {
   work: string;
   /** At most 10 000. */
   depth: number;

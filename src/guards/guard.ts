@@ -13,7 +13,7 @@ export type GuardKind = 'law' | 'alarm';
  * books. `whole`: whole tables at once. `orders` and `deliveries`: everything, a range of keys at a
  * time, or only what is new; it names its keys by `within`.
  */
-export type GuardScope = 'present' | 'whole' | 'orders' | 'deliveries';
+type GuardScope = 'present' | 'whole' | 'orders' | 'deliveries';
 
 interface Named {
   name: string;

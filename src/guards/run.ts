@@ -13,18 +13,20 @@ import { dueMetrics, measureDue, type DueMetrics } from './due-work.ts';
 import { guardEvents } from './guard-events.ts';
 import type { Guard } from './guard.ts';
 import { keepResults, readResults, type GuardResult } from './guard-result-store.ts';
+import { DAY_MS, MINUTE_MS } from '../platform/durations.ts';
+import { messageOf } from '../platform/error-text.ts';
 
 /**
  * A guard rests fifty times as long as it took, half of which was rest already: it takes a
  * hundredth of the time, whatever the books.
  */
 const REST_RATIO = 50;
-const STALE_MS = 15 * 60_000;
+const STALE_MS = 15 * MINUTE_MS;
 /**
  * What reads only what is new in between reads everything once a day: a row may be damaged without
  * being changed by us.
  */
-const FULL_MS = 24 * 3_600_000;
+const FULL_MS = DAY_MS;
 /**
  * What was found is kept at least so often, so that slow guards do not hold back what others have
  * found.
@@ -64,7 +66,7 @@ export function guardMetrics(registry: Registry): GuardMetrics {
   };
 }
 
-export interface GuardRun {
+interface GuardRun {
   now: Date;
   /** Asks all of them about everything, also those that were asked only just. */
   all?: boolean;
@@ -193,7 +195,7 @@ async function foundBy(db: Kysely<DB>, ask: () => Promise<GuardFinding>): Promis
 }
 
 function failed(error: unknown): GuardFinding {
-  return { violations: 1, sample: [{ error: error instanceof Error ? error.message : String(error) }] };
+  return { violations: 1, sample: [{ error: messageOf(error) }] };
 }
 
 function codeOf(error: unknown): unknown {

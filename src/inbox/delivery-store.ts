@@ -77,8 +77,9 @@ export async function storeDeliveries(run: Run, deliveries: readonly NewDelivery
     for (const [name, deliveryId] of await findEarlier(
       run,
       told.filter((one) => !fresh.has(one.deliveryId)),
-    ))
+    )) {
       ids.set(name, deliveryId);
+    }
   }
   return names.map((name) => ids.get(name)!);
 }

@@ -5,6 +5,9 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { inTransaction, isUnavailable } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { ERROR_LENGTH_MAX } from './delivery-store.ts';
+import { MINUTE_MS } from '../platform/durations.ts';
+import { stackOf } from '../platform/error-text.ts';
+import { backoffMs } from '../platform/waiting.ts';
 
 const ATTEMPTS_MAX = 8;
 /**
@@ -12,7 +15,8 @@ const ATTEMPTS_MAX = 8;
  * hours.
  */
 const SLOW_ATTEMPTS_MAX = 24;
-const BACK_OFF_MS_MAX = 10 * 60_000;
+const FIRST_WAIT_MS = 1000;
+const BACK_OFF_MS_MAX = 10 * MINUTE_MS;
 const PUT_OFF_MS_MAX = 10_000;
 
 const QUERY_CANCELED = '57014';
@@ -30,7 +34,7 @@ export interface FailedDelivery {
 }
 
 /** How deliveries are processed, and who is told, after the commit, of those that fail. */
-export interface Processing {
+interface Processing {
   process: Process;
   onFailed: (failed: FailedDelivery) => void;
 }
@@ -50,7 +54,7 @@ export async function settleFailed(db: Kysely<DB>, deliveryIds: readonly string[
   const isTooSlow = code === QUERY_CANCELED;
   if (isUnavailable(error) && !isTooSlow) throw error;
   if (deliveryIds.length === 1) {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const message = stackOf(error);
     const attemptsMax = isTooSlow ? SLOW_ATTEMPTS_MAX : ATTEMPTS_MAX;
     const failed = await inTransaction(db, ({ trx }) => postpone(trx, deliveryIds[0]!, message, attemptsMax));
     if (failed !== null) processing.onFailed(failed);
@@ -84,7 +88,7 @@ async function postpone(trx: Transaction<DB>, deliveryId: string, error: string,
   if (row === undefined) return null;
   const attempts = row.attempts + 1;
   const givenUp = attempts >= attemptsMax;
-  const wait = sql<Date>`now() + ${Math.min(1000 * 2 ** (attempts - 1), BACK_OFF_MS_MAX)} * interval '1 millisecond'`;
+  const wait = sql<Date>`now() + ${backoffMs(attempts, FIRST_WAIT_MS, BACK_OFF_MS_MAX)} * interval '1 millisecond'`;
   await trx
     .updateTable('delivery')
     .set({ attempts, error: error.slice(0, ERROR_LENGTH_MAX), next_attempt_at: wait })

@@ -6,7 +6,7 @@ import type { OrderId } from '../orders/order-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 
 /** That an order's reports name somebody whom nobody has explained yet. */
-export interface Waiting {
+interface Waiting {
   waitsFor: string;
   orderKey: bigint;
 }

@@ -37,6 +37,7 @@ import {
 } from './delivery-store.ts';
 import { settleTimes, type TimedReport } from './times.ts';
 import { noteWanted, wantedBy, type WantedByDelivery } from './wanted-details.ts';
+import { messageOf } from '../platform/error-text.ts';
 
 const DELIVERIES_PER_BATCH = 500;
 const BYTES_PER_BATCH_MAX = 32 * 1024 * 1024;
@@ -161,13 +162,13 @@ async function readAll(trx: Transaction<DB>, deliveries: readonly TakenDelivery[
     } catch (error) {
       // Reading is pure: it fails in the same way until the code or the source is another, and then
       // the delivery is replayed.
-      return { delivery, origin: source, reports: [], wanted, error: error instanceof Error ? error.message : String(error) };
+      return { delivery, origin: source, reports: [], wanted, error: messageOf(error) };
     }
   });
 }
 
 /** What a report does, once it is known whom it means. */
-export interface Effect {
+interface Effect {
   report: DeliveredReport;
   orderReport: OrderReport;
   /** It tells all lines or refunds of its order. */

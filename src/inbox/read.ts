@@ -16,7 +16,7 @@ const FAULTS_SHOWN_MAX = 5;
 /** A report whose merchant may be known by its source only. */
 const sourceReport = canonicalReport.extend({ merchant_id: canonicalReport.shape.merchant_id.nullish() });
 
-export type ReportContent = z.output<typeof sourceReport>;
+type ReportContent = z.output<typeof sourceReport>;
 
 /** The connection through which a delivery came; merchantId null: it is named by each report. */
 export interface Origin {

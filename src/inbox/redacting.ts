@@ -39,7 +39,7 @@ export interface Redactable {
   merchantOf: (ordinal: number) => string | null;
 }
 
-export interface Redacted {
+interface Redacted {
   deliveryId: string;
   body: Buffer;
   contentHashes: string[];

@@ -36,7 +36,7 @@ export async function resolveReports(trx: Transaction<DB>, reports: readonly Del
 }
 
 /** What was found for a batch: the meanings of words, and which of our own ids do not exist. */
-export interface Known {
+interface Known {
   meaningOf: (report: DeliveredReport, type: string, value: string) => MappingTarget | null;
   isMissing: (column: keyof MappingTarget, id: string) => boolean;
   /** The merchant of the order, as other reports of the source have named it. */
@@ -83,7 +83,10 @@ interface Naming {
 
 /** The order's naming and those of the lines that have any. */
 function namingsOf({ content, names }: DeliveredReport): Naming[] {
-  const of = (lineId: string | null, fields: { promoter_id?: string | null; talent_id?: string | null }): Naming => ({
+  const of = (
+    lineId: string | null,
+    fields: { promoter_id?: string | null | undefined; talent_id?: string | null | undefined },
+  ): Naming => ({
     lineId,
     promoterId: fields.promoter_id ?? null,
     talentId: fields.talent_id ?? null,

@@ -17,7 +17,7 @@ const TRANSFERS_PER_FOLD_MAX = 100_000;
 export const UNFOLDED = sql`booked_xid >= (select below_xid from ledger_fold) and booked_xid <= 9223372036854775807`;
 
 /** What a fold did: how many transfers it took, and whether there are more to take at once. */
-export interface Fold {
+interface Fold {
   folded: number;
   more: boolean;
 }
@@ -42,8 +42,9 @@ export async function foldBalances(db: Kysely<DB>, limit = TRANSFERS_PER_FOLD_MA
     const [fold] = held.rows;
     if (fold === undefined) return { folded: 0, more: false };
     const { old, below, count } = await nextWatermark(trx, { ...fold, limit });
-    if (below < old)
+    if (below < old) {
       throw new Error(`The ledger has counted to ${old} and this cluster only to ${below}: it was restored. Start the service anew.`);
+    }
     if (count === 0n) return { folded: 0, more: false };
     await sql`
       insert into account_balance (account_id, balance)
@@ -152,7 +153,7 @@ function sumOf(kind: keyof Omit<Balance, 'currency'>) {
   return sql`coalesce(sum(amount) filter (where kind = ${sql.lit(kind)}), 0) as ${sql.ref(kind)}`;
 }
 
-export interface TrialBalance {
+interface TrialBalance {
   currency: string;
   accounts: { kind: AccountKind; balance: bigint }[];
   /** Of all accounts of the currency: always 0, or the books are wrong. */

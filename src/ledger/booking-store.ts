@@ -7,6 +7,7 @@ import { LruMap } from 'toad-cache';
 import { isPromoters, type AccountKind, type Booked, type Posting, type TransferCause, type TransferKind } from '../core/posting.ts';
 import type { Role } from '../core/party.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 
 const ACCOUNTS_REMEMBERED_MAX = 200_000;
 
@@ -87,7 +88,7 @@ async function find(trx: Transaction<DB>, unknown: Map<string, AccountName>, ids
   if (unknown.size === 0) return;
   const names = [...unknown.values()];
   const { rows } = await sql<AccountRow>`
-    with wanted as materialized (select * from ${unnest(names)}), found as (
+    with wanted as materialized (select * from ${unnestAccounts(names)}), found as (
       select account.*, account.xmin from wanted join account using (kind, merchant_id, promoter_id, currency)
       union all
       select account.*, account.xmin from wanted join account using (kind, merchant_id, currency)
@@ -109,7 +110,7 @@ async function find(trx: Transaction<DB>, unknown: Map<string, AccountName>, ids
 async function open(trx: Transaction<DB>, names: readonly AccountName[]): Promise<void> {
   await sql`
     insert into account (kind, merchant_id, promoter_id, currency)
-    select kind, merchant_id, promoter_id, currency from ${unnest(names)}
+    select kind, merchant_id, promoter_id, currency from ${unnestAccounts(names)}
     order by merchant_id, promoter_id, kind, currency
     on conflict do nothing`.execute(trx);
 }
@@ -123,10 +124,17 @@ interface AccountRow {
   committed: boolean;
 }
 
-function unnest(names: readonly AccountName[]) {
-  return sql`unnest(${names.map((name) => name.kind)}::text[], ${names.map((name) => name.merchantId)}::text[],
-    ${names.map((name) => name.promoterId)}::text[], ${names.map((name) => name.currency)}::text[])
-    as wanted (kind, merchant_id, promoter_id, currency)`;
+function unnestAccounts(names: readonly AccountName[]) {
+  return unnestOf(
+    names,
+    {
+      kind: ['text', (name) => name.kind],
+      merchant_id: ['text', (name) => name.merchantId],
+      promoter_id: ['text', (name) => name.promoterId],
+      currency: ['text', (name) => name.currency],
+    },
+    'wanted',
+  );
 }
 
 /**
@@ -143,21 +151,32 @@ export async function bookTransfers(
   const sources = transfers.map((transfer) => accountOf(transfer, transfer.from));
   const targets = transfers.map((transfer) => accountOf(transfer, transfer.to));
   const ids = await accountIds(trx, [...sources, ...targets], cache);
-  const idsOf = (names: readonly AccountName[]) => names.map((name) => String(ids.get(nameKey(name))));
-  const column = <Value>(read: (transfer: NewTransfer) => Value) => transfers.map(read);
+  const idOf = (name: AccountName | undefined) => (name === undefined ? undefined : ids.get(nameKey(name))) ?? null;
   // The number of the transaction is asked for once; the default of the column would ask for every
   // row.
   await sql`
     insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, level,
       from_account_id, to_account_id, amount, booked_at, booked_xid)
     select posting.*, ${now}::timestamptz, (select ledger_xid())
-    from unnest(
-      ${column((one) => String(one.orderKey))}::bigint[], ${column((one) => one.revision)}::int[], ${column((one) => one.position)}::int[],
-      ${column((one) => one.kind)}::text[], ${column((one) => one.merchantId)}::text[], ${column((one) => one.currency)}::text[],
-      ${column((one) => one.promoterId)}::text[], ${column((one) => one.lineId)}::text[], ${column((one) => one.role)}::text[],
-      ${column((one) => one.level)}::smallint[], ${idsOf(sources)}::bigint[], ${idsOf(targets)}::bigint[],
-      ${column((one) => String(one.amount))}::bigint[]
-    ) as posting`.execute(trx);
+    from ${unnestOf(
+      transfers,
+      {
+        order_key: ['bigint', (one) => one.orderKey],
+        revision: ['int', (one) => one.revision],
+        position: ['int', (one) => one.position],
+        kind: ['text', (one) => one.kind],
+        merchant_id: ['text', (one) => one.merchantId],
+        currency: ['text', (one) => one.currency],
+        promoter_id: ['text', (one) => one.promoterId],
+        line_id: ['text', (one) => one.lineId],
+        role: ['text', (one) => one.role],
+        level: ['smallint', (one) => one.level],
+        from_account_id: ['bigint', (_, index) => idOf(sources[index])],
+        to_account_id: ['bigint', (_, index) => idOf(targets[index])],
+        amount: ['bigint', (one) => one.amount],
+      },
+      'posting',
+    )}`.execute(trx);
 }
 
 /**

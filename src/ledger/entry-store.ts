@@ -12,7 +12,7 @@ import { UNFOLDED } from './balances.ts';
  * Where a list of transfers goes on: strictly before this one in the order of (booked_xid,
  * transfer_id).
  */
-export interface TransferCursor {
+interface TransferCursor {
   bookedXid: bigint;
   transferId: bigint;
 }
@@ -20,7 +20,7 @@ export interface TransferCursor {
 /**
  * Where a list of entries goes on; `side` is 0 for what left an account, 1 for what came to one.
  */
-export interface EntryCursor extends TransferCursor {
+interface EntryCursor extends TransferCursor {
   side: number;
 }
 
@@ -115,7 +115,7 @@ export interface TransferRow extends Booking {
 }
 
 /** What transfers are wanted; null is any. */
-export interface TransferFilter {
+interface TransferFilter {
   merchantId: string | null;
   sourceId: string | null;
   orderId: string | null;
@@ -157,7 +157,7 @@ export interface AccountRow {
 }
 
 /** What accounts are wanted; null is any. */
-export interface AccountFilter {
+interface AccountFilter {
   kind: AccountKind | null;
   merchantId: string | null;
   promoterId: string | null;

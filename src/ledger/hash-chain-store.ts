@@ -87,7 +87,7 @@ export function showChained(row: ChainedRow): ChainedTransfer {
  * What a run of the chain did: how many transfers it took, and whether there are more to take at
  * once.
  */
-export interface Chaining {
+interface Chaining {
   chained: number;
   more: boolean;
 }

@@ -52,7 +52,7 @@ const FIELDS = [
 ] as const satisfies (keyof ChainedTransfer)[];
 
 const NODE = 1;
-export const HASH_LENGTH = 32;
+const HASH_LENGTH = 32;
 
 /** What stands before the first chain entry: 32 zero bytes. */
 export const BEFORE_FIRST_ENTRY = Buffer.alloc(HASH_LENGTH);

@@ -43,11 +43,13 @@ function faultsOfSums(rows: readonly Row[]): string[] {
     if (row.record === 'closing') closed.add(name);
     if (row.record !== 'entry' && row.record !== 'closing') continue;
     const balance = balances.get(name);
-    if (balance !== BigInt(row.balance))
+    if (balance !== BigInt(row.balance)) {
       faults.push(`${name}: ${row.record} says ${row.balance}, and the sum is ${balance ?? 'of nothing'}`);
+    }
   }
-  for (const name of balances.keys())
+  for (const name of balances.keys()) {
     if (!closed.has(name)) faults.push(`${name}: there is no closing balance, so the statement is cut off`);
+  }
   return faults;
 }
 

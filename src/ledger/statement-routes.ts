@@ -61,7 +61,7 @@ export function statementRoutes(app: App, { db }: { db: Kysely<DB> }): void {
  * The rows of a statement, in chunks. Whoever is cut off has no closing balances, and so cannot
  * take a part for the whole; his connection breaks, too.
  */
-export async function* statementRows(db: Kysely<DB>, question: StatementQuery): AsyncGenerator<string> {
+async function* statementRows(db: Kysely<DB>, question: StatementQuery): AsyncGenerator<string> {
   const accounts = await openingBalances(db, question);
   yield statementHead() + accounts.map((account) => balanceRow('opening', account)).join('');
   const present = new Map(accounts.map((account) => [account.accountId, account]));

@@ -61,7 +61,7 @@ export async function openingBalances(db: Kysely<DB>, question: StatementQuery):
 }
 
 /** Where the list of transfers goes on: strictly after this one. */
-export interface MonthCursor {
+interface MonthCursor {
   bookedXid: bigint;
   transferId: bigint;
 }
@@ -122,7 +122,7 @@ export async function* monthPages(db: Kysely<DB>, question: StatementQuery): Asy
 }
 
 /** Where a transfer is chained. */
-export interface Proof {
+interface Proof {
   linkNo: bigint;
   path: PathStep[];
 }

@@ -8,7 +8,7 @@ import type { ChainedTransfer, ChainEntry, PathStep } from './hash-chain.ts';
  * The columns; every record fills those that it has. Amounts are minor units, times are of UTC,
  * hashes hex.
  */
-export const STATEMENT_COLUMNS = [
+const STATEMENT_COLUMNS = [
   'record',
   'merchant_id',
   'account',
@@ -66,7 +66,7 @@ export function balanceRow(record: 'opening' | 'closing', { merchantId, account,
 /**
  * An entry with its transfer, and where that is chained; null while it is in no chain entry yet.
  */
-export interface StatementEntry extends StatementBalance {
+interface StatementEntry extends StatementBalance {
   amount: bigint;
   transfer: ChainedTransfer;
   proof: { linkNo: bigint; path: readonly PathStep[] } | null;

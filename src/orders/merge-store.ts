@@ -21,7 +21,7 @@ export interface OrderReport extends OrderId {
 }
 
 /** An order that was merged into. `formerParentId` is the parent it has left, where it has. */
-export interface TouchedOrder extends OrderId {
+interface TouchedOrder extends OrderId {
   orderKey: bigint;
   changed: boolean;
   parentOrderId: string | null;
@@ -38,7 +38,7 @@ export interface MergedInto extends TouchedOrder {
  * What became of reports: the orders they were merged into, and those that would make their order
  * larger than orders may be.
  */
-export interface Merging {
+interface Merging {
   touched: MergedInto[];
   refused: OrderReport[];
 }

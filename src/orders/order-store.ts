@@ -1,8 +1,9 @@
 // Orders in the database: reading them and locking them.
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 
 import type { MergedOrder } from '../core/merged.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 
 /** An order as everybody names it. */
 export interface OrderId {
@@ -27,18 +28,6 @@ export interface OrderRow extends KnownOrder {
 /** One text for an order, whatever its ids hold: no id holds a zero byte. */
 export const orderName = ({ merchantId, sourceId, orderId }: OrderId): string => `${merchantId}\0${sourceId}\0${orderId}`;
 
-/** The orders of these names, of whatever merchant where none is said. */
-export async function findOrders(
-  db: Kysely<DB>,
-  { merchantId, sourceId, orderId }: { merchantId: string | null; sourceId: string; orderId: string },
-): Promise<OrderRow[]> {
-  const { rows } = await sql<StoredOrder>`
-    select order_key, merchant_id, source_id, order_id, merged, parent_order_id, parent_kind, made_at, changed_at
-    from orders where source_id = ${sourceId} and order_id = ${orderId} and (${merchantId}::text is null or merchant_id = ${merchantId})
-    order by merchant_id`.execute(db);
-  return rows.map(readOrder);
-}
-
 /**
  * Locks the orders that are there, in the order of their keys, so that two who merge never wait for
  * each other crosswise.
@@ -53,8 +42,15 @@ export async function lockOrders(trx: Transaction<DB>, wanted: readonly OrderId[
 
 /** Order names as rows of `wanted`. */
 export function unnestOrders(orders: readonly OrderId[]) {
-  return sql`unnest(${orders.map((order) => order.merchantId)}::text[], ${orders.map((order) => order.sourceId)}::text[],
-    ${orders.map((order) => order.orderId)}::text[]) as wanted (merchant_id, source_id, order_id)`;
+  return unnestOf(
+    orders,
+    {
+      merchant_id: ['text', (order) => order.merchantId],
+      source_id: ['text', (order) => order.sourceId],
+      order_id: ['text', (order) => order.orderId],
+    },
+    'wanted',
+  );
 }
 
 /** The columns of a known order. */

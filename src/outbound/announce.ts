@@ -3,7 +3,8 @@
 import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
-import { eventBody, eventId, subscriptionsTo, type Event } from './event.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
+import { eventBody, eventId, familyOf, type Event } from './event.ts';
 
 /**
  * Writes a message for every event and every endpoint that wants it; the same event is written once
@@ -15,16 +16,23 @@ export async function announce(trx: Transaction<DB>, describe: () => readonly Ev
   if (rows.length === 0) return;
   const events = describe();
   if (events.length === 0) return;
-  // An array of arrays would have to be of one length, so the two names of an event are two
-  // columns.
-  const names = events.map(({ type }) => subscriptionsTo(type));
+  // An event is subscribed to under two names. An array of arrays would have to be of one length,
+  // so they are two columns.
+  const told = unnestOf(
+    events,
+    {
+      event_id: ['uuid', eventId],
+      type: ['text', ({ type }) => type],
+      family: ['text', ({ type }) => familyOf(type)],
+      merchant_id: ['text', ({ merchantId }) => merchantId],
+      body: ['text', eventBody],
+    },
+    'event',
+  );
   await sql`
     insert into webhook_message (message_id, endpoint_id, event_id, type, body, next_attempt_at, made_at)
     select uuidv7(), endpoint_id, event.event_id, event.type, event.body, ${now}::timestamptz, ${now}::timestamptz
-    from unnest(
-      ${events.map(eventId)}::uuid[], ${names.map(([type]) => type)}::text[], ${names.map(([, family]) => family)}::text[],
-      ${events.map(({ merchantId }) => merchantId)}::text[], ${events.map(eventBody)}::text[]
-    ) as event (event_id, type, family, merchant_id, body)
+    from ${told}
     join webhook_endpoint endpoint on endpoint.active and endpoint.events && array[event.type, event.family]
       and (endpoint.merchant_id is null or endpoint.merchant_id = event.merchant_id)
     for key share of endpoint

@@ -31,7 +31,7 @@ import { readEndpointUrl } from './endpoint-url.ts';
 import { SUBSCRIPTIONS } from './event.ts';
 import { endpointPath, noEndpoint } from './endpoint-fields.ts';
 
-export interface EndpointsDeps {
+interface EndpointsDeps {
   db: Kysely<DB>;
   keys: MasterKeys;
   /** What may be called beside public addresses. */

@@ -1,9 +1,9 @@
 // The address of an endpoint, judged when it is set: where we would never send, nothing is
 // promised.
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { DomainError } from '../core/errors.ts';
 import { addressOf, guardedLookup, isLocalName, mayCall, type Allowed, type Resolve } from '../platform/net/address.ts';
+import { within } from '../platform/waiting.ts';
 
 /** A name that cannot be asked in this time is judged when something is sent to it. */
 const LOOKUP_MS_MAX = 2000;
@@ -31,7 +31,7 @@ async function leadsOutside(host: string, allowed: Allowed, resolve: Resolve | u
   const found = new Promise<boolean>((settle) => {
     lookup(host, { all: true }, (error) => settle(error === null || 'code' in error));
   });
-  return Promise.race([found, sleep(LOOKUP_MS_MAX, true, { ref: false })]);
+  return within(LOOKUP_MS_MAX, found, true);
 }
 
 function refused(message: string): DomainError {

@@ -39,7 +39,7 @@ export const EVENT_TYPES = [
 
 export type EventType = (typeof EVENT_TYPES)[number];
 
-const familyOf = (type: string) => `${type.slice(0, type.indexOf('.'))}.*`;
+export const familyOf = (type: string) => `${type.slice(0, type.indexOf('.'))}.*`;
 
 /** What an endpoint may name: single types and whole families. */
 export const SUBSCRIPTIONS: readonly string[] = [...new Set(EVENT_TYPES.map(familyOf)), ...EVENT_TYPES];
@@ -58,9 +58,6 @@ export interface Event {
   /** What is told. Amounts are bigint and become JSON integers. */
   data: Record<string, unknown>;
 }
-
-/** The names under which an event is subscribed to. */
-export const subscriptionsTo = (type: EventType): string[] => [type, familyOf(type)];
 
 /**
  * The id of an event, made of its type and key alone: a UUID of version 8 (RFC 9562), whose bits

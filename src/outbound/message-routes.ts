@@ -15,7 +15,7 @@ import { EVENT_TYPES } from './event.ts';
 import { callerId } from '../platform/http/fields.ts';
 import { endpointPath, noEndpoint } from './endpoint-fields.ts';
 
-export interface MessagesDeps {
+interface MessagesDeps {
   db: Kysely<DB>;
   /** There is a message to send. Called after the commit. */
   onAnnounced: () => void;

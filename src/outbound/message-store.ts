@@ -13,7 +13,7 @@ const KEPT = sql`interval '30 days'`;
 
 export const MESSAGE_STATES = ['pending', 'delivered', 'failed'] as const;
 
-export type MessageState = (typeof MESSAGE_STATES)[number];
+type MessageState = (typeof MESSAGE_STATES)[number];
 
 /** A message that is to be sent now, by us alone. */
 export interface TakenMessage {
@@ -100,7 +100,7 @@ export async function forgetMessages(db: Kysely<DB>, limit: number): Promise<num
 }
 
 /** A message as it is shown. */
-export interface MessageRow {
+interface MessageRow {
   message_id: string;
   endpoint_id: string;
   event_id: string;

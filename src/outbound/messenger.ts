@@ -1,6 +1,5 @@
 // Sends messages: to every endpoint that something is due for by itself, so that one that is slow
 // or dead keeps nobody else waiting.
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
 import type { Kysely } from 'kysely';
@@ -15,6 +14,8 @@ import { ATTEMPTS_MAX, afterAttempt, type AttemptOutcome, type NextAttempt } fro
 import { takeMessages, endpointsDue, forgetMessages, measureMessages, settleMessage, type TakenMessage } from './message-store.ts';
 import { post } from './post.ts';
 import { signedHeaders } from './signature.ts';
+import { messageOf } from '../platform/error-text.ts';
+import { within } from '../platform/waiting.ts';
 
 const ENDPOINTS_AT_ONCE = 32;
 const MESSAGES_AT_ONCE = 10;
@@ -67,7 +68,7 @@ export interface MessengerDeps {
   resolve?: Resolve;
 }
 
-export interface Messenger {
+interface Messenger {
   /**
    * Begins to send whatever is due. The promise is of the look at what is due, not of the sending.
    */
@@ -116,15 +117,16 @@ export function openMessenger(deps: MessengerDeps): Messenger {
   return {
     async deliver() {
       for (const endpointId of await endpointsDue(deps.db, ENDPOINTS_AT_ONCE)) {
-        if (!ending.signal.aborted && sending.size < ENDPOINTS_AT_ONCE && !sending.has(endpointId))
+        if (!ending.signal.aborted && sending.size < ENDPOINTS_AT_ONCE && !sending.has(endpointId)) {
           sending.set(endpointId, sendTo(endpointId));
+        }
       }
       await keepHouse();
     },
     idle,
     async close() {
       ending.abort();
-      await Promise.race([idle(), sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
+      await within(CLOSE_TIMEOUT_MS, idle(), undefined);
       cutting.abort();
       await idle();
     },
@@ -149,7 +151,7 @@ async function attempt(deps: MessengerDeps, message: TakenMessage, now: Date, si
   try {
     headers = signedHeaders({ id, at: now, body }, signingSecrets(keys, endpointId, secrets, now));
   } catch (error) {
-    return { status: null, error: `it cannot be signed: ${error instanceof Error ? error.message : String(error)}` };
+    return { status: null, error: `it cannot be signed: ${messageOf(error)}` };
   }
   return post({ url, headers, body, allowed, signal, ...(resolve === undefined ? {} : { resolve }) });
 }

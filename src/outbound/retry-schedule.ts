@@ -1,8 +1,6 @@
 // How an attempt is judged: delivered, tried again and when, or given up. Pure.
 
-const SECOND_MS = 1000;
-const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../platform/durations.ts';
 
 /**
  * How long is waited after each attempt but the last: the schedule of Standard Webhooks, 75 h 35

@@ -11,7 +11,7 @@ export function makeSecret(): string {
 }
 
 /** What is signed: the id stays the same in every attempt, the time is that of the attempt. */
-export interface Signed {
+interface Signed {
   id: string;
   at: Date;
   body: string;

@@ -88,7 +88,7 @@ const links: Loader<z.output<typeof linkLine>> = {
   },
 };
 
-function originOf(line: { effective_from?: Date | null }, actor: Actor, now: Date): VersionOrigin {
+function originOf(line: { effective_from?: Date | null | undefined }, actor: Actor, now: Date): VersionOrigin {
   return { actor, now, effectiveFrom: line.effective_from ?? null };
 }
 

@@ -21,7 +21,7 @@ export interface Version {
 }
 
 /** Where a new version goes in the history of its thing. */
-export interface Place<Row> {
+interface Place<Row> {
   version: number;
   effectiveFrom: Date | '-infinity';
   /** The version in force at that time; null when this is the first version. */
@@ -78,7 +78,7 @@ export async function listInForce<Row extends Version>(
  * A version as the database answers it, which gives the time of the first version as minus
  * infinity.
  */
-export function readVersion<Row extends Version>(row: Row): Row {
+function readVersion<Row extends Version>(row: Row): Row {
   return row.effective_from instanceof Date ? row : { ...row, effective_from: null };
 }
 

@@ -7,7 +7,7 @@ import { openSource, type PullDeps } from './asked-source.ts';
 import { dueReadings, mayFetch } from './feeds/feed-store.ts';
 import { fetchingWork } from './feeds/fetching-details.ts';
 import { dropLease, dueSources, giveLeaseBack, LEASE_MS, keepLease, letRest, takeLease, type Lease } from './feeds/lease-store.ts';
-import { messageOf, pauseMs } from './feeds/pauses.ts';
+import { keptMessageOf, pauseMs } from './feeds/pauses.ts';
 import { endRead, feedWork } from './feeds/reading-feed.ts';
 import { noteTrouble, readingOf } from './reconciliations/reconciliation-store.ts';
 import { takeTurn, type Turn, type TurnWork } from './feeds/turn.ts';
@@ -28,7 +28,7 @@ interface PullSchedule {
 }
 
 /** What failed of a source, which rests by itself and is asked again later. */
-export interface FailedQuestions {
+interface FailedQuestions {
   sourceId: string;
   error: unknown;
 }
@@ -83,7 +83,7 @@ function shownByTheNextWrite(): void {}
 
 /** Lets the source rest as a whole, and tells those who wait for a reconciliation why. */
 async function rest({ db }: PullDeps, lease: Lease, error: unknown, slow: boolean): Promise<void> {
-  const message = messageOf(error);
+  const message = keptMessageOf(error);
   for (const { reconciliationId } of await readingOf(db, lease.sourceId)) {
     await noteTrouble(db, reconciliationId, message, { forGood: false });
   }

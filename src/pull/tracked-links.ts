@@ -9,6 +9,8 @@ import { AskingFailed } from '../sources/asking.ts';
 import { namesOf, shopsOf } from '../sources/connections/mapping-store.ts';
 import type { Adapter } from '../sources/source.ts';
 import { withDeadline, openSource, type AskedSource, type PullDeps } from './asked-source.ts';
+import { HOUR_MS } from '../platform/durations.ts';
+import { messageOf } from '../platform/error-text.ts';
 
 /** Whoever makes a link waits for the answer. */
 const ANSWER_WITHIN_MS = 4000;
@@ -16,7 +18,7 @@ const ANSWER_WITHIN_MS = 4000;
  * So few that a turn ends before its lease does, even when every answer takes as long as it may.
  */
 const LINKS_PER_TURN = 25;
-const REFUSED_RETRY_MS = 3_600_000;
+const REFUSED_RETRY_MS = HOUR_MS;
 const ERROR_LENGTH_MAX = 1000;
 const URL_LENGTH_MAX = 2048;
 
@@ -95,7 +97,7 @@ async function askFor(
     if (made === undefined) return refused(`sources of kind ${adapter.kind} make no links any more`);
     return { answer: { state: 'made', url: checkHost(adapter, made.url), expiresAt: made.expiresAt }, gives: 'link' };
   } catch (error) {
-    const message = (error instanceof Error ? error.message : String(error)).slice(0, ERROR_LENGTH_MAX);
+    const message = messageOf(error).slice(0, ERROR_LENGTH_MAX);
     if (!(error instanceof AskingFailed)) return { answer: { state: 'waiting', error: message, retryAfterMs: null }, gives: 'nonsense' };
     if (error.kind === 'refused' || error.kind === 'item_refused') return refused(message);
     return { answer: { state: 'waiting', error: message, retryAfterMs: error.retryAfterMs }, gives: 'nothing' };

@@ -61,7 +61,7 @@ export const askingView = {
 
 const shape = z.object(askingView);
 
-export type AskingView = z.output<typeof shape>;
+type AskingView = z.output<typeof shape>;
 
 type FeedRow = Omit<AskingView['feeds'][number], 'name'> & { feed: string };
 

@@ -2,11 +2,12 @@
 // and the one way of asking for JSON.
 import { parseJson } from '../platform/http/json.ts';
 import { secretsNamed, type SourceSecrets } from './signing.ts';
+import { HOUR_MS } from '../platform/durations.ts';
 
 const ANSWER_TIMEOUT_MS = 20_000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 const RETRY_AFTER_MS = 10_000;
-const RETRY_AFTER_MS_MAX = 3_600_000;
+const RETRY_AFTER_MS_MAX = HOUR_MS;
 /** No key, a shop that has not paid its platform, no right. */
 const NOT_ALLOWED = new Set([401, 402, 403]);
 /** Too slow, locked, too early: words about the moment and not about the question. */

@@ -11,7 +11,7 @@ import type { FeedPage, UnfetchedDetail } from './source.ts';
 const DETAILS_AT_ONCE = 8;
 
 /** The things in groups that may be asked for at once. */
-export function fewAtOnce<T>(things: readonly T[]): T[][] {
+function fewAtOnce<T>(things: readonly T[]): T[][] {
   const groups = Math.ceil(things.length / DETAILS_AT_ONCE);
   return Array.from({ length: groups }, (_, group) => things.slice(group * DETAILS_AT_ONCE, (group + 1) * DETAILS_AT_ONCE));
 }

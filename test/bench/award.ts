@@ -13,7 +13,8 @@ import { Client } from 'pg';
 import { awardBacklog, type AwardDeps } from '../../src/commission/award/award.ts';
 import { emptyRuleCache } from '../../src/commission/rules/rule-cache.ts';
 import { accountCache } from '../../src/ledger/booking-store.ts';
-import { copyIn, copyRow } from '../../src/platform/postgres/copy.ts';
+import { copyIn } from '../../src/platform/postgres/copy.ts';
+import { copyRow } from '../platform/copy-rows.ts';
 import { openDatabase } from '../../src/platform/postgres/database.ts';
 import { startEmbedded } from '../../src/platform/embedded/embedded.ts';
 import { buildLogger } from '../../src/platform/process/log.ts';
@@ -117,11 +118,12 @@ async function insertAgain(db: Kysely<DB>, connectionString: string, orders: num
   await client.connect();
   try {
     return await perSecond(orders, async () => {
-      for (let batch = 0; batch < copies[0]!.batches.length; batch++)
+      for (let batch = 0; batch < copies[0]!.batches.length; batch++) {
         await copyIn(
           client,
           copies.map((copy) => ({ sql: copy.sql, rows: copy.batches[batch]! })),
         );
+      }
     });
   } finally {
     await client.end();

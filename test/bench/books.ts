@@ -20,6 +20,7 @@ import { uuidv7 } from '../../src/platform/uuid.ts';
 import { mintClickToken } from '../../src/promotion/clicks/token.ts';
 import { openCrowd } from './crowd.ts';
 import { BOUNDS } from '../core/reading.ts';
+import { DAY_MS } from '../../src/platform/durations.ts';
 
 /** So many orders are awarded one by one. */
 const AWARDED = 20_000;
@@ -31,7 +32,6 @@ const LANES = 2;
 const PROMOTERS = 10_000;
 /** Beside those that the orders' tokens prove. */
 const CLICKS = 20_000;
-const DAY_MS = 86_400_000;
 
 /** The keys of these books, the same every time. */
 export const BOOK_KEYS = {

@@ -12,13 +12,13 @@ import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { mintClickToken } from '../../src/promotion/clicks/token.ts';
 import { readAs } from '../core/reading.ts';
+import { DAY_MS } from '../../src/platform/durations.ts';
 
 export const ORDERS = 20_000;
 const PROMOTERS = 10_000;
 const RULES = 1000;
 const CLICKS = 1_000_000;
 const BUYERS = 200_000;
-const DAY_MS = 86_400_000;
 
 /**
  * Fills an empty database. Every second order carries a token, the others are found by their buyer.

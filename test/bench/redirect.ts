@@ -24,8 +24,9 @@ export async function benchRedirect({ rounds, seconds }: { rounds: number; secon
         timeouts,
         '3xx': redirects,
       } = await autocannon({ url, connections: CONNECTIONS, duration: seconds, requests });
-      if (errors + timeouts > 0 || redirects < done.total * 0.99)
+      if (errors + timeouts > 0 || redirects < done.total * 0.99) {
         throw new Error(`${errors + timeouts + non2xx - redirects} redirects failed`);
+      }
       return done.total / seconds;
     };
     const pair = await alternate(

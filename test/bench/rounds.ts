@@ -1,6 +1,6 @@
 // Alternating rounds and their medians: a machine's mood falls on both of a pair alike.
 
-export interface Pair {
+interface Pair {
   ours: number[];
   twin: number[];
 }

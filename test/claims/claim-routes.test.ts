@@ -14,8 +14,9 @@ describe('keys', () => {
     expect((await send({ promoter_id: market.carol }, market.keys.bob)).status).toBe(403);
     expect(await send({})).toMatchObject({ status: 400, body: { errors: [{ path: 'promoter_id' }] } });
     expect(await send({ promoter_id: 'nobody' })).toMatchObject({ status: 422, body: { code: 'unknown_promoter' } });
-    for (const scope of ['storefront', 'auditor'] as const)
+    for (const scope of ['storefront', 'auditor'] as const) {
       expect((await send({ promoter_id: market.bob }, await service.keyOf(scope))).status).toBe(403);
+    }
     expect((await send({}, 'no key')).status).toBe(401);
     const { status, body } = await send({ promoter_id: market.bob });
     expect([status, body]).toMatchObject([201, { promoter_id: market.bob }]);
@@ -99,9 +100,11 @@ test('what is no claim and no decision is 400', async () => {
     { evidence: 'x'.repeat(4001) },
     { order_id: '' },
     { state: 'approved' },
-  ])
+  ]) {
     expect((await market.claim('1', more)).status, JSON.stringify(more).slice(0, 40)).toBe(400);
+  }
   const { body: claim } = await market.claim('1');
-  for (const body of [{}, { decision: 'approve' }, { decision: 'maybe', reason: 'x' }, { decision: 'approve', reason: '' }])
+  for (const body of [{}, { decision: 'approve' }, { decision: 'maybe', reason: 'x' }, { decision: 'approve', reason: '' }]) {
     expect((await service.post(`/v1/claims/${claim.claim_id}/decision`, body)).status).toBe(400);
+  }
 });

@@ -129,8 +129,9 @@ describe('an approved claim', () => {
     ]);
     const [same, whole] = [await market.claim('1', { line_id: '2' }, market.keys.carol), await market.claim('1')];
     expect(whole.body.state).toBe('open');
-    for (const { body } of [same, whole])
+    for (const { body } of [same, whole]) {
       expect(await service.decide(body.claim_id, 'approve')).toMatchObject({ status: 409, body: { code: 'claimed_by_another' } });
+    }
     expect(await linesOf(market, '1')).toHaveLength(2);
   });
 
@@ -178,8 +179,9 @@ describe('a ruling', () => {
     expect([status, body]).toMatchObject([200, { state: 'rejected', reason: 'no trace of a click', before: null, after: null }]);
     await service.world.award();
     expect(await market.transfers('1')).toEqual(before);
-    for (const decision of ['approve', 'reject'] as const)
+    for (const decision of ['approve', 'reject'] as const) {
       expect(await service.decide(claim.claim_id, decision)).toMatchObject({ status: 409, body: { code: 'claim_decided' } });
+    }
   });
 
   test('is written to the audit log, and told', async () => {

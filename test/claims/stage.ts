@@ -17,7 +17,7 @@ interface ShownLine {
 }
 
 /** A claim as it is answered, as far as tests look into it one by one; or a problem. */
-export interface Shown {
+interface Shown {
   [field: string]: unknown;
   claim_id: string;
   state: string;
@@ -28,7 +28,7 @@ export interface Shown {
   next_cursor: string | null;
 }
 
-export type ClaimsService = Awaited<ReturnType<typeof openClaims>>;
+type ClaimsService = Awaited<ReturnType<typeof openClaims>>;
 
 export async function openClaims() {
   const world = await openWorld();

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
  */
 export type Answer = 'reset' | 'cut' | 'hang' | { status: number; headers?: Record<string, string>; body?: unknown };
 
-export interface Asked {
+interface Asked {
   method: string;
   path: string;
   headers: IncomingHttpHeaders;

@@ -15,12 +15,12 @@ import { identitiesOf } from '../../src/promotion/buyers/identity.ts';
 import { mintClickToken } from '../../src/promotion/clicks/token.ts';
 import { BOUNDS, buyerOf, readAs } from '../core/reading.ts';
 
-export interface Keys {
+interface Keys {
   tokenKey: KeyObject;
   identityKey: KeyObject;
 }
 
-export interface ClickInput {
+interface ClickInput {
   at: string;
   buyer?: Record<string, string>;
   bot?: boolean;

@@ -99,8 +99,9 @@ test('no statement by which an order is merged, awarded and locked reads a growi
       const { rows } = await client.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`explain (format json) ${text}`, values);
       for (const node of nodesOf(rows[0]!['QUERY PLAN'][0]!.Plan)) {
         const relation = node['Relation Name'] ?? '';
-        if (node['Node Type'] === 'Seq Scan' && GROWING.test(relation))
+        if (node['Node Type'] === 'Seq Scan' && GROWING.test(relation)) {
           scans.push(`${relation}: ${text.replaceAll(/\s+/g, ' ').slice(0, 200)}`);
+        }
       }
     }
     expect(scans).toEqual([]);

@@ -20,10 +20,10 @@ type VersionTable = 'merchant_version' | 'product_version' | 'promoter_version' 
  * time.
  */
 interface Dated {
-  from?: string;
+  from?: string | undefined;
 }
 
-export interface RuleInput {
+interface RuleInput {
   name?: string;
   scope?: RuleScope;
   plan: PlanInput;

@@ -11,8 +11,8 @@ import { testDatabase } from '../harness.ts';
 import { books } from './books.ts';
 import { happenings, type ReportInput } from './happenings.ts';
 import { setUp, type PlanInput } from './set-up.ts';
+import { DAY_MS } from '../../src/platform/durations.ts';
 
-const DAY_MS = 86_400_000;
 const AWARDS_PER_BATCH = 1000;
 
 /** So many days before now, as on the wire. */

@@ -6,9 +6,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { consoleRoutes } from '../../src/console/routes.ts';
-import { buildHttp } from '../../src/platform/http/http.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { collectOpenApi, openApiDocument, serveOpenApi } from '../../src/platform/http/openapi.ts';
+import { buildHttp } from '../platform/furnished.ts';
 
 const FOLDER = new URL('../../src/console/', import.meta.url);
 const TYPES: Record<string, string> = {

@@ -32,7 +32,7 @@ export function evidence(fields: Partial<Evidence> = {}): Evidence {
   };
 }
 
-export const question = (policy: object = {}, fields: Partial<AttributionQuestion> = {}): AttributionQuestion => ({
+const question = (policy: object = {}, fields: Partial<AttributionQuestion> = {}): AttributionQuestion => ({
   policy: policySchema.parse(policy),
   attributionAt: PAID,
   paidAt: PAID,

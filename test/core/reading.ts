@@ -24,14 +24,20 @@ export const NO_EVIDENCE: ReportEvidence = {
 };
 
 /** Whom a report names, where every name is one of ours. */
-export function namedBy(parsed: CanonicalReport): Map<string | null, NamedEvidence> {
+function namedBy(parsed: CanonicalReport): Map<string | null, NamedEvidence> {
   return new Map<string | null, NamedEvidence>([
     [null, namesOf(parsed)],
     ...(parsed.lines ?? []).map((line): [string, NamedEvidence] => [line.line_id, namesOf(line)]),
   ]);
 }
 
-function namesOf({ promoter_id: promoterId, talent_id: talentId }: { promoter_id?: string | null; talent_id?: string | null }) {
+function namesOf({
+  promoter_id: promoterId,
+  talent_id: talentId,
+}: {
+  promoter_id?: string | null | undefined;
+  talent_id?: string | null | undefined;
+}) {
   return { promoterIds: promoterId == null ? [] : [promoterId], linkCodes: [], talentId: talentId ?? null };
 }
 

@@ -15,7 +15,7 @@ export function sharesOf(agency: number, promoter: number, upline: number): Shar
   ];
 }
 
-export const paidLine = { lineId: '1', paidAmount: 9999 };
+const paidLine = { lineId: '1', paidAmount: 9999 };
 export const earning = { line_id: '1', base: 9999, pool: 999, ...attributed, split: sharesOf(300, 630, 69) };
 
 /** An order that earns as in the worked example and waits. */

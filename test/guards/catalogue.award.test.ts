@@ -85,12 +85,13 @@ test('every law holds after every award', async () => {
       const tokens = [await world.click(shop.code, { at: ago(12) }), await world.click(alices, { at: ago(11) })];
       for (const one of steps) {
         if (one.do === 'fold') await foldBalances(world.db);
-        else
+        else {
           await shop.tell(one.orderId, {
             ...one.told,
             paid_at: one.told.status === 'created' ? null : ago(10),
             click_token: tokens[one.named],
           });
+        }
       }
       await expectLawful(steps);
     }),

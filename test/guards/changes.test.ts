@@ -12,6 +12,7 @@ import { testDatabase, type TestDatabase } from '../harness.ts';
 import { deliver, tellOrder } from './signs.ts';
 import { foundWorld } from './world.ts';
 import { NOTHING_WRONG } from './wording.ts';
+import { HOUR_MS } from '../../src/platform/durations.ts';
 
 let database: TestDatabase;
 
@@ -30,7 +31,6 @@ beforeEach(async () => {
 
 afterAll(() => database.close());
 
-const HOUR_MS = 3_600_000;
 const orders = law('orders', 'orders_sound', `select order_id from orders where within(order_key) and merged ? 'bad'`, NOTHING_WRONG);
 const others = law('orders', 'others_sound', `select order_id from orders where within(order_key) and merged ? 'bad'`, NOTHING_WRONG);
 const reports = law(

@@ -23,7 +23,7 @@ export interface Share {
 }
 
 /** What was decided of a line; amounts in minor units. */
-export interface LineDecision {
+interface LineDecision {
   line_id: string;
   decision: string;
   base: number | bigint;
@@ -38,7 +38,7 @@ export interface LineDecision {
 }
 
 /** One award of an order: what its lines were decided to be. */
-export interface Revision {
+interface Revision {
   decisions: LineDecision[];
   state: string;
 }
@@ -150,7 +150,7 @@ export async function writeOrder(trx: Transaction<DB>, spec: OrderSpec): Promise
   return orderKey;
 }
 
-export function mergedOf(spec: OrderSpec, at: Date, contentHash = '0'): MergedOrder {
+function mergedOf(spec: OrderSpec, at: Date, contentHash = '0'): MergedOrder {
   const report: Report = {
     merchantId: 'm1',
     orderId: spec.orderId,

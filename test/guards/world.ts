@@ -8,8 +8,7 @@ import type { Insertable, Kysely } from 'kysely';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from '../../src/platform/durations.ts';
 
 /** Days before now, to the millisecond, as everything that is recorded. */
 export const ago = (days: number): Date => new Date(Date.now() - days * DAY_MS);

@@ -15,7 +15,6 @@ import { webhookRoutes } from '../../src/inbox/door/webhook-routes.ts';
 import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { dedicatedConnection } from '../../src/platform/postgres/dedicated-connection.ts';
-import { buildHttp } from '../../src/platform/http/http.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { makeKey } from '../../src/platform/keys/keys-store.ts';
 import { buildRegistry } from '../../src/platform/process/metrics.ts';
@@ -31,6 +30,7 @@ import { standardWebhooks } from '../../src/sources/standard-webhooks/adapter.ts
 import { taobao } from '../../src/sources/unions/taobao.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
 import { BOUNDS } from '../core/reading.ts';
+import { buildHttp } from '../platform/furnished.ts';
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 export const ADAPTERS = [standardWebhooks, shopify, taobao];
@@ -38,9 +38,9 @@ export const ADAPTERS = [standardWebhooks, shopify, taobao];
  * How many pushes of one address are refused within a minute before it is told that there were too
  * many.
  */
-export const REFUSED_MAX = 300;
+const REFUSED_MAX = 300;
 
-export interface Answer {
+interface Answer {
   status: number;
   /** A test looks into whatever was answered. */
   body: ReturnType<typeof JSON.parse>;
@@ -78,7 +78,7 @@ export interface Door {
   close: () => Promise<void>;
 }
 
-export interface DeliverySeen {
+interface DeliverySeen {
   delivery_id: string;
   state: string;
   reason: string | null;
@@ -88,7 +88,7 @@ export interface DeliverySeen {
   reports: number | null;
 }
 
-export interface OrderSeen {
+interface OrderSeen {
   order_key: bigint;
   merchant_id: string;
   merged: MergedOrder;

@@ -5,6 +5,7 @@ import { readDelivery } from '../../src/inbox/read.ts';
 import type { TakenDelivery } from '../../src/inbox/delivery-store.ts';
 import { parseJson } from '../../src/platform/http/json.ts';
 import { SUBJECTS } from '../sources/subjects.ts';
+import { messageOf } from '../../src/platform/error-text.ts';
 
 const NOW = new Date('2026-06-02T00:00:00Z');
 const PARTS = [7, 'x', null, [], {}, [{}], [[]], [7]];
@@ -15,7 +16,7 @@ function wordsOf(read: () => unknown): string {
     read();
     return '';
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

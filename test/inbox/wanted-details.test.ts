@@ -57,8 +57,9 @@ test('a push whose order is not told stays processed, shows what waits, and cost
 
   const { feeds, waiting, resting } = await view();
   expect(feeds).toMatchObject([{ name: 'orders', error: null, failing_since: null }]);
-  for (const time of ['asked_at', 'read_at', 'read_until'] as const)
+  for (const time of ['asked_at', 'read_at', 'read_until'] as const) {
     expect(feeds[0]![time]!.getTime()).toBeGreaterThan(Date.now() - 60_000);
+  }
   expect(feeds[0]!.next_at!.getTime()).toBeGreaterThan(Date.now());
   expect(waiting).toMatchObject({ count: 1, failing: 1, sample: [kept] });
   expect(waiting.since!.getTime()).toBeGreaterThan(Date.now() - 60_000);

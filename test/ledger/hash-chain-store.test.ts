@@ -85,8 +85,9 @@ describe('chaining', () => {
   test('makes a link of its own for every day', async () => {
     await chainAll();
     const days = ['2026-05-31T23:59:59.999Z', '2026-06-01T00:00:00Z', '2026-06-01T12:00:00Z', '2026-06-02T00:00:00Z'];
-    for (const day of days)
+    for (const day of days) {
       await books.db.transaction().execute((trx) => bookTransfers(trx, [books.transfer()], accountCache(), new Date(day)));
+    }
     await chainAll();
     const links = await readChainEntries(books.db, { after: 1n, limit: 10 });
     expect(links.map((link) => [link.day, link.transfers])).toEqual([

@@ -136,8 +136,9 @@ describe('a statement', () => {
     expect((await get(url.replace('bob', 'alice'), keys['promoter'])).statusCode).toBe(403);
     expect((await get(url, keys['storefront'])).statusCode).toBe(403);
     expect((await get(url.replace('bob', 'nobody'))).statusCode).toBe(404);
-    for (const month of ['', '2026-13', '2026', '2026-06-01'])
+    for (const month of ['', '2026-13', '2026', '2026-06-01']) {
       expect((await get(`/v1/promoters/bob/statement.csv?month=${month}`)).statusCode).toBe(400);
+    }
   });
 });
 

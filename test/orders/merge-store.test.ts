@@ -8,7 +8,7 @@ import { lift } from '../../src/core/merge.ts';
 import type { MergedOrder } from '../../src/core/merged.ts';
 import { canonicalReport } from '../../src/core/report.ts';
 import { mergeIntoOrders, relativesOf, type OrderReport } from '../../src/orders/merge-store.ts';
-import { findOrders } from '../../src/orders/order-store.ts';
+import { lockOrders, type OrderId } from '../../src/orders/order-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
@@ -41,7 +41,9 @@ async function reportOf(orderId: string, fields: object = {}, { merchantId = 'm1
 const mergeAll = async (reports: OrderReport[]) =>
   (await inTransaction(database.db, ({ trx, now }) => mergeIntoOrders(trx, reports, now, BOUNDS))).touched;
 
-const found = async (orderId: string) => (await findOrders(database.db, { merchantId: 'm1', sourceId: 'rest', orderId }))[0]!;
+const locked = async (names: OrderId[]) => [...(await inTransaction(database.db, ({ trx }) => lockOrders(trx, names))).values()];
+
+const found = async (orderId: string) => (await locked([{ merchantId: 'm1', sourceId: 'rest', orderId }]))[0]!;
 
 test('several reports of one order in a batch are one order', async () => {
   const touched = await mergeAll([await reportOf('several', { status: 'paid' }), await reportOf('several', { status: 'completed' })]);
@@ -53,7 +55,8 @@ test('an order of one id is another order of another merchant and of another sou
   const places = [{}, { merchantId: 'm2' }, { sourceId: 's1' }];
   const touched = await mergeAll(await Promise.all(places.map((place) => reportOf('same', { status: 'paid' }, place))));
   expect(new Set(touched.map((order) => order.orderKey)).size).toBe(3);
-  expect(await findOrders(database.db, { merchantId: null, sourceId: 'rest', orderId: 'same' })).toHaveLength(2);
+  const ofMerchants = ['m1', 'm2'].map((merchantId) => ({ merchantId, sourceId: 'rest', orderId: 'same' }));
+  expect(await locked(ofMerchants)).toHaveLength(2);
 });
 
 test('a report that says nothing new leaves its order unchanged', async () => {

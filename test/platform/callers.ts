@@ -6,11 +6,12 @@ import type { Kysely } from 'kysely';
 import { SCOPES, type KeyScope } from '../../src/platform/keys/actor.ts';
 import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
-import { buildHttp, type HttpOptions } from '../../src/platform/http/http.ts';
+import type { HttpOptions } from '../../src/platform/http/http.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { makeKey } from '../../src/platform/keys/keys-store.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { testLog } from '../harness.ts';
+import { buildHttp } from './furnished.ts';
 
 /** Whose a key is; a promoter's is bob's where nothing is said. */
 interface Bound {

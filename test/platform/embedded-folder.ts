@@ -19,7 +19,7 @@ import { temporaryFolder } from '../leftovers.ts';
 const log = buildLogger('silent');
 const started = z.object({ connectionString: z.string(), startedHere: z.boolean() });
 
-export interface Folder {
+interface Folder {
   dataDir: string;
   /** Where the files of PostgreSQL are. */
   cluster: string;

@@ -9,7 +9,7 @@ import { redisForTests, testDatabase, type TestDatabase } from '../harness.ts';
 const log = buildLogger('silent');
 let number = 0;
 
-export interface Stores {
+interface Stores {
   all: { store: string; absent: string | null }[];
   ground: () => TestDatabase;
   /** Where the store is, as an address. */

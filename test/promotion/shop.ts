@@ -64,7 +64,7 @@ export interface Answer {
   headers: Record<string, string | number | string[] | undefined>;
 }
 
-export interface Visit {
+interface Visit {
   status: number;
   page: string;
   headers: Answer['headers'];

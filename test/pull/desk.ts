@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
-import { buildHttp } from '../../src/platform/http/http.ts';
 import { makeKey } from '../../src/platform/keys/keys-store.ts';
 import { reconciliationRoutes } from '../../src/pull/reconciliations/reconciliation-routes.ts';
 import { startAsking } from '../../src/pull/start.ts';
@@ -12,6 +11,7 @@ import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { testLog } from '../harness.ts';
 import type { Subject } from '../sources/subject.ts';
 import { openPuller, type Puller } from './puller.ts';
+import { buildHttp } from '../platform/furnished.ts';
 
 const LOOK_EVERY_MS = 100;
 const LOOKS_MAX = 100;

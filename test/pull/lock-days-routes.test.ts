@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
-import { buildHttp } from '../../src/platform/http/http.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { lockDaysRoutes } from '../../src/pull/lock-days-routes.ts';
 import { testLog } from '../harness.ts';
@@ -11,6 +10,7 @@ import { SHOP_APPID } from '../sources/doubles/wechat.ts';
 import { subject as wechatShop } from '../sources/subjects/wechat-shop.ts';
 import { subject as woocommerce } from '../sources/subjects/woocommerce.ts';
 import { openLinker, type Linker } from './linker.ts';
+import { buildHttp } from '../platform/furnished.ts';
 
 let linker: Linker;
 let app: App;

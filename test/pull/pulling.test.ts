@@ -5,8 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { SUBJECTS } from '../sources/subjects.ts';
 import { openPuller, SOURCE, type Puller } from './puller.ts';
+import { HOUR_MS } from '../../src/platform/durations.ts';
 
-const HOUR_MS = 3_600_000;
 const ORDERS = 230;
 
 for (const subject of SUBJECTS.filter((one) => one.open !== undefined)) {

@@ -14,9 +14,9 @@ import { inChina, unionDouble } from '../sources/doubles/union.ts';
 import type { Double } from '../sources/subject.ts';
 import { afterSale, orderText, subject as doudianSubject } from '../sources/subjects/doudian.ts';
 import { subject as taobaoSubject } from '../sources/subjects/taobao.ts';
+import { HOUR_MS } from '../../src/platform/durations.ts';
 
 const ANSWER_WITHIN_MS = 20_000;
-const HOUR_MS = 3_600_000;
 const [APP_KEY, APP_SECRET] = ['1234567890', 'secret'];
 const ago = (hours: number) => new Date(Date.now() - hours * HOUR_MS);
 const seconds = (at: Date) => Math.floor(at.getTime() / 1000);

@@ -56,8 +56,9 @@ function openTo(name: string, route: Route): string[] {
 function send(name: string, route: Route, key: string | null): Promise<Answered> {
   const method = name.split(' ')[0]!;
   const url = market.fill(route.url);
-  if (typeof route.body === 'string')
+  if (typeof route.body === 'string') {
     return market.ask(method, url, route.body, { key, headers: { 'content-type': route.type ?? 'application/x-ndjson' } });
+  }
   const body = route.body === undefined ? undefined : market.fill(JSON.stringify(route.body));
   return market.ask(method, url, body, { key });
 }

@@ -18,7 +18,7 @@ export interface Answered {
   headers: Record<string, string | number | string[] | undefined>;
 }
 
-export interface Asked {
+interface Asked {
   key?: string | null;
   headers?: Record<string, string>;
 }

@@ -7,7 +7,7 @@ import { NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
  * Keys of the owners: of the shop m1, of the merchant m1, and of the promoter alice. The admin may
  * do everything, and the auditor read everything.
  */
-export type Owner = 'shop' | 'merchant' | 'alice';
+type Owner = 'shop' | 'merchant' | 'alice';
 
 /** What an admin with a role may do besides reading, which all may where no row says otherwise. */
 export type Role = 'operator' | 'finance' | 'risk';
@@ -15,7 +15,10 @@ export type Role = 'operator' | 'finance' | 'risk';
 export interface Route {
   /** Who may, beside the admin. */
   open: readonly Owner[];
-  /** Which roles may; a row that reads and says nothing is open to all of them, any other to operators. */
+  /**
+   * Which roles may; a row that reads and says nothing is open to all of them, any other to
+   * operators.
+   */
   roles?: readonly Role[];
   /**
    * The address with ids that are there: `{code}` and the like stand for those that the service has

@@ -9,9 +9,9 @@ import { expect, test } from 'vitest';
 import type { Asking } from '../../src/sources/asking.ts';
 import type { Feed } from '../../src/sources/source.ts';
 import type { Subject } from './subject.ts';
+import { HOUR_MS } from '../../src/platform/durations.ts';
 
 const NOW = new Date('2026-06-02T00:00:00Z');
-const HOUR_MS = 3_600_000;
 const CHUNK = Buffer.alloc(1024 * 1024, ' ');
 /** What is read at most, and as much again for what lies in buffers. */
 const SENT_MAX = 64;

@@ -6,7 +6,7 @@ export interface Named {
   body: Buffer;
 }
 
-export interface Fixture extends Named {
+interface Fixture extends Named {
   mapped: unknown;
   headers: Record<string, string>;
   options: unknown;

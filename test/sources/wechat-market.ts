@@ -10,7 +10,7 @@ import { subject } from './subjects/wechat-shop.ts';
 const PATIENCE_MS = 20_000;
 const HEADERS = { authorization: `Bearer ${ADMIN_KEY}` };
 
-export interface Line {
+interface Line {
   line_id: string;
   decision: string;
   promoter_id: string | null;

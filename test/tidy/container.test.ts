@@ -103,8 +103,9 @@ test('nothing starts before what it needs is healthy, nor before the database is
     expect(restart, name).toBe(name === 'migrate' ? 'no' : 'unless-stopped');
   }
   const after = { condition: 'service_completed_successfully' };
-  for (const name of ['api', 'worker'])
+  for (const name of ['api', 'worker']) {
     expect(compose.services[name]?.depends_on, name).toMatchObject({ migrate: after, postgres: {}, redis: {} });
+  }
 });
 
 test('whatever must survive a container lies in a volume', () => {

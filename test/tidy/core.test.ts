@@ -98,8 +98,9 @@ function functionOf(parents: readonly Visit['node'][]): string {
  */
 function makesNumber(visit: Visit): boolean {
   const { node, parents, field } = visit;
-  if (node.type === 'MemberExpression')
+  if (node.type === 'MemberExpression') {
     return ['toFixed', 'toPrecision', 'parseFloat', 'parseInt'].includes(nameOf(node['property']) ?? '');
+  }
   if (!isValue(visit)) return false;
   if (['parseFloat', 'parseInt'].includes(nameOf(node)!)) return true;
   return nameOf(node) === 'Number' && !(parents.at(-1)?.type === 'MemberExpression' && field === 'object');

@@ -30,7 +30,7 @@ export interface CodeFile extends TextFile {
   tree: Node;
 }
 
-export interface Import {
+interface Import {
   specifier: string;
   /** The file of this project that is meant; null for a package or one of Node's own modules. */
   target: string | null;
@@ -45,11 +45,6 @@ export type Law<File extends TextFile> = (file: File) => string[];
 /** The text of a file that must be there. */
 export function textOf(path: string): string {
   return readFileSync(posix.join(ROOT, path), 'utf8');
-}
-
-/** Where a file of the project lies on this machine. */
-export function placeOf(path: string): string {
-  return posix.join(ROOT, path);
 }
 
 /** The paths of all files below a folder of the project ('' is all of it), sorted. */

@@ -11,6 +11,8 @@ const FUNCTION_LINES_MAX = 70;
 /** What sets a stage for tests is told in one go. */
 const STAGE_LINES_MAX = 120;
 const LINE_LENGTH_MAX = 150;
+/** Prose is read from edge to edge, code is not. */
+const COMMENT_LENGTH_MAX = 100;
 /** Made from the migrated database and from the document of the API, and read by nobody. */
 const GENERATED = new Set(['src/platform/postgres/tables.ts', 'client/api.ts']);
 
@@ -41,6 +43,36 @@ const hasShortLines: Law<TextFile> = ({ path, text }) => {
 
 test(`a line has at most ${LINE_LENGTH_MAX} characters`, () => {
   expectLaw(hasShortLines, [...code, ...migrations], [{ path: 'src/app.ts', text: '-'.repeat(LINE_LENGTH_MAX + 1) }]);
+});
+
+/** Comments that begin their line. Those of SQL stay as they were released. */
+const COMMENTS = /^[ \t]*(\/\*[\s\S]*?\*\/|\/\/.*$)/gm;
+
+const hasShortComments: Law<TextFile> = ({ path, text }) =>
+  [...text.matchAll(COMMENTS)].flatMap((comment) => {
+    const first = lineOf(text, comment.index);
+    return comment[0].split('\n').flatMap((line, index) => {
+      // An address cannot be broken.
+      const isOneWord = !line
+        .trim()
+        .replace(/^(\/\/|\*) /, '')
+        .includes(' ');
+      return line.length > COMMENT_LENGTH_MAX && !isOneWord ? [`${path}:${first + index} is a comment of ${line.length} characters`] : [];
+    });
+  });
+
+test(`a line of a comment has at most ${COMMENT_LENGTH_MAX} characters`, () => {
+  const long = 'word '.repeat(COMMENT_LENGTH_MAX / 5);
+  const files = ['src', 'test', 'client']
+    .flatMap(pathsBelow)
+    .filter((path) => /\.(ts|mjs|js|css)$/.test(path) && !GENERATED.has(path))
+    .map((path) => ({ path, text: textOf(path) }));
+  expectLaw(hasShortComments, files, [
+    { path: 'src/app.ts', text: `// ${long}` },
+    { path: 'src/app.ts', text: `const app = 1;\n  /** ${long} */` },
+    { path: 'src/app.ts', text: `/**\n * Short.\n * ${long}\n */` },
+    { path: 'src/console/page.css', text: `/* ${long} */` },
+  ]);
 });
 
 /** With what a chain of calls begins: `describe` of `describe.each([…])('…', …)`. */

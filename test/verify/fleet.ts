@@ -24,7 +24,7 @@ const running = new Set<ChildProcess>();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** Where the code lies, and how its processes reach what they need. */
-export interface FleetOptions {
+interface FleetOptions {
   root: string;
   dataDir: string;
   apiDatabaseUrl: string;

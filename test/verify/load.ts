@@ -15,7 +15,7 @@ const REQUEST_MS_MAX = 8000;
 const UNACKNOWLEDGED_MS_MAX = 75_000;
 const RETRY_MS = 150;
 
-export interface LoadOptions {
+interface LoadOptions {
   url: () => string;
   market: Market;
   schedule: Schedule;

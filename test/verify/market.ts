@@ -18,7 +18,7 @@ export interface Market {
 }
 
 /** What the rule paid from when on. */
-export interface RateBook {
+interface RateBook {
   versions: { from: number; ratePpm: number }[];
   /** From when on a version counts that is not known to be published yet. */
   pendingFrom: number | null;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { HOSTILE_MARKET } from './hostile/run.ts';
 
-export interface Edit {
+interface Edit {
   file: string;
   from: string;
   to: string;
@@ -112,8 +112,9 @@ export function edited(text: string, { file, from, to }: Edit): string {
 /** Copies the service into a folder below `folder`, with the edits made; gives that folder. */
 export async function buildMutant(root: string, folder: string, { name, edits }: Mutant): Promise<string> {
   const copy = await mkdtemp(join(folder, `${name}-`));
-  for (const part of ['src', 'migrations', 'package.json', 'package-lock.json'])
+  for (const part of ['src', 'migrations', 'package.json', 'package-lock.json']) {
     await cp(join(root, part), join(copy, part), { recursive: true });
+  }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
   for (const edit of edits) {
     const path = join(copy, edit.file);

@@ -94,7 +94,7 @@ function childrenOf(pid: number): number[] {
 }
 
 /** Sends a signal to a process that may have ended already. */
-export function endNow(pid: number, signal: NodeJS.Signals): void {
+function endNow(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

@@ -10,8 +10,9 @@ import { openStage } from './stage.ts';
 import type { Row } from './table.ts';
 import { mountSmallDisk, smallDisksWork } from './tmpfs.ts';
 import { audit, runTrial, type Outcome } from './trial.ts';
+import { stackOf } from '../../src/platform/error-text.ts';
 
-export interface SeriesOptions {
+interface SeriesOptions {
   fault: Fault;
   trials: number;
   seed: number;
@@ -80,7 +81,7 @@ async function onStage({ fault, trials, seed, root, folder, onTrial }: SeriesOpt
  * nothing more.
  */
 function asFound(error: unknown): Outcome {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = stackOf(error);
   return {
     acknowledged: 0,
     worstDelayMs: 0,

@@ -30,7 +30,7 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export interface StageOptions {
+interface StageOptions {
   /** Names the database. */
   name: string;
   /** Where the code of the service lies. */

@@ -5,9 +5,8 @@ import type { AwardHeader, LineHold } from './standing-award.ts';
 import type { LineDecision, LineDecisionKind } from './decision.ts';
 import type { MerchantFacts } from '../facts/facts.ts';
 import { heaviestWinner } from './pin.ts';
+import { DAY_MS, MINUTE_MS } from '../../platform/durations.ts';
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 // An unattributed order is looked at again whenever its age has doubled, at the most twice a day.
 // Evidence that is told wakes it at once; this finds what nobody told, and what was told at the
 // very moment of the award.
@@ -106,7 +105,7 @@ const toDate = (at: number | null) => (at === null ? null : new Date(at));
 const ADVANCE = ['none', 'estimated', 'confirmed', 'released'] as const satisfies readonly AwardHeader['state'][];
 
 /** A decided line as far as its state depends on it. */
-export interface DecidedLine {
+interface DecidedLine {
   decision: LineDecisionKind;
   paidAmount: bigint;
   refundedAmount: bigint;

@@ -15,8 +15,7 @@ import { inForce, type Facts, type MerchantFacts } from '../facts/facts.ts';
 import type { AwardInput } from '../facts/award-facts.ts';
 import { headerAfter, holdsAfter, sameHeader, sameHold, sameLock } from './award-header.ts';
 import { findRule, type Rules } from '../rules/rule-cache.ts';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from '../../platform/durations.ts';
 
 /** What the inputs of one batch have in common. */
 export interface BatchContext {

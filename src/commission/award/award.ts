@@ -15,6 +15,7 @@ import { commissionEvents } from './commission-events.ts';
 import { gatherInputs } from '../facts/award-facts.ts';
 import { recheckLockChanges, noteLockChanges, type NotedLockChanges } from './lock-change-store.ts';
 import { currentRules, type RuleCache } from '../rules/rule-cache.ts';
+import { stackOf } from '../../platform/error-text.ts';
 
 export interface AwardDeps {
   db: Kysely<DB>;
@@ -84,7 +85,7 @@ function isAway(error: unknown): boolean {
  */
 async function awardApart(deps: AwardDeps, orderKeys: readonly bigint[], error: unknown): Promise<void> {
   if (orderKeys.length === 1) {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const message = stackOf(error);
     await inTransaction(deps.db, ({ trx, now }) => postponeDue(trx, orderKeys[0]!, now, message));
     return;
   }

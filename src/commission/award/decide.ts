@@ -16,7 +16,7 @@ import type { StandingLine, LineDecision, Choice } from './decision.ts';
 const RULES_EXPLAINED_MAX = 20;
 
 /** The evidence of an order, and which kinds of it a line takes from its own reports alone. */
-export interface OrderEvidence {
+interface OrderEvidence {
   all: readonly Evidence[];
   /** Reported pieces that came after those that count. */
   more: number;

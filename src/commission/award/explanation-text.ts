@@ -12,7 +12,7 @@ import type { PinnedWinner } from './pin.ts';
  * The form in which explanations are written. Format 1, without the number, kept all evidence with
  * every line.
  */
-export const EXPLANATION_FORMAT = 2;
+const EXPLANATION_FORMAT = 2;
 
 export function explainRule({ ruleId, ...outcome }: RuleOutcome): ExplainedRule {
   return { rule_id: ruleId, ...outcome };
@@ -115,7 +115,7 @@ function explainVerdict(judged: readonly Judged[], places: ReadonlyMap<Evidence,
 }
 
 /** Rising places as text, as `0-4,7`. */
-export function rangesOf(places: readonly number[]): string {
+function rangesOf(places: readonly number[]): string {
   const ranges: string[] = [];
   for (let index = 0; index < places.length; index++) {
     const from = places[index]!;
@@ -168,7 +168,7 @@ function explainWinner(winner: PinnedWinner): ExplainedWinner {
  * A decision as far as it explains itself, in texts of JSON; `order_explanation` stands with the
  * first line of an order only.
  */
-export interface WrittenExplanation {
+interface WrittenExplanation {
   line_id: string;
   explanation: string;
   order_explanation: string | null;
@@ -205,8 +205,9 @@ function judgedEvidence({ evidence, judgements }: OrderExplanation, judgement: n
   const { won, lost } = judgements[judgement]!;
   const outcomes = new Map<number, Pick<ExplainedEvidence, 'won' | 'reason'>>();
   for (const place of placesOf(won)) outcomes.set(place, { won: true, reason: null });
-  for (const [reason, places] of Object.entries(lost) as [LossReason, string][])
+  for (const [reason, places] of Object.entries(lost) as [LossReason, string][]) {
     for (const place of placesOf(places)) outcomes.set(place, { won: false, reason });
+  }
   return [...outcomes]
     .toSorted(([a], [b]) => a - b)
     .map(([place, outcome]) => {

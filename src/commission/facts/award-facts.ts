@@ -14,8 +14,8 @@ import { readTokens, reportedOf, type Reported, type EvidenceSources } from './e
 import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
 import type { Rules } from '../rules/rule-cache.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 
-const DAY_MS = 86_400_000;
 // Evidence that is too old or too late loses with its reason; this far beyond the window it is
 // still looked at.
 const LOOK_BACK_MS = 30 * DAY_MS;
@@ -39,7 +39,7 @@ interface ReadOrder {
   identities: readonly string[];
 }
 
-export interface InputDeps {
+interface InputDeps {
   tokenKeys: KeyObject[];
   levelsMax: number;
 }
@@ -183,8 +183,9 @@ async function loadPromoters(db: Kysely<DB>, inputs: readonly AwardInput[], fact
     for (const { promoterId } of [...told.locks, ...told.claims]) wanted.add(promoterId);
     for (const { talentId } of order.lines) if (talentId !== null) wanted.add(talentId);
   }
-  for (const link of facts.links.values())
+  for (const link of facts.links.values()) {
     for (const id of [link.promoterId, link.talentId, ...link.sharers]) if (id !== null) wanted.add(id);
+  }
   for (const history of facts.coupons.values()) for (const { promoterId } of history) if (promoterId !== null) wanted.add(promoterId);
 
   for (let round = 0; round <= facts.levelsMax && wanted.size > 0; round++) {

@@ -230,7 +230,7 @@ function totalsOf(lines: readonly { shares: readonly { promoter_id: string | nul
 }
 
 /** What explains some lines of an order beside the order itself. */
-export interface Explaining {
+interface Explaining {
   deliveries: OrderDelivery[];
   transfers: OrderTransfer[];
   /** Of the lines to be explained, by line. */

@@ -29,7 +29,7 @@ export interface ShownOrder {
   holds: LineHold[];
 }
 
-export interface OrderFilter {
+interface OrderFilter {
   merchantId: string | null;
   promoterId: string | null;
   decision: string | null;
@@ -133,7 +133,7 @@ export async function readDeliveries(db: Kysely<DB>, orderKey: bigint, most: num
   return rows;
 }
 
-export interface OrderTransferFilter {
+interface OrderTransferFilter {
   lineIds: readonly string[];
   /** Only what was booked for this promoter. */
   promoterId: string | null;

@@ -19,14 +19,14 @@ export const PREVIEWED_MAX = 50;
 /** What stands of a line, as far as a preview compares it. */
 export type PreviewedLine = Pick<StandingDecision, 'decision' | 'evidence' | 'promoter_id' | 'shares'>;
 
-export interface MovedLine {
+interface MovedLine {
   line_id: string;
   /** Null where there is no decision of the line. */
   before: PreviewedLine | null;
   after: PreviewedLine | null;
 }
 
-export interface MovedOrder {
+interface MovedOrder {
   source_id: string;
   order_id: string;
   currency: string | null;

@@ -15,7 +15,7 @@ import { addVersion, endRule, findVersions } from './rule-store.ts';
 const PAST_TOLERANCE_MS = 5000;
 
 /** By whom and when a rule is changed. */
-export interface Publisher {
+interface Publisher {
   actor: Actor;
   now: Date;
 }

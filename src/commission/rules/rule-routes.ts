@@ -17,7 +17,7 @@ import { findVersions, listRules, openBook } from './rule-store.ts';
 const tags = ['rules'];
 const ruleId = z.object({ rule_id: callerId });
 
-export interface RuleRoutesDeps {
+interface RuleRoutesDeps {
   db: Kysely<DB>;
   /** How many levels of a chain may be paid, the seller being the first. */
   levelsMax: number;

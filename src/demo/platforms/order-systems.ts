@@ -67,7 +67,7 @@ export async function openOrderSystems(admin: FenyongClient, { weixin, duoduo }:
     if (kind === 'REST') continue;
     await admin.PUT('/v1/sources/{source_id}', {
       params: { path: { source_id: id } },
-      body: { kind, merchant_id, options, secrets },
+      body: { kind, ...(merchant_id !== undefined && { merchant_id }), options, secrets },
     });
     for (const [type, value, meaning] of means) {
       const path = { source_id: id, type, value };

@@ -39,7 +39,7 @@ export function woocommercePush(sourceId: string, secret: string, event: string,
 /**
  * What a shop of WeChat's is told apart by, and what its messages are signed and encrypted with.
  */
-export interface WechatKeys {
+interface WechatKeys {
   app_id: string;
   token: string;
   encoding_aes_key: string;

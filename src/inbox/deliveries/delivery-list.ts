@@ -7,7 +7,7 @@ import type { DeliveryState } from '../delivery-store.ts';
 
 const WAITING_MAX = 100;
 
-export interface DeliveryRow {
+interface DeliveryRow {
   delivery_id: string;
   source_id: string;
   merchant_id: string | null;
@@ -24,7 +24,7 @@ export interface DeliveryRow {
   finished_at: Date | null;
 }
 
-export interface DeliveryFilter {
+interface DeliveryFilter {
   sourceId: string | null;
   state: DeliveryState | null;
   /** Only what is of this merchant: its rest deliveries and those of its own sources. */

@@ -18,7 +18,7 @@ import { waitingThing } from '../../sources/asking-view.ts';
 import { findDelivery, listDeliveries, type DeliveryDetail } from './delivery-list.ts';
 import { replayDeliveries, replayDelivery } from './replays.ts';
 
-export interface DeliveryRoutesDeps {
+interface DeliveryRoutesDeps {
   db: Kysely<DB>;
   /** There is a delivery to process. Called after the commit. */
   onDelivered: () => void;

@@ -4,9 +4,9 @@
 import type { Logger } from 'pino';
 
 import type { FailedDelivery } from '../failing.ts';
+import { MINUTE_MS } from '../../platform/durations.ts';
 
 const LINES_PER_MINUTE = 30;
-const MINUTE_MS = 60_000;
 
 /**
  * What tells the log of a failed delivery. Beyond thirty lines a minute the others are counted, and

@@ -5,9 +5,10 @@ import { sql, type Transaction } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import type { DeliveryState } from '../delivery-store.ts';
+import { MINUTE_MS } from '../../platform/durations.ts';
 
 /** An id is made a little before its delivery is stored. */
-const ID_SLACK_MS = 10 * 60_000;
+const ID_SLACK_MS = 10 * MINUTE_MS;
 
 /** A delivery keeps its last error until it is finished again. */
 const DUE_AGAIN = {
@@ -35,7 +36,7 @@ export async function replayFailed(trx: Transaction<DB>, deliveryIds: readonly s
   await trx.updateTable('delivery').set(DUE_AGAIN).where('delivery_id', 'in', deliveryIds).where('state', '=', 'failed').execute();
 }
 
-export interface ReplayFilter {
+interface ReplayFilter {
   state: Exclude<DeliveryState, 'received'>;
   sourceId: string | null;
   /** Why it was parked, or words of the error with which it failed. */

@@ -19,7 +19,7 @@ import type { DeliveryWriter } from './delivery-writer.ts';
 import type { KnownMerchants } from './known-merchants.ts';
 import { inTrx, storeDeliveries, type NewDelivery } from '../delivery-store.ts';
 
-export interface OrderReportRoutesDeps {
+interface OrderReportRoutesDeps {
   db: Kysely<DB>;
   writer: DeliveryWriter;
   merchants: KnownMerchants;

@@ -20,7 +20,7 @@ import { pullOnly } from '../../sources/unions/union.ts';
 import { noSource, sourcePath } from '../../sources/connections/source-fields.ts';
 import type { DeliveryWriter } from './delivery-writer.ts';
 
-export interface WebhookDeps {
+interface WebhookDeps {
   writer: DeliveryWriter;
   sources: SourceCache;
   adapters: readonly Adapter[];

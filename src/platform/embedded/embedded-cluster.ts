@@ -11,20 +11,21 @@ import { z } from 'zod';
 
 import { ifMissing, launch, type Account, type Binaries, type Runner } from './embedded-binaries.ts';
 import { StartFailure } from '../process/start-failure.ts';
+import { MINUTE_MS } from '../durations.ts';
 
 const PASSWORD_BYTES = 24;
 /**
  * What a killed start left behind is swept away when it is this old; anything younger may be in the
  * making.
  */
-const LEFT_OVER_AGE_MS = 10 * 60_000;
+const LEFT_OVER_AGE_MS = 10 * MINUTE_MS;
 const UNFINISHED = 'postgres.new-';
 
 /**
  * How to reach the server of a cluster. The port is kept, so that other processes find the server
  * again after a crash.
  */
-export type Access = z.infer<typeof access>;
+type Access = z.infer<typeof access>;
 
 const access = z.object({ password: z.string(), port: z.int().nullable() });
 

@@ -17,7 +17,7 @@ const POLL_MS = 15;
 const MEBIBYTE = 1024 * 1024;
 
 /** What `postmaster.pid` says of the server of a cluster. */
-export interface Postmaster {
+interface Postmaster {
   pid: number;
   port: number;
   ready: boolean;

@@ -14,17 +14,18 @@ import { chooseRunner, findBinaries, type Binaries } from './embedded-binaries.t
 import { adoptFiles, initialise, isInitialised, ownerOf, readAccess, writeAccess } from './embedded-cluster.ts';
 import { freePort, isServing, readPostmaster, startPostmaster, stopPostmaster, type Started } from './embedded-postmaster.ts';
 import { StartFailure } from '../process/start-failure.ts';
+import { MINUTE_MS } from '../durations.ts';
 
 const POLL_MS = 15;
 /** Recovery after a crash replays at most a few gigabytes of log. */
-const RECOVERY_TIMEOUT_MS = 10 * 60_000;
+const RECOVERY_TIMEOUT_MS = 10 * MINUTE_MS;
 /**
  * How long the children of a server that was killed may take to notice it; nothing can start before
  * that.
  */
-const ORPHANS_TIMEOUT_MS = 60_000;
+const ORPHANS_TIMEOUT_MS = MINUTE_MS;
 const FAILED_STARTS_MAX = 3;
-const STOP_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = MINUTE_MS;
 const LINGERING_TIMEOUT_MS = 1000;
 const REVIVAL_PAUSE_MS_MAX = 10_000;
 /** Held shared by every process that uses the server: who gets it alone is the last one. */
@@ -163,8 +164,9 @@ async function greet({ cluster, log }: Installation, port: number): Promise<Pick
     return { client, lost };
   } catch (error) {
     await client.end();
-    if (isRefusedForGood(error))
+    if (isRefusedForGood(error)) {
       throw new StartFailure(`The PostgreSQL in ${cluster} does not accept the password kept beside its data.`, { cause: error });
+    }
     return undefined;
   }
 }
@@ -205,8 +207,9 @@ async function revive(installation: Installation, port: number, signal: AbortSig
   for (let pauseMs = 100; !signal.aborted; pauseMs = Math.min(pauseMs * 2, REVIVAL_PAUSE_MS_MAX)) {
     try {
       const presence = await arrive(installation, port);
-      if (presence.port !== port)
+      if (presence.port !== port) {
         installation.log.error({ port: presence.port }, 'PostgreSQL is at another port now: restart this process');
+      }
       return presence;
     } catch (error) {
       installation.log.error({ err: error }, 'PostgreSQL did not come back; trying again');

@@ -17,7 +17,7 @@ declare module 'fastify' {
   }
 }
 
-export const STREAM_BYTES_MAX = 1024 * 1024 * 1024;
+const STREAM_BYTES_MAX = 1024 * 1024 * 1024;
 export const STREAM_TIMEOUT_MS = 60 * 60 * 1000;
 /**
  * A file that still arrives when the server has been closing for so long is cut off, so that the
@@ -75,8 +75,9 @@ export function rawBodyScope(scope: App): void {
   scope.addHook('onRequest', (request, _reply, done) => {
     const { headers } = request.raw;
     request.rawBody = NO_BODY;
-    if (headers['content-type'] !== undefined && !PLAIN_CONTENT_TYPE.test(headers['content-type']))
+    if (headers['content-type'] !== undefined && !PLAIN_CONTENT_TYPE.test(headers['content-type'])) {
       headers['content-type'] = 'application/octet-stream';
+    }
     done();
   });
 }
@@ -102,11 +103,12 @@ export function streamScope(
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser(contentTypes, (request, payload, done) => {
     if (Number(request.headers['content-length']) > bytesMax) done(tooLarge(bytesMax));
-    else
+    else {
       done(
         null,
         capped(addAbortSignal(silenced.signal, payload), bytesMax, () => Date.now() >= closesAt),
       );
+    }
   });
   // Who is cut off goes on sending; the answer is the last on his connection.
   scope.addHook('onSend', (_request, reply, payload, done) => {

@@ -55,18 +55,8 @@ export interface HttpOptions {
 }
 
 /**
- * Makes the server without listening. What is registered after it (documents, metrics, keys, then
- * routes) sees every later route.
- */
-export function buildHttp(options: HttpOptions = {}): App {
-  const app = openHttp(options);
-  furnish(app, options);
-  return app;
-}
-
-/**
- * The bare server: it validates and serializes, and answers what goes wrong. All but hot routes
- * belongs into a furnished scope of it.
+ * The bare server, which does not listen yet: it validates and serializes, and answers what goes
+ * wrong. All but hot routes belongs into a furnished scope of it.
  */
 export function openHttp(options: HttpOptions = {}): App {
   const app: App = fastify(serverOptions(options)).withTypeProvider<ZodTypeProvider>();

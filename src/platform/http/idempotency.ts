@@ -23,7 +23,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
 const STORED_REFUSALS = new Set([404, 409, 422]);
 
 /** What a request is answered with. */
-export interface Answer {
+interface Answer {
   status: number;
   /** Null for an answer without a body. */
   body: unknown;

@@ -94,12 +94,14 @@ function codesOf({ schema, route }: Given): ErrorCode[] {
   const codes = new Set<ErrorCode>(answers.flatMap((answer) => answer.codes ?? []));
   codes.add('internal_error');
   if (route.config?.scopes === undefined) return sorted(codes);
-  for (const code of ['malformed_request', 'unauthorized', 'forbidden', 'role_forbidden', 'too_many_requests', 'unavailable'] as const)
+  for (const code of ['malformed_request', 'unauthorized', 'forbidden', 'role_forbidden', 'too_many_requests', 'unavailable'] as const) {
     codes.add(code);
+  }
   if (hasCursor(schema?.querystring)) codes.add('invalid_cursor');
   if (schema?.body !== undefined || schema?.sends !== undefined) codes.add('payload_too_large').add('unsupported_media_type');
-  if (isRetriable(String(route.method), route.config.scopes))
+  if (isRetriable(String(route.method), route.config.scopes)) {
     codes.add('invalid_idempotency_key').add('idempotency_in_progress').add('idempotency_key_reused');
+  }
   return sorted(codes);
 }
 

@@ -17,7 +17,7 @@ export const pageQuery = z.object({
   cursor: z.string().max(CURSOR_CHARACTERS_MAX).optional().meta({ description: 'The `next_cursor` of the page before.' }),
 });
 
-export interface Page<Row> {
+interface Page<Row> {
   data: Row[];
   next_cursor: string | null;
 }

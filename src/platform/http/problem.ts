@@ -38,7 +38,7 @@ export const faultSchema = z.object({
   message: z.string().meta({ description: 'What is wrong there, for people.' }),
 });
 
-export const problemSchema = z
+const problemSchema = z
   .object({
     type: z.string().meta({ description: 'A name of this kind of problem, as a URN.' }),
     title: z.string().meta({ description: 'The kind of problem in words.' }),
@@ -50,13 +50,13 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457' });
 
-export type Problem = z.infer<typeof problemSchema>;
+type Problem = z.infer<typeof problemSchema>;
 
 /**
  * An answer of a route that is a problem, as the document tells it; which codes it may have is
  * added to what is told of every route.
  */
-export interface ProblemAnswer {
+interface ProblemAnswer {
   description: string;
   content: { 'application/problem+json': { schema: typeof problemSchema } };
   codes: readonly ErrorCode[];
@@ -113,11 +113,12 @@ function refusalOf(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
   if (isUnavailable(error)) return new DomainError('unavailable', 'We cannot store anything right now. Try again.');
   const status = statusOf(error);
-  if (status === 503)
+  if (status === 503) {
     return new DomainError(
       'unavailable',
       'This took too long, and whether it was done is not known. Try again, under the same Idempotency-Key.',
     );
+  }
   if (error instanceof Error && status >= 400 && status < 500) {
     return new DomainError(CODE_BY_STATUS[status] ?? 'malformed_request', sentence(error.message), { cause: error });
   }

@@ -6,8 +6,8 @@ import { LruMap } from 'toad-cache';
 
 import { repeat } from '../queue/repeat.ts';
 import type { DB } from '../postgres/tables.ts';
+import { MINUTE_MS } from '../durations.ts';
 
-const MINUTE_MS = 60_000;
 const SHARE_EVERY_MS = 1000;
 const SUBJECTS_MAX = 100_000;
 /**

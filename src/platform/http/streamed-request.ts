@@ -156,8 +156,8 @@ async function signOfLife(trx: Transaction<DB>, { keyId, key }: Caller, aliveAt:
 }
 
 /**
- * Keeps the answer in the place of the taken key. Where a retry has taken the key over, the answer is
- * its to keep.
+ * Keeps the answer in the place of the taken key. Where a retry has taken the key over, the answer
+ * is its to keep.
  */
 async function keep(trx: Transaction<DB>, caller: Caller, { aliveAt, now, done }: { aliveAt: Date; now: Date; done: Done }): Promise<void> {
   if (!(await release(trx, caller, aliveAt))) return;

@@ -20,7 +20,7 @@ export interface Change {
   after: unknown;
 }
 
-export interface ChangeFilter {
+interface ChangeFilter {
   subjectKind: string | null;
   subjectId: string | null;
   /** At or after. */
@@ -29,7 +29,7 @@ export interface ChangeFilter {
   to: Date | null;
 }
 
-export interface ChangeRow {
+interface ChangeRow {
   audit_id: bigint;
   recorded_at: Date;
   key_id: string | null;

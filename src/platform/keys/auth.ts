@@ -21,8 +21,8 @@ declare module 'fastify' {
      */
     scopes?: readonly KeyScope[];
     /**
-     * Which roles of admins may use the route. Must be said where something is changed; a route that
-     * reads is open to all of them where this is absent.
+     * Which roles of admins may use the route. Must be said where something is changed; a route
+     * that reads is open to all of them where this is absent.
      */
     roles?: readonly KeyRole[];
     /** Whoever asks on this very machine needs no key. */
@@ -135,10 +135,12 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
     };
     const admit = (actor: Actor | null): void => {
       if (actor === null) return refuse('This key is not known, or was revoked.');
-      if (!isGranted(actor.scope, scopes, request.method))
+      if (!isGranted(actor.scope, scopes, request.method)) {
         return done(new DomainError('forbidden', `A ${actor.scope} key may not do this.`));
-      if (!isOpenTo(actor.role, roles, request.method))
+      }
+      if (!isOpenTo(actor.role, roles, request.method)) {
         return done(new DomainError('role_forbidden', `The role ${actor.role} may not do this.`));
+      }
       request.actor = actor;
       done();
     };

@@ -29,7 +29,7 @@ export interface KeyRow {
   revoked_at: Date | null;
 }
 
-export interface NewKey {
+interface NewKey {
   scope: KeyScope;
   role?: KeyRole | null;
   person?: string | null;

@@ -39,7 +39,7 @@ export const keyWish = z
   .refine(({ scope, role }) => scope === 'admin' || role == null, { path: ['role'], message: 'Only an admin key has a role' })
   .meta(bodyExamples({ scope: 'storefront', merchant_id: 'm1', label: 'shop backend' }));
 
-export type KeyWish = z.output<typeof keyWish>;
+type KeyWish = z.output<typeof keyWish>;
 
 const OPTIONS = {
   scope: 'scope',
@@ -51,8 +51,8 @@ const OPTIONS = {
 } as const;
 
 /**
- * The wish of a command line: `--scope`, `--role`, `--person`, `--merchant`, `--promoter`, `--label`. Throws
- * `malformed_request`, in a sentence for its operator.
+ * The wish of a command line: `--scope`, `--role`, `--person`, `--merchant`, `--promoter`,
+ * `--label`. Throws `malformed_request`, in a sentence for its operator.
  */
 export function readKeyWish(args: string[]): KeyWish {
   const given = Object.entries(valuesOf(args)).map(([option, value]) => [OPTIONS[option as keyof typeof OPTIONS], value]);

@@ -13,7 +13,7 @@ import { StartFailure } from '../process/start-failure.ts';
 import type { DB } from '../postgres/tables.ts';
 
 export const SECRET_NAMES = ['TOKEN_SECRET', 'SECRETS_KEY', 'IDENTITY_KEY'] as const;
-export type SecretName = (typeof SECRET_NAMES)[number];
+type SecretName = (typeof SECRET_NAMES)[number];
 
 const SECRET_BYTES = 32;
 const SECRET = /^[\x21-\x2b\x2d-\x7e]{16,}$/;
@@ -21,9 +21,9 @@ const SECRET = /^[\x21-\x2b\x2d-\x7e]{16,}$/;
 /**
  * Of each secret its values, the newest first: that one signs, seals and hashes, all are believed.
  */
-export type OwnSecrets = Record<SecretName, [string, ...string[]]>;
+type OwnSecrets = Record<SecretName, [string, ...string[]]>;
 
-export interface SecretPlaces {
+interface SecretPlaces {
   db: Kysely<DB>;
   dataDir: string;
   /** What the operator gave; none where he left it to us. */
@@ -35,7 +35,7 @@ export interface SecretPlaces {
   mayMake: boolean;
 }
 
-export interface FoundSecrets {
+interface FoundSecrets {
   secrets: OwnSecrets;
   /** Those that lie in the database, where earlier versions kept them. */
   inDatabase: SecretName[];

@@ -25,7 +25,7 @@ export interface SealedColumn {
  * What was done to a column: how many texts were sealed anew, and how many were already sealed by
  * the first key.
  */
-export interface Resealed {
+interface Resealed {
   table: string;
   resealed: number;
   kept: number;

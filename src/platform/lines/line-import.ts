@@ -31,13 +31,13 @@ export const importAnswer = z.object({
     .meta({ description: `What is wrong with the refused lines; the first ${ERRORS_MAX} of them.` }),
 });
 
-export type ImportAnswer = z.output<typeof importAnswer>;
+type ImportAnswer = z.output<typeof importAnswer>;
 
 /** Why a line was not taken: a refusal, or what is as much of one. Null when it was taken. */
 export type LineOutcome = (Pick<DomainError, 'code' | 'message'> & { errors?: Fault[] }) | null;
 
 /** How the lines of a kind are read and stored. */
-export interface LineLoader<Line> {
+interface LineLoader<Line> {
   /** What a line says. Throws a DomainError that refuses it. */
   read: (value: unknown) => Line;
   /**

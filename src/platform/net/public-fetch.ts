@@ -17,8 +17,9 @@ export function publicFetch(allowed: readonly string[]): (url: string | URL, ini
     if (!known.has(origin)) {
       if (protocol !== 'https:') throw new Error(`${origin} is not asked: it is not https`);
       for (const address of await addressesOf(hostname)) {
-        if (!mayCall(address, NOTHING_BESIDE_THE_INTERNET))
+        if (!mayCall(address, NOTHING_BESIDE_THE_INTERNET)) {
           throw new Error(`${origin} is not asked: it is no address of the public internet`);
+        }
       }
     }
     return fetch(url, { ...init, redirect: 'error' });

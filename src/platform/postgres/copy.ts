@@ -4,8 +4,7 @@
 import type { ClientBase, Connection, Submittable } from 'pg';
 
 /**
- * One `copy t (a, b) from stdin` and its rows in text format, each line ended by a newline (see
- * `copyRow`).
+ * One `copy t (a, b) from stdin` and its rows in text format, each line ended by a newline.
  */
 export interface CopyText {
   sql: string;
@@ -69,26 +68,3 @@ function packet(texts: CopyText[]): Buffer {
 function writeHead(bytes: Buffer, at: number, type: number, size: number): number {
   return bytes.writeInt32BE(LENGTH_BYTES + size, bytes.writeUInt8(type, at));
 }
-
-export type CopyValue = string | number | bigint | boolean | Date | Buffer | null;
-
-/** One row in COPY's text format. */
-export function copyRow(values: CopyValue[]): string {
-  return `${values.map(copyText).join('\t')}\n`;
-}
-
-/**
- * One value in COPY's text format. Strings may hold anything but a zero byte, which PostgreSQL
- * cannot store.
- */
-export function copyText(value: CopyValue): string {
-  if (value === null) return '\\N';
-  if (typeof value === 'string') return SPECIAL.test(value) ? value.replaceAll(SPECIALS, (character) => ESCAPES[character]!) : value;
-  if (value instanceof Date) return value.toISOString();
-  if (Buffer.isBuffer(value)) return `\\\\x${value.toString('hex')}`;
-  return String(value);
-}
-
-const SPECIAL = /[\\\n\r\t]/;
-const SPECIALS = /[\\\n\r\t]/g;
-const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 
 import { isUnavailable } from './database.ts';
 import { beginSession, connectionOptions, SILENCE_MS_MAX, socketOf } from './session.ts';
+import { backoffMs } from '../waiting.ts';
 
 const BACK_OFF_MS_MIN = 50;
 const BACK_OFF_MS_MAX = 2000;
@@ -38,7 +39,7 @@ export function dedicatedConnection({
 }: DedicatedConnectionOptions): DedicatedConnection {
   let client: Client | undefined;
   let turn: Promise<unknown> = Promise.resolve();
-  let backOffMs = 0;
+  let failures = 0;
   let retryAt = 0;
   let closed = false;
 
@@ -51,14 +52,14 @@ export function dedicatedConnection({
     });
     try {
       await fresh.connect();
-      await within(fresh, deadlineMs, () => beginSession(fresh, { asOwner: false }));
+      await inTime(fresh, deadlineMs, () => beginSession(fresh, { asOwner: false }));
     } catch (error) {
       socketOf(fresh)?.destroy();
-      backOffMs = Math.min(Math.max(backOffMs * 2, BACK_OFF_MS_MIN), BACK_OFF_MS_MAX);
-      retryAt = performance.now() + backOffMs * (0.5 + Math.random() / 2);
+      failures += 1;
+      retryAt = performance.now() + backoffMs(failures, BACK_OFF_MS_MIN, BACK_OFF_MS_MAX) * (0.5 + Math.random() / 2);
       throw error;
     }
-    backOffMs = 0;
+    failures = 0;
     client = fresh;
     return fresh;
   }
@@ -66,7 +67,7 @@ export function dedicatedConnection({
   async function attempt<T>(work: (client: Client) => Promise<T>): Promise<T> {
     const connected = client ?? (await connect());
     try {
-      return await within(connected, deadlineMs, () => work(connected));
+      return await inTime(connected, deadlineMs, () => work(connected));
     } catch (error) {
       if (isUnavailable(error)) discard(connected);
       throw error;
@@ -99,7 +100,7 @@ export function dedicatedConnection({
 /**
  * Cuts the connection when the work takes too long, which makes every query that it waits for fail.
  */
-async function within<T>(client: Client, deadlineMs: number, work: () => Promise<T>): Promise<T> {
+async function inTime<T>(client: Client, deadlineMs: number, work: () => Promise<T>): Promise<T> {
   const timer = setTimeout(() => socketOf(client)?.destroy(), deadlineMs);
   try {
     return await work();

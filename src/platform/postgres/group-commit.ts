@@ -5,7 +5,10 @@ import { DomainError } from '../../core/errors.ts';
 import { isUnavailable } from './database.ts';
 
 export interface GroupCommit<Item, Result> {
-  /** Settles after the commit of the item's own group. Rejects with `unavailable` when too many are waiting, or after close. */
+  /**
+   * Settles after the commit of the item's own group. Rejects with `unavailable` when too many are
+   * waiting, or after close.
+   */
   push(item: Item): Promise<Result>;
   /** Takes no more, and resolves when all that was taken is settled. */
   close(): Promise<void>;
@@ -35,8 +38,9 @@ interface Group<Item, Result> {
 }
 
 /**
- * Makes a queue whose items are committed in groups. When a group of several fails for another reason than a lost database, its halves
- * are tried by themselves, so that one bad item fails alone.
+ * Makes a queue whose items are committed in groups. When a group of several fails for another
+ * reason than a lost database, its halves are tried by themselves, so that one bad item fails
+ * alone.
  */
 export function groupCommit<Item, Result>({ commit, itemsMax, waitingMax }: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
   let queue = emptyGroup<Item, Result>();
@@ -61,7 +65,7 @@ export function groupCommit<Item, Result>({ commit, itemsMax, waitingMax }: Grou
     });
   }
 
-  /** While one group is being answered the next one is being committed already, so that neither waits for the other. */
+  /** While one group is answered, the next one is committed: neither waits for the other. */
   async function drain(): Promise<void> {
     let next = begin();
     while (next !== null) {
@@ -82,7 +86,7 @@ export function groupCommit<Item, Result>({ commit, itemsMax, waitingMax }: Grou
     return { group, committing: attempt(group, commit) };
   }
 
-  /** Half of what waits: were it all, everybody would wait for the commit, and nobody would be left to be answered meanwhile. */
+  /** Half of what waits: were it all, nobody would be left to be answered during the commit. */
   function takeGroup(): Group<Item, Result> {
     const size = Math.min(itemsMax, Math.max(GROUP_ITEMS_MIN, Math.ceil(unsettled / 2)));
     if (queue.items.length <= size) {
@@ -126,7 +130,10 @@ async function attempt<Item, Result>({ items }: Group<Item, Result>, commit: Com
   }
 }
 
-/** Settles each item of a group. One that failed as a whole is tried again in halves, unless the database is lost. */
+/**
+ * Settles each item of a group. One that failed as a whole is tried again in halves, unless the
+ * database is lost.
+ */
 async function settle<Item, Result>(group: Group<Item, Result>, outcome: Outcome<Result>, commit: Commit<Item, Result>): Promise<void> {
   if ('results' in outcome) {
     for (let at = 0; at < group.resolves.length; at++) group.resolves[at]!(outcome.results[at]!);
@@ -138,8 +145,9 @@ async function settle<Item, Result>(group: Group<Item, Result>, outcome: Outcome
     return;
   }
   const middle = size >> 1;
-  for (const half of [sliceGroup(group, 0, middle), sliceGroup(group, middle, size)])
+  for (const half of [sliceGroup(group, 0, middle), sliceGroup(group, middle, size)]) {
     await settle(half, await attempt(half, commit), commit);
+  }
 }
 
 function emptyGroup<Item, Result>(): Group<Item, Result> {

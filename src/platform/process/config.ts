@@ -6,10 +6,11 @@ import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 
 import { isTimeZone } from '../calendar.ts';
+import { HOUR_MS } from '../durations.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const INTERVAL_MS_MIN = 50;
-const INTERVAL_MS_MAX = 3_600_000;
+const INTERVAL_MS_MAX = HOUR_MS;
 const ADMIN_KEY_LENGTH_MIN = 8;
 const SECRET_LENGTH_MIN = 16;
 const RATE_MAX = 100_000_000;
@@ -216,8 +217,9 @@ function publicBase(text: string, context: z.RefinementCtx): string {
 /** `kind=https://host` for each kind, separated by commas. */
 function baseUrls(text: string, context: z.RefinementCtx): Record<string, string> {
   const entries = text.split(',').map((entry) => /^\s*([\w-]+)=(https?:\/\/[^\s,]+?)\/?\s*$/.exec(entry));
-  if (entries.every((entry) => entry !== null && URL.canParse(entry[2]!)))
+  if (entries.every((entry) => entry !== null && URL.canParse(entry[2]!))) {
     return Object.fromEntries(entries.map((entry) => [entry![1]!, entry![2]!]));
+  }
   context.addIssue({ code: 'custom', message: 'must be a list like jd=https://proxy.example.com, separated by commas' });
   return z.NEVER;
 }

@@ -2,7 +2,7 @@
 
 import type { Logger } from 'pino';
 
-export interface EndingOptions {
+interface EndingOptions {
   /** Closes whatever is open. */
   close: () => Promise<void>;
   log: Logger;

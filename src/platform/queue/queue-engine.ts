@@ -56,6 +56,9 @@ export interface Engine {
   end: () => Promise<void>;
 }
 
+/** How long a connection waits for what it sends. */
+type Patience = Pick<RedisOptions, 'maxRetriesPerRequest' | 'enableOfflineQueue' | 'commandTimeout'>;
+
 function receiving(lockMs: number) {
   return {
     autorun: false,
@@ -71,7 +74,7 @@ function receiving(lockMs: number) {
 export function redisEngine(url: string, lockMs: number, onError: (error: Error) => void): Engine {
   const connections: Redis[] = [];
 
-  function connect(options: RedisOptions): Redis {
+  function connect(options: Patience): Redis {
     const connection = new Redis(url, { ...options, retryStrategy: pauseBeforeRetry, connectTimeout: CONNECTION_TIMEOUT_MS });
     connection.on('error', onError);
     connections.push(connection);

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import { LOCK_MS, postgresEngine, redisEngine, type Engine, type Processor, type Receiver, type Sender } from './queue-engine.ts';
+import { within } from '../waiting.ts';
 
 const ATTEMPTS_MAX = 5;
 const RETRY_PAUSE_MS = 100;
@@ -35,7 +36,7 @@ export interface Queue {
   close: () => Promise<void>;
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   /** Null: the jobs live in PostgreSQL, in tables that `migrateQueue` makes. */
   redisUrl: string | null;
   connectionString: string;
@@ -60,8 +61,8 @@ export function openQueue({ redisUrl, connectionString, log, lockMs = LOCK_MS }:
   /** What is being worked on may take its time; a store that is away may not. */
   async function closeAll(): Promise<void> {
     const received = receiving?.then((receiver) => receiver?.close());
-    await atMost(WORK_TIMEOUT_MS, here.idle());
-    await atMost(GOODBYE_TIMEOUT_MS, received);
+    await within(WORK_TIMEOUT_MS, here.idle(), undefined);
+    if (received !== undefined) await within(GOODBYE_TIMEOUT_MS, received, undefined);
     await elsewhere.close();
   }
 
@@ -125,11 +126,9 @@ function sending({ engine, onError, signal }: Life): { send: (kind: string) => P
   return {
     send: jobs.request,
     async close() {
-      await atMost(GOODBYE_TIMEOUT_MS, jobs.idle());
-      await atMost(
-        GOODBYE_TIMEOUT_MS,
-        sender?.then((opened) => opened.close()),
-      );
+      await within(GOODBYE_TIMEOUT_MS, jobs.idle(), undefined);
+      const closed = sender?.then((opened) => opened.close());
+      if (closed !== undefined) await within(GOODBYE_TIMEOUT_MS, closed, undefined);
     },
   };
 }
@@ -165,24 +164,20 @@ async function ready<T extends Sender | Receiver>(made: T): Promise<T> {
   }
 }
 
-async function atMost(milliseconds: number, work: Promise<unknown> | undefined): Promise<void> {
-  await Promise.race([work, sleep(milliseconds, undefined, { ref: false })]);
-}
-
 /** The same work for each kind, coalesced within the kind. `idle` waits until none is running. */
 function perKind(work: (kind: string) => Promise<void>): { request: (kind: string) => Promise<void>; idle: () => Promise<unknown> } {
-  const runs = new Map<string, Coalesced>();
+  const runs = new Map<string, Runs>();
   return {
     request(kind) {
       let run = runs.get(kind);
-      if (run === undefined) runs.set(kind, (run = coalesce(() => work(kind))));
+      if (run === undefined) runs.set(kind, (run = oneRunAtATime(() => work(kind))));
       return run.request();
     },
     idle: () => Promise.all([...runs.values()].map(({ last }) => last())),
   };
 }
 
-interface Coalesced {
+interface Runs {
   request: () => Promise<void>;
   /** The end of the last run that was asked for. */
   last: () => Promise<void>;
@@ -192,7 +187,7 @@ interface Coalesced {
  * However often it is asked for, the work runs once at a time; each request is followed by a run
  * that begins after it.
  */
-function coalesce(work: () => Promise<void>): Coalesced {
+function oneRunAtATime(work: () => Promise<void>): Runs {
   let current = Promise.resolve();
   let following: Promise<void> | undefined;
   let busy = false;

@@ -25,7 +25,7 @@ const IDENTITIES_PER_BUYER_MAX = 200;
  * What an identity link led to: its id (null where it says nothing), all identities of the buyer,
  * and whether anything is new.
  */
-export interface IdentityLinkResult {
+interface IdentityLinkResult {
   statementId: bigint | null;
   buyer: string[];
   changed: boolean;

@@ -32,7 +32,7 @@ export const identityBody = z
   .meta(bodyExamples({ merchant_id: 'm1', identities: { openid: 'o1', phone: '13800138000' } }));
 
 /** What a storefront asks to be believed. */
-export interface ProposedIdentityLink {
+interface ProposedIdentityLink {
   merchantId: string;
   stated: Buyer;
   proof: ClickProof | null;

@@ -52,7 +52,7 @@ export function identityOf(key: KeyObject, merchantId: string, type: string, giv
 }
 
 /** The spelling of a value that is hashed, or null when it stands for nobody. */
-export function identityValue(type: string, given: string): string | null {
+function identityValue(type: string, given: string): string | null {
   if (NOBODY.has(given.trim().toLowerCase()) || given.includes('*')) return null;
   if (type === 'email') return given.trim().toLowerCase();
   return type === 'phone' && PHONE.test(given) ? given.replaceAll(/\D/g, '') : given;

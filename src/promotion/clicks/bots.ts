@@ -19,7 +19,7 @@ const judged = new Map<string, boolean>();
  * Whether this user agent names a crawler, a preview or a tool. None at all is not called a bot:
  * some proxies strip it.
  */
-export function isBot(userAgent: string | undefined): boolean {
+function isBot(userAgent: string | undefined): boolean {
   if (userAgent === undefined || userAgent === '') return false;
   const known = judged.get(userAgent);
   if (known !== undefined) return known;
@@ -43,10 +43,10 @@ export function isBotTold(userAgent: string | undefined): boolean {
 }
 
 interface Signs {
-  'user-agent'?: string;
-  purpose?: string | string[];
-  'sec-purpose'?: string | string[];
-  'sec-fetch-dest'?: string | string[];
+  'user-agent'?: string | undefined;
+  purpose?: string | string[] | undefined;
+  'sec-purpose'?: string | string[] | undefined;
+  'sec-fetch-dest'?: string | string[] | undefined;
 }
 
 /**

@@ -18,12 +18,12 @@ import { identitiesOf } from '../buyers/identity.ts';
 import { reportedClickWriter, writeClicks } from './reported-clicks.ts';
 import { mintClickToken } from './token.ts';
 import { firstTouches } from './touches.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 
 type Deps = Pick<PromotionDeps, 'db' | 'links' | 'tokenKeys' | 'identityKey' | 'onEvidence' | 'nudge'>;
 
 const FUTURE_MS_MAX = 5 * 60 * 1000;
 const PAST_DAYS_MAX = 180;
-const DAY_MS = 86_400_000;
 
 const body = z
   .strictObject({

@@ -46,8 +46,9 @@ export async function copyClicks(client: ClientBase, clicks: readonly Click[]): 
     });
   }
   const touches = clicks.flatMap((click) => click.touches);
-  if (touches.length > 0)
+  if (touches.length > 0) {
     texts.push({ sql: 'copy touch (identity, clicked_at, click_id) from stdin', rows: touches.map(touchRow).join('') });
+  }
   await copyIn(client, texts);
 }
 

@@ -3,8 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 
-const MINUTE_MS = 60_000;
-const SECOND_MS = 1000;
+import { MINUTE_MS, SECOND_MS } from '../../platform/durations.ts';
+
 const SLOTS = 65_536;
 const SLOT = SLOTS - 1;
 const COLON = 0x3a;
@@ -14,7 +14,7 @@ const COLON = 0x3a;
 const GROUPS_OF_NETWORK = 4;
 const GROUPS = 8;
 
-export interface FloodGate {
+interface FloodGate {
   /**
    * Counts one visit from this address, and tells whether this minute has seen more of them than
    * the limit.

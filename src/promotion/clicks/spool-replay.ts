@@ -10,7 +10,7 @@ import type { PromotionDeps } from '../deps.ts';
 import { replaySpool, spoolDepth, type SpoolDepth } from './spool.ts';
 import { writeClicks } from './reported-clicks.ts';
 
-export interface ReplayDeps extends Pick<PromotionDeps, 'db' | 'onEvidence' | 'nudge'> {
+interface ReplayDeps extends Pick<PromotionDeps, 'db' | 'onEvidence' | 'nudge'> {
   dir: string;
   log: Logger;
 }

@@ -37,7 +37,7 @@ export interface Spool {
   close(): Promise<void>;
 }
 
-export interface Replayed {
+interface Replayed {
   clicks: number;
   /** Last lines that a crash cut off before they were acknowledged. */
   torn: number;

@@ -27,7 +27,7 @@ let used = pool.length;
 const idBytes = Buffer.alloc(16);
 
 /** The click that a browser began with. */
-export interface FirstClick {
+interface FirstClick {
   clickId: string;
   /** Epoch milliseconds. */
   clickedAt: number;

@@ -6,9 +6,9 @@ import { callerId, time, words } from '../../platform/http/fields.ts';
 import { CODE, SCENES, type LinkRow, type LinkWish } from './link.ts';
 import type { Tracking } from './link-tracking.ts';
 
-export const linkCode = z.string().regex(CODE, 'must be 4 to 32 letters, digits, dashes or underscores');
+const linkCode = z.string().regex(CODE, 'must be 4 to 32 letters, digits, dashes or underscores');
 
-export const linkBody = z.strictObject({
+const linkBody = z.strictObject({
   promoter_id: callerId,
   merchant_id: callerId,
   product_id: callerId.nullish(),

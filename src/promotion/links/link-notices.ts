@@ -20,7 +20,7 @@ export async function notifyChanged(trx: Transaction<DB>): Promise<void> {
   await sql`select pg_notify(${CHANNEL}, '')`.execute(trx);
 }
 
-export interface Notices {
+interface Notices {
   /** Resolves when the connection is closed. */
   close(): Promise<void>;
 }

@@ -10,8 +10,7 @@ import { cutLanding, isAllowed } from './landing.ts';
 import type { LiveLink } from './link-cache.ts';
 import { planLink, sameLink, type LinkTerms, type LinkRow, type LinkWish } from './link.ts';
 import { visitorTag } from '../clicks/visitor.ts';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from '../../platform/durations.ts';
 
 /** A link that was made, or why it was not. */
 export type MadeLink = LinkRow | DomainError;
@@ -38,13 +37,14 @@ export async function makeLinks(
     return planned;
   });
   const lost = await insertLinks(trx, made);
-  if (actor.scope === 'admin')
+  if (actor.scope === 'admin') {
     await recordMade(
       trx,
       actor,
       now,
       made.filter(({ code }) => !lost.has(code)),
     );
+  }
   return results.map((result) => (!(result instanceof DomainError) && lost.has(result.code) ? taken(result.code) : result));
 }
 
@@ -171,7 +171,7 @@ export async function findLink(db: Kysely<DB>, code: string): Promise<LinkRow | 
   return link ?? null;
 }
 
-export interface LinkFilter {
+interface LinkFilter {
   promoterId: string;
   merchantId: string | null;
 }

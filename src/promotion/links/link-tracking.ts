@@ -4,16 +4,16 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../platform/durations.ts';
+import { backoffMs } from '../../platform/waiting.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const FIRST_RETRY_MS = 10_000;
 const RETRY_MS_MAX = HOUR_MS;
 /** With the waits in between this is about a day. */
 const ATTEMPTS_MAX = 30;
 /** Whoever has taken what is due has so long for it, before another process takes it. */
 const LEASE_MS = 2 * MINUTE_MS;
-const RENEW_BEFORE_MS = 5 * 24 * HOUR_MS;
+const RENEW_BEFORE_MS = 5 * DAY_MS;
 
 /** Which link a platform is asked for. */
 export interface TrackedWish {
@@ -48,7 +48,7 @@ export interface Tracking {
 }
 
 /** What is asked for again. */
-export interface DueTracking extends TrackedWish {
+interface DueTracking extends TrackedWish {
   sourceId: string;
   attempts: number;
   /** When the link of ours expires. */
@@ -101,7 +101,7 @@ function nextAttempt(
   const { error, retryAfterMs } = answer;
   const failed = attempts + 1;
   if (failed >= ATTEMPTS_MAX) return { state: 'failed', error, attempts: failed, at: null };
-  const waitMs = Math.max(retryAfterMs ?? 0, Math.min(FIRST_RETRY_MS * 2 ** attempts, RETRY_MS_MAX));
+  const waitMs = Math.max(retryAfterMs ?? 0, backoffMs(failed, FIRST_RETRY_MS, RETRY_MS_MAX));
   return { state: 'waiting', error, attempts: failed, at: new Date(now.getTime() + waitMs) };
 }
 

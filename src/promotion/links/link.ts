@@ -8,7 +8,7 @@ import { checkLanding } from './landing.ts';
 
 export const SCENES = ['moments', 'group', 'chat', 'live', 'video', 'article', 'poster', 'search', 'other'] as const;
 
-export type Scene = (typeof SCENES)[number];
+type Scene = (typeof SCENES)[number];
 
 /** What somebody wishes to share. */
 export interface LinkWish {
@@ -76,8 +76,9 @@ export function planLink(wish: LinkWish, facts: LinkTerms, now: Date): LinkRow {
   const hosts = facts.hosts.get(wish.merchant_id);
   if (hosts === undefined) throw refusal('unknown_merchant', 'merchant_id', 'is not a known merchant');
   if (!facts.promoters.has(wish.promoter_id)) throw refusal('unknown_promoter', 'promoter_id', 'is not a known promoter');
-  if (wish.talent_id !== null && !facts.promoters.has(wish.talent_id))
+  if (wish.talent_id !== null && !facts.promoters.has(wish.talent_id)) {
     throw refusal('unknown_promoter', 'talent_id', 'is not a known promoter');
+  }
   const parent = wish.shared_from === null ? null : facts.links.get(wish.shared_from);
   if (parent === undefined || (parent !== null && parent.merchant_id !== wish.merchant_id)) {
     throw refusal('unknown_link', 'shared_from', 'is not a link of this merchant');

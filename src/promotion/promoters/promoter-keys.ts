@@ -24,8 +24,9 @@ export function refuseSuspended(app: App, db: Kysely<DB>): void {
     route.preHandler = [
       ...[route.preHandler ?? []].flat(),
       async ({ actor }: { actor: Actor }) => {
-        if (actor.promoterId !== null && (await isSuspended(db, actor.promoterId)))
+        if (actor.promoterId !== null && (await isSuspended(db, actor.promoterId))) {
           throw new DomainError('suspended', 'This promoter is suspended: its key may read, and make nothing.');
+        }
       },
     ];
   });
@@ -67,8 +68,9 @@ export function mayChoose(actor: Actor, link: PayingTerms, tokenKeys: readonly K
   const errors = (['campaign_id', 'talent_id'] as const)
     .filter((field) => link[field] != null)
     .map((field) => ({ path: `${path}${field}`, message: `the ${NOT_TO_CHOOSE[field]} is not a promoter's to name` }));
-  if (link.shared_from != null && isProven !== true)
+  if (link.shared_from != null && isProven !== true) {
     errors.push({ path: `${path}shared_from`, message: 'must be proven by a click_token of that link' });
+  }
   if (errors.length === 0) return;
   throw new DomainError('cannot_choose', 'A promoter does not choose what decides who is paid for a link.', { errors });
 }

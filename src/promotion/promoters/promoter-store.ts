@@ -77,8 +77,9 @@ function refuseSelf(promoterId: string, terms: PromoterTerms): void {
 }
 
 async function refuseStrangers(trx: Transaction<DB>, { inviter_id: inviterId, agency_id: agencyId }: PromoterTerms): Promise<void> {
-  if (inviterId !== null && !(await promoterExists(trx, inviterId)))
+  if (inviterId !== null && !(await promoterExists(trx, inviterId))) {
     throw refusal('unknown_inviter', 'inviter_id', 'is not a known promoter');
+  }
   if (agencyId !== null && !(await promoterExists(trx, agencyId))) throw refusal('unknown_agency', 'agency_id', 'is not a known promoter');
 }
 

@@ -3,6 +3,7 @@
 import { WHOLE_ORDER } from '../../core/order.ts';
 import type { Export, ReadOrder } from './export.ts';
 import { RowFault, type Fields } from './row-fields.ts';
+import { HOUR_MS } from '../../platform/durations.ts';
 
 /** What the table of 2016 and the one of today write, and what `tk_status` says of the same. */
 const TK_STATUS: Readonly<Record<string, string>> = {
@@ -86,7 +87,7 @@ function read(row: Fields): ReadOrder {
   return { row: order, isTimed: modifiedAt !== null };
 }
 
-const CHINA_OFFSET_MS = 8 * 3_600_000;
+const CHINA_OFFSET_MS = 8 * HOUR_MS;
 
 /** A time as the unions write it in their lists. */
 export function clockOf(time: string | null): string | null {

@@ -6,7 +6,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import type { Failure } from './pauses.ts';
 
 /** The name under which the fetching of single things stands beside the lists. */
-export const DETAIL = 'detail';
+const DETAIL = 'detail';
 
 /** One reading of a list: the source's own, or that of one reconciliation. */
 export interface FeedReading {

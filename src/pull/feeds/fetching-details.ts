@@ -6,7 +6,7 @@ import { isOfAll } from '../../sources/details.ts';
 import { enterRows } from '../entering.ts';
 import { fetchingOf, noteFailure, noteFetched } from './feed-store.ts';
 import { noteAnswer } from './lease-store.ts';
-import { failureOf, messageOf, pauseMs, pauseOfFetchingMs } from './pauses.ts';
+import { failureOf, keptMessageOf, pauseMs, pauseOfFetchingMs } from './pauses.ts';
 import type { Turn, TurnWork } from './turn.ts';
 import { dueWanted, forgetWanted, postponeWanted, putOffWanted, type DueWanted } from './wanted-detail-store.ts';
 
@@ -24,7 +24,7 @@ export function fetchingWork(turn: Turn, which: 'fresh' | 'failed'): TurnWork {
       turn.write(({ trx }) =>
         noteFailure(trx, fetchingOf(turn.lease.sourceId), {
           failure: failureOf(error),
-          error: messageOf(error),
+          error: keptMessageOf(error),
           restMs: (attempts) => pauseOfFetchingMs(error, attempts),
         }),
       ),

@@ -1,5 +1,8 @@
 // Why asking failed, in words and in one word, and for how long it is asked no more.
 import { AskingFailed, type NoAnswer } from '../../sources/asking.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../platform/durations.ts';
+import { messageOf } from '../../platform/error-text.ts';
+import { backoffMs } from '../../platform/waiting.ts';
 
 /**
  * `unreadable`: there was an answer, and nothing that an adapter could read or the database could
@@ -8,7 +11,6 @@ import { AskingFailed, type NoAnswer } from '../../sources/asking.ts';
 export type Failure = NoAnswer | 'unreadable';
 
 const FIRST_MS = 5000;
-const MINUTE_MS = 60_000;
 const ERROR_LENGTH_MAX = 1000;
 
 export function failureOf(error: unknown): Failure {
@@ -16,8 +18,8 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** The error as it is kept and shown; the database holds no NUL in a text. */
-export function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replaceAll('\0', '').slice(0, ERROR_LENGTH_MAX);
+export function keptMessageOf(error: unknown): string {
+  return messageOf(error).replaceAll('\0', '').slice(0, ERROR_LENGTH_MAX);
 }
 
 /**
@@ -27,7 +29,7 @@ export function messageOf(error: unknown): string {
 export function pauseMs(error: unknown, attempts: number, longestMs = 10 * MINUTE_MS): number {
   const demandedMs = error instanceof AskingFailed ? error.retryAfterMs : null;
   if (demandedMs !== null && demandedMs > 0) return demandedMs;
-  return Math.min(FIRST_MS * 2 ** Math.max(attempts - 1, 0), longestMs);
+  return backoffMs(attempts, FIRST_MS, longestMs);
 }
 
 /**
@@ -37,7 +39,7 @@ export function pauseMs(error: unknown, attempts: number, longestMs = 10 * MINUT
 export function pauseOfOneMs(error: unknown, attempts: number): number {
   const failure = failureOf(error);
   const isOfOne = failure === 'item_refused' || failure === 'unreadable';
-  return pauseMs(error, attempts, isOfOne ? 24 * 60 * MINUTE_MS : 60 * MINUTE_MS);
+  return pauseMs(error, attempts, isOfOne ? DAY_MS : HOUR_MS);
 }
 
 /**

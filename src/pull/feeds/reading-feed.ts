@@ -7,26 +7,27 @@ import type { Feed, FeedPage } from '../../sources/source.ts';
 import { enterRows } from '../entering.ts';
 import { isWhollyRead, noteFailure, restartWindow, saveProgress, type Progress, type FeedReading, type Window } from './feed-store.ts';
 import { noteAnswer } from './lease-store.ts';
-import { failureOf, messageOf, pauseMs, type Failure } from './pauses.ts';
+import { failureOf, keptMessageOf, pauseMs, type Failure } from './pauses.ts';
 import { noteRead, noteTrouble } from '../reconciliations/reconciliation-store.ts';
 import type { Turn, TurnWork } from './turn.ts';
 import { forgetFetched, keepUnfetched } from './wanted-detail-store.ts';
+import { MINUTE_MS } from '../../platform/durations.ts';
 
 /**
  * After so long without a page a window is read from its first page again: a platform may have
  * forgotten where its cursor stood, and not all of them say so. A window that goes on page by page
  * may take as long as it needs, however often its reader is killed.
  */
-const CURSOR_MS_MAX = 10 * 60_000;
+const CURSOR_MS_MAX = 10 * MINUTE_MS;
 /** So much the clock of a platform may be ahead of ours when it judges how far back we ask. */
-const BACK_MARGIN_MS = 60_000;
+const BACK_MARGIN_MS = MINUTE_MS;
 /**
  * What says nothing against the cursor with which it was asked. After everything else the window is
  * read from its first page.
  */
 const NOT_OF_CURSOR: ReadonlySet<Failure> = new Set(['temporary', 'rate_limited', 'refused']);
 
-export interface Span {
+interface Span {
   /** Up to when it is to be read; never beyond now. */
   target: Date;
   /** How much before the checkpoint is read again. */
@@ -183,7 +184,7 @@ export async function endRead(trx: Trx, { asked }: Turn, { reconciliationId }: F
 
 async function failReading({ write }: Turn, reading: FeedReading, error: unknown): Promise<void> {
   const failure = failureOf(error);
-  const message = messageOf(error);
+  const message = keptMessageOf(error);
   await write(async ({ trx }) => {
     await noteFailure(trx, reading, { failure, error: message, restMs: (attempts) => pauseMs(error, attempts) });
     if (!NOT_OF_CURSOR.has(failure)) await restartWindow(trx, reading);

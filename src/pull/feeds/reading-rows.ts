@@ -43,7 +43,7 @@ export interface ReadRow {
 }
 
 /** Rows that cannot be read. */
-export interface UnreadRow {
+interface UnreadRow {
   line: number;
   rows: number;
   fault: string;

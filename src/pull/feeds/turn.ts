@@ -29,7 +29,7 @@ export interface TurnWork {
 }
 
 /** How a turn went: what failed by itself, and the demand of the platform that ended it. */
-export interface TurnOutcome {
+interface TurnOutcome {
   failures: unknown[];
   tooOften: AskingFailed | null;
 }

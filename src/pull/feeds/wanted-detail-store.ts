@@ -5,7 +5,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { UnfetchedDetail } from '../../sources/source.ts';
-import { failureOf, messageOf, pauseOfOneMs } from './pauses.ts';
+import { failureOf, keptMessageOf, pauseOfOneMs } from './pauses.ts';
 
 export interface DueWanted {
   key: string;
@@ -65,7 +65,7 @@ export async function putOffWanted(trx: Transaction<DB>, sourceId: string, wante
 function pauseAfter(before: number, error: unknown): { attempts: number; message: string | null; afterMs: number } {
   if (error === null) return { attempts: before, message: null, afterMs: 0 };
   const attempts = before + (isTooOften(error) ? 0 : 1);
-  return { attempts, message: messageOf(error), afterMs: pauseOfOneMs(error, attempts) };
+  return { attempts, message: keptMessageOf(error), afterMs: pauseOfOneMs(error, attempts) };
 }
 
 const isTooOften = (error: unknown): boolean => failureOf(error) === 'rate_limited';

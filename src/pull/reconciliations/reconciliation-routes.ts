@@ -30,7 +30,7 @@ import { BAD_ROWS_MAX } from '../uploads/upload.ts';
 const ANSWER_WITHIN_MS = 4000;
 const LOOK_EVERY_MS = 100;
 
-export interface ReconciliationDeps {
+interface ReconciliationDeps {
   db: Kysely<DB>;
   adapters: readonly Adapter[];
   /** There is something to ask a source, or a file to read, now. */
@@ -162,8 +162,9 @@ export function reconciliationRoutes(app: App, deps: ReconciliationDeps): void {
 function readRange(body: unknown): z.output<typeof range> {
   const parsed = range.safeParse(body);
   const errors = parsed.success ? [] : faultsOf(parsed.error);
-  if (!parsed.success)
+  if (!parsed.success) {
     throw new DomainError('malformed_request', `The body is wrong: ${errors[0]!.path} ${errors[0]!.message}.`, { errors });
+  }
   if (parsed.data.from < parsed.data.to) return parsed.data;
   throw new DomainError('malformed_request', 'from must lie before to.', { errors: [{ path: 'to', message: 'must lie after from' }] });
 }

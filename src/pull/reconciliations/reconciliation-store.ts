@@ -9,7 +9,7 @@ import type { Comparison } from './finding.ts';
 import type { RecognisedFile } from '../uploads/upload-store.ts';
 import type { Amounts } from '../exports/export.ts';
 
-export interface ReconciliationRow {
+interface ReconciliationRow {
   reconciliation_id: string;
   source_id: string;
   merchant_id: string | null;
@@ -28,7 +28,7 @@ export interface ReconciliationRow {
   finished_at: Date | null;
 }
 
-export interface Counts {
+interface Counts {
   checked: bigint;
   missing: bigint;
   different: bigint;
@@ -116,7 +116,7 @@ export async function noteTrouble(
     where reconciliation_id = ${reconciliationId}::uuid and state = 'reading'`.execute(db);
 }
 
-export interface Finding {
+interface Finding {
   shop: string;
   orderId: string;
   found: Comparison;

@@ -3,6 +3,7 @@
 // guess.
 import { minorDigits } from '../../core/money.ts';
 import { DomainError } from '../../core/errors.ts';
+import { DAY_MS, MINUTE_MS } from '../../platform/durations.ts';
 
 /** What a cell says, or why it cannot be read. */
 export type CellReading<Value> = { value: Value } | { fault: string };
@@ -104,7 +105,6 @@ export function countOf(cell: string): CellReading<number> {
 const ZERO_TIME = /^0(?:\.0+)?$|^0000|^1970-01-01 0[08]:00:00$/;
 const TIME =
   /^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?$/i;
-const DAY_MS = 86_400_000;
 /**
  * Day 0 of a spreadsheet's serial dates: 1900 had no 29 February, but the first spreadsheet thought
  * so.
@@ -136,7 +136,7 @@ export function cellTime(cell: string, zone: string): CellReading<string | null>
 
 function offsetOf(stated: string): number {
   const [, sign, hours, minutes] = /^([+-])(\d{2}):?(\d{2})$/.exec(stated) ?? [];
-  return sign === undefined ? 0 : (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+  return sign === undefined ? 0 : (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * MINUTE_MS;
 }
 
 const clocks = new Map<string, Intl.DateTimeFormat>();

@@ -7,7 +7,7 @@ import { parse as parseWhole } from 'csv-parse/sync';
 
 import { LINES_ABOVE_MAX, ROW_CHARACTERS_MAX, type BrokenRow, type TableRow } from './row.ts';
 
-export const DELIMITERS = [',', ';', '\t'] as const;
+const DELIMITERS = [',', ';', '\t'] as const;
 export type Delimiter = (typeof DELIMITERS)[number];
 
 /** Behind such an error no row can be told from the next any more. */

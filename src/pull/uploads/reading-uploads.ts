@@ -13,6 +13,7 @@ import { openTable, type Table } from '../tables/table.ts';
 import { keptBytes, keptFile } from './upload-file.ts';
 import { takeKeptUpload, freeUpload, keepReading, noteRecognised, type TakenUpload, type RecognisedFile } from './upload-store.ts';
 import { originOf, takeUpload } from './upload.ts';
+import { messageOf } from '../../platform/error-text.ts';
 
 const CATCH_UP_MS = 50;
 
@@ -62,7 +63,7 @@ async function readUpload(
     // reading it any more.
     const forGood = error instanceof DomainError || error instanceof CsvError;
     const code = error instanceof DomainError && !hasEntered ? error.code : null;
-    await noteTrouble(db, reconciliationId, error instanceof Error ? error.message : String(error), { forGood, code });
+    await noteTrouble(db, reconciliationId, messageOf(error), { forGood, code });
     if (!forGood) throw error;
   }
 }

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
 
 import { DomainError } from '../../core/errors.ts';
+import { messageOf } from '../../platform/error-text.ts';
 
 const FIELDS_MAX = 20;
 const FIELD_BYTES_MAX = 4096;
@@ -36,9 +37,7 @@ export async function* fileOfForm(stream: AsyncIterable<Buffer>, contentType: st
   try {
     yield* file as AsyncIterable<Buffer>;
   } catch (error) {
-    throw error instanceof DomainError
-      ? error
-      : malformed(`The form breaks off: ${error instanceof Error ? error.message : String(error)}.`);
+    throw error instanceof DomainError ? error : malformed(`The form breaks off: ${messageOf(error)}.`);
   }
   await broken;
   if (fault !== null) throw fault;
@@ -51,6 +50,6 @@ function formOf(contentType: string): BusboyInstance {
       limits: { files: 1, fields: FIELDS_MAX, fieldSize: FIELD_BYTES_MAX, fileSize: Number.POSITIVE_INFINITY },
     });
   } catch (error) {
-    throw malformed(`The form cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+    throw malformed(`The form cannot be read: ${messageOf(error)}.`);
   }
 }

@@ -22,12 +22,12 @@ const ROWS_PER_COMMIT = 500;
 export const BAD_ROWS_MAX = 1000;
 const CHINA = '+08:00';
 
-export interface BadRow {
+interface BadRow {
   line: number;
   message: string;
 }
 
-export interface Upload {
+interface Upload {
   db: Kysely<DB>;
   adapters: ReadonlyMap<string, Adapter>;
   source: Origin;
@@ -73,7 +73,7 @@ export async function originOf(db: Kysely<DB>, sourceId: string, merchantId: str
  * Throws `unprocessable` for an export of one platform at a source of another: its ids would be
  * taken for the other's.
  */
-export function checkPlatform({ head }: Pick<Table, 'head'>, { sourceId, kind }: Origin): void {
+function checkPlatform({ head }: Pick<Table, 'head'>, { sourceId, kind }: Origin): void {
   const known = head.export;
   if (known === null || known.kind === kind || (known.form === 'ours' && kind === REST)) return;
   throw new DomainError(

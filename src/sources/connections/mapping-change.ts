@@ -12,7 +12,7 @@ import { lockSourceRow, type SourceRow } from './source-store.ts';
 import { noSource, type SourcesDeps } from './source-fields.ts';
 
 /** A mapping as a body names it. */
-export interface NamedTarget {
+interface NamedTarget {
   type: string;
   value: string;
   merchant_id?: string | null | undefined;

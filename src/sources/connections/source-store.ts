@@ -54,7 +54,7 @@ export async function listSources(
 }
 
 /** A source whose secrets are sealed. */
-export interface SealedSource extends Omit<LiveSource, 'secrets'> {
+interface SealedSource extends Omit<LiveSource, 'secrets'> {
   sealed: Buffer | null;
 }
 
@@ -101,7 +101,7 @@ export async function findSources(db: Kysely<DB>, sourceIds: readonly string[]):
 }
 
 /** What is to be set of a source; secrets are complete. */
-export interface SourceSetUp {
+interface SourceSetUp {
   kind: string;
   merchantId: string | null;
   secrets: SourceSecrets;

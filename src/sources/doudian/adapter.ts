@@ -26,8 +26,7 @@ import { pullOptions } from '../source.ts';
 import { keepHeaders, oneOf, oneOrMoreSecrets, sameText, secretsNamed } from '../signing.ts';
 import type { Adapter, PushAnswer, Feed, KeptDelivery, MappedReport, Push, PushVerdict, WantedDetail } from '../source.ts';
 import { unionId, unionWord, UNNAMED_SHOP } from '../unions/union.ts';
-
-const DAY_MS = 24 * 3_600_000;
+import { DAY_MS, HOUR_MS } from '../../platform/durations.ts';
 
 const secret = z.string().min(1).max(256);
 
@@ -64,7 +63,7 @@ type Options = z.output<typeof options>;
 /** Every list of the alliance goes back ninety days, and is read in days. */
 function allianceFeed(name: string, list: Feed['list'], applies: (stated: Options) => boolean): Feed {
   const appliesTo: Feed['appliesTo'] = (stated) => applies(options.parse(stated));
-  return { name, windowMs: () => DAY_MS, backMs: 90 * DAY_MS, overlapMs: 3_600_000, appliesTo, list };
+  return { name, windowMs: () => DAY_MS, backMs: 90 * DAY_MS, overlapMs: HOUR_MS, appliesTo, list };
 }
 
 const COMPARED = 'talent-compared';
@@ -166,7 +165,7 @@ const OF_ORDERS = new Set('100 101 103 106 109 110 200 201 202 203 204 205 206 2
 const event = z.object({ p_id: unionId, shop_id: unionWord });
 
 /** An after-sale under way whose end is never told is looked at again after so long. */
-const OPEN_AFTER_SALE_MS = 6 * 3_600_000;
+const OPEN_AFTER_SALE_MS = 6 * HOUR_MS;
 
 /**
  * A push names an order and says hardly anything of it; an order says of its after-sales no amount.

@@ -9,7 +9,7 @@ import { fen, secondsTime, unionId, unionSeconds, unionWord } from '../unions/un
  * `open`: the goods may come back; `refunded`: money has gone back, for an amount that only the
  * list tells; `ended`: it has not.
  */
-export type AfterSaleState = 'none' | 'open' | 'refunded' | 'ended';
+type AfterSaleState = 'none' | 'open' | 'refunded' | 'ended';
 
 /**
  * Applied for, on the way back, sent again, waiting, and refused once or twice, which a buyer may

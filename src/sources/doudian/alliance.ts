@@ -24,7 +24,7 @@ const FLOW: Readonly<Record<string, Standing>> = {
  */
 export const ALLIANCE_ROLES = ['author', 'colonel', 'ads'] as const;
 
-export type AllianceRole = (typeof ALLIANCE_ROLES)[number];
+type AllianceRole = (typeof ALLIANCE_ROLES)[number];
 
 /** What a source says of itself. */
 export interface Ours {

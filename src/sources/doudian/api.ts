@@ -40,7 +40,7 @@ export async function listShopOrders({ from, until, cursor }: FeedQuestion, aski
 }
 
 /** One of the lists of the alliance by its own update time: who may ask it is another role each. */
-export interface AllianceList {
+interface AllianceList {
   method: string;
   /** So many rows are asked for at once; each method has its own limit. */
   size: number;

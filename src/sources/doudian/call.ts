@@ -75,8 +75,9 @@ function subjectOf(options: Asking['options']): Pick<z.output<typeof subject>, '
 /** `token.create` for an application of one's own. */
 async function obtainToken(asking: Asking): Promise<Token> {
   const whose = subjectOf(asking.options);
-  if (whose === null)
+  if (whose === null) {
     throw new AskingFailed('refused', '抖店 gives its token to somebody: state options.shop_id or options.auth_id of the source');
+  }
   const { auth_id, auth_subject_type, shop_id } = whose;
   const question = { auth_id, auth_subject_type, code: '', grant_type: 'authorization_self', shop_id };
   const { access_token: value, expires_in } = tokenAnswer.parse(await call('token.create', question, asking, null));

@@ -12,10 +12,10 @@ import { currencyOf, refundsOf, shopifyRefund } from './refund.ts';
 import { pullOptions } from '../source.ts';
 import { chosenSecrets, hmacSha256, keepHeaders, oneOf, sameText, secretsNamed } from '../signing.ts';
 import type { Adapter, KeptDelivery, MappedReport, Push, PushVerdict, WantedDetail } from '../source.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 
 const HEADERS = ['topic', 'shop-domain', 'api-version', 'webhook-id', 'event-id', 'triggered-at'].map((name) => `x-shopify-${name}`);
 
-const DAY_MS = 86_400_000;
 /** `options.statuses` bounds how many statuses a shop may mean otherwise. */
 const STATUSES_MAX = 100;
 const DELETED = 'orders/delete, and no options.shop to ask';
@@ -41,7 +41,10 @@ const options = z.strictObject({
 
 export const shopify: Adapter = {
   kind: 'shopify',
-  secrets: z.strictObject({ secret: chosenSecrets, access_token: z.string().min(1).max(256).regex(/\S/, 'must not be blank').optional() }),
+  secrets: z.strictObject({
+    secret: chosenSecrets,
+    access_token: z.string().min(1).max(256).regex(/\S/, 'must not be blank').exactOptional(),
+  }),
   options: options.refine((stated) => stated.pull === undefined || stated.shop !== undefined, {
     path: ['shop'],
     error: 'is needed to pull',

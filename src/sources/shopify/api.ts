@@ -122,8 +122,9 @@ async function wholeList(first: z.output<typeof list>, askAfter: (cursor: string
 
 async function ask({ baseUrl, secrets, fetch }: Asking, query: string, variables: object): Promise<Record<string, unknown>> {
   const [token] = secretsNamed(secrets, 'access_token');
-  if (token === undefined || baseUrl === '')
+  if (token === undefined || baseUrl === '') {
     throw new AskingFailed('refused', 'shopify: options.shop or the secret access_token is not set');
+  }
   const { value } = await askJson(fetch, `${baseUrl}${API}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-shopify-access-token': token },

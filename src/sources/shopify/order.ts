@@ -22,9 +22,9 @@ import { refundedUnits, refundsOf, shopifyRefund, type SoldLine } from './refund
 import type { MappedReport, SourceReport } from '../source.ts';
 
 /** What a financial status does to an order. */
-export type Standing = 'created' | 'paid' | 'completed' | 'void';
+type Standing = 'created' | 'paid' | 'completed' | 'void';
 
-export type Standings = Readonly<Record<string, Standing>>;
+type Standings = Readonly<Record<string, Standing>>;
 
 /** While a payment is authorized or partial, the money is not there. */
 const STANDINGS = new Map<string, Standing>(
@@ -53,7 +53,7 @@ export const shopifyOrder = z.looseObject({
     .transform((value) => (isList(value) ? entriesOf(value).map((one) => shopifyRefund.parse(one)) : null)),
 });
 
-export type ShopifyOrder = z.output<typeof shopifyOrder>;
+type ShopifyOrder = z.output<typeof shopifyOrder>;
 
 /** Of other things that have lines: fulfillments, carts, checkouts, draft orders. */
 const NOT_OF_ORDERS = [
@@ -77,7 +77,7 @@ export function isOrder(value: Record<string, unknown>, resource: string | null)
   return OF_ORDERS.some((name) => name in value) || resource === null || resource === 'orders';
 }
 
-export interface ShopifyReading {
+interface ShopifyReading {
   completed_on: 'fulfilled' | 'paid';
   /** What this shop means by its financial statuses, before what we know of them. */
   statuses?: Standings | undefined;

@@ -9,7 +9,7 @@ import type { SourceReport } from '../source.ts';
 
 export const shopifyRefund = z.looseObject({ id });
 
-export type ShopifyRefund = z.output<typeof shopifyRefund>;
+type ShopifyRefund = z.output<typeof shopifyRefund>;
 
 /**
  * A line of which `units` are sold: its price as the shop states it, without tax, with it, and what
@@ -25,7 +25,7 @@ export interface SoldLine {
 }
 
 /** What refunds are taken from. */
-export interface Sold {
+interface Sold {
   currency: string;
   /** Whether prices hold their tax. */
   taxesIncluded: boolean;
@@ -94,8 +94,9 @@ function netOf(entry: Entry, line: SoldLine | undefined, given: Map<string, numb
   const subtotal = amountIn(entry, 'subtotal');
   if (line === undefined) return toMinor(subtotal ?? 0n, currency);
   const units = unitsOf(entry['quantity']);
-  if (units === null || !isShareOf(subtotal, line, units, currency))
+  if (units === null || !isShareOf(subtotal, line, units, currency)) {
     return toMinor(shareOf(subtotal ?? 0n, line.net, line.price), currency);
+  }
   const before = given.get(line.line.id) ?? 0;
   const after = Math.min(before + units, line.units);
   given.set(line.line.id, after);

@@ -127,8 +127,9 @@ function map({ body, headers }: KeptDelivery): MappedReport[] {
   if (report === undefined) throw new Error('"data" must be an object: the report of one order');
   if (Object.keys(report).length === 0) {
     if (elsewhere !== undefined) throw new Error(`the report must stand in "data", not in ${JSON.stringify(elsewhere.slice(0, 64))}`);
-    if (TELLS_OF_ORDERS.test(text.safeParse(type).data ?? ''))
+    if (TELLS_OF_ORDERS.test(text.safeParse(type).data ?? '')) {
       throw new Error(`a message of the type ${JSON.stringify(type)} must have "data"`);
+    }
     return [];
   }
   const stated = { ...report, observed_at: report['observed_at'] ?? signedTime(timestamp, headers) } as SourceReport;

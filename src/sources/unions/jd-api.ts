@@ -6,10 +6,11 @@ import { parseJson } from '../../platform/http/json.ts';
 import { AskingFailed, secretOf, type Asking, type NoAnswer } from '../asking.ts';
 import type { FeedPage, Promotion, FeedQuestion, PromotionWish } from '../source.ts';
 import { askGateway, bodyOf, chinaClock, fieldOfCode, topSign, unionId, type GatewayError } from './union.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 
 const PAGE_SIZE = 500;
 const BY_UPDATE_TIME = 3;
-const LINK_LIFE_MS = 60 * 24 * 3_600_000;
+const LINK_LIFE_MS = 60 * DAY_MS;
 
 /** What is read next: a page of a part of the window, which is told in seconds since 1970. */
 const place = z.object({ from: z.int(), until: z.int(), page: z.int(), isOnWayBack: z.boolean() });

@@ -21,8 +21,8 @@ import {
   UNNAMED_SHOP,
   yuan,
 } from './union.ts';
+import { DAY_MS, HOUR_MS } from '../../platform/durations.ts';
 
-const HOUR_MS = 3_600_000;
 /** JD answers for an hour at most; whole seconds may begin before a window and end behind it. */
 const WINDOW_MS = HOUR_MS - 1000;
 
@@ -49,12 +49,12 @@ const options = z.strictObject({
 
 export const jd: Adapter = {
   kind: 'jd',
-  secrets: z.strictObject({ app_key: gatewaySecret, app_secret: gatewaySecret, access_token: gatewaySecret.optional() }),
+  secrets: z.strictObject({ app_key: gatewaySecret, app_secret: gatewaySecret, access_token: gatewaySecret.exactOptional() }),
   options,
   ...pullOnly,
   map,
   baseUrl: () => 'https://api.jd.com',
-  feeds: [{ name: 'orders', windowMs: () => WINDOW_MS, backMs: 90 * 24 * HOUR_MS, overlapMs: HOUR_MS / 4, list: listRows }],
+  feeds: [{ name: 'orders', windowMs: () => WINDOW_MS, backMs: 90 * DAY_MS, overlapMs: HOUR_MS / 4, list: listRows }],
   promote,
   linkHosts: ['u.jd.com', 'union-click.jd.com'],
 };

@@ -23,8 +23,8 @@ import {
   UNNAMED_SHOP,
   type GatewayError,
 } from './union.ts';
+import { DAY_MS, HOUR_MS } from '../../platform/durations.ts';
 
-const DAY_MS = 24 * 3_600_000;
 /** PDD answers for a day at most; whole seconds may begin before a window and end behind it. */
 const WINDOW_MS = DAY_MS - 1000;
 const PAGE_SIZE = 50;
@@ -45,7 +45,7 @@ export const pdd: Adapter = {
   ...pullOnly,
   map,
   baseUrl: () => 'https://gw-api.pinduoduo.com',
-  feeds: [{ name: 'orders', windowMs: () => WINDOW_MS, backMs: 90 * DAY_MS, overlapMs: 3_600_000, list }],
+  feeds: [{ name: 'orders', windowMs: () => WINDOW_MS, backMs: 90 * DAY_MS, overlapMs: HOUR_MS, list }],
   promote,
   linkHosts: ['p.pinduoduo.com', '*.yangkeduo.com'],
 };

@@ -7,10 +7,7 @@ import { parseJson } from '../../platform/http/json.ts';
 import type { Adapter, KeptDelivery, MappedReport } from '../source.ts';
 import { convertLink, listOrders, listRefunds, options, type Party } from './taobao-api.ts';
 import { chinaClock, codeInField, pullOnly, unionId, unionTime, unionWord, units, UNNAMED_SHOP, yuan } from './union.ts';
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../platform/durations.ts';
 
 const secret = z.string().min(1).max(256);
 

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { stringifyJson } from '../../platform/http/json.ts';
 import { askJson, AskingFailed, type Asking, type NoAnswer } from '../asking.ts';
 import { pullOptions, type Adapter, type PushVerdict } from '../source.ts';
+import { HOUR_MS } from '../../platform/durations.ts';
 
 /**
  * How a link's code of ours is written in a field of a union, so that nobody else's words are taken
@@ -14,7 +15,7 @@ import { pullOptions, type Adapter, type PushVerdict } from '../source.ts';
  */
 const OUR_CODE = /^fy[_-]([0-9A-Za-z_-]{4,32})$/;
 
-const CHINA_OFFSET_MS = 8 * 3_600_000;
+const CHINA_OFFSET_MS = 8 * HOUR_MS;
 
 /** A union has no callback: whatever arrives in its name is somebody else's. */
 export const pullOnly: Pick<Adapter, 'verify' | 'answer'> = {

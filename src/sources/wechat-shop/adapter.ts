@@ -14,13 +14,12 @@ import { listAfterSales, listCommissionOrders, listGiftAfterSales, listOrders, l
 import { fetchLockDays, shareProduct } from './links.ts';
 import { mapOrder, shopOrder, wantedByOrder } from './orders.ts';
 import { mapTalentOrder, talentOrder } from './talent.ts';
+import { DAY_MS, SECOND_MS } from '../../platform/durations.ts';
 
-const DAY_MS = 24 * 3_600_000;
 /**
  * A question is asked in whole seconds, the first one and the last one included, and may not span a
  * second more than WeChat says.
  */
-const SECOND_MS = 1000;
 /** SHA-1 in hexadecimal digits. */
 const SIGNATURE = /^[0-9a-f]{40}$/i;
 

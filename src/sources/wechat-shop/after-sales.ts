@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import type { MappedReport } from '../source.ts';
 import { fen, list, part, time, wechatId, word } from './fields.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 
 type Outcome = 'open' | 'succeeded' | 'ended' | 'ends';
 
@@ -43,7 +44,7 @@ const OUTCOME: Readonly<Record<string, Outcome>> = {
 const GOODS_ONLY = new Set(['EXCHANGE', 'RESHIP']);
 
 /** So long a buyer may dispute what the seller has refused. */
-const DISPUTABLE_MS = 7 * 24 * 3_600_000;
+const DISPUTABLE_MS = 7 * DAY_MS;
 
 const REFUND_STATUS = { open: 'open', succeeded: 'succeeded', ended: 'failed', ends: 'failed' } as const;
 
@@ -141,8 +142,9 @@ function giftRefunds(id: string, { refund_info, product_info_list: products }: G
   }
   if (bySku.size === 0) {
     const amount = refund_info?.amount ?? null;
-    if (amount === null && outcome === 'succeeded')
+    if (amount === null && outcome === 'succeeded') {
       throw new Error('the after-sale of a gift has paid money back and does not say how much');
+    }
     return [{ refund_id: id, line_id: null, amount, status }];
   }
   return [...bySku].map(([skuId, amount]) => ({ refund_id: `${id}/${skuId}`, line_id: skuId, amount, status }));

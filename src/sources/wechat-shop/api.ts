@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { stringifyJson } from '../../platform/http/json.ts';
 import { askWithToken, TokenEnded } from '../access-token.ts';
 import { askJson, AskingFailed, secretOf, type Asking, type NoAnswer, type Token } from '../asking.ts';
+import { MINUTE_MS } from '../../platform/durations.ts';
 
 /** A token is renewed so long before it ends. */
 const TOKEN_MARGIN_SECONDS = 300;
@@ -13,7 +14,6 @@ const TOKEN_ENDED = new Set([40001, 40014, 42001]);
 const BUSY = new Set([-1, 9700223, 10021044]);
 const PER_DAY = 45009;
 const PER_MINUTE = 45011;
-const MINUTE_MS = 60_000;
 /**
  * What an operator has to change: the application, its secret, the addresses it may be asked from,
  * its rights. Of the codes that are common to all calls
@@ -79,7 +79,7 @@ function kindOf(errcode: number): NoAnswer {
 }
 
 /** WeChat itself has answered, with an error code, and nothing that stands before WeChat. */
-export class RefusedByCode extends AskingFailed {}
+class RefusedByCode extends AskingFailed {}
 
 /**
  * What was answered, or null where WeChat refuses the question by a code; every other failure is

@@ -60,7 +60,8 @@ async function fetchCommissionOrder(question: object, asking: Asking): Promise<B
 async function fetchTalentOrder(question: object, asking: Asking): Promise<Buffer> {
   const path = '/channels/ec/talent/get_order_detail';
   const { errcode, errmsg, ...told } = await ask(path, question, asking);
-  if (told['base_info'] === undefined)
+  if (told['base_info'] === undefined) {
     throw new AskingFailed('temporary', `WeChat answered ${path} with ${String(errcode)} ${String(errmsg)} only`);
+  }
   return Buffer.from(stringifyJson(told));
 }

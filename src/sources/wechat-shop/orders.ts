@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { allocate } from '../../core/money.ts';
 import type { MappedReport } from '../source.ts';
 import { code, count, fen, flag, list, part, time, wechatId, word } from './fields.ts';
+import { DAY_MS, HOUR_MS } from '../../platform/durations.ts';
 
 type Standing = 'created' | 'paid' | 'completed' | 'void';
 
@@ -36,14 +37,13 @@ const PAID_LATER = '2';
 const DONE = '1';
 const TALENT = '0';
 
-const HOUR_MS = 3_600_000;
 /**
  * Who shared is found out after the order is there: it is asked for again after five minutes, and
  * ever later.
  */
 const ASK_AGAIN_MS = HOUR_MS / 12;
 /** An order that WeChat commissions to nobody may keep a progress of 0 for good. */
-const ASK_AGAIN_MS_MAX = 24 * HOUR_MS;
+const ASK_AGAIN_MS_MAX = DAY_MS;
 /** How many after-sales of an order are asked for because the order names them. */
 const AFTER_SALES_MAX = 50;
 
@@ -226,7 +226,7 @@ function sharersOf({ order_detail: { product_infos, sharer_info, sku_sharer_info
 }
 
 /** Whether WeChat is still finding out who shared, or what it commissions. */
-export function isStillParsed({ order_detail: { sharer_info, sku_sharer_infos, ext_info } }: ShopOrder): boolean {
+function isStillParsed({ order_detail: { sharer_info, sku_sharer_infos, ext_info } }: ShopOrder): boolean {
   const stated = [sharer_info, ...sku_sharer_infos].map((one) => one?.handling_progress ?? null);
   return [...stated, ext_info?.commission_handling_progress ?? null].some((progress) => progress !== null && progress !== DONE);
 }

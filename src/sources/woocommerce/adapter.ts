@@ -10,8 +10,8 @@ import type { Adapter, KeptDelivery, MappedReport, Push, PushVerdict, WantedDeta
 import { askOrder, listOrders } from './api.ts';
 import { bareStatus, isOrder, mapOrder, statusCode, wooOrder } from './order.ts';
 import { isRefundTold } from './refund.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 
-const DAY_MS = 86_400_000;
 // Delivery-ID is made of an id and a second: two deliveries may have the same one, so it is kept to
 // be shown, and is no key.
 const HEADERS = ['source', 'topic', 'resource', 'event', 'id', 'delivery-id'].map((name) => `x-wc-webhook-${name}`);
@@ -48,7 +48,7 @@ const options = z.strictObject({
 
 export const woocommerce: Adapter = {
   kind: 'woocommerce',
-  secrets: z.strictObject({ secret: chosenSecrets, consumer_key: key.optional(), consumer_secret: key.optional() }),
+  secrets: z.strictObject({ secret: chosenSecrets, consumer_key: key.exactOptional(), consumer_secret: key.exactOptional() }),
   options: options.refine((stated) => stated.pull === undefined || stated.url !== undefined, { path: ['url'], error: 'is needed to pull' }),
   verify,
   answer: { status: 200, contentType: 'application/json; charset=utf-8', body: '{"received":true}' },

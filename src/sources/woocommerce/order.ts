@@ -9,9 +9,9 @@ import type { MappedReport, SourceReport } from '../source.ts';
 import { isRefundTold, refundsOf, type SoldLine } from './refund.ts';
 
 /** What a status of a shop does to an order. */
-export type Standing = 'created' | 'paid' | 'completed' | 'refunded' | 'void';
+type Standing = 'created' | 'paid' | 'completed' | 'refunded' | 'void';
 
-export type Standings = Readonly<Record<string, Standing>>;
+type Standings = Readonly<Record<string, Standing>>;
 
 const STANDINGS = new Map<string, Standing>(
   Object.entries({
@@ -48,7 +48,7 @@ export const wooOrder = z.looseObject({
     .transform((value) => entriesOf(value).map((one) => fee.parse(one))),
 });
 
-export type WooOrder = z.output<typeof wooOrder>;
+type WooOrder = z.output<typeof wooOrder>;
 
 /** Of other things that have lines: subscriptions, carts, quotes, refunds. */
 const NOT_OF_ORDERS = ['billing_period', 'billing_interval', 'next_payment_date_gmt', 'trial_end_date_gmt', 'refunded_payment'];

@@ -20,7 +20,7 @@ export interface SoldLine {
 }
 
 /** What refunds are taken from; `gross` is what the buyer paid for the lines with their taxes. */
-export interface Sold {
+interface Sold {
   currency: string;
   lines: readonly SoldLine[];
   gross: Exact;

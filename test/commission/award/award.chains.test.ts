@@ -192,8 +192,9 @@ describe('the parties around a winner', () => {
     for (const [code, days] of [
       [shop.code, 3],
       [await world.link(shop.m, carol), 2],
-    ] as const)
+    ] as const) {
       await world.click(code, { at: ago(days), buyer });
+    }
     expect(await partsOf(shop, '1', { buyer })).toEqual([
       ['bob', 1000],
       ['alice', 1000],

@@ -24,8 +24,9 @@ test('an order locks its buyer to its promoter, an order by the lock extends it,
     ['2', 21],
     ['3', 12],
     ['4', 1.9],
-  ] as const)
+  ] as const) {
     await shop.order(orderId, { buyer, paid_at: ago(days) });
+  }
   const lines = await Promise.all(['2', '3', '4'].map((orderId) => shop.line(orderId)));
   expect(lines.map((line) => line.evidence)).toEqual(['lock', 'lock', null]);
   expect(lines[1]).toMatchObject({ promoter_id: shop.bob, pool: 999n });

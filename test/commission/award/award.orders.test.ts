@@ -76,8 +76,9 @@ describe('several winners', () => {
     for (const [code, days] of [
       [shop.code, 3],
       [await world.link(shop.m, carol), 2],
-    ] as const)
+    ] as const) {
       await world.click(code, { at: ago(days), buyer });
+    }
     await shop.order('1', { buyer });
     expect(await shop.line('1')).toMatchObject({ promoter_id: carol, pool: 999n });
     expect((await shop.line('1')).shares.map(({ role, promoter_id: id, amount }) => [role, id, amount])).toEqual([

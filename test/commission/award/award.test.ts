@@ -60,8 +60,9 @@ describe('the worked example', () => {
     await shop.order('2', { buyer: { openid: 'nobody' } });
     const everything = async () => [await world.standing(m, '1'), await shop.transfers('1'), await world.standing(m, '2')];
     const before = await everything();
-    for (const orderId of ['1', '2', '1'])
+    for (const orderId of ['1', '2', '1']) {
       await shop.order(orderId, orderId === '1' ? { click_token: token, buyer: { openid: 'o1' } } : {});
+    }
     expect(await everything()).toEqual(before);
     expect(before[0]).toMatchObject({ head: { revision: 1 } });
   });

@@ -12,9 +12,9 @@ import { tampering } from '../plant.ts';
 import { tellPairs } from '../signs-of-sources.ts';
 import { deliver, tellOrder } from '../signs.ts';
 import { foundWorld } from '../world.ts';
+import { HOUR_MS } from '../../../src/platform/durations.ts';
 
 const MINUTE = 1 / 1440;
-const HOUR_MS = 3_600_000;
 const WEEK_HOURS = 168;
 
 let database: TestDatabase;

@@ -6,7 +6,6 @@ import { z } from 'zod';
 
 import type { DeliveryWriter } from '../../../src/inbox/door/delivery-writer.ts';
 import { webhookRoutes } from '../../../src/inbox/door/webhook-routes.ts';
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { buildRegistry } from '../../../src/platform/process/metrics.ts';
 import { rateCounts } from '../../../src/platform/http/rate-counts.ts';
@@ -14,6 +13,7 @@ import { refusedCallers } from '../../../src/platform/http/rate-limit.ts';
 import type { Adapter } from '../../../src/sources/source.ts';
 import type { LiveSource } from '../../../src/sources/connections/source-store.ts';
 import { testDatabase, testLog, type TestDatabase } from '../../harness.ts';
+import { buildHttp } from '../../platform/furnished.ts';
 
 const REFUSED_MAX = 5;
 const PUSH_BYTES_MAX = 100_000;

@@ -5,11 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
 import { rawBodyScope, streamScope } from '../../../src/platform/http/bodies.ts';
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { NDJSON_TYPES, readNdjson } from '../../../src/platform/lines/ndjson.ts';
 import contentTypes from '../content-types.json' with { type: 'json' };
 import { exchange, listen, openSocket, until } from '../sockets.ts';
+import { buildHttp } from '../furnished.ts';
 
 const STREAM_BYTES_MAX = 3_000_000;
 

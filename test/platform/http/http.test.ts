@@ -4,10 +4,11 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 
 import { DomainError } from '../../../src/core/errors.ts';
-import { buildHttp, type HttpOptions } from '../../../src/platform/http/http.ts';
+import type { HttpOptions } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { buildLogger } from '../../../src/platform/process/log.ts';
 import { exchange, listen, openSocket } from '../sockets.ts';
+import { buildHttp } from '../furnished.ts';
 
 const opened: App[] = [];
 

@@ -7,15 +7,14 @@ import { z } from 'zod';
 import { DomainError } from '../../../src/core/errors.ts';
 import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { answerOnce, sweepIdempotencyKeys } from '../../../src/platform/http/idempotency.ts';
 import { makeKey } from '../../../src/platform/keys/keys-store.ts';
 import type { DB } from '../../../src/platform/postgres/tables.ts';
 import { testDatabase } from '../../harness.ts';
 import { until } from '../sockets.ts';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { buildHttp } from '../furnished.ts';
+import { DAY_MS } from '../../../src/platform/durations.ts';
 
 let database: Awaited<ReturnType<typeof testDatabase>>;
 let servers: App[];
@@ -54,7 +53,7 @@ async function build(db: Kysely<DB>): Promise<App> {
   );
   const body = z.object({ name: z.string() });
   for (const url of ['/v1/effects', '/v1/others']) {
-    app.post(url, { config: { scopes: [] }, schema: { body } }, (request, reply) =>
+    app.post(url, { config: { scopes: [], roles: ['operator'] }, schema: { body } }, (request, reply) =>
       answerOnce(request, reply, db, async ({ trx, now }) => {
         begun++;
         const { name } = request.body;

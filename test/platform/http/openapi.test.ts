@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import { collectOpenApi, openApiDocument, serveOpenApi } from '../../../src/platform/http/openapi.ts';
 import { problems } from '../../../src/platform/http/problem.ts';
+import { buildHttp } from '../furnished.ts';
 
 const line = z.object({ amount: z.bigint(), at: z.date().nullable(), quantity: z.int(), mail: z.email() }).meta({ id: 'TestLine' });
 const order = z.object({ lines: z.array(line), extra: z.record(z.string(), z.unknown()) }).meta({ id: 'TestOrder' });

@@ -4,12 +4,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 
 import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { makeKey } from '../../../src/platform/keys/keys-store.ts';
 import { rateCounts } from '../../../src/platform/http/rate-counts.ts';
 import { limitRates, refusedCallers } from '../../../src/platform/http/rate-limit.ts';
 import { testDatabase, type TestDatabase } from '../../harness.ts';
+import { buildHttp } from '../furnished.ts';
 
 const LIMITS = { perKey: 5, perAddress: 3 };
 const REFUSED_MAX = 4;
@@ -43,7 +43,7 @@ beforeEach(async () => {
   await limitRates(app, counts, LIMITS);
   app.get('/page', async () => ({}));
   app.get('/v1/a', { config: { scopes: [] } }, async () => ({}));
-  app.post('/v1/b', { config: { scopes: [] } }, async () => ({}));
+  app.post('/v1/b', { config: { scopes: [], roles: ['operator'] } }, async () => ({}));
   app.get('/measures', { config: { scopes: [], openToMachine: true } }, async () => ({}));
 });
 

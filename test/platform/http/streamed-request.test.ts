@@ -9,13 +9,13 @@ import { DomainError } from '../../../src/core/errors.ts';
 import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
 import { streamScope } from '../../../src/platform/http/bodies.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { makeKey } from '../../../src/platform/keys/keys-store.ts';
 import { NDJSON_TYPES, readNdjson } from '../../../src/platform/lines/ndjson.ts';
 import { answerStreamOnce, sweepStreamedRequests } from '../../../src/platform/http/streamed-request.ts';
 import { testDatabase, type TestDatabase } from '../../harness.ts';
 import { until } from '../sockets.ts';
+import { buildHttp } from '../furnished.ts';
 
 let database: TestDatabase;
 let app: App;
@@ -34,7 +34,7 @@ beforeAll(async () => {
   void app.register(async (scope) => {
     streamScope(scope, NDJSON_TYPES, { bytesMax: 1000 });
     for (const url of ['/v1/files', '/v1/others']) {
-      scope.post(url, { config: { scopes: [] } }, (request, reply) =>
+      scope.post(url, { config: { scopes: [], roles: ['operator'] } }, (request, reply) =>
         answerStreamOnce(request, reply, database.db, async (stream) => {
           for await (const line of readNdjson(stream)) taken.push('value' in line ? line.value : line.error);
           if (refusing) throw new DomainError('unprocessable', 'Not these.');

@@ -5,12 +5,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { KEY_ROLES, SCOPES, type KeyRole, type Actor, type KeyScope } from '../../../src/platform/keys/actor.ts';
 import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { makeKey, revokeKey } from '../../../src/platform/keys/keys-store.ts';
 import { collectOpenApi, serveOpenApi } from '../../../src/platform/http/openapi.ts';
 import { testDatabase } from '../../harness.ts';
 import { until } from '../sockets.ts';
+import { buildHttp } from '../furnished.ts';
 
 let database: Awaited<ReturnType<typeof testDatabase>>;
 let app: App;

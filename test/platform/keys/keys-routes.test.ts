@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { auditLogRoutes } from '../../../src/platform/keys/audit-log-routes.ts';
 import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { keysRoutes } from '../../../src/platform/keys/keys-routes.ts';
 import { ensureAdminKey } from '../../../src/platform/keys/keys-store.ts';
 import { testDatabase } from '../../harness.ts';
+import { buildHttp } from '../furnished.ts';
 
 let database: Awaited<ReturnType<typeof testDatabase>>;
 let app: App;

@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { copyIn, copyRow, copyText } from '../../../src/platform/postgres/copy.ts';
+import { copyIn } from '../../../src/platform/postgres/copy.ts';
+import { copyRow } from '../copy-rows.ts';
 import { testDatabase } from '../../harness.ts';
 
 let database: Awaited<ReturnType<typeof testDatabase>>;
@@ -156,6 +157,6 @@ describe('the text format', () => {
     await copyIn(client, [{ sql: 'copy kinds from stdin', rows: row }]);
     const { rows } = await client.query('select n::text, b, t, y, x from kinds');
     expect(rows).toEqual([{ n: '9223372036854775807', b: true, t: at, y: Buffer.from([0, 1, 255, 92]), x: null }]);
-    expect(copyText(null)).toBe('\\N');
+    expect(copyRow([null])).toBe('\\N\n');
   });
 });

@@ -2,11 +2,11 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { buildHttp } from '../../../src/platform/http/http.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { buildRegistry, openMetricsPort, serveMetrics, timeRequests } from '../../../src/platform/process/metrics.ts';
 import { freePort, testDatabase, type TestDatabase } from '../../harness.ts';
 import { keyedApp, keyOfEvery } from '../callers.ts';
+import { buildHttp } from '../furnished.ts';
 
 test('requests are timed by the template of their route, and no id becomes a label', async () => {
   const app = buildHttp();

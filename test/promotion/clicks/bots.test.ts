@@ -43,8 +43,10 @@ test.each([
 });
 
 test("an app of a storefront's own is no bot when the storefront tells of it, but a crawler is", () => {
-  for (const agent of [undefined, 'okhttp/4.9.3', 'MyShop/3.2.1', 'MyShop/3.2 CFNetwork/1490 Darwin/23', WECHAT])
+  for (const agent of [undefined, 'okhttp/4.9.3', 'MyShop/3.2.1', 'MyShop/3.2 CFNetwork/1490 Darwin/23', WECHAT]) {
     expect(isBotTold(agent)).toBe(false);
-  for (const agent of ['WhatsApp/2.23', 'facebookexternalhit/1.1', 'Mozilla/5.0 (compatible; Googlebot/2.1)'])
+  }
+  for (const agent of ['WhatsApp/2.23', 'facebookexternalhit/1.1', 'Mozilla/5.0 (compatible; Googlebot/2.1)']) {
     expect(isBotTold(agent)).toBe(true);
+  }
 });

@@ -6,8 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from '../../../src/platform/uuid.ts';
 import { insertClicks, insertTouches, makeClickPartitions, type Click } from '../../../src/promotion/clicks/click-store.ts';
 import { testDatabase, type TestDatabase } from '../../harness.ts';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from '../../../src/platform/durations.ts';
 
 let database: TestDatabase;
 

@@ -23,14 +23,16 @@ test('an IPv6 network of 64 bits is one address, however it is written, and a ma
   expect(same('::1', '::', '0:0:0:0:5:6:7:8')).toBe(true);
   expect(same('2001::1:2:3:4:5', '2001:0:0:1:9:9:9:9')).toBe(true);
   expect(same('::ffff:192.0.2.1', '192.0.2.1')).toBe(true);
-  for (const other of ['2001:db8:1:3::', '2001:db8:2:1::', '2001:db8::1:2:3:4', '192.0.2.1', '::1', ''])
+  for (const other of ['2001:db8:1:3::', '2001:db8:2:1::', '2001:db8::1:2:3:4', '192.0.2.1', '::1', '']) {
     expect(same('2001:db8:1:2::1', other), other).toBe(false);
+  }
 });
 
 test('whatever stands where an address should, is counted and harms nobody', () => {
   const gate = floodGate(1);
-  for (const address of [undefined, '', ':', ':::::::::', 'unknown', '2001:db8:zzzz::', 'fe80::1%eth0', 'x'.repeat(10_000)])
+  for (const address of [undefined, '', ':', ':::::::::', 'unknown', '2001:db8:zzzz::', 'fe80::1%eth0', 'x'.repeat(10_000)]) {
     expect(() => gate.isOver(address, NOW)).not.toThrow();
+  }
 });
 
 test('a flood from ten thousand addresses keeps hardly anybody else over the limit', () => {

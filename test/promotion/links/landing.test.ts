@@ -211,6 +211,7 @@ test.each([
 const added = (href: string) => new URL(`${cutLanding(href).before}t`).searchParams.get('fy_click');
 
 test('a query that holds a question mark, or nothing yet, still gets the token as a parameter of its own', () => {
-  for (const query of ['', '?', '??', '?a=1', '?a=1&', '?a=?', '?a=?&'])
+  for (const query of ['', '?', '??', '?a=1', '?a=1&', '?a=?', '?a=?&']) {
     expect(added(`https://shop.example.com/${query}`), query).toBe('t');
+  }
 });

@@ -1,7 +1,7 @@
 // Workbooks as spreadsheets write them, and the ZIP that they are.
 import { crc32, deflateRawSync } from 'node:zlib';
 
-export interface PackedFile {
+interface PackedFile {
   name: string;
   content: Buffer | string;
   /** States another size than the content has. */

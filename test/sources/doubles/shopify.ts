@@ -17,7 +17,7 @@ const FAILURES: Record<Failure, Answered> = {
 };
 
 /** How many lines an order of the double has. */
-export interface Size {
+interface Size {
   lines?: number;
 }
 
@@ -51,8 +51,9 @@ function answer({ method, url, headers, body }: Asked, rows: readonly Order[], t
 function list({ query, variables }: Question, rows: readonly Order[]): Answered {
   const first = Number(/orders\(first: (\d+)/.exec(query)?.[1]);
   const range = /^updated_at:>='([^']+)' AND updated_at:<='([^']+)'$/.exec(variables.query ?? '');
-  if (!(first >= 1 && first <= 250) || range === null)
+  if (!(first >= 1 && first <= 250) || range === null) {
     return { status: 200, body: { errors: [{ message: 'Argument has an invalid value' }] } };
+  }
   const [, from = '', until = ''] = range;
   const placeOf = ({ updatedAt, id }: Order): string => `${updatedAt}|${id}`;
   const after = variables.after == null ? '' : Buffer.from(variables.after, 'base64').toString();

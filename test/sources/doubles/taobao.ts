@@ -18,7 +18,7 @@ const refusal = (subCode: string, subMsg: string) => ({
 /** What an order says of the link that it came by. */
 type ByLink = Record<string, string | number>;
 
-export interface Options {
+interface Options {
   secret: string;
   /** The row of an order, as the platform writes it. */
   row: (orderId: string, told: object) => object;

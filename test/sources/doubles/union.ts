@@ -7,7 +7,7 @@ import { other, plainRow, serve, type PlainRow } from './server.ts';
 
 export type Parameters = Readonly<Record<string, string>>;
 
-export interface Speech {
+interface Speech {
   path: string;
   secret: string;
   /**

@@ -3,9 +3,9 @@ import { jd } from '../../../src/sources/unions/jd.ts';
 import type { PlainRow } from '../doubles/server.ts';
 import { inChina, ofChina, unionDouble, type Parameters } from '../doubles/union.ts';
 import type { Double, Subject } from '../subject.ts';
+import { HOUR_MS } from '../../../src/platform/durations.ts';
 
 const SECRETS = { app_key: 'key', app_secret: 'secret' };
-const HOUR_MS = 3_600_000;
 const PAGE_SIZE_MAX = 500;
 
 const BASE = {

@@ -43,8 +43,9 @@ test('rows that move while an hour of many pages is read are found where they we
   const [calm, burst] = [put(1700, 1, 2), put(1300, 1800.2, 0)];
   let moved = 0;
   double.afterPage(() => {
-    for (const id of [...calm.slice(moved, moved + 15), ...burst.slice(moved, moved + 15)])
+    for (const id of [...calm.slice(moved, moved + 15), ...burst.slice(moved, moved + 15)]) {
       double.put(id, new Date(END.getTime() + 60_000));
+    }
     moved += 15;
   });
   const found = await idsIn(after(0), END);

@@ -166,8 +166,9 @@ test('what taobao has settled is settled, for what was really paid, part by part
 });
 
 test('what the buyer paid stands for a settlement amount that taobao does not say yet', () => {
-  for (const pay_price of ['', '--', '0.00', null, undefined])
+  for (const pay_price of ['', '--', '0.00', null, undefined]) {
     expect(lineOf(ofTaobao({ tk_status: 14, pay_price })).paid_amount).toBe(9999);
+  }
 });
 
 test('who shared a part at taobao is the channel, else the member, else the zone', () => {
@@ -185,8 +186,9 @@ test('of a part that two parties have, the other one’s row is a line of its ow
   const line = { line_id: '3456789012345678901-3', paid_amount: 0, platform_commission: 50, not_commissionable: 'tk_order_role 3' };
   expect(lineOf(third)).toMatchObject(line);
   expect(third.names).toEqual([{ type: 'relation_id', value: '7', lineId: '3456789012345678901-3' }]);
-  for (const role of [2, '2', undefined])
+  for (const role of [2, '2', undefined]) {
     expect(lineOf(ofTaobao({ tk_order_role: role }))).toMatchObject({ line_id: '3456789012345678901' });
+  }
   const refund = mapped(taobao, taobaoSubject.story('1').partlyRefunded!, { tk_order_role: '3' });
   expect(refund.report.refunds).toMatchObject([{ refund_id: '12345-3', line_id: '3456789012345678901-3' }]);
 });

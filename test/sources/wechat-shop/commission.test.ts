@@ -164,8 +164,9 @@ test('a part that decides nothing refuses no commission order', () => {
     for (const field of fields) {
       expect(lineOf({ info: { [field]: value } }), `${field} ${JSON.stringify(value)}`).toMatchObject({ paid_amount: 1000 });
     }
-    for (const field of ['buyer_info', 'order_info', 'shop_info'])
+    for (const field of ['buyer_info', 'order_info', 'shop_info']) {
       expect(lineOf({ detail: { [field]: value } })).toMatchObject({ paid_amount: 1000 });
+    }
   }
   expect(() => mapped({ detail: { product_info: { product_id: '1' } } })).toThrow('what was paid');
 });

@@ -11,8 +11,8 @@ import { askingOf, readWindow } from '../asking.ts';
 import { SHARER, SHARER_OF_WECHAT } from '../doubles/wechat.ts';
 import type { Double } from '../subject.ts';
 import { openWechat, subject } from '../subjects/wechat-shop.ts';
+import { HOUR_MS } from '../../../src/platform/durations.ts';
 
-const HOUR_MS = 3_600_000;
 const feedOf = (name: string) => wechatShop.feeds!.find((feed) => feed.name === name)!;
 
 /** An asking that is answered so, whatever it asks. */

@@ -21,7 +21,7 @@ const REQUEST_MS_MAX = 30_000;
 const FILE_MS_MAX = 60_000;
 const POLL_MS = 150;
 
-export interface Sent {
+interface Sent {
   acknowledged: number;
   findings: Finding[];
 }

@@ -35,7 +35,7 @@ export interface LineFacts {
 }
 
 /** Each value with when it was said: what a buyer brought at first, a platform's word at last. */
-export interface EvidenceFacts {
+interface EvidenceFacts {
   click_token: Map<string, number>;
   link_code: Map<string, number>;
   coupon_code: Map<string, number>;

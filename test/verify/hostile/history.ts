@@ -9,7 +9,7 @@ import type { SaidEvidence, SaidLine, Saying, ToldOrder, WholeList } from './sai
 import { NEVER_EARNS, PRODUCTS, type World, type WorldClick } from './world.ts';
 
 /** Tells the service of a click; its token is known afterwards. */
-export type TellClick = (told: { at: number; buyer: Record<string, string> | null }) => Promise<WorldClick>;
+type TellClick = (told: { at: number; buyer: Record<string, string> | null }) => Promise<WorldClick>;
 
 export interface Place {
   world: World;
@@ -49,8 +49,9 @@ export async function makeOrder(
   if (told.teller === 'webhook' && random.chance(0.4)) say(next(paidAt, now - HOUR_MS), storefrontWord(means, world, random));
   addRefunds(say, means, world, random);
   addEnd(say, means, world, random);
-  if (!means.isFile && random.chance(0.08))
+  if (!means.isFile && random.chance(0.08)) {
     say(now + DAY_MS, { isAhead: true, buyer: nobody(random), lines: [{ lineId: means.lines[0]!, paid: amount(random) }] });
+  }
   return { ...told, sayings };
 }
 
@@ -221,10 +222,11 @@ function addRefunds(say: Say, means: Means, { now }: World, random: Random): voi
     const openAt = means.next(means.paidAt, now - DAY_MS);
     if (random.chance(0.5)) say(openAt, { refunds: [{ ...refund, status: 'open' }] });
     const ends = random.pick(['succeeded', 'succeeded', 'failed', null] as const);
-    if (ends !== null)
+    if (ends !== null) {
       say(means.next(openAt, now - HOUR_MS), {
         refunds: [{ ...refund, ...(random.chance(0.3) && { amount: random.int(0, 9_999) }), status: ends }],
       });
+    }
   }
 }
 
@@ -236,10 +238,12 @@ function addEnd(say: Say, means: Means, { now }: World, random: Random): void {
   const { next, lines, paidAt } = means;
   const way = random.pick(['none', 'late', 'late line', 'long ago', 'long ago', 'long ago line'] as const);
   const lately = now - random.int(1, 4 * 24) * HOUR_MS;
-  if (way === 'late')
+  if (way === 'late') {
     say(next(now - 4 * DAY_MS, now - HOUR_MS), { status: 'completed', ...(random.chance(0.5) && { completedAt: lately }) });
-  if (way === 'late line' && !means.isFile)
+  }
+  if (way === 'late line' && !means.isFile) {
     say(next(paidAt, now - HOUR_MS), { lines: [{ lineId: random.pick(lines), completedAt: lately }] });
+  }
   if (!way.startsWith('long ago')) return;
   const completedAt = paidAt + random.int(2 * 24, 4 * 24) * HOUR_MS;
   const phase = 1;

@@ -57,8 +57,9 @@ async function judgeOrders(plan: Plan, reckoned: ReadonlyMap<ToldOrder, Reckoned
   const findings: Finding[] = [];
   const left = [...plan.orders];
   const reader = async () => {
-    for (let order = left.pop(); order !== undefined; order = left.pop())
+    for (let order = left.pop(); order !== undefined; order = left.pop()) {
       findings.push(...(await judgeOrder(order, reckoned.get(order)!, world)));
+    }
   };
   await Promise.all(Array.from({ length: READ_AT_ONCE }, reader));
   return findings;
@@ -184,12 +185,13 @@ async function judgeDeliveries(client: Client, { sends }: Plan, { merchantId, so
       if (row !== undefined) findings.push({ column: 'wrong', text: `${what} was kept though it is to be refused\n    ${shown(body)}` });
     } else if (row === undefined) findings.push({ column: 'lost', text: `${what} was acknowledged and is not there` });
     else if (row.times > 1) findings.push({ column: 'doubled', text: `${what} stands there ${row.times} times` });
-    else if (row.state !== ends)
+    else if (row.state !== ends) {
       findings.push({ column: 'lost', text: `${what} is ${row.state} and not ${ends}: ${row.why}\n    ${shown(body)}` });
-    else if (ends !== 'processed' && row.why === null) findings.push({ column: 'wrong', text: `${what} is ${ends} without a reason` });
+    } else if (ends !== 'processed' && row.why === null) findings.push({ column: 'wrong', text: `${what} is ${ends} without a reason` });
   }
-  for (const [key, row] of found)
+  for (const [key, row] of found) {
     if (!planned.has(key)) findings.push({ column: 'wrong', text: `a delivery that nobody sent: ${JSON.stringify(row)}` });
+  }
   return findings;
 }
 

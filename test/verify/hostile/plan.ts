@@ -17,7 +17,7 @@ import { shopOrder } from './shops.ts';
 import type { World } from './world.ts';
 
 /** How a delivery must end; of a refused body there is none. */
-export type Ends = 'processed' | 'failed' | 'parked' | 'refused';
+type Ends = 'processed' | 'failed' | 'parked' | 'refused';
 
 export interface PlannedSend {
   phase: number;

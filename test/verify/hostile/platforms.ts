@@ -1,5 +1,5 @@
-// Platforms that are asked: 微信小店 and 抖店, which push no more than the id of an order, and 淘宝客, whose lists are read. Each order is
-// lived in states; the double tells the latest that was reached, and every state is said in our words for the reckoning.
+// Platforms that are asked: 微信小店 and 抖店 push only the id of an order, 淘宝客 is read by lists. The
+// double tells the latest state of an order; every state is said in our words for the reckoning.
 
 import { doudianDouble } from '../../sources/doubles/doudian.ts';
 import type { PlainRow } from '../../sources/doubles/server.ts';
@@ -54,7 +54,7 @@ export interface Platforms {
 /** What the roles are told that nobody has here. */
 const none = () => '{}';
 
-/** Opens the doubles. They outlive the trials, so no two trials may have an order of the same id. */
+/** Opens the doubles. They outlive the trials, so no two may have an order of the same id. */
 export async function openPlatforms(): Promise<Platforms> {
   const reached = new Map<string, PlatformState>();
   const afterSales: Record<string, object> = {};
@@ -95,7 +95,7 @@ export async function openPlatforms(): Promise<Platforms> {
   };
 }
 
-export interface PlatformOrder extends ToldOrder {
+interface PlatformOrder extends ToldOrder {
   states: PlatformState[];
 }
 
@@ -116,7 +116,7 @@ const amount = (random: Random) => random.int(1, 40_000);
 
 type Told = Pick<ToldOrder, 'sourceId' | 'orderId' | 'teller'>;
 
-/** 微信小店: whole states, whose sharers are corrected, also to nobody; bought and given goods of one sku are one line. */
+/** 微信小店: whole states, sharers corrected, also to nobody; goods of one sku are one line. */
 export function wechatOrder(told: Told, naming: Naming): PlatformOrder {
   const { world, random, nextId } = naming;
   const paidAt = world.now - random.int(20 * 24, 40 * 24) * HOUR_MS;
@@ -212,7 +212,7 @@ function wechatText(orderId: string, { at, end, paidAt, skus, sharers, openid, i
   });
 }
 
-/** 抖店: parts with states of their own, and after-sales whose amount only their list tells. Who shared, a storefront says. */
+/** 抖店: parts with own states; only a list tells an after-sale's amount, a storefront who shared. */
 export function doudianOrder(told: Told, { world, random, nextId }: Naming): PlatformOrder {
   const paidAt = world.now - random.int(20 * 24, 40 * 24) * HOUR_MS;
   const parts = Array.from({ length: random.int(1, 3) }, () => ({

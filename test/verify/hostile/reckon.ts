@@ -5,9 +5,9 @@ import { factsOf, type Facts, type LineFacts } from './facts.ts';
 import { DAY_MS, type SaidRefund, type Status, type ToldOrder } from './said.ts';
 import { HOLD_DAYS, NEVER_EARNS, windowMs, type World } from './world.ts';
 
-export type Decision = 'attributed' | 'unattributed' | 'not_commissionable' | 'duplicate_order' | 'parent_earns' | 'void' | 'pending';
+type Decision = 'attributed' | 'unattributed' | 'not_commissionable' | 'duplicate_order' | 'parent_earns' | 'void' | 'pending';
 
-export interface ReckonedLine {
+interface ReckonedLine {
   lineId: string;
   paid: number;
   refunded: number;

@@ -23,7 +23,7 @@ export const HOSTILE_MARKET = 'hostile-market';
 const PHASES = 3;
 const CLICKS_TIE = 0x5eed;
 
-export interface HostileOptions {
+interface HostileOptions {
   trials: number;
   seed: number;
   /** Of each trial. */

@@ -30,7 +30,7 @@ export interface SaidRefund {
   status?: 'open' | 'succeeded' | 'failed';
 }
 
-export interface SaidDispute {
+interface SaidDispute {
   disputeId: string;
   lineId?: string;
   state: 'open' | 'closed';

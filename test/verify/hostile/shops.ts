@@ -11,7 +11,7 @@ import { PRODUCTS, SHOP_SECRET, type World } from './world.ts';
 type Value = Record<string, unknown>;
 
 /** One state of a shop's order. */
-export interface ShopState {
+interface ShopState {
   at: number;
   phase: number;
   createdAt: number;
@@ -45,7 +45,7 @@ interface ShopRefund {
   units: number;
 }
 
-export interface ShopOrder extends ToldOrder {
+interface ShopOrder extends ToldOrder {
   /** The pushes, in the order of the sayings. */
   bodies: { value: Value; phase: number; unknown: string | null }[];
 }

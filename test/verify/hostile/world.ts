@@ -17,7 +17,7 @@ export const NEVER_EARNS = 'p-never';
 export const WEBHOOK_SECRET = Buffer.from('hostile senders sign with this key');
 export const SHOP_SECRET = 'hostile shops sign with this text';
 
-export interface WorldLink {
+interface WorldLink {
   code: string;
   promoterId: string;
   productId: string | null;

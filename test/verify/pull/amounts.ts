@@ -6,7 +6,7 @@ import { parseJson, stringifyJson } from '../../../src/platform/http/json.ts';
 /** The doubles' own price, in minor units and in the forms in which platforms write it. */
 const [FEN, YUAN, TEXT] = [9999, 99.99, '99.99'];
 
-export interface Told {
+interface Told {
   /** What the order costs now, in minor units. */
   paid: number;
   /** What its row says besides. */

@@ -50,8 +50,9 @@ function checkPlatform(platform: Platform, shown: ReadonlyMap<string, Listed[]>,
   const findings: Finding[] = strange.map((orderId) => ({ system, column: 'wrong', text: `the platform has no order ${orderId}` }));
   for (const [orderId, { paid }] of platform.orders) {
     const [order, ...others] = shown.get(orderId) ?? [];
-    if (others.length > 0)
+    if (others.length > 0) {
       findings.push({ system, column: 'doubled', text: `the order ${orderId} stands there ${1 + others.length} times` });
+    }
     if (order === undefined) findings.push({ system, column: 'missed', text: `the order ${orderId} is not there` });
     else findings.push(...compare(order, paid, earned(platform, paid, ratePpm)).map((found) => ({ system, ...found })));
   }

@@ -34,7 +34,7 @@ export interface Platform {
   close(): Promise<void>;
 }
 
-export interface PlatformOptions {
+interface PlatformOptions {
   system: System;
   /** Of the orders that are there at first: when each was changed. */
   orders: ReadonlyMap<string, Date>;

@@ -35,7 +35,7 @@ const IDS_OF_A_SYSTEM = 100_000_000;
 const STALLED_MS = 5 * 60_000;
 const POLL_MS = 500;
 
-export interface PullOptions {
+interface PullOptions {
   /** Of each platform. */
   orders: number;
   seed: number;
@@ -45,7 +45,7 @@ export interface PullOptions {
   postgres: Postgres;
 }
 
-export interface Pulled {
+interface Pulled {
   rows: PullRow[];
   findings: Finding[];
   kills: number;

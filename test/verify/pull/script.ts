@@ -14,7 +14,7 @@ const ONCE: readonly Trouble[] = ['rate_limited', 'temporary', 'token_ended', 'c
 const MORE: readonly Trouble[] = ['rate_limited', 'temporary', 'cut', 'torn'];
 const MORE_MAX = 3;
 
-export interface Befalling {
+interface Befalling {
   /** From 0 to 1: how much of the orders was read. */
   at: number;
   trouble: Trouble;
