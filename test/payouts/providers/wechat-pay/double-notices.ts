@@ -40,7 +40,7 @@ const LIES: Readonly<Record<string, (content: Notice['content']) => object>> = {
 
 const isSignatureFault = (fault: string | null): fault is SignatureFault => SIGNATURE_FAULTS.includes(fault as SignatureFault);
 
-export function openNotices({ wall, noticesTo, mchId }: { wall: () => Date; noticesTo: string | null; mchId: string }) {
+export function openNotices({ wall, noticesTo, mchId }: { wall: () => Date; noticesTo: string | (() => string) | null; mchId: string }) {
   let waiting: Notice[] = [];
   const faults: NoticeFault[] = [];
   let sent = 0;
@@ -69,7 +69,8 @@ export function openNotices({ wall, noticesTo, mchId }: { wall: () => Date; noti
     const serial = sent++ % 2 === 0 ? PUBLIC_KEY_ID : CERTIFICATE_SERIAL;
     const headers = signedHeaders(body, { at: wall(), serial, fault: isSignatureFault(fault) ? fault : null });
     try {
-      const answer = await fetch(noticesTo ?? url, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+      const to = typeof noticesTo === 'function' ? noticesTo() : (noticesTo ?? url);
+      const answer = await fetch(to, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
       await answer.arrayBuffer();
       return answer.status === 200 || answer.status === 204;
     } catch {

@@ -79,7 +79,7 @@ interface Options {
   /** The time of signatures and of rates. */
   wall?: () => Date;
   /** Where notices go instead of the host that was said, as through the proxy that ends TLS. */
-  noticesTo?: string;
+  noticesTo?: string | (() => string);
   /** Sends each notice when its bill has ended; else when `deliver` is called. */
   sendsNotices?: boolean;
 }
