@@ -2,7 +2,8 @@
 // name|all]: the service under load, broken on purpose, and every acknowledged write looked for
 // afterwards; `--fault pull` is every order system pulled while it moves and fails, once; `--fault
 // hostile-market` tells orders through all doors with every oddity of the world, and reckons what
-// must come of them. Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with
+// must come of them; `--fault payouts` pays promoters through a provider that fails, and kills the
+// service at every step. Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with
 // mutants, when all are caught.
 
 import { randomInt } from 'node:crypto';
@@ -15,6 +16,7 @@ import { FAULTS, faultsNamed } from './faults/all.ts';
 import { HOSTILE_MARKET, runHostile } from './hostile/run.ts';
 import { buildMutant, MUTANTS, type Mutant } from './mutants.ts';
 import { openPostgres, type Postgres } from './postgres.ts';
+import { PAYOUTS, runPayouts } from './payouts/run.ts';
 import { runPull } from './pull/run.ts';
 import { pullHeading, showPullRow, SERVICE } from './pull/table.ts';
 import { runSeries } from './series.ts';
@@ -25,6 +27,8 @@ const TRIALS = 20;
 const SEED_MAX = 1_000_000_000;
 const FINDINGS_SHOWN = 5;
 const PULL = 'pull';
+/** Faults that are stories of their own, not a load that is broken. */
+const WHOLE = [HOSTILE_MARKET, PAYOUTS, PULL];
 /** Of each order system that is pulled. */
 const ORDERS = 10_000;
 const ORDERS_LEAST = 100;
@@ -32,6 +36,8 @@ const ORDERS_LEAST = 100;
 const HOSTILE_ORDERS = 300;
 const HOSTILE_ORDERS_SHORT = 80;
 const HOSTILE_TRIALS_MAX = 10;
+/** Of five kills each. */
+const PAYOUT_TRIALS_MAX = 10;
 /** What is tried before every change is taken, once each: one of every family. */
 const SHORT = [
   'doubled',
@@ -42,6 +48,7 @@ const SHORT = [
   'redis-killed',
   'api-postgres-answers-cut',
   HOSTILE_MARKET,
+  PAYOUTS,
 ];
 /** How many trials a mutant may live for. */
 const MUTANT_TRIALS = 3;
@@ -109,6 +116,15 @@ async function verifyHostile(ground: Ground, trials: number, orders: number): Pr
   return row.findings.length === 0;
 }
 
+/** Promoters are paid by a provider that fails, and the service is killed at every step. */
+async function verifyPayouts(ground: Ground, trials: number): Promise<boolean> {
+  say(heading());
+  const row = await runPayouts({ ...ground, trials, root: ROOT, onTrial: complain });
+  say(showRow(row));
+  say(`killed ${row.kills} times while money was under way`);
+  return row.findings.length === 0;
+}
+
 /** Every order system is pulled while it moves, fails, and whoever pulls is killed. */
 async function verifyPull(ground: Ground, orders: number): Promise<boolean> {
   const { rows, findings, kills } = await runPull({ ...ground, orders, root: ROOT });
@@ -134,16 +150,19 @@ async function hunt(ground: Ground, mutant: Mutant): Promise<string | null> {
   try {
     const onTrial = (_seed: number, row: Row) => tellingOf(row).length > 0;
     const given = { ...ground, trials: MUTANT_TRIALS, root, onTrial };
-    const row =
-      mutant.fault === HOSTILE_MARKET
-        ? await runHostile({ ...given, orders: HOSTILE_ORDERS_SHORT })
-        : await runSeries({ ...given, fault: faultsNamed([mutant.fault])[0]! });
+    const row = await huntingRow(mutant, given);
     const [first] = tellingOf(row);
     return mutant.refuses !== undefined || first === undefined ? null : `${showRow(row)}\n  ${first.column}: ${first.text}`;
   } catch (error) {
     if (mutant.refuses?.test(String(error)) === true) return `  it refuses to start: ${mutant.refuses.source}`;
     throw error;
   }
+}
+
+function huntingRow({ fault }: Mutant, given: Parameters<typeof runPayouts>[0]): Promise<Row> {
+  if (fault === PAYOUTS) return runPayouts(given);
+  if (fault === HOSTILE_MARKET) return runHostile({ ...given, orders: HOSTILE_ORDERS_SHORT });
+  return runSeries({ ...given, fault: faultsNamed([fault])[0]! });
 }
 
 async function huntAll(ground: Ground, which: string): Promise<boolean> {
@@ -164,15 +183,15 @@ async function main(): Promise<void> {
   const seed = wholeNumber('seed', options.seed, randomInt(SEED_MAX));
   const orders = Math.max(ORDERS_LEAST, wholeNumber('orders', options.orders, ORDERS));
   const hostile = options.orders === undefined ? (options.short ? HOSTILE_ORDERS_SHORT : HOSTILE_ORDERS) : orders;
-  const all = options.fault?.split(',') ?? (options.short ? SHORT : [...FAULTS.map(({ name }) => name), HOSTILE_MARKET, PULL]);
-  const names = all.filter((name) => name !== PULL && name !== HOSTILE_MARKET);
+  const all = options.fault?.split(',') ?? (options.short ? SHORT : [...FAULTS.map(({ name }) => name), ...WHOLE]);
+  const names = all.filter((name) => !WHOLE.includes(name));
   const { path: folder, remove } = await temporaryFolder('verify', tmpdir());
   try {
     const postgres = await openPostgres(folder);
     try {
       const ground = { folder, postgres, seed };
       say(
-        options.mutant === undefined && (names.length > 0 || all.includes(HOSTILE_MARKET))
+        options.mutant === undefined && all.some((name) => name !== PULL)
           ? `seed ${seed}, ${trials} trials of each fault\n`
           : `seed ${seed}\n`,
       );
@@ -181,6 +200,7 @@ async function main(): Promise<void> {
           ? [
               await verify(ground, names, trials),
               !all.includes(HOSTILE_MARKET) || (await verifyHostile(ground, Math.min(trials, HOSTILE_TRIALS_MAX), hostile)),
+              !all.includes(PAYOUTS) || (await verifyPayouts(ground, Math.min(trials, PAYOUT_TRIALS_MAX))),
               !all.includes(PULL) || (await verifyPull(ground, orders)),
             ]
           : [await huntAll(ground, options.mutant)];

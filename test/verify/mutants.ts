@@ -5,6 +5,7 @@ import { cp, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { HOSTILE_MARKET } from './hostile/run.ts';
+import { PAYOUTS } from './payouts/run.ts';
 
 interface Edit {
   file: string;
@@ -99,6 +100,28 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     fault: HOSTILE_MARKET,
+  },
+  {
+    name: 'timeout-is-failure',
+    edits: [
+      {
+        file: 'src/payouts/bills/answers.ts',
+        from: "return { state: 'unknown', reason: answer.reason, dueAt };",
+        to: "return { state: 'failed', reason: answer.reason };",
+      },
+    ],
+    fault: PAYOUTS,
+  },
+  {
+    name: 'number-drawn-not-derived',
+    edits: [
+      {
+        file: 'src/payouts/bills/bill-number.ts',
+        from: "update(text).digest('hex')",
+        to: "update(text + Math.random()).digest('hex')",
+      },
+    ],
+    fault: PAYOUTS,
   },
 ];
 
