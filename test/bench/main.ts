@@ -1,6 +1,6 @@
-// npm run bench [-- redirect|webhook|award|latency …] [--rounds N] [--seconds S] [--orders N]: each
-// figure beside its twin, medians of alternating rounds; `--orders` says how many orders are
-// awarded.
+// npm run bench [-- redirect|webhook|award|latency|payouts …] [--rounds N] [--seconds S] [--orders N]
+// [--promoters N]: each figure beside its twin, medians of alternating rounds; `--orders` says how
+// many orders are awarded, `--promoters` how many are paid.
 
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { benchAward } from './award.ts';
 import { ORDERS } from './crowd.ts';
 import { benchLatency } from './latency.ts';
+import { benchPayouts, PROMOTERS } from './payouts.ts';
 import { benchRedirect } from './redirect.ts';
 import { benchWebhook } from './webhook.ts';
 
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '5' },
     orders: { type: 'string', default: String(ORDERS) },
+    promoters: { type: 'string', default: String(PROMOTERS) },
   },
 });
 const rounds = Number(values.rounds);
@@ -26,6 +28,7 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
   redirect: () => benchRedirect({ rounds, seconds }),
   webhook: () => benchWebhook({ rounds, seconds }),
   award: () => benchAward({ rounds, orders: Number(values.orders) }),
+  payouts: () => benchPayouts({ rounds, promoters: Number(values.promoters) }),
   latency: () => benchLatency({ perSecond: 50, seconds: seconds * 2 }),
 };
 
