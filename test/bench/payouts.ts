@@ -143,7 +143,8 @@ async function benchBatch(ground: Ground, { rounds, promoters }: { rounds: numbe
   for (const seconds of [drafts.ours, drafts.twin, approvals.ours, approvals.twin]) seconds.shift();
   const line = (name: string, { ours, twin }: typeof drafts) => [
     `${name.padEnd(43)} ${median(ours).toFixed(1)} s, ${Math.round(promoters / median(ours))} payouts/s`,
-    `  the least SQL that keeps the promise      ${median(twin).toFixed(1)} s, ${Math.round(promoters / median(twin))} payouts/s   ratio ${ratioOf({ ours: twin, twin: ours }).toFixed(2)}`,
+    `  the least SQL that keeps the promise      ${median(twin).toFixed(1)} s, ${Math.round(promoters / median(twin))} payouts/s   ` +
+      `ratio ${ratioOf({ ours: twin, twin: ours }).toFixed(2)}`,
   ];
   return [...line(`draft of ${promoters} promoters, tax included`, drafts), ...line('approval of it, everything judged again', approvals)];
 }
@@ -178,8 +179,8 @@ async function draftBarely({ owner, zhang }: Ground): Promise<void> {
       insert into payout_batch (batch_id, currency, minimum, drafted_at, drafted_by, drafted_person, content_hash, requested, despite_debts)
       values (${batchId}, 'CNY', 0, now(), ${zhang.keyId}, 'zhang', '', false, false)`.execute(trx);
     await sql`
-      insert into payout (payout_id, batch_id, promoter_id, currency, provider_id, payee_kind, gross, expected_withheld, content_hash, state, drafted_at,
-        changed_at)
+      insert into payout (payout_id, batch_id, promoter_id, currency, provider_id, payee_kind, gross, expected_withheld, content_hash,
+        state, drafted_at, changed_at)
       select uuidv7(), ${batchId}, promoter_id, 'CNY', 'manual', 'individual', sum(balance), 0, '', 'drafted', now(), now()
       from account join account_balance using (account_id) where kind = 'available' and balance > 0 group by promoter_id`.execute(trx);
     await sql`analyze payout`.execute(trx);
@@ -189,13 +190,12 @@ async function draftBarely({ owner, zhang }: Ground): Promise<void> {
       from payout join account using (promoter_id) join account_balance using (account_id) where kind = 'available'`.execute(trx);
     await sql`analyze payout_item`.execute(trx);
     await sql`
-      insert into account (kind, merchant_id, promoter_id, currency) select 'paying', merchant_id, promoter_id, 'CNY' from payout_item`.execute(
-      trx,
-    );
+      insert into account (kind, merchant_id, promoter_id, currency) 
+      select 'paying', merchant_id, promoter_id, 'CNY' from payout_item`.execute(trx);
     await sql`analyze account`.execute(trx);
     await sql`
-      insert into transfer (cause, cause_id, position, kind, merchant_id, currency, promoter_id, from_account_id, to_account_id, amount, booked_at,
-        booked_xid)
+      insert into transfer (cause, cause_id, position, kind, merchant_id, currency, promoter_id, from_account_id, to_account_id, amount,
+        booked_at, booked_xid)
       select 'payout', payout_id, position, 'reserve', item.merchant_id, 'CNY', item.promoter_id, source.account_id, target.account_id, amount, now(),
         ledger_xid()
       from payout_item item join account source using (promoter_id, merchant_id) join account target using (promoter_id, merchant_id)
@@ -214,7 +214,8 @@ async function approveBarely({ owner }: Ground): Promise<void> {
         approved_no = nextval('payout_moment'), approved_at = now(), changed_at = now()`.execute(trx);
     await sql`insert into payout_income (payout_id, from_no) select payout_id, approved_no from payout`.execute(trx);
     await sql`
-      insert into payout_change (payout_id, position, from_state, to_state, changed_at) select payout_id, 1, 'drafted', 'sent', now() from payout`.execute(
+      insert into payout_change (payout_id, position, from_state, to_state, changed_at)
+      select payout_id, 1, 'drafted', 'sent', now() from payout`.execute(
       trx,
     );
   });
@@ -264,7 +265,10 @@ async function benchSending(ground: Ground, count: number): Promise<string> {
     const seconds = await secondsOf(() => untilSent(ground.service));
     await working;
     const { rows } = await sql<{ count: bigint }>`select count(*) from payout where state = 'action_required'`.execute(ground.service);
-    return `${`first sending of ${count}, each once`.padEnd(43)} ${seconds.toFixed(1)} s, ${Math.round(count / seconds)} payouts/s; ${rows[0]!.count} wait for their payees`;
+    return (
+      `${`first sending of ${count}, each once`.padEnd(43)} ${seconds.toFixed(1)} s, ${Math.round(count / seconds)} payouts/s; ` +
+      `${rows[0]!.count} wait for their payees`
+    );
   } finally {
     await double.close();
   }
