@@ -146,7 +146,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   return app;
 }
 
-/** What promoters are told of their money and ask of it, and what is drafted without being asked for. */
+/**
+ * What promoters are told of their money and ask of it, and what is drafted without being asked
+ * for.
+ */
 function servePayoutWishes(app: App, runtime: Runtime): void {
   const { db, config } = runtime;
   const deps = draftDeps(runtime);

@@ -1,5 +1,5 @@
-// Payouts computed again: what each step of their history had to book, beside what is booked, and the
-// tax of each from what was income of its taxpayer at its approval.
+// Payouts computed again: what each step of their history had to book, beside what is booked, and
+// the tax of each from what was income of its taxpayer at its approval.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
@@ -14,7 +14,9 @@ import type { Difference } from './difference.ts';
 const PAYOUTS_PER_PAGE = 2000;
 const NO_UUID = '00000000-0000-0000-0000-000000000000';
 
-/** Where payouts are not what their history asks for. All is read in one snapshot, a page at a time. */
+/**
+ * Where payouts are not what their history asks for. All is read in one snapshot, a page at a time.
+ */
 export async function auditPayouts(db: Kysely<DB>, onDifference: (difference: Difference) => void): Promise<{ payouts: number }> {
   return db
     .transaction()
@@ -132,7 +134,9 @@ interface IncomeRow {
   until_no: bigint | null;
 }
 
-/** The tax of each payout of a page, by either reading of a gap: which one was set then is not kept. */
+/**
+ * The tax of each payout of a page, by either reading of a gap: which one was set then is not kept.
+ */
 async function compareTaxes(trx: Transaction<DB>, page: readonly AuditedRow[]): Promise<Difference[]> {
   const taxed = page.filter(({ scheme }) => scheme !== null && scheme !== 'none');
   if (taxed.length === 0) return [];

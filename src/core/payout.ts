@@ -1,9 +1,10 @@
-// A payout from draft to end: its states and what may follow which, who is skipped and why, and what
-// a batch is by its payouts. Pure.
+// A payout from draft to end: its states and what may follow which, who is skipped and why, and
+// what a batch is by its payouts. Pure.
 
 /**
  * - `drafted`: its money is set aside; `dropped`: it was given back at the approval.
- * - `approved`: to be sent; `sending`: its request is frozen, and the first call may have been made.
+ * - `approved`: to be sent; `sending`: its request is frozen, and the first call may have been
+ *   made.
  * - `sent`, `action_required`, `unknown`: the provider, or the bank, has the word.
  * - `disputed`: what the provider says differs from what was frozen; people decide.
  */
@@ -55,7 +56,7 @@ export function isOpen(state: PayoutState): boolean {
 
 export const BATCH_STATES = ['draft', 'approved', 'paying', 'paid', 'partially_paid', 'failed', 'cancelled'] as const;
 
-export type BatchState = (typeof BATCH_STATES)[number];
+type BatchState = (typeof BATCH_STATES)[number];
 
 /**
  * What a batch is, read off how many of its payouts are in each state. A return changes nothing: a
@@ -92,7 +93,7 @@ export const SKIP_REASONS = [
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
 /** What is known of a promoter that could be paid. Amounts are minor units of one currency. */
-export interface PayoutCandidate {
+interface PayoutCandidate {
   isSuspended: boolean;
   /** Whether any account of the promoter's in the currency is below zero. */
   hasDebt: boolean;
@@ -104,14 +105,14 @@ export interface PayoutCandidate {
 }
 
 /** What a draft asks for. */
-export interface PayoutTerms {
+interface PayoutTerms {
   minimum: bigint;
   providerId: string | null;
   despiteDebts: boolean;
 }
 
 /** What the provider of a payout allows of its net. */
-export interface NetTerms {
+interface NetTerms {
   minimum: bigint;
   maximum: bigint | null;
   nameFrom: bigint | null;

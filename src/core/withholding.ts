@@ -33,7 +33,7 @@ export interface LivePayout {
 }
 
 /** What a taxpayer had before a payment, as far as it counts for its tax. Fen. */
-export interface EarlierIncome {
+interface EarlierIncome {
   income: bigint;
   withheld: bigint;
   /** Months that the basic deduction is granted for, that of the payment among them. */
@@ -75,7 +75,7 @@ export const withholdingStep = z
   .meta({ id: 'WithholdingStep' });
 export type WithholdingStep = z.output<typeof withholdingStep>;
 
-export interface Withholding {
+interface Withholding {
   /** Fen; from 0 to the gross. */
   withheld: bigint;
   /** Empty where no tax is reckoned. */

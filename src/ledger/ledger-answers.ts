@@ -30,7 +30,9 @@ export const balanceAnswer = z
     ],
   });
 
-/** When a promoter is drafted for next in a currency, and why it would be skipped if that were now. */
+/**
+ * When a promoter is drafted for next in a currency, and why it would be skipped if that were now.
+ */
 export interface NextPayout {
   at: Date;
   skip: SkipReason | null;

@@ -39,7 +39,7 @@ const accountPlace = z.tuple([cursorNumber]);
 const transferPlace = z.tuple([cursorNumber, cursorNumber]);
 const entryPlace = z.tuple([cursorNumber, cursorNumber, z.enum(['0', '1'])]);
 
-export interface LedgerDeps {
+interface LedgerDeps {
   db: Kysely<DB>;
   /** When a promoter is paid next, by currency; nothing where nobody drafts payouts by itself. */
   nextPayouts?: (promoterId: string) => Promise<ReadonlyMap<string, NextPayout>>;

@@ -70,7 +70,7 @@ interface MonthCursor {
  * A transfer of the month with its entries: what left an account of the promoter's, and what came
  * to one.
  */
-export interface MonthTransfer extends MonthCursor {
+interface MonthTransfer extends MonthCursor {
   transfer: ChainedTransfer;
   entries: { accountId: bigint; amount: bigint }[];
 }

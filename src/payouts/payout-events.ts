@@ -4,7 +4,9 @@ import type { PayoutState } from '../core/payout.ts';
 import type { Event, EventType } from '../outbound/event.ts';
 import { netOf, type Payout } from './payout.ts';
 
-/** Every state but the draft's own is told; each once, since none is reached twice but by its time. */
+/**
+ * Every state but the draft's own is told; each once, since none is reached twice but by its time.
+ */
 export function payoutEvent(payout: Payout, at: Date): Event {
   const { payoutId, batchId, promoterId, currency, providerId, gross, withheld, state, reason, reference } = payout;
   return {

@@ -50,7 +50,7 @@ const outcome = z.enum(['settled', 'known', 'waits']).meta({
 });
 const told = payoutAnswer.extend({ outcome }).meta({ id: 'PayoutTold' });
 
-export interface PayoutRoutesDeps {
+interface PayoutRoutesDeps {
   db: Kysely<DB>;
   accounts: AccountCache;
   nudge: Queue['nudge'];
@@ -238,7 +238,10 @@ function cancellationRoute(app: App, deps: PayoutRoutesDeps): void {
 
 type ChangingRequest = AskedRequest & { params: z.output<typeof path> };
 
-/** Does something to a locked payout once, with a line in the audit log, and answers with what it is then. */
+/**
+ * Does something to a locked payout once, with a line in the audit log, and answers with what it is
+ * then.
+ */
 function changing(
   request: ChangingRequest,
   reply: GivenReply,

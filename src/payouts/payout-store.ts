@@ -68,7 +68,7 @@ export async function lockPayoutsOf(
 }
 
 /** What has become of a payout. */
-export interface PayoutChange {
+interface PayoutChange {
   payoutId: string;
   from: PayoutState | null;
   to: PayoutState;
@@ -141,7 +141,10 @@ export async function listPayoutsOfBatch(
   return rows;
 }
 
-/** Payouts of a promoter, the newest first, one more than asked for. What was dropped is not among them. */
+/**
+ * Payouts of a promoter, the newest first, one more than asked for. What was dropped is not among
+ * them.
+ */
 export async function listPayoutsOfPromoter(
   db: Kysely<DB>,
   { promoterId, before, limit }: { promoterId: string; before: string | null; limit: number },

@@ -48,8 +48,8 @@ const PLACES = { reserve: 0, unreserve: 1, withhold: 2, pay: 3, withholdAfterAll
 
 /**
  * The transfers of a step. The tax is divided over the items by largest remainder, so that each
- * merchant's accounts carry their part of it. `pay_after_all` pays what was told to have failed from
- * what is available by then, below zero if it went out again meanwhile.
+ * merchant's accounts carry their part of it. `pay_after_all` pays what was told to have failed
+ * from what is available by then, below zero if it went out again meanwhile.
  */
 export function transfersOf(payout: Payout, step: MoneyStep): CausedTransfer[] {
   const { items } = payout;

@@ -7,7 +7,7 @@ import type { Actor } from '../platform/keys/actor.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 
 /** What waits for a second person: who made it, and when. */
-export interface MadeByOne {
+interface MadeByOne {
   person: string;
   at: Date;
 }

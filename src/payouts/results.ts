@@ -13,7 +13,7 @@ import { closeRuling, findOpenRuling, insertRuling, type Ruling } from './ruling
 import { settle, type Settling } from './settling.ts';
 
 /** What is told of a payout's end. */
-export interface Result {
+interface Result {
   state: 'paid' | 'failed' | 'returned';
   reference: string | null;
   reason: string | null;
@@ -48,8 +48,8 @@ export async function tellingOf(
 export type Outcome = 'settled' | 'known' | 'waits';
 
 /**
- * Takes a result. The same twice is one effect. Throws `payout_final` for a contradiction, and where
- * the provider itself has the word.
+ * Takes a result. The same twice is one effect. Throws `payout_final` for a contradiction, and
+ * where the provider itself has the word.
  */
 export async function takeResult(telling: Telling, payout: Payout, result: Result): Promise<Outcome> {
   const { state, reference, reason } = result;
@@ -99,8 +99,8 @@ function rulingOf(
 }
 
 /**
- * A second person agrees to the result, or the correction, that waits. Throws `not_found` where none
- * does and `second_person_required`.
+ * A second person agrees to the result, or the correction, that waits. Throws `not_found` where
+ * none does and `second_person_required`.
  */
 export async function agreeToRuling(telling: Telling, payout: Payout, kind: Ruling['kind']): Promise<{ alone: boolean }> {
   const { trx, actor, now } = telling;

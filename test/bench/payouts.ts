@@ -215,9 +215,7 @@ async function approveBarely({ owner }: Ground): Promise<void> {
     await sql`insert into payout_income (payout_id, from_no) select payout_id, approved_no from payout`.execute(trx);
     await sql`
       insert into payout_change (payout_id, position, from_state, to_state, changed_at)
-      select payout_id, 1, 'drafted', 'sent', now() from payout`.execute(
-      trx,
-    );
+      select payout_id, 1, 'drafted', 'sent', now() from payout`.execute(trx);
   });
 }
 

@@ -1,5 +1,5 @@
-// Money out in the world of the guards: what is released there is drafted, approved by two persons, and
-// one payout each is paid, failed and still with its provider. Done by the code itself.
+// Money out in the world of the guards: what is released there is drafted, approved by two persons,
+// and one payout each is paid, failed and still with its provider. Done by the code itself.
 
 import { createSecretKey } from 'node:crypto';
 
@@ -19,7 +19,7 @@ import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { ago, auditOf, KEY_ID } from './world.ts';
 
-export const BATCH_ID = uuidv7(Date.now());
+const BATCH_ID = uuidv7(Date.now());
 const APPROVER_ID = uuidv7(Date.now());
 
 const depsOf = (scheme: WithholdingScheme): DraftDeps => ({

@@ -1,5 +1,5 @@
-// The routes of merchants' money and of debts over a database, with keys of every scope, and without
-// a port.
+// The routes of merchants' money and of debts over a database, with keys of every scope, and
+// without a port.
 
 import type { Kysely } from 'kysely';
 
@@ -21,7 +21,7 @@ export interface Total {
 }
 
 /** A row of any of the lists, as far as tests look into it. */
-export interface Row extends Total {
+interface Row extends Total {
   [field: string]: unknown;
   month: string;
   order_id: string;
@@ -34,7 +34,7 @@ export interface Row extends Total {
 }
 
 /** What is answered: a thing, a page, or a problem. */
-export interface Body extends Row {
+interface Body extends Row {
   data: Row[];
   sums: Row[];
   bonuses: number & Row[];

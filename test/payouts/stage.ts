@@ -93,7 +93,10 @@ export async function openPayoutStage(scheme: DraftDeps['taxes']['scheme'] = 'no
     );
   }
 
-  /** Drafts, approves and pays all that is available in the currency at once; answers with the batch. */
+  /**
+   * Drafts, approves and pays all that is available in the currency at once; answers with the
+   * batch.
+   */
   async function pay(at: string, { reference = null, ...wish }: Partial<BatchWish> & { reference?: string | null } = {}): Promise<string> {
     const batchId = await draft(at, wish);
     await approve(at, batchId);

@@ -1,5 +1,5 @@
-// The service with promoters who have earned, and the persons who pay them: everything over HTTP but
-// the earning, which is booked as an award would book it.
+// The service with promoters who have earned, and the persons who pay them: everything over HTTP
+// but the earning, which is booked as an award would book it.
 
 import type { Kysely } from 'kysely';
 
@@ -13,7 +13,7 @@ import type { DB } from '../../src/platform/postgres/tables.ts';
 import { openOrder, transferOf } from '../ledger/shop.ts';
 import { ADMIN_KEY, openService } from '../running.ts';
 
-export interface Answered {
+interface Answered {
   status: number;
   /** A test looks into whatever was answered. */
   body: ReturnType<typeof JSON.parse>;
@@ -64,7 +64,10 @@ export async function openTill(options: Partial<Parameters<typeof openService>[0
     promoter: (promoterId: string, more: object = {}) =>
       must('PUT', `/v1/promoters/${promoterId}`, { name: promoterId, kind: 'person', ...more }),
 
-    /** Lets an order of the merchant give the promoter this, released; below zero it is taken back from what is available. */
+    /**
+     * Lets an order of the merchant give the promoter this, released; below zero it is taken back
+     * from what is available.
+     */
     async earn(promoterId: string, amount: number, { merchantId = 'm1', currency = 'CNY' } = {}) {
       await earn(db, owner, { promoterId, amount: BigInt(amount), merchantId, currency, orderId: `earned-${orders++}` });
     },
@@ -82,7 +85,10 @@ export async function openTill(options: Partial<Parameters<typeof openService>[0
     payouts: async (batchId: string): Promise<Answered['body'][]> =>
       (await must('GET', `/v1/payout-batches/${batchId}/payouts?limit=200`)).data,
     tell: (payoutId: string, result: object, key = zhang) => ask('POST', `/v1/payouts/${payoutId}/results`, result, key),
-    /** Every law but those of orders that is broken, and every payout that the audit computes otherwise: none. */
+    /**
+     * Every law but those of orders that is broken, and every payout that the audit computes
+     * otherwise: none.
+     */
     async faults(): Promise<string[]> {
       const faults: string[] = [];
       for (const law of allGuards({ levelsMax: 2, spooled: () => 0 }).filter(

@@ -1,5 +1,5 @@
-// Alarms about money out: payouts whose end nobody tells, what providers and we see differently, and
-// approvals that somebody should look at.
+// Alarms about money out: payouts whose end nobody tells, what providers and we see differently,
+// and approvals that somebody should look at.
 
 import { alarm } from '../guard.ts';
 

@@ -1,5 +1,5 @@
-// Laws of money out: a payout is its items and its transfers, is paid at most once, and withholds what
-// its scheme says.
+// Laws of money out: a payout is its items and its transfers, is paid at most once, and withholds
+// what its scheme says.
 
 import { law } from '../guard.ts';
 
@@ -145,7 +145,9 @@ const billsUnchanged = law(
     or (end_state is null) = (state not in ${OPEN})`,
 );
 
-/** What was approved is what is there: each payout hashed again, and each batch over its payouts. */
+/**
+ * What was approved is what is there: each payout hashed again, and each batch over its payouts.
+ */
 const batchTotals = law(
   'whole',
   'batches_are_payouts',

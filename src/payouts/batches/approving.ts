@@ -25,7 +25,7 @@ const PAYOUTS_PER_PAGE = 5000;
 const NO_UUID = '00000000-0000-0000-0000-000000000000';
 
 /** What an approval has come to. */
-export type Approval = { approved: true; alone: boolean; batch: BatchRow } | { approved: false; dropped: number; contentHash: Buffer };
+type Approval = { approved: true; alone: boolean; batch: BatchRow } | { approved: false; dropped: number; contentHash: Buffer };
 
 interface Approving {
   batchId: string;
@@ -205,7 +205,9 @@ interface ApprovingPage {
   now: Date;
 }
 
-/** Fixes the tax of payouts and lets them be sent, or hands them to those who pay by hand or file. */
+/**
+ * Fixes the tax of payouts and lets them be sent, or hands them to those who pay by hand or file.
+ */
 async function approvePage(
   trx: Transaction<DB>,
   verdicts: readonly Verdict[],

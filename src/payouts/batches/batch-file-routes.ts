@@ -50,7 +50,7 @@ const resultsAnswer = z
   })
   .meta({ id: 'PayoutResultsTold' });
 
-export interface BatchFileDeps {
+interface BatchFileDeps {
   db: Kysely<DB>;
   keys: MasterKeys;
   accounts: AccountCache;

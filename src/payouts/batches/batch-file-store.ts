@@ -1,5 +1,5 @@
-// Files of batches in the database: fixed at the approval, sealed in parts since they name people and
-// their accounts, and read again part by part.
+// Files of batches in the database: fixed at the approval, sealed in parts since they name people
+// and their accounts, and read again part by part.
 
 import { createHash } from 'node:crypto';
 
@@ -126,12 +126,15 @@ export async function sentByProvider(
 }
 
 /** A payout as it goes into a file, its payee still sealed. */
-export interface SentPayout {
+interface SentPayout {
   payoutId: string;
   promoterId: string;
   payeeVersion: number | null;
   net: bigint;
-  /** The how-manieth of the promoter by this provider in this currency, from 1, in the order of approvals. */
+  /**
+   * The how-manieth of the promoter by this provider in this currency, from 1, in the order of
+   * approvals.
+   */
   sequence: number;
 }
 

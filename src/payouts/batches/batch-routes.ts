@@ -102,7 +102,7 @@ const idPlace = z.tuple([z.uuid()]);
 const textPlace = z.tuple([cursorText]);
 const READERS = ['finance', 'risk'] as const;
 
-export interface BatchDeps extends DraftDeps {
+interface BatchDeps extends DraftDeps {
   db: Kysely<DB>;
   nudge: Queue['nudge'];
 }

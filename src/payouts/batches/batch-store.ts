@@ -210,7 +210,7 @@ export async function readTotals(db: Kysely<DB>, batchIds: readonly string[]): P
   return totals;
 }
 
-export interface SkippedSum {
+interface SkippedSum {
   reason: SkipReason;
   promoters: number;
   amount: bigint;

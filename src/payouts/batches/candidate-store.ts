@@ -9,7 +9,7 @@ import type { PayeeKind } from '../payees/payee-store.ts';
 import type { PayoutItem } from '../payout.ts';
 
 /** Whom a draft is for. */
-export interface CandidateFilter {
+interface CandidateFilter {
   currency: string;
   /** Null: everybody. */
   promoterIds: readonly string[] | null;

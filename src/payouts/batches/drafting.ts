@@ -34,7 +34,7 @@ import { startTaxing, type Tax, type Taxing, type TaxSettings } from './taxing.t
 
 const PROMOTERS_PER_PAGE = 5000;
 /** What one approval can look at; a draft of more is split by its caller. */
-export const PAYOUTS_PER_BATCH_MAX = 200_000;
+const PAYOUTS_PER_BATCH_MAX = 200_000;
 const HOUR_MS = 3_600_000;
 
 export interface DraftDeps {
@@ -57,7 +57,10 @@ export async function lockCurrency(trx: Transaction<DB>, currency: string): Prom
   await sql`select pg_advisory_xact_lock(hashtext('payouts: money set aside'), hashtext(${currency}))`.execute(trx);
 }
 
-/** Drafts the batch. Throws `unknown_provider`, and `unprocessable` for more payouts than one batch takes. */
+/**
+ * Drafts the batch. Throws `unknown_provider`, and `unprocessable` for more payouts than one batch
+ * takes.
+ */
 export async function draftBatch(trx: Transaction<DB>, deps: DraftDeps, batch: NewBatch, now: Date): Promise<void> {
   await lockCurrency(trx, batch.currency);
   const judge = await startJudging(trx, deps, batch, now);
@@ -140,7 +143,7 @@ export interface Judged {
   reason: SkipReason | null;
 }
 
-export type Judging = (promoterIds: readonly string[]) => Promise<Judged[]>;
+type Judging = (promoterIds: readonly string[]) => Promise<Judged[]>;
 
 /** What a draft and an approval judge by, in one transaction and at one moment. */
 export async function startJudging(trx: Transaction<DB>, deps: DraftDeps, wish: BatchWish, now: Date): Promise<Judging> {
@@ -195,7 +198,10 @@ function judgeOne(payment: UntaxedPayment, { wish, taxing, terms }: { wish: Batc
   return { ...judged, tax, reason: ofNet };
 }
 
-/** Why the provider could not pay what is left after tax; a currency that it does not pay is beyond its limits. */
+/**
+ * Why the provider could not pay what is left after tax; a currency that it does not pay is beyond
+ * its limits.
+ */
 export function netReason(
   { candidate, gross, currency }: Pick<UntaxedPayment, 'candidate' | 'gross' | 'currency'>,
   { withheld }: Tax,

@@ -23,7 +23,7 @@ const NO_UUID = '00000000-0000-0000-0000-000000000000';
 
 type Providers = ReadonlyMap<string, ProviderRow>;
 
-export interface FileDeps {
+interface FileDeps {
   keys: MasterKeys;
   /** What numbers of bills are derived from. */
   numberKey: KeyObject;
@@ -33,8 +33,11 @@ export interface FileDeps {
 /** Why a payout cannot stand in its file; `file_full` where the file has as many as it may. */
 type Refusal = FileRefusal | 'no_payee' | 'file_full';
 
-export interface FileJudging {
-  /** Opens the payees of these payouts, of those that files pay; each page takes the place of the one before. */
+interface FileJudging {
+  /**
+   * Opens the payees of these payouts, of those that files pay; each page takes the place of the
+   * one before.
+   */
   load: (payouts: readonly Payout[]) => Promise<void>;
   /** Why the payout cannot stand in its file; null where it can, and then it has a row there. */
   refusal: (payout: Payout, tax: Tax) => Refusal | null;

@@ -18,7 +18,7 @@ const ROWS_PER_COMMIT = 300;
 export const BAD_ROWS_MAX = 200;
 
 /** What has become of the rows of a file. */
-export interface ResultTally {
+interface ResultTally {
   taken: number;
   known: number;
   waits: number;
@@ -34,8 +34,8 @@ interface Given {
 }
 
 /**
- * Takes the rows in their order, and writes one line into the audit log, also where the file was cut
- * off: what had come until then is taken. Throws what the rows throw.
+ * Takes the rows in their order, and writes one line into the audit log, also where the file was
+ * cut off: what had come until then is taken. Throws what the rows throw.
  */
 export async function takeResultFile(db: Kysely<DB>, given: Given, rows: AsyncIterable<ResultRow>): Promise<ResultTally> {
   const tally: ResultTally = { taken: 0, known: 0, waits: 0, refused: 0, bad: [] };

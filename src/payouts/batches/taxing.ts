@@ -18,7 +18,7 @@ export interface TaxSettings {
 }
 
 /** A payment of which the tax is asked. */
-export interface TaxedPayment {
+interface TaxedPayment {
   taxpayer: string;
   payeeKind: PayeeKind;
   currency: string;
@@ -42,7 +42,9 @@ export interface Taxing {
   undo: () => void;
 }
 
-/** Approvals wait for each other and for every end of a payout, so that what is live stands still. */
+/**
+ * Approvals wait for each other and for every end of a payout, so that what is live stands still.
+ */
 export async function lockWithholding(trx: Transaction<DB>): Promise<void> {
   await sql`select pg_advisory_xact_lock(${WITHHOLDING_LOCK})`.execute(trx);
 }
@@ -94,7 +96,7 @@ async function readLive(trx: Transaction<DB>, taxpayers: readonly string[], year
 }
 
 /** The month of a moment in a time zone, YYYY-MM. */
-export function monthOf(at: Date, timeZone: string): string {
+function monthOf(at: Date, timeZone: string): string {
   return dayOf(at, timeZone).slice(0, 'YYYY-MM'.length);
 }
 

@@ -7,17 +7,20 @@ import type { BillAnswer } from '../providers/provider.ts';
 import { settle, type Settling, type Told } from '../settling.ts';
 import { keepAction, noteRefusal, putOff, type KeptBill } from './bill-store.ts';
 
-export interface Applying extends Settling {
+interface Applying extends Settling {
   /** When to look at the payout again, where it goes on. */
   nextLook: Date | null;
-  /** For so long after the last sending a provider may still say "not found" of a bill that it is making. */
+  /**
+   * For so long after the last sending a provider may still say "not found" of a bill that it is
+   * making.
+   */
   believeAfterMs: number;
 }
 
 /**
- * Applies an answer to a payout that this transaction has locked. An answer that comes after the end
- * changes nothing, but that a bank may return what it has paid. True where the bytes have to be sent
- * again, because the provider provably knows no such bill and has refused none.
+ * Applies an answer to a payout that this transaction has locked. An answer that comes after the
+ * end changes nothing, but that a bank may return what it has paid. True where the bytes have to be
+ * sent again, because the provider provably knows no such bill and has refused none.
  */
 export async function applyAnswer(applying: Applying, payout: Payout, bill: KeptBill, answer: BillAnswer): Promise<{ sendAgain: boolean }> {
   const { trx, nextLook } = applying;
@@ -64,8 +67,8 @@ async function notFound(applying: Applying, payout: Payout, bill: KeptBill): Pro
 type Unended = Exclude<BillAnswer, { state: 'paid' | 'failed' | 'cancelled' | 'returned' | 'not_found' }>;
 
 /**
- * The payout goes on: what is known of it is kept, and it is looked at again. What the payee must do
- * is told by a sending alone: where it is not known the same bytes bring it back.
+ * The payout goes on: what is known of it is kept, and it is looked at again. What the payee must
+ * do is told by a sending alone: where it is not known the same bytes bring it back.
  */
 async function goOn(
   applying: Applying,

@@ -3,7 +3,7 @@
 
 import { createHmac, type KeyObject } from 'node:crypto';
 
-export interface BillPlace {
+interface BillPlace {
   providerId: string;
   promoterId: string;
   currency: string;

@@ -90,7 +90,7 @@ export async function countBills(
   return rows[0]!.last ?? 0;
 }
 
-export interface NewBill extends Bill {
+interface NewBill extends Bill {
   payoutId: string;
   providerId: string;
   promoterId: string;

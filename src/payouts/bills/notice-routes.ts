@@ -25,7 +25,7 @@ import { openChannel, type SendingDeps } from './sending.ts';
 const KEPT_HEADER = /^(wechatpay-[a-z-]+|content-type)$/;
 const HEADER_CHARACTERS_MAX = 1000;
 
-export interface NoticeDeps extends Pick<SendingDeps, 'db' | 'keys' | 'accounts' | 'fetch' | 'baseUrls'> {
+interface NoticeDeps extends Pick<SendingDeps, 'db' | 'keys' | 'accounts' | 'fetch' | 'baseUrls'> {
   /** Those whose notices were refused, by their address. */
   refused: RefusedCallers;
   /** There is a payout to look at. */
@@ -66,7 +66,10 @@ export function noticeRoutes(app: App, deps: NoticeDeps): void {
   });
 }
 
-/** Whether a payout has ended otherwise than is told now: people have to look, since nothing is undone by a notice. */
+/**
+ * Whether a payout has ended otherwise than is told now: people have to look, since nothing is
+ * undone by a notice.
+ */
 function contradicts({ state }: Payout, answer: BillAnswer): boolean {
   if (isOpen(state) || answer.state === 'returned') return false;
   return answer.state !== (state === 'returned' ? 'paid' : state);
@@ -79,8 +82,8 @@ interface Proven {
 }
 
 /**
- * Stores the notice by itself first: what it says is then kept whatever comes after. If it cannot be
- * applied now, the provider sends it again, and the payout is asked for in any case.
+ * Stores the notice by itself first: what it says is then kept whatever comes after. If it cannot
+ * be applied now, the provider sends it again, and the payout is asked for in any case.
  */
 async function take({ db, accounts, nudge }: NoticeDeps, providerId: string, { read, headers, body }: Proven): Promise<void> {
   const kept: NewNotice = {

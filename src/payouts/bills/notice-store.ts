@@ -1,4 +1,5 @@
-// Notices of providers in the database: kept as they came before they are answered, and applied once.
+// Notices of providers in the database: kept as they came before they are answered, and applied
+// once.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
@@ -8,7 +9,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
  * What became of a notice: applied to its bill, against how its payout has ended, or of a bill that
  * we never made.
  */
-export type NoticeOutcome = 'applied' | 'contradicts' | 'unknown_bill';
+type NoticeOutcome = 'applied' | 'contradicts' | 'unknown_bill';
 
 export interface NewNotice {
   providerId: string;

@@ -40,7 +40,10 @@ export interface SendingDeps {
   fetch: ProviderAccess['fetch'];
   /** Where providers are asked, by kind, instead of where they are. */
   baseUrls: Readonly<Record<string, string>>;
-  /** Where providers tell how a bill ended, without the id of the provider; null where nobody can reach us. */
+  /**
+   * Where providers tell how a bill ended, without the id of the provider; null where nobody can
+   * reach us.
+   */
   noticesUrl: string | null;
   believeAfterMs?: number;
   onError: (error: unknown) => void;
@@ -52,7 +55,10 @@ interface Channel {
   access: ProviderAccess;
 }
 
-/** Looks at every payout that is due, each provider by itself, so that one that is slow keeps nobody waiting. */
+/**
+ * Looks at every payout that is due, each provider by itself, so that one that is slow keeps nobody
+ * waiting.
+ */
 export async function sendPayouts(deps: SendingDeps): Promise<void> {
   const providers = [...(await allProviders(deps.db)).values()].filter(
     ({ kind, stopped_at }) => kindOf(kind).channel !== null && stopped_at === null,
@@ -81,7 +87,9 @@ async function sendOf(deps: SendingDeps, providerId: string): Promise<void> {
   }
 }
 
-/** How a provider is asked, with its secrets opened; null for one that people or files speak for. */
+/**
+ * How a provider is asked, with its secrets opened; null for one that people or files speak for.
+ */
 export async function openChannel(
   { db, keys, fetch, baseUrls }: Pick<SendingDeps, 'db' | 'keys' | 'fetch' | 'baseUrls'>,
   providerId: string,
@@ -128,13 +136,18 @@ async function advance(deps: SendingDeps, channel: Channel, due: DuePayout): Pro
   if (sendAgain) await apply(deps, channel, { due, bill, answer: await send(deps, channel, bill) });
 }
 
-/** The time of the sending is kept before it: what is sent may arrive though no answer comes back. */
+/**
+ * The time of the sending is kept before it: what is sent may arrive though no answer comes back.
+ */
 async function send({ db }: SendingDeps, { channel, access }: Channel, bill: KeptBill): Promise<BillAnswer> {
   await noteSending(db, bill);
   return channel.send(bill, access);
 }
 
-/** Keeps the number and the exact bytes, and that they are being sent; null where the payout was cancelled meanwhile. */
+/**
+ * Keeps the number and the exact bytes, and that they are being sent; null where the payout was
+ * cancelled meanwhile.
+ */
 async function freeze(deps: SendingDeps, { kind, channel, access }: Channel, payoutId: string): Promise<KeptBill | null> {
   const { providerId, options } = access;
   await inTransaction(deps.db, async ({ trx, now }) => {

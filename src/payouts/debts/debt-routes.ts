@@ -76,7 +76,7 @@ const writeOffAnswer = z
   })
   .meta({ id: 'WriteOff' });
 
-export interface DebtDeps {
+interface DebtDeps {
   db: Kysely<DB>;
   accounts: AccountCache;
   /** In whose days ages are counted. */

@@ -9,10 +9,10 @@ import type { DB } from '../../platform/postgres/tables.ts';
 /** How old debts are told apart, in whole days: from the youngest on, each up to this many. */
 export const BUCKETS = ['0-30', '31-60', '61-90', '91+'] as const;
 
-export type Bucket = (typeof BUCKETS)[number];
+type Bucket = (typeof BUCKETS)[number];
 
 /** Whose debts are asked for; null is any. */
-export interface DebtFilter {
+interface DebtFilter {
   currency: string | null;
   merchantId: string | null;
   promoterId: string | null;
@@ -34,14 +34,14 @@ export interface Debt {
 }
 
 /** What a bucket holds in one currency. */
-export interface DebtSum {
+interface DebtSum {
   currency: string;
   bucket: Bucket;
   accounts: bigint;
   amount: bigint;
 }
 
-export interface DebtQuestion {
+interface DebtQuestion {
   filter: DebtFilter;
   /** In whose days ages are counted: a name of the IANA database. */
   timeZone: string;
@@ -49,9 +49,9 @@ export interface DebtQuestion {
 }
 
 /**
- * The accounts below zero as `debt`, exact as of this statement. An account is walked back from what
- * it has now, the newest transfer first, to the one before which it was not below zero: as many
- * steps as were taken since, however long its history.
+ * The accounts below zero as `debt`, exact as of this statement. An account is walked back from
+ * what it has now, the newest transfer first, to the one before which it was not below zero: as
+ * many steps as were taken since, however long its history.
  */
 function debts({ filter: { currency, merchantId, promoterId }, timeZone, now }: DebtQuestion) {
   return sql`
@@ -108,7 +108,10 @@ export async function listDebts(
   return rows.map((row) => ({ ...row, amount: BigInt(row.amount) }));
 }
 
-/** What a promoter owes of one merchant in one currency, exact as of this statement; 0 where nothing. */
+/**
+ * What a promoter owes of one merchant in one currency, exact as of this statement; 0 where
+ * nothing.
+ */
 export async function debtOf(
   db: Kysely<DB>,
   { promoterId, merchantId, currency }: { promoterId: string; merchantId: string; currency: string },

@@ -34,8 +34,8 @@ export async function findWriteOff(db: Kysely<DB>, writeOffId: string): Promise<
 }
 
 /**
- * The write-off, locked until the transaction ends, and its promoter: write-offs of one promoter are
- * approved one after the other, so that together they never exceed the debt. Null when there is
+ * The write-off, locked until the transaction ends, and its promoter: write-offs of one promoter
+ * are approved one after the other, so that together they never exceed the debt. Null when there is
  * none.
  */
 export async function lockWriteOff(trx: Transaction<DB>, writeOffId: string): Promise<WriteOff | null> {
@@ -56,7 +56,7 @@ export async function saveApproval(
 }
 
 /** What is wanted of the list; null is any. */
-export interface WriteOffFilter {
+interface WriteOffFilter {
   promoterId: string | null;
   merchantId: string | null;
   /** Only those that wait, or only the approved ones. */

@@ -1,4 +1,5 @@
-// Writing a debt off: one person says so, a second one approves, and the platform's revenue bears it.
+// Writing a debt off: one person says so, a second one approves, and the platform's revenue bears
+// it.
 
 import type { Transaction } from 'kysely';
 
@@ -18,7 +19,7 @@ import { insertWriteOff, lockWriteOff, saveApproval, type WriteOff } from './wri
 const subjectOf = (actor: Actor, now: Date, writeOffId: string) => ({ actor, now, subjectKind: 'write_off', subjectId: writeOffId });
 
 /** What is to be written off, in minor units of the currency. */
-export type Wish = Pick<WriteOff, 'promoter_id' | 'merchant_id' | 'currency' | 'amount' | 'reason'>;
+type Wish = Pick<WriteOff, 'promoter_id' | 'merchant_id' | 'currency' | 'amount' | 'reason'>;
 
 /**
  * Writes down that somebody wants it; nothing is booked. Whether there is such a debt is looked at

@@ -1,5 +1,5 @@
-// Invoices over HTTP: what a merchant is charged for a month, and what it owes in all. Whoever reads
-// anything of the merchant's reads these, its own key too.
+// Invoices over HTTP: what a merchant is charged for a month, and what it owes in all. Whoever
+// reads anything of the merchant's reads these, its own key too.
 
 import type { Kysely } from 'kysely';
 import { z } from 'zod';

@@ -7,7 +7,9 @@ import type { Role } from '../../core/party.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { stretchRows, type ZoneStretch } from './merchant-months.ts';
 
-/** An order with more transfers in a month than these is shown with the first of them, and the sum. */
+/**
+ * An order with more transfers in a month than these is shown with the first of them, and the sum.
+ */
 export const TRANSFERS_SHOWN_MAX = 100;
 
 /** What can be of an invoice, in the words of the index `transfer_invoiced`. */
@@ -32,7 +34,7 @@ const PART = sql`case when cause = 'bonus' then 'bonuses' when 'revenue' in (sou
 const PROGRAM = sql`left(cause_id, length(cause_id) - length(substring(cause_id from '[^/]*$')) - length(transfer.promoter_id) - 2)`;
 
 /** What an invoice charges for in one currency; the parts add up to the amount. */
-export interface InvoiceTotal {
+interface InvoiceTotal {
   currency: string;
   released: bigint;
   reversed: bigint;
@@ -61,7 +63,7 @@ function toTotal({ currency, released, reversed, revenue, bonuses, amount }: Tot
 }
 
 /** A merchant's month: whose, and which times are of it. */
-export interface InvoiceQuestion {
+interface InvoiceQuestion {
   merchantId: string;
   ranges: readonly { from: Date; to: Date }[];
 }
@@ -82,7 +84,7 @@ export async function invoiceTotals(db: Kysely<DB>, question: InvoiceQuestion): 
 }
 
 /** What bonuses of one program come to in one currency. */
-export interface InvoiceBonus {
+interface InvoiceBonus {
   program_id: string;
   currency: string;
   amount: bigint;
@@ -102,7 +104,7 @@ export async function invoiceBonuses(db: Kysely<DB>, question: InvoiceQuestion):
 }
 
 /** A transfer as it stands on an invoice, with its sign there. */
-export interface InvoicedTransfer {
+interface InvoicedTransfer {
   transfer_id: string;
   kind: 'accrue' | 'reverse' | 'release';
   line_id: string;
@@ -169,7 +171,7 @@ export async function invoiceOrders(
 }
 
 /** One month of which there is an invoice. */
-export interface InvoiceMonth {
+interface InvoiceMonth {
   month: string;
   totals: InvoiceTotal[];
 }

@@ -7,7 +7,7 @@ import { UNFOLDED } from '../../ledger/balances.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 
 /** A merchant's money in one currency, in minor units. */
-export interface MerchantBalance {
+interface MerchantBalance {
   currency: string;
   /** Released and not paid for; below zero it was paid ahead. */
   owed: bigint;

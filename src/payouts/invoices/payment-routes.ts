@@ -46,7 +46,7 @@ const payment = z
   })
   .meta({ id: 'MerchantPayment' });
 
-export interface PaymentDeps {
+interface PaymentDeps {
   db: Kysely<DB>;
   accounts: AccountCache;
 }

@@ -1,5 +1,5 @@
-// Payees over HTTP: who a promoter's payouts are sent to. Shown masked, and a change of it is a risk:
-// it waits, or a second person confirms it, and the world is told.
+// Payees over HTTP: who a promoter's payouts are sent to. Shown masked, and a change of it is a
+// risk: it waits, or a second person confirms it, and the world is told.
 
 import { isDeepStrictEqual } from 'node:util';
 
@@ -68,7 +68,7 @@ const tags = ['payouts'];
 const path = z.object({ promoter_id: callerId });
 const HOUR_MS = 3_600_000;
 
-export interface PayeeDeps {
+interface PayeeDeps {
   db: Kysely<DB>;
   keys: MasterKeys;
   identityKey: KeyObject;

@@ -97,7 +97,7 @@ function taxpayerOf(identityKey: KeyObject, taxId: string | null): Buffer | null
     .digest();
 }
 
-export interface StatingPayee {
+interface StatingPayee {
   promoterId: string;
   version: number;
   payee: Payee;

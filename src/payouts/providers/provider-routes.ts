@@ -52,7 +52,7 @@ const path = z.object({ provider_id: callerId });
 const place = z.tuple([callerId]);
 const OF_MONEY = ['finance', 'risk'] as const;
 
-export interface ProviderDeps {
+interface ProviderDeps {
   db: Kysely<DB>;
   keys: MasterKeys;
 }

@@ -7,7 +7,7 @@ import type { SealedColumn } from '../../platform/keys/reseal.ts';
 import { open, seal, type MasterKeys } from '../../platform/keys/secrets.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 
-export type ProviderSecrets = Record<string, string | string[]>;
+type ProviderSecrets = Record<string, string | string[]>;
 
 /** A provider as it is shown. */
 export interface ProviderRow {
@@ -83,7 +83,7 @@ function opened(keys: MasterKeys, { secrets, ...row }: ProviderRow & { secrets: 
   return { row, secrets: JSON.parse(text) as ProviderSecrets };
 }
 
-export interface NewProvider {
+interface NewProvider {
   providerId: string;
   kind: string;
   secrets: ProviderSecrets;

@@ -46,8 +46,8 @@ export interface FrozenRequest {
   body: Buffer;
   /**
    * What belongs to these bytes and is kept beside them, as headers: the key that a name was sealed
-   * with, and whatever the kind must know of that moment to read later answers (who paid, when). The
-   * kind decides which of them it sends.
+   * with, and whatever the kind must know of that moment to read later answers (who paid, when).
+   * The kind decides which of them it sends.
    */
   headers: Readonly<Record<string, string>>;
 }
@@ -100,8 +100,8 @@ export interface RawNotice {
 }
 
 /**
- * A notice that is proven, of the bill of this number; `answerFor` compares it with what was frozen.
- * One that is not proven is refused; `isProbe` says that the provider itself tried us.
+ * A notice that is proven, of the bill of this number; `answerFor` compares it with what was
+ * frozen. One that is not proven is refused; `isProbe` says that the provider itself tried us.
  */
 export type ReadNotice =
   | { proven: true; noticeId: string; billNo: string; answerFor: (bill: Bill) => BillAnswer }

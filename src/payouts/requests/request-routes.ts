@@ -36,7 +36,7 @@ const body = z
 const place = z.tuple([cursorTime, cursorText]);
 const tags = ['payouts'];
 
-export interface RequestDeps extends DraftDeps {
+interface RequestDeps extends DraftDeps {
   db: Kysely<DB>;
 }
 

@@ -36,7 +36,7 @@ export async function openRequest(trx: Transaction<DB>, promoterId: string, curr
 }
 
 /** Where a list of requests goes on. */
-export interface RequestPlace {
+interface RequestPlace {
   madeAt: string;
   currency: string;
 }

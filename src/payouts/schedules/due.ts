@@ -3,7 +3,7 @@
 import { dayInMonth, dayOf, monthAfter, startOfDay } from '../../platform/calendar.ts';
 
 /** The day 29 to 31 is the last one of months that have fewer. */
-export interface ScheduleDay {
+interface ScheduleDay {
   dayOfMonth: number;
   /** IANA name. */
   timeZone: string;

@@ -16,8 +16,8 @@ import { dueSchedules, hasDrafted, moveOn, schedulesFor, takeDue, type Schedule 
 /**
  * Drafts what is due at `now`, a transaction for each schedule, and answers with how many batches
  * there are of it. Of several months that were missed the latest is drafted, since it takes the
- * money of them all. One schedule that fails keeps no other from its draft; it is thrown afterwards,
- * and stays due.
+ * money of them all. One schedule that fails keeps no other from its draft; it is thrown
+ * afterwards, and stays due.
  */
 export async function draftScheduled(db: Kysely<DB>, deps: DraftDeps, now: Date): Promise<number> {
   const failures: unknown[] = [];

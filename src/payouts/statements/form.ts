@@ -1,4 +1,5 @@
-// What the forms of a readable statement have in common: what they are told, and how codes are said.
+// What the forms of a readable statement have in common: what they are told, and how codes are
+// said.
 
 import type { ChainedTransfer } from '../../ledger/hash-chain.ts';
 import type { MonthPiece } from './month.ts';

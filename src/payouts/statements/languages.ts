@@ -5,7 +5,7 @@ import { zh } from './words-zh.ts';
 import type { StatementWords } from './words.ts';
 
 export const LANGUAGES = ['zh', 'en'] as const;
-export type Language = (typeof LANGUAGES)[number];
+type Language = (typeof LANGUAGES)[number];
 
 export const WORDS: Readonly<Record<Language, StatementWords>> = { zh, en };
 

@@ -1,5 +1,6 @@
 // A month of a promoter's money, piece by piece as it is read: what there was, every entry, what
-// became of the payouts, the sums by merchant, and what is left. Pieces are bounded, months are not.
+// became of the payouts, the sums by merchant, and what is left. Pieces are bounded, months are
+// not.
 
 import type { Kysely } from 'kysely';
 
@@ -16,7 +17,9 @@ export type OwnAccount = (typeof OWN_ACCOUNTS)[number];
 /** Minor units by account. */
 export type Amounts = Record<OwnAccount, bigint>;
 
-/** What a promoter has with one merchant in one currency, or with all of them where that is null. */
+/**
+ * What a promoter has with one merchant in one currency, or with all of them where that is null.
+ */
 export interface MerchantAmounts {
   merchantId: string | null;
   currency: string;
@@ -30,7 +33,7 @@ export interface MonthEntry extends MerchantAmounts {
 }
 
 /** What the entries of one kind come to. */
-export interface MerchantSum extends MerchantAmounts {
+interface MerchantSum extends MerchantAmounts {
   kind: TransferKind;
 }
 

@@ -29,7 +29,9 @@ const query = z.object({
   merchant_id: callerId.optional().meta({ description: 'Of one merchant only.' }),
 });
 
-/** `GET /v1/promoters/{promoter_id}/statement`; `taxTimeZone` is the zone where none is asked for. */
+/**
+ * `GET /v1/promoters/{promoter_id}/statement`; `taxTimeZone` is the zone where none is asked for.
+ */
 export function readableStatementRoutes(app: App, { db, taxTimeZone }: { db: Kysely<DB>; taxTimeZone: string }): void {
   const text = z.unknown().meta({ type: 'string' });
   app.get('/v1/promoters/:promoter_id/statement', {

@@ -21,7 +21,9 @@ export function csvForm({ words, clock }: StatementHead): StatementForm {
     currency,
   });
 
-  /** Accounts that an entry leaves alone are empty. Months have many: no object is taken apart here. */
+  /**
+   * Accounts that an entry leaves alone are empty. Months have many: no object is taken apart here.
+   */
   const entryRow = ({ transfer, amounts, merchantId, currency }: MonthEntry): string => {
     const { orderId, lineId, cause, causeId } = transfer;
     const moved = (amount: bigint): string | null => (amount === 0n ? null : decimalOf(amount, currency));

@@ -151,7 +151,10 @@ function payoutRow(words: StatementWords, payout: MovedPayout, time: string): st
   return `<tr><td>${escaped(words.states[state])}${small(of)}</td><td class="n">${figures.join('<br>')}</td></tr>\n`;
 }
 
-/** From what was owed at the beginning to what is at the end; what moves between accounts adds nothing. */
+/**
+ * From what was owed at the beginning to what is at the end; what moves between accounts adds
+ * nothing.
+ */
 function sumsTable(words: StatementWords, { merchantId, currency, opening, sums, closing }: MerchantMonth): string {
   const figure = (label: string, amount: string, kind = ''): string =>
     `<tr${kind}><th scope="row">${escaped(label)}</th><td class="n">${amount}</td></tr>\n`;

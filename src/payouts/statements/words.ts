@@ -29,7 +29,7 @@ export const COLUMNS = [
 ] as const;
 export type Column = (typeof COLUMNS)[number];
 
-export const RECORDS = ['opening', 'entry', 'payout', 'sum', 'closing'] as const;
+const RECORDS = ['opening', 'entry', 'payout', 'sum', 'closing'] as const;
 export type RecordKind = (typeof RECORDS)[number];
 
 export interface StatementWords {

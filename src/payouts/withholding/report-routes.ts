@@ -1,4 +1,5 @@
-// The withholding report over HTTP: a quarter's payments by payee as CSV, for the tax office's forms.
+// The withholding report over HTTP: a quarter's payments by payee as CSV, for the tax office's
+// forms.
 
 import { Readable } from 'node:stream';
 

@@ -22,7 +22,7 @@ export interface WithholdingSums {
 }
 
 /** What one payee was paid under one scheme in one currency. */
-export interface WithholdingRow extends WithholdingSums {
+interface WithholdingRow extends WithholdingSums {
   promoterId: string;
   /** Whose income it is: the keyed hash of the tax id, else the promoter. */
   taxpayer: string;

@@ -1,5 +1,5 @@
-// The file that a bank is given: made once, at the approval, byte by byte as it is worked out here by
-// hand; and what cannot stand in it, which is dropped before anything is approved.
+// The file that a bank is given: made once, at the approval, byte by byte as it is worked out here
+// by hand; and what cannot stand in it, which is dropped before anything is approved.
 
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 
@@ -49,7 +49,10 @@ beforeEach(async () => {
 const provider = (providerId: string, template: object) =>
   till.must('PUT', `/v1/payout-providers/${providerId}`, { kind: 'file', options: { template: { format: 'csv', ...template } } });
 
-/** Lets the promoter be paid by a bank; a company, from which nothing is withheld, where no other kind is said. */
+/**
+ * Lets the promoter be paid by a bank; a company, from which nothing is withheld, where no other
+ * kind is said.
+ */
 const payee = (promoterId: string, more: object = {}) =>
   till.must('PUT', `/v1/promoters/${promoterId}/payee`, {
     kind: 'company',
@@ -150,8 +153,8 @@ describe('the file of a batch', () => {
     await provider('numbering', { columns: ['bill_no', 'amount', 'date'].map((value) => ({ header: value, value })), totals: 'header' });
     await payee(a, { provider_id: 'numbering', kind: 'individual' });
     const numbers: string[] = [];
-    // Of 3000.00 a fifth of 2200.00 is withheld, 440.00; of 6000.00 in the month a fifth of 4800.00, so
-    // 520.00 more.
+    // Of 3000.00 a fifth of 2200.00 is withheld, 440.00; of 6000.00 in the month a fifth of
+    // 4800.00, so 520.00 more.
     for (const [net, text] of [
       [256_000, '2560.00'],
       [248_000, '2480.00'],

@@ -1,5 +1,5 @@
-// The result file of a bank: every row is taken as a result told by itself, a bad one hurts no other,
-// and what was sent twice happened once.
+// The result file of a bank: every row is taken as a result told by itself, a bad one hurts no
+// other, and what was sent twice happened once.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 

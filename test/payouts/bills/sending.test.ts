@@ -1,5 +1,5 @@
-// Payouts sent to a double of WeChat Pay that fails in every way: each is paid at most once, the books
-// say what its journal says, and what is unknown stays so until it is known.
+// Payouts sent to a double of WeChat Pay that fails in every way: each is paid at most once, the
+// books say what its journal says, and what is unknown stays so until it is known.
 
 import fc from 'fast-check';
 import { sql } from 'kysely';

@@ -25,7 +25,9 @@ afterAll(async () => {
   await world.close();
 });
 
-/** A merchant and a promoter of their own, and what moves the promoter's `available` by an amount. */
+/**
+ * A merchant and a promoter of their own, and what moves the promoter's `available` by an amount.
+ */
 async function openPair() {
   const [m, bob] = [`m-${crypto.randomUUID().slice(0, 8)}`, `bob-${crypto.randomUUID().slice(0, 8)}`];
   await world.merchant(m);

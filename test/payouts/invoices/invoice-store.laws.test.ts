@@ -40,7 +40,9 @@ const currency = fc.constantFrom('CNY', 'JPY');
 const share = fc.bigInt({ min: 0n, max: 1000n });
 const amount = fc.bigInt({ min: 1n, max: 1000n });
 
-/** An award of an order: what bob, alice and the platform have by it, and whether it is released. */
+/**
+ * An award of an order: what bob, alice and the platform have by it, and whether it is released.
+ */
 const award = fc.record({
   what: fc.constant('award' as const),
   order: fc.nat(2),
@@ -155,8 +157,8 @@ test('every moment of a merchant lies in one month of its invoices, and the list
     await inTransaction(world.db, ({ trx }) => bookCaused(trx, [transfer], accounts, new Date(at)));
   }
   const months = await money.all(`/v1/merchants/${m}/invoices`, 50);
-  // From 30 January 00:00 UTC on: 40 hours until it is February in Shanghai, 10 more until the change;
-  // by the new zone it is January again, for 3 hours.
+  // From 30 January 00:00 UTC on: 40 hours until it is February in Shanghai, 10 more until the
+  // change; by the new zone it is January again, for 3 hours.
   expect(months.map(({ month, totals }) => [month, totals[0]!.amount])).toEqual([
     ['2027-02', 10 + 43],
     ['2027-01', 40 + 3],

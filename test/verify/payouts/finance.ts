@@ -1,5 +1,5 @@
-// The people who pay, and the promoters they pay: all of it over the API, and insisted on. A request
-// that a kill cut off is sent again under the same Idempotency-Key until it is answered.
+// The people who pay, and the promoters they pay: all of it over the API, and insisted on. A
+// request that a kill cut off is sent again under the same Idempotency-Key until it is answered.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,7 +42,9 @@ export interface SoldOrder {
   paid: number;
 }
 
-/** A merchant without a wait, a rule that pays a tenth to who sold, the provider, and two persons. */
+/**
+ * A merchant without a wait, a rule that pays a tenth to who sold, the provider, and two persons.
+ */
 export async function openFinance(url: () => string, double: WechatPayDouble): Promise<Finance> {
   const { ask, must } = asking(url);
   await must('PUT', `/v1/merchants/${MERCHANT}`, {

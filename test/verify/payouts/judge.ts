@@ -21,7 +21,7 @@ const PAYOUTS = `
   from payout where provider_id = $1`;
 const ENDED = new Set(['paid', 'failed', 'cancelled', 'returned', 'dropped']);
 
-export interface Judged {
+interface Judged {
   finance: Finance;
   client: Client;
   journal: readonly Paid[];

@@ -39,7 +39,9 @@ export interface Outside {
   lapse: () => void;
 }
 
-/** The world of one trial. Reads open bills past the API: a payee knows its own, the provider all. */
+/**
+ * The world of one trial. Reads open bills past the API: a payee knows its own, the provider all.
+ */
 export function openOutside(finance: Finance, double: WechatPayDouble, client: Client, random: Random): Outside {
   const habits = new Map<string, (typeof HABITS)[number]>();
   const looks = new Map<string, number>();

@@ -1,5 +1,5 @@
-// Money out: on one stage trial after trial of payouts to a double of WeChat Pay that fails in every
-// way, the service killed at every step, and at the end a restore of yesterday's database.
+// Money out: on one stage trial after trial of payouts to a double of WeChat Pay that fails in
+// every way, the service killed at every step, and at the end a restore of yesterday's database.
 
 import { Client } from 'pg';
 
@@ -18,7 +18,7 @@ import { playYesterday } from './yesterday.ts';
 
 export const PAYOUTS = 'payouts';
 
-export interface PayoutsOptions {
+interface PayoutsOptions {
   trials: number;
   seed: number;
   root: string;

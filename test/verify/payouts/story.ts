@@ -26,7 +26,7 @@ const LAPSE_AFTER_MS = 5000;
 /** After it what was refused cannot be on its way any more: calls end after ten seconds. */
 const REFUSAL_AGED_SECONDS = 12;
 
-export interface PayoutTrial {
+interface PayoutTrial {
   stage: Stage;
   finance: Finance;
   double: WechatPayDouble;
@@ -39,8 +39,8 @@ export interface PayoutTrial {
 }
 
 /**
- * Plays the trial, with five kills: while it drafts, approves, sends, asks, and takes notices. Gives
- * its payees with what they have earned, and what it found by itself.
+ * Plays the trial, with five kills: while it drafts, approves, sends, asks, and takes notices.
+ * Gives its payees with what they have earned, and what it found by itself.
  */
 export async function playPayouts(trial: PayoutTrial): Promise<{ payees: Payee[]; approved: number; findings: Finding[] }> {
   const { finance, double, random, name } = trial;
@@ -140,8 +140,8 @@ async function killAndRestore(trial: PayoutTrial, what: 'api' | 'workers' | 'all
 }
 
 /**
- * What would be looked at after its lease or its wait is looked at now, as if that time had gone by;
- * a refusal only once its call cannot be under way any more.
+ * What would be looked at after its lease or its wait is looked at now, as if that time had gone
+ * by; a refusal only once its call cannot be under way any more.
  */
 export async function hasten({ client }: Pick<PayoutTrial, 'client'>): Promise<void> {
   await client.query('update payout set due_at = now() where due_at > now()');
@@ -154,7 +154,9 @@ export async function hasten({ client }: Pick<PayoutTrial, 'client'>): Promise<v
 
 const OPEN = `select state, count(*)::int from payout where state not in ('paid', 'failed', 'cancelled', 'returned', 'dropped') group by 1`;
 
-/** Everybody goes on until no payout is open; null when none is, else which are after two minutes. */
+/**
+ * Everybody goes on until no payout is open; null when none is, else which are after two minutes.
+ */
 async function untilKnown(trial: PayoutTrial, outside: Outside): Promise<string | null> {
   const started = Date.now();
   let lapses = 1;

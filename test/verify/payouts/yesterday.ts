@@ -1,5 +1,6 @@
 // A restore of yesterday's database: what was paid since is forgotten here and known there. Nothing
-// is sent until an operator has said so, and then the numbers are made again that the provider knows.
+// is sent until an operator has said so, and then the numbers are made again that the provider
+// knows.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +23,7 @@ const KNOWN_MS_MAX = 90_000;
 /** The worker looks every second: so long it has had the chance to send. */
 const WATCHED_MS = 4000;
 
-export interface Yesterday {
+interface Yesterday {
   stage: Stage;
   finance: Finance;
   double: WechatPayDouble;
@@ -140,7 +141,9 @@ async function administer({ databaseUrl }: Stage, statements: readonly string[])
 
 const END_SESSIONS = (database: string) => `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`;
 
-/** The backup of the night, made while the service is down, since a template must have no sessions. */
+/**
+ * The backup of the night, made while the service is down, since a template must have no sessions.
+ */
 async function copyDatabase(stage: Stage): Promise<void> {
   await Promise.all([stage.fleet.killApi(), stage.fleet.killWorkers()]);
   await administer(stage, [END_SESSIONS(nameOf(stage)), `create database ${copyOf(stage)} template ${nameOf(stage)}`]);

@@ -1,5 +1,5 @@
-// What is common to the files of all forms that a bank takes: the batch and its payments, amounts as
-// decimals, and the pieces in which a file of any length is written.
+// What is common to the files of all forms that a bank takes: the batch and its payments, amounts
+// as decimals, and the pieces in which a file of any length is written.
 
 import { assert } from '../../../core/errors.ts';
 import { minorDigits } from '../../../core/money.ts';
@@ -25,7 +25,7 @@ export type FilePayment = Pick<Payment, 'payoutId' | 'billNo' | 'amount' | 'paye
 export type RefusablePayment = Pick<FilePayment, 'amount' | 'payee'>;
 
 /** Why a payment cannot stand in a file; a payout is dropped for it before it is approved. */
-export const FILE_REFUSALS = [
+const FILE_REFUSALS = [
   'account_not_valid',
   'amount_not_payable',
   'bank_not_valid',

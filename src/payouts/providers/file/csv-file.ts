@@ -35,7 +35,7 @@ const SEPARATORS = [',', ';', '\t', '|'] as const;
 const DATE_FORMATS = ['YYYY-MM-DD', 'YYYYMMDD', 'YYYY/MM/DD', 'DD.MM.YYYY'] as const;
 const AMOUNT_FORMS = ['decimal', 'minor'] as const;
 const COLUMNS_MAX = 50;
-export const FILE_ROWS_MAX = 1_000_000;
+const FILE_ROWS_MAX = 1_000_000;
 
 /** Text that the template itself puts into every file; it fits every encoding. */
 const ownText = z
@@ -78,7 +78,7 @@ export const csvTemplate = z.strictObject({
     .default([{ constant: 'TOTAL' }, { value: 'count' }, { value: 'sum' }]),
   max_rows: z.int().min(1).max(FILE_ROWS_MAX).default(100_000).meta({ description: 'Payments that one file may have.' }),
 });
-export type CsvTemplate = z.output<typeof csvTemplate>;
+type CsvTemplate = z.output<typeof csvTemplate>;
 
 type ColumnValue = (typeof COLUMN_VALUES)[number];
 type TotalValue = (typeof TOTAL_VALUES)[number];
@@ -97,8 +97,8 @@ export function csvRefusal(payment: RefusablePayment, template: CsvTemplate): Fi
 
 /**
  * The file, piece by piece, so that one of any length takes the memory of a piece. The same batch
- * and payments in the same order are the same bytes. Throws for a payment that `csvRefusal` refuses,
- * and when count and sum are not those of the batch.
+ * and payments in the same order are the same bytes. Throws for a payment that `csvRefusal`
+ * refuses, and when count and sum are not those of the batch.
  */
 export function csvFile(template: CsvTemplate, batch: FileBatch, payments: AsyncIterable<FilePayment>): AsyncGenerator<Buffer> {
   assert(batch.count <= template.max_rows, 'a file has no more rows than its template allows');

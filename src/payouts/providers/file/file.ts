@@ -1,5 +1,5 @@
-// Paid by a file: the batch becomes a file that people take to the bank, and the bank's answer, read
-// as another file or stated by people, says how each payment ended.
+// Paid by a file: the batch becomes a file that people take to the bank, and the bank's answer,
+// read as another file or stated by people, says how each payment ended.
 
 import { z } from 'zod';
 
@@ -79,8 +79,8 @@ export function fileType({ template }: FileOptions): { contentType: string; exte
 }
 
 /**
- * Why a payment cannot stand in the provider's file, to be asked before it is approved; null when it
- * can.
+ * Why a payment cannot stand in the provider's file, to be asked before it is approved; null when
+ * it can.
  */
 export function fileRefusal(payment: RefusablePayment, currency: string, { template }: FileOptions): FileRefusal | null {
   return template.format === 'csv' ? csvRefusal(payment, template) : painRefusal(payment, currency);

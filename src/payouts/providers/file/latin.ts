@@ -1,5 +1,6 @@
-// The characters that every bank of the SEPA reads, and how a name of other Latin letters is spelled
-// in them: by its letters without their marks (EPC217-08). What has no such spelling is refused.
+// The characters that every bank of the SEPA reads, and how a name of other Latin letters is
+// spelled in them: by its letters without their marks (EPC217-08). What has no such spelling is
+// refused.
 
 const BASIC = /^[A-Za-z0-9/?:().,'+ -]*$/;
 /** Marks that stand above or below a letter, once they are apart from it. */
@@ -52,8 +53,8 @@ const SPELLED: Readonly<Record<string, string>> = {
 const TO_SPELL = new RegExp(`[${Object.keys(SPELLED).join('')}]`, 'g');
 
 /**
- * The text in the basic characters, blanks joined; null when it has others, as Chinese or Greek. The
- * same text is always spelled the same.
+ * The text in the basic characters, blanks joined; null when it has others, as Chinese or Greek.
+ * The same text is always spelled the same.
  */
 export function latinText(text: string): string | null {
   const spelled = text

@@ -16,7 +16,7 @@ import {
 import { isBic, isIban } from './bank-codes.ts';
 import { latinText } from './latin.ts';
 
-export const PAIN_FORMAT = 'pain.001.001.09';
+const PAIN_FORMAT = 'pain.001.001.09';
 /** 999,999,999.99, the most that one transfer may be. */
 export const PAIN_AMOUNT_MAX = 99_999_999_999n;
 const NAME_MAX = 70;
@@ -41,7 +41,7 @@ export const painTemplate = z.strictObject({
   batch_booking: z.boolean().default(true).meta({ description: 'Whether the bank books the file as one sum.' }),
   max_rows: z.int().min(1).max(PAIN_ROWS_MAX).default(PAIN_ROWS_MAX).meta({ description: 'Payments that one file may have.' }),
 });
-export type PainTemplate = z.output<typeof painTemplate>;
+type PainTemplate = z.output<typeof painTemplate>;
 
 /** Why this payment cannot stand in the file; null when it can. */
 export function painRefusal(payment: RefusablePayment, currency: string): FileRefusal | null {
@@ -55,8 +55,9 @@ export function painRefusal(payment: RefusablePayment, currency: string): FileRe
 }
 
 /**
- * The file, piece by piece. The same batch and payments in the same order are the same bytes. Throws
- * for a payment that `painRefusal` refuses, and when count and sum are not those of the batch.
+ * The file, piece by piece. The same batch and payments in the same order are the same bytes.
+ * Throws for a payment that `painRefusal` refuses, and when count and sum are not those of the
+ * batch.
  */
 export function painFile(template: PainTemplate, batch: FileBatch, payments: AsyncIterable<FilePayment>): AsyncGenerator<Buffer> {
   assert(batch.count >= 1 && batch.count <= template.max_rows, 'a file has a payment, and no more than its template allows');

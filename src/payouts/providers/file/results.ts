@@ -8,9 +8,11 @@ import { parse, type CsvError } from 'csv-parse';
 import { DomainError } from '../../../core/errors.ts';
 
 const RESULT_STATES = ['paid', 'failed', 'returned'] as const;
-export type ResultState = (typeof RESULT_STATES)[number];
+type ResultState = (typeof RESULT_STATES)[number];
 
-/** How one payment ended, or why its row cannot be read. Lines are counted from 1, the head is one. */
+/**
+ * How one payment ended, or why its row cannot be read. Lines are counted from 1, the head is one.
+ */
 export type ResultRow =
   | { line: number; payoutId: string; state: ResultState; reference: string | null; reason: string | null }
   | { line: number; error: string };

@@ -6,7 +6,7 @@ import iconv from 'iconv-lite';
 import { assert } from '../../../core/errors.ts';
 
 export const TEXT_ENCODINGS = ['utf-8-bom', 'gb18030'] as const;
-export type TextEncoding = (typeof TEXT_ENCODINGS)[number];
+type TextEncoding = (typeof TEXT_ENCODINGS)[number];
 
 /** What makes a line of a file another one, or shows it otherwise than it is. */
 const CONTROLS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;

@@ -24,7 +24,7 @@ export interface Call {
 }
 
 /** What was answered and is proven; or why nothing is known, which says nothing of the bill. */
-export type Answered = { proven: true; status: number; body: Buffer } | { proven: false; reason: string };
+type Answered = { proven: true; status: number; body: Buffer } | { proven: false; reason: string };
 
 /**
  * Calls once. Never throws: a broken connection, ten seconds without the whole answer, more than

@@ -24,7 +24,8 @@ const TRUSTED_MS = (QUERY_DAYS - 1) * DAY_MS;
  * The codes by which a create says, under 400 or 403, that this call has made no bill. Every other
  * answer is unknown:
  * - `ALREADY_EXISTS`: there is a bill of this number, with the same content or another one.
- * - `NOT_ENOUGH`: to be sent again under the same number after a top-up, says WeChat; it may be kept.
+ * - `NOT_ENOUGH`: to be sent again under the same number after a top-up, says WeChat; it may be
+ *   kept.
  * - 429, `FREQUENCY_…`, `RATELIMIT_EXCEEDED`: not taken now; the same bytes go again later.
  * - `SYSTEM_ERROR`: the end is not known, whatever the status beside it.
  * - `SIGN_ERROR`: says that our key is not good, and nothing of the bill. The same bytes go again.
@@ -161,7 +162,9 @@ function answerOf(one: z.output<typeof createAnswer>, sent: Sent): BillAnswer {
   }
 }
 
-/** What the page needs that asks the payee: `wx.requestMerchantTransfer({mchId, appId, package})`. */
+/**
+ * What the page needs that asks the payee: `wx.requestMerchantTransfer({mchId, appId, package})`.
+ */
 function actionOf(one: z.output<typeof createAnswer>, { mchId, appid }: Sent, reference: string | null): BillAnswer {
   const since = timeOf(one.create_time);
   return {

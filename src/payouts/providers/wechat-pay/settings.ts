@@ -51,6 +51,6 @@ export const settings = z
   })
   .refine(({ minimum, maximum }) => maximum === null || maximum >= minimum, { path: ['maximum'], error: 'must not be below the minimum' });
 
-export type Settings = z.output<typeof settings>;
+type Settings = z.output<typeof settings>;
 
 export const settingsOf = (options: Readonly<Record<string, unknown>>): Settings => settings.parse(options);

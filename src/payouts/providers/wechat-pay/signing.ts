@@ -22,17 +22,17 @@ const SIGNATURE_WINDOW_MS = 300_000;
 /** WeChat begins a signature so that is wrong on purpose, to see whether we look. */
 const PROBE = 'WECHATPAY/SIGNTEST/';
 const GCM_TAG_BYTES = 16;
-export const API_V3_KEY_BYTES = 32;
+const API_V3_KEY_BYTES = 32;
 
-export const MERCHANT_PRIVATE_KEY = 'merchant_private_key';
-export const API_V3_KEY = 'api_v3_key';
+const MERCHANT_PRIVATE_KEY = 'merchant_private_key';
+const API_V3_KEY = 'api_v3_key';
 /** WeChat's public key by its id, as the platform shows it beside the key. */
 const PUBLIC_KEY_ID = /^PUB_KEY_ID_[0-9A-Za-z]{1,64}$/;
 /** A platform certificate by its serial number. */
 export const CERTIFICATE_SERIAL = /^[0-9A-F]{8,64}$/;
 
 /** One of WeChat's keys, and when it is good; a bare public key has no end. */
-export interface WechatKey {
+interface WechatKey {
   key: KeyObject;
   from: number;
   until: number;
@@ -157,14 +157,14 @@ export function authorization(
   );
 }
 
-export type Verified = { ok: true } | { ok: false; reason: string; isProbe: boolean };
+type Verified = { ok: true } | { ok: false; reason: string; isProbe: boolean };
 
 const no = (reason: string): Verified => ({ ok: false, reason, isProbe: false });
 
 /**
- * Whether WeChat has said exactly these bytes, within five minutes of `now`. `header` gives a header
- * by its small name, undefined when it is absent or there several times. A probe never verifies;
- * anybody may write its mark, so that it excuses from an alarm and from nothing else.
+ * Whether WeChat has said exactly these bytes, within five minutes of `now`. `header` gives a
+ * header by its small name, undefined when it is absent or there several times. A probe never
+ * verifies; anybody may write its mark, so that it excuses from an alarm and from nothing else.
  */
 export function verifySaid(
   said: { header: (name: string) => string | undefined; body: Buffer },
@@ -205,7 +205,9 @@ export function openContent(sealed: { nonce: string; associatedData: string; cip
   return null;
 }
 
-/** A name sealed for WeChat: RSA-OAEP with SHA-1 and MGF1 of it, in base64. Differs at every call. */
+/**
+ * A name sealed for WeChat: RSA-OAEP with SHA-1 and MGF1 of it, in base64. Differs at every call.
+ */
 export function sealName(name: string, key: KeyObject): string {
   return publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' }, Buffer.from(name)).toString('base64');
 }

@@ -13,7 +13,9 @@ import {
   type SignatureFault,
 } from './double-signing.ts';
 
-/** After one that lies, or that was not kept, the true notice waits on, as WeChat sends it again. */
+/**
+ * After one that lies, or that was not kept, the true notice waits on, as WeChat sends it again.
+ */
 export const NOTICE_FAULTS = [
   'twice',
   'held',

@@ -1,4 +1,5 @@
-// The side of WeChat Pay in signing: written apart from ours, so that one mistake is not made twice.
+// The side of WeChat Pay in signing: written apart from ours, so that one mistake is not made
+// twice.
 
 import {
   constants,
@@ -25,7 +26,7 @@ const keys = JSON.parse(readFileSync(new URL('keys.json', import.meta.url), 'utf
 
 export const PUBLIC_KEY_ID = 'PUB_KEY_ID_0114232134912410000000000000';
 export const CERTIFICATE_SERIAL = '5157F09EFDC096DE15EBE81A47057A7232F1B8E1';
-export const API_V3_KEY = 'a7cde1ZJB1kG2e7VfTs3jQzaWizur8Gb';
+const API_V3_KEY = 'a7cde1ZJB1kG2e7VfTs3jQzaWizur8Gb';
 export const MERCHANT_SERIAL = '5F1C72E2A8931B72A2E13AF8DEE92471EB397115';
 
 const PRIVATE_KEYS: Readonly<Record<string, KeyObject>> = {
@@ -44,7 +45,9 @@ export const MERCHANT_SECRETS: Readonly<Record<string, string>> = {
 
 export const isKeyOfWechat = (serial: string): boolean => Object.hasOwn(PRIVATE_KEYS, serial);
 
-/** What is wrong with the Authorization of a request, or null when the merchant has signed it now. */
+/**
+ * What is wrong with the Authorization of a request, or null when the merchant has signed it now.
+ */
 export function wrongInAuthorization(
   header: string | undefined,
   { method, target, body, mchId, at }: { method: string; target: string; body: Buffer; mchId: string; at: Date },

@@ -1,6 +1,7 @@
-// A double of WeChat Pay: a server on loopback that takes, asks and cancels transfers as WeChat does,
-// fails on demand, and keeps a journal of what it really paid. It shares no code with ours. Beside
-// WeChat's calls: GET /journal /bills /merchant, POST /faults /confirm /settle /top-up /clock /notices.
+// A double of WeChat Pay: a server on loopback that takes, asks and cancels transfers as WeChat
+// does, fails on demand, and keeps a journal of what it really paid. It shares no code with ours.
+// Beside WeChat's calls: GET /journal /bills /merchant, POST /faults /confirm /settle /top-up
+// /clock /notices.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -11,7 +12,7 @@ import { openNotices, type NoticeFault, type Notices } from './double-notices.ts
 import { isKeyOfWechat, MERCHANT_SECRETS, MERCHANT_SERIAL, PUBLIC_KEY_ID } from './double-signing.ts';
 import { SIGNATURE_FAULTS, signedHeaders, wrongInAuthorization, type SignatureFault } from './double-signing.ts';
 
-export const MCH_ID = '1900001109';
+const MCH_ID = '1900001109';
 const BILLS = '/v3/fund-app/mch-transfer/transfer-bills';
 const BODY_BYTES_MAX = 1024 * 1024;
 /** Calls in one second, and the code over that. */

@@ -1,5 +1,5 @@
-// What others have signed, sealed and opened, over our code: the tests of the vendor's SDKs, and some
-// made with their published test keys.
+// What others have signed, sealed and opened, over our code: the tests of the vendor's SDKs, and
+// some made with their published test keys.
 
 import { constants, createPrivateKey, createPublicKey, privateDecrypt, verify, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
