@@ -35,7 +35,8 @@ create table payee_version (
 );
 comment on table payee_version is 'Who a promoter''s payouts are sent to. Never changed: a payout goes to the version that it was drafted for.';
 comment on column payee_version.sealed is 'Name, tax id and account, sealed; what is shown of them stands beside.';
-comment on column payee_version.taxpayer is 'Keyed hash of the tax id: what people of one tax id are paid is taxed together. Null where none was stated.';
+comment on column payee_version.taxpayer is
+  'Keyed hash of the tax id: what people of one tax id are paid is taxed together. Null where none was stated.';
 comment on column payee_version.is_change is 'Not so for the first that was ever stated.';
 
 create table payee_confirmation (
@@ -201,10 +202,12 @@ create table payout_bill (
   foreign key (payout_id, promoter_id, currency) references payout (payout_id, promoter_id, currency)
 );
 create unique index payout_bill_open on payout_bill (payout_id) where end_state is null or end_state = 'paid';
-comment on column payout_bill.body is 'The exact bytes of the request, kept before the first call. They are sent again as they are, and never others.';
+comment on column payout_bill.body is
+  'The exact bytes of the request, kept before the first call. They are sent again as they are, and never others.';
 comment on column payout_bill.sent_at is 'When its bytes were sent last, written before they are.';
 comment on column payout_bill.refusal is 'Why the provider has refused it, provably; alone that ends nothing.';
-comment on column payout_bill.sequence is 'How many bills the promoter had there in this currency: its number is made of that, and after a restore made again.';
+comment on column payout_bill.sequence is
+  'How many bills the promoter had there in this currency: its number is made of that, and after a restore made again.';
 comment on index payout_bill_open is 'A payout has one bill that is open or paid: another number only after a proven end.';
 
 create function refuse_other_bill() returns trigger language plpgsql as $$
@@ -286,8 +289,8 @@ create unique index payout_request_open on payout_request (promoter_id, currency
 
 create index account_available on account (currency, promoter_id) where kind = 'available';
 
-revoke delete, truncate on payout_provider, payee_version, payee_confirmation, payout_batch, payout, payout_income, payout_item, payout_skip, payout_change,
-  payout_bill, payout_notice, payout_file, payout_file_part, payout_ruling, payout_request from fenyong_app;
+revoke delete, truncate on payout_provider, payee_version, payee_confirmation, payout_batch, payout, payout_income, payout_item, payout_skip,
+  payout_change, payout_bill, payout_notice, payout_file, payout_file_part, payout_ruling, payout_request from fenyong_app;
 revoke update on payee_version, payee_confirmation, payout_item, payout_skip, payout_change, payout_file from fenyong_app;
 -- So that a master key can be rotated.
 grant update (sealed) on payee_version to fenyong_app;

@@ -4,8 +4,8 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { netOf, transfersOf, type Payout } from '../payouts/payout.ts';
-import type { PayoutState } from '../core/payout.ts';
-import { earlierIncome, withholdingOf, WITHHOLDING_GAPS, type LivePayout, type WithholdingScheme } from '../core/withholding.ts';
+import type { PayoutState } from '../core/payouts/payout.ts';
+import { earlierIncome, withholdingOf, WITHHOLDING_GAPS, type LivePayout, type WithholdingScheme } from '../core/payouts/withholding.ts';
 import { stepOf } from '../payouts/settling.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { groupedBy } from '../platform/grouped-by.ts';

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 
-import { SKIP_REASONS, type SkipReason } from '../core/payout.ts';
+import { SKIP_REASONS, type SkipReason } from '../core/payouts/payout.ts';
 import { ACCOUNT_KINDS, TRANSFER_CAUSES, TRANSFER_KINDS } from '../core/posting.ts';
 import { ROLES } from '../core/party.ts';
 import type { Balance } from './balances.ts';
@@ -18,16 +18,14 @@ export const balanceAnswer = z
     paying: money('On its way in a payout.'),
     withheld: money('Kept back as tax.'),
     paid: money('Paid out so far.'),
-    next_payout_at: z.date().nullable().meta({ description: 'When the next payout is drafted by a schedule; null where none is.' }),
-    next_payout_skip: z.enum(SKIP_REASONS).nullable().meta({
+    next_payout_at: z.date().optional().meta({ description: 'When the next payout is drafted by a schedule; left out where none is.' }),
+    next_payout_skip: z.enum(SKIP_REASONS).nullable().optional().meta({
       description: 'Why it would pass over the promoter if it were drafted now; null where it would not.',
     }),
   })
   .meta({
     id: 'Balance',
-    examples: [
-      { currency: 'CNY', pending: 1884, available: 0, paying: 0, withheld: 0, paid: 0, next_payout_at: null, next_payout_skip: null },
-    ],
+    examples: [{ currency: 'CNY', pending: 1884, available: 0, paying: 0, withheld: 0, paid: 0 }],
   });
 
 /**
@@ -39,7 +37,7 @@ export interface NextPayout {
 }
 
 export function showBalance(balance: Balance, next: NextPayout | undefined) {
-  return { ...balance, next_payout_at: next?.at ?? null, next_payout_skip: next?.skip ?? null };
+  return next === undefined ? balance : { ...balance, next_payout_at: next.at, next_payout_skip: next.skip };
 }
 
 const account = z.enum(ACCOUNT_KINDS);

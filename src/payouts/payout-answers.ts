@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 
-import { PAYOUT_STATES, type PayoutState } from '../core/payout.ts';
-import { WITHHOLDING_SCHEMES, withholdingStep } from '../core/withholding.ts';
+import { PAYOUT_STATES, type PayoutState } from '../core/payouts/payout.ts';
+import { WITHHOLDING_SCHEMES, withholdingStep } from '../core/payouts/withholding.ts';
 import { callerId } from '../platform/http/fields.ts';
 import { netOf } from './payout.ts';
 import type { ChangeRow, PayoutRow } from './payout-store.ts';

@@ -1,6 +1,6 @@
 // What is told to the world of payouts.
 
-import type { PayoutState } from '../core/payout.ts';
+import type { PayoutState } from '../core/payouts/payout.ts';
 import type { Event, EventType } from '../outbound/event.ts';
 import { netOf, type Payout } from './payout.ts';
 

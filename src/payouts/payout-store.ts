@@ -2,8 +2,8 @@
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { PayoutState } from '../core/payout.ts';
-import type { WithholdingScheme } from '../core/withholding.ts';
+import type { PayoutState } from '../core/payouts/payout.ts';
+import type { WithholdingScheme } from '../core/payouts/withholding.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import type { Payout } from './payout.ts';
 
@@ -174,7 +174,6 @@ export async function readPayoutChanges(db: Kysely<DB>, payoutId: string): Promi
 /** Asks the worker to cancel the payout at its provider. */
 export async function askCancellation(trx: Transaction<DB>, payoutId: string, now: Date): Promise<void> {
   await sql`
-    update payout set cancel_asked_at = coalesce(cancel_asked_at, ${now}), due_at = ${now}, changed_at = ${now} where payout_id = ${payoutId}`.execute(
-    trx,
-  );
+    update payout set cancel_asked_at = coalesce(cancel_asked_at, ${now}), due_at = ${now}, changed_at = ${now}
+    where payout_id = ${payoutId}`.execute(trx);
 }

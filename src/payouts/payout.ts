@@ -2,7 +2,7 @@
 
 import { assert } from '../core/errors.ts';
 import { allocate } from '../core/money.ts';
-import type { PayoutState } from '../core/payout.ts';
+import type { PayoutState } from '../core/payouts/payout.ts';
 import type { AccountKind, TransferKind } from '../core/posting.ts';
 import type { CausedTransfer } from '../ledger/booking-store.ts';
 

@@ -4,7 +4,7 @@
 import { sql, type Transaction } from 'kysely';
 
 import { DomainError } from '../core/errors.ts';
-import { isOpen, mayFollow, type PayoutState } from '../core/payout.ts';
+import { isOpen, mayFollow, type PayoutState } from '../core/payouts/payout.ts';
 import { bookCaused, type AccountCache } from '../ledger/booking-store.ts';
 import { announce } from '../outbound/announce.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -59,7 +59,8 @@ export async function settle({ trx, accounts, now }: Settling, payout: Payout, t
   if (!isOpen(to)) await endBill(trx, payout.payoutId, { to, reference, now });
   const { numAffectedRows } = await sql`
     update payout set state = ${to}, reason = ${reason}, reference = coalesce(${reference}, reference), changed_at = ${now},
-      action = case when ${isOpen(to)} then coalesce(${told.action == null ? null : JSON.stringify(told.action)}::jsonb, action) end, due_at = ${told.dueAt ?? null},
+      action = case when ${isOpen(to)} then coalesce(${told.action == null ? null : JSON.stringify(told.action)}::jsonb, action) end,
+      due_at = ${told.dueAt ?? null},
       paid_at = case when ${to} = 'paid' then ${told.at ?? now} else paid_at end,
       returned_at = case when ${to} = 'returned' then ${told.at ?? now} else returned_at end
     where payout_id = ${payout.payoutId} and state = ${payout.state}`.execute(trx);

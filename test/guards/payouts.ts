@@ -5,7 +5,7 @@ import { createSecretKey } from 'node:crypto';
 
 import type { Kysely } from 'kysely';
 
-import type { WithholdingScheme } from '../../src/core/withholding.ts';
+import type { WithholdingScheme } from '../../src/core/payouts/withholding.ts';
 import { accountCache } from '../../src/ledger/booking-store.ts';
 import { approveBatch } from '../../src/payouts/batches/approving.ts';
 import { findBatch } from '../../src/payouts/batches/batch-store.ts';

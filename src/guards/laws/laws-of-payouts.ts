@@ -131,7 +131,8 @@ const withheldIsScheme = law(
           else taxable * 0.45 - 18192000 end
       end) as tax from reckoned
   )
-  select payout_id, scheme, tax_month, gross, income_before, withheld_before, months, withheld, least(gross, greatest(0, tax - withheld_before)) as expected
+  select payout_id, scheme, tax_month, gross, income_before, withheld_before, months, withheld,
+    least(gross, greatest(0, tax - withheld_before)) as expected
   from due where withheld <> least(gross, greatest(0, tax - withheld_before))
   union all
   select payout_id, scheme, tax_month, gross, 0, 0, 0, withheld, 0 from payout where scheme = 'none' and withheld <> 0`,

@@ -4,7 +4,7 @@
 import { sql, type Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
-import type { PayoutState } from '../../core/payout.ts';
+import type { PayoutState } from '../../core/payouts/payout.ts';
 import { bookCaused } from '../../ledger/booking-store.ts';
 import { announce } from '../../outbound/announce.ts';
 import type { Actor } from '../../platform/keys/actor.ts';

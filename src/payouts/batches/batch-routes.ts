@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
 import { isCurrency } from '../../core/money.ts';
-import { BATCH_STATES, batchState, PAYOUT_STATES, SKIP_REASONS } from '../../core/payout.ts';
+import { BATCH_STATES, batchState, PAYOUT_STATES, SKIP_REASONS } from '../../core/payouts/payout.ts';
 import type { App } from '../../platform/http/app.ts';
 import { bodyExamples, callerId } from '../../platform/http/fields.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
@@ -111,6 +111,7 @@ interface BatchDeps extends DraftDeps {
 export function batchRoutes(app: App, deps: BatchDeps): void {
   draftingRoutes(app, deps);
   readingRoutes(app, deps.db);
+  partRoutes(app, deps.db);
   decidingRoutes(app, deps);
 }
 
@@ -195,7 +196,9 @@ function readingRoutes(app: App, db: Kysely<DB>): void {
     },
     handler: async ({ params }) => showDetail(db, await batchOf(db, params.batch_id)),
   });
+}
 
+function partRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/payout-batches/:batch_id/payouts', {
     config: { scopes: ['admin'], roles: [...READERS] },
     schema: {
@@ -251,7 +254,9 @@ function decidingRoutes(app: App, deps: BatchDeps): void {
         'available again, nothing is approved, and the answer is 409 `batch_changed` with the new hash in the batch. The tax is fixed here. ' +
         'From then on only a cancellation stops a payout.',
       params: path,
-      body: z.strictObject({ content_hash: hex }).meta(bodyExamples({ content_hash: 'ab'.repeat(32) })),
+      body: z
+        .strictObject({ content_hash: hex.meta({ description: 'The hash of what was looked at.' }) })
+        .meta(bodyExamples({ content_hash: 'ab'.repeat(32) })),
       response: {
         200: batchDetail,
         ...problems('not_found', 'batch_changed', 'batch_decided', 'batch_empty', 'second_person_required', 'provider_stopped'),

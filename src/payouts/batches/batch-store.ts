@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { PayoutState, SkipReason } from '../../core/payout.ts';
+import type { PayoutState, SkipReason } from '../../core/payouts/payout.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { PayeeKind } from '../payees/payee-store.ts';
 import type { Payout } from '../payout.ts';
@@ -153,8 +153,8 @@ export interface BatchRow {
   cancelled_by: string | null;
 }
 
-const COLUMNS = sql`batch_id, currency, minimum, provider_id, promoter_ids, requested, despite_debts, schedule_id, content_hash, drafted_at, drafted_by,
-  drafted_person, approved_at, approved_by, approved_alone, cancelled_at, cancelled_by`;
+const COLUMNS = sql`batch_id, currency, minimum, provider_id, promoter_ids, requested, despite_debts, schedule_id, content_hash, drafted_at,
+  drafted_by, drafted_person, approved_at, approved_by, approved_alone, cancelled_at, cancelled_by`;
 
 export async function findBatch(db: Kysely<DB>, batchId: string): Promise<BatchRow | null> {
   const { rows } = await sql<BatchRow>`select ${COLUMNS} from payout_batch where batch_id = ${batchId}`.execute(db);

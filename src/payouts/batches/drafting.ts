@@ -6,7 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import { sql, type Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
-import { reasonOfNet, reasonToSkip, type SkipReason } from '../../core/payout.ts';
+import { reasonOfNet, reasonToSkip, type SkipReason } from '../../core/payouts/payout.ts';
 import { bookCaused, type AccountCache } from '../../ledger/booking-store.ts';
 import { announce } from '../../outbound/announce.ts';
 import type { MasterKeys } from '../../platform/keys/secrets.ts';

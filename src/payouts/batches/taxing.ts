@@ -3,8 +3,8 @@
 
 import { sql, type Transaction } from 'kysely';
 
-import { earlierIncome, schemeOf, withholdingOf, type LivePayout, type WithholdingStep } from '../../core/withholding.ts';
-import type { WithholdingGap, WithholdingScheme } from '../../core/withholding.ts';
+import { earlierIncome, schemeOf, withholdingOf, type LivePayout, type WithholdingStep } from '../../core/payouts/withholding.ts';
+import type { WithholdingGap, WithholdingScheme } from '../../core/payouts/withholding.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { PayeeKind } from '../payees/payee-store.ts';
 import { WITHHOLDING_LOCK } from '../settling.ts';

@@ -1,7 +1,7 @@
 // What a provider says of a bill becomes what the payout is: by an answer to a call or by a notice,
 // in any order, however often.
 
-import { isOpen } from '../../core/payout.ts';
+import { isOpen } from '../../core/payouts/payout.ts';
 import type { Payout } from '../payout.ts';
 import type { BillAnswer } from '../providers/provider.ts';
 import { settle, type Settling, type Told } from '../settling.ts';

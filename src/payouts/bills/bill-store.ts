@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import type { PayoutState } from '../../core/payout.ts';
+import type { PayoutState } from '../../core/payouts/payout.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { Bill } from '../providers/provider.ts';
 

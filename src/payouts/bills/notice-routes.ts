@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
-import { isOpen } from '../../core/payout.ts';
+import { isOpen } from '../../core/payouts/payout.ts';
 import type { App } from '../../platform/http/app.ts';
 import { rawBodyScope } from '../../platform/http/bodies.ts';
 import { callerId } from '../../platform/http/fields.ts';

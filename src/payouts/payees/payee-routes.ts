@@ -30,7 +30,7 @@ const ACCOUNT_FIELD_MAX = 200;
 
 const body = z
   .strictObject({
-    kind: z.enum(PAYEE_KINDS),
+    kind: z.enum(PAYEE_KINDS).meta({ description: 'As what the payee is paid and taxed.' }),
     country: z
       .string()
       .regex(/^[A-Z]{2}$/, 'must be two capital letters of ISO 3166')
@@ -49,7 +49,7 @@ const payeeAnswer = z
   .object({
     promoter_id: callerId,
     version: z.int(),
-    kind: z.enum(PAYEE_KINDS),
+    kind: z.enum(PAYEE_KINDS).meta({ description: 'As what the payee is paid and taxed.' }),
     country: z.string(),
     name: z.string().nullable().meta({ description: 'Its first character.' }),
     tax_id: z.string().nullable().meta({ description: 'Its last four characters.' }),

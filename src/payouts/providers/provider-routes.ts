@@ -18,10 +18,14 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { kindOf, PROVIDER_KINDS } from './kinds.ts';
 import { findProvider, hasPayouts, listProviders, lockProvider, resumeProvider, saveProvider, type ProviderRow } from './provider-store.ts';
 
+const kind = z.enum(PROVIDER_KINDS.map((one) => one.kind)).meta({
+  description: 'How it moves money: `manual` by hand, `file` by a file for a bank, `wechat-pay` by WeChat Pay.',
+});
+
 const provider = z
   .object({
     provider_id: callerId,
-    kind: z.enum(PROVIDER_KINDS.map(({ kind }) => kind)),
+    kind,
     secrets_set: z.array(z.string()),
     options: z.record(z.string(), z.unknown()),
     stopped_at: z.date().nullable().meta({
@@ -38,7 +42,7 @@ const secret = z.string().min(1).max(SECRET_CHARACTERS_MAX);
 
 const body = z
   .strictObject({
-    kind: z.enum(PROVIDER_KINDS.map(({ kind }) => kind)),
+    kind,
     secrets: z
       .record(z.string().max(100), z.union([secret, z.array(secret).min(1).max(SECRETS_AT_ONCE_MAX)]).nullable())
       .optional()
@@ -61,7 +65,12 @@ const noProvider = (providerId: string): DomainError => new DomainError('not_fou
 
 /** PUT and GET /v1/payout-providers/{provider_id}, GET the list, POST …/resumption. */
 export function providerRoutes(app: App, deps: ProviderDeps): void {
-  const { db } = deps;
+  statingRoute(app, deps);
+  readingRoutes(app, deps.db);
+  resumingRoute(app, deps);
+}
+
+function statingRoute(app: App, { db, keys }: ProviderDeps): void {
   app.put('/v1/payout-providers/:provider_id', {
     config: { scopes: ['admin'], roles: ['finance'] },
     schema: {
@@ -77,12 +86,14 @@ export function providerRoutes(app: App, deps: ProviderDeps): void {
     },
     handler: async ({ params, body: stated, actor }, reply) => {
       const { row, made } = await inTransaction(db, ({ trx, now }) =>
-        stateProvider(trx, deps.keys, { providerId: params.provider_id, stated, actor, now }),
+        stateProvider(trx, keys, { providerId: params.provider_id, stated, actor, now }),
       );
       return reply.code(made ? 201 : 200).send(provider.parse(row));
     },
   });
+}
 
+function readingRoutes(app: App, db: Kysely<DB>): void {
   app.get('/v1/payout-providers/:provider_id', {
     config: { scopes: ['admin'], roles: [...OF_MONEY] },
     schema: {
@@ -120,7 +131,9 @@ export function providerRoutes(app: App, deps: ProviderDeps): void {
       );
     },
   });
+}
 
+function resumingRoute(app: App, { db, keys }: ProviderDeps): void {
   app.post('/v1/payout-providers/:provider_id/resumption', {
     config: { scopes: ['admin'], roles: ['finance'] },
     schema: {
@@ -136,7 +149,7 @@ export function providerRoutes(app: App, deps: ProviderDeps): void {
     handler: (request, reply) =>
       answerOnce(request, reply, db, async ({ trx, now }) => {
         const { provider_id: providerId } = request.params;
-        const before = await lockProvider(trx, deps.keys, providerId);
+        const before = await lockProvider(trx, keys, providerId);
         if (before === null) throw noProvider(providerId);
         const after = { ...before.row, stopped_at: null };
         if (before.row.stopped_at !== null) {

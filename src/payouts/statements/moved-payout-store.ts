@@ -3,7 +3,7 @@
 
 import { sql, type Kysely } from 'kysely';
 
-import type { PayoutState } from '../../core/payout.ts';
+import type { PayoutState } from '../../core/payouts/payout.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 
 const PAYOUTS_PER_PAGE = 500;

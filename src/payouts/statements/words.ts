@@ -1,7 +1,7 @@
 // Which words a readable statement has; they stand in one file for each language.
 
 import type { Role } from '../../core/party.ts';
-import type { PayoutState, SkipReason } from '../../core/payout.ts';
+import type { PayoutState, SkipReason } from '../../core/payouts/payout.ts';
 import type { TransferKind } from '../../core/posting.ts';
 import type { OwnAccount } from './month.ts';
 

@@ -3,7 +3,7 @@
 
 import { sql, type Kysely } from 'kysely';
 
-import type { WithholdingScheme } from '../../core/withholding.ts';
+import type { WithholdingScheme } from '../../core/payouts/withholding.ts';
 import type { Span } from '../../platform/calendar.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { PayeeKind } from '../payees/payee-store.ts';

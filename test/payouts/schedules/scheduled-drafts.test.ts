@@ -164,7 +164,7 @@ describe('the balance', () => {
   test('says when a payout is drafted next, and why it would pass over the promoter now', async () => {
     await stage.earn('2026-06-01T00:00:00Z', 'B-1', 99n, { promoterId: 'alice' });
     const balanceOf = async () => (await callers.get('/v1/promoters/alice/balance')).body.data;
-    expect(await balanceOf()).toMatchObject([{ currency: 'CNY', next_payout_at: null, next_payout_skip: null }]);
+    expect(Object.keys((await balanceOf())[0]!)).not.toContain('next_payout_at');
     const { body } = await put('monthly');
     expect(await balanceOf()).toMatchObject([{ next_payout_at: body.next_at, next_payout_skip: 'below_minimum' }]);
     await stage.earn('2026-06-01T00:00:00Z', 'B-1', 1n, { promoterId: 'alice' });

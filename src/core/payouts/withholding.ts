@@ -3,8 +3,8 @@
 
 import { z } from 'zod';
 
-import { assert } from './errors.ts';
-import { jsonAmount, PPM_WHOLE, type Ppm } from './money.ts';
+import { assert } from '../errors.ts';
+import { jsonAmount, PPM_WHOLE, type Ppm } from '../money.ts';
 
 /**
  * - `none`: nothing is held back.

@@ -4,7 +4,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { parseDecimal } from '../../src/core/money.ts';
+import { parseDecimal } from '../../../src/core/money.ts';
 import {
   earlierIncome,
   schemeOf,
@@ -12,8 +12,8 @@ import {
   withholdingStep,
   WITHHOLDING_GAPS,
   WITHHOLDING_SCHEMES,
-} from '../../src/core/withholding.ts';
-import type { LivePayout, WithholdingGap, WithholdingScheme } from '../../src/core/withholding.ts';
+} from '../../../src/core/payouts/withholding.ts';
+import type { LivePayout, WithholdingGap, WithholdingScheme } from '../../../src/core/payouts/withholding.ts';
 
 const fen = (yuan: string): bigint => parseDecimal(yuan.replaceAll(',', ''), 2)!;
 const NOTHING = { income: 0n, withheld: 0n, months: 1 };
