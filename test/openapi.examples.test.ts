@@ -39,6 +39,12 @@ const LAST =
     ' ',
   );
 
+/**
+ * What is understood, and refused for what is there: no batch has the hash of the example, and no
+ * payout was sent.
+ */
+const REFUSED: Readonly<Record<string, number>> = { 'payoutBatches.approve': 409, 'payouts.tellResult': 409, 'payouts.correct': 409 };
+
 const calls: Call[] = Object.entries(document.paths ?? {})
   .flatMap(([path, item]) => METHODS.map((method) => ({ method, path, operation: item?.[method] as Operation | undefined })))
   .flatMap(({ operation, ...call }) => (operation === undefined ? [] : [{ ...call, operation, id: operation.operationId! }]))
@@ -193,7 +199,9 @@ describe('every example is accepted by the service', () => {
         const answer = await send(call, body, retry);
         const { status } = answer;
         expect(await checked(call, answer)).toEqual([]);
-        if (body.value !== undefined) expect(status).toBeLessThan(300);
+        const refused = REFUSED[call.id];
+        if (refused !== undefined) expect(status).toBe(refused);
+        else if (body.value !== undefined) expect(status).toBeLessThan(300);
         if (!isRetriable(call.operation) || status >= 400) continue;
         const again = await send(call, body, retry);
         expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([status, 'true']);

@@ -48,6 +48,12 @@ const WIRE_CHANGES: readonly WireChange[] = [
   { of: /\/explanation\?/, was: /"transfer_id":(\d+)/g, is: '"transfer_id":"$1"' },
   // Merchants say when their promoters are paid.
   { of: /^\/v1\/merchants\?/, was: /("hold_days":\d+,)("attribution")/g, is: '$1"payouts":"always",$2' },
+  // Entries and transfers tell their cause, which was an order's revision until then.
+  {
+    of: /^\/v1\/(promoters\/[^/]+\/entries|ledger\/transfers)\b/,
+    was: /("kind":"(?:accrue|reverse|release)",)("merchant_id":(?:(?!"revision").)*"revision":(\d+))/g,
+    is: '$1"cause":"order","cause_id":"$3",$2',
+  },
 ];
 
 /** What was answered then, as it is to be answered now. */

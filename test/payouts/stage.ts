@@ -14,6 +14,7 @@ import { accountCache, bookTransfers, type NewTransfer } from '../../src/ledger/
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { testDatabase } from '../harness.ts';
+import { settle as untilFoldable } from '../ledger/books.ts';
 import { openOrder, openShop, transferOf } from '../ledger/shop.ts';
 
 export type PayoutStage = Awaited<ReturnType<typeof openPayoutStage>>;
@@ -45,6 +46,8 @@ export async function openPayoutStage(scheme: DraftDeps['taxes']['scheme'] = 'no
     const transfers: NewTransfer[] = [];
     for (const move of moves) transfers.push(transferOf(await keyOf(move.merchantId ?? 'm1', orderId), move));
     await db.transaction().execute((trx) => bookTransfers(trx, transfers, accountCache(), new Date(at)));
+    // A statement reads below the oldest transaction of the cluster, other databases' among them.
+    await untilFoldable(db);
   }
 
   /** Earned and released at once. */
@@ -62,6 +65,7 @@ export async function openPayoutStage(scheme: DraftDeps['taxes']['scheme'] = 'no
     await inTransaction(db, ({ trx }) =>
       draftBatch(trx, deps, { ...whole, batchId, keyId: null, person: 'somebody', schedule: null }, now),
     );
+    await untilFoldable(db);
     return batchId;
   }
 
@@ -91,6 +95,7 @@ export async function openPayoutStage(scheme: DraftDeps['taxes']['scheme'] = 'no
     await inTransaction(db, async ({ trx }) =>
       settle({ trx, accounts: deps.accounts, now: new Date(at) }, await payoutToSettle(trx, payoutId), told),
     );
+    await untilFoldable(db);
   }
 
   /**
