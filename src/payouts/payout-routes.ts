@@ -226,8 +226,9 @@ function cancellationRoute(app: App, deps: PayoutRoutesDeps): void {
         }
         const provider = (await findProvider(telling.trx, payout.providerId))!;
         const isWithProvider = ['sending', 'sent', 'action_required', 'unknown'].includes(payout.state);
-        if (!isWithProvider || !kindOf(provider.kind).terms(provider.options).cancellable)
+        if (!isWithProvider || !kindOf(provider.kind).terms(provider.options).cancellable) {
           throw new DomainError('not_cancellable', `This payout is ${payout.state}, and its provider cannot cancel it.`);
+        }
         await askCancellation(telling.trx, payout.payoutId, telling.now);
         return 'waits';
       });

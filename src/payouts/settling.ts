@@ -75,8 +75,9 @@ async function countIncome(trx: Transaction<DB>, { payoutId, state }: Payout, to
     const moment = await nextMoment(trx);
     await sql`update payout_income set until_no = ${moment} where payout_id = ${payoutId} and until_no is null`.execute(trx);
   }
-  if (state === 'failed' && to === 'paid')
+  if (state === 'failed' && to === 'paid') {
     await sql`insert into payout_income (payout_id, from_no) values (${payoutId}, ${await nextMoment(trx)})`.execute(trx);
+  }
 }
 
 /** With its payout its bill ends, whoever has told the end. */

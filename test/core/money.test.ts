@@ -119,7 +119,9 @@ test('a decimal has all digits of its currency, and is read as what it was', () 
     decimalOf(0n, 'KWD'),
   ];
   expect(written).toEqual(['1000.00', '1234', '1.234', '-0.05', '0.000']);
-  for (const currency of ['CNY', 'JPY', 'KWD'])
-    for (const amount of [0n, 1n, -1n, 99n, -100n, 123_456_789_012_345_678_901n])
+  for (const currency of ['CNY', 'JPY', 'KWD']) {
+    for (const amount of [0n, 1n, -1n, 99n, -100n, 123_456_789_012_345_678_901n]) {
       expect(parseDecimal(decimalOf(amount, currency), minorDigits(currency))).toBe(amount);
+    }
+  }
 });

@@ -59,13 +59,14 @@ test('it is the same in however many pages and chunks it is read', async () => {
   expect(text).toContain(`"closing","m1","pending","CNY",,,,,,,,,${2100 * 3 - 2},`);
 });
 
+const entriesOf = async (query: string) => {
+  const answer = await fetch(url.replace('month=2026-08', query), { headers: { authorization: `Bearer ${key}` } });
+  const checked = checkStatement(await answer.text());
+  expect(checked.faults).toEqual([]);
+  return checked.entries;
+};
+
 test('its month is one of UTC, or of the zone that is asked for', async () => {
-  const entriesOf = async (query: string) => {
-    const answer = await fetch(`${url.replace('month=2026-08', query)}`, { headers: { authorization: `Bearer ${key}` } });
-    const checked = checkStatement(await answer.text());
-    expect(checked.faults).toEqual([]);
-    return checked.entries;
-  };
   // What was booked at 00:00Z on 1 August is of 31 July in New York.
   expect(await entriesOf('month=2026-08&time_zone=UTC')).toBe(2102);
   expect(await entriesOf('month=2026-08&time_zone=America/New_York')).toBe(600);

@@ -120,8 +120,9 @@ function downloadRoute(app: App, { db, keys }: BatchFileDeps): void {
 /** The file that is meant. Throws `not_found` and `ambiguous_file`. */
 function fileAmong(files: readonly BatchFile[], providerId: string | null): BatchFile {
   const [found, ...others] = providerId === null ? files : files.filter((one) => one.providerId === providerId);
-  if (found === undefined)
+  if (found === undefined) {
     throw new DomainError('not_found', 'There is no such file: an approved batch has one for each bank that pays by file.');
+  }
   if (others.length === 0) return found;
   const names = files.map((one) => one.providerId).join(', ');
   throw new DomainError('ambiguous_file', `The batch has a file for each of ${names}: name one as provider_id.`);

@@ -71,8 +71,9 @@ export async function draftBatch(trx: Transaction<DB>, deps: DraftDeps, batch: N
     const last = page.at(-1);
     if (last === undefined) break;
     payouts += await draftPage(trx, deps, { batch, promoterIds: page, judge, now });
-    if (payouts > PAYOUTS_PER_BATCH_MAX)
+    if (payouts > PAYOUTS_PER_BATCH_MAX) {
       throw new DomainError('unprocessable', `A batch pays at most ${PAYOUTS_PER_BATCH_MAX} promoters: name some, or raise the minimum.`);
+    }
     after = last;
   }
   await closeRequests(trx, batch.batchId, now);
@@ -148,8 +149,9 @@ type Judging = (promoterIds: readonly string[]) => Promise<Judged[]>;
 /** What a draft and an approval judge by, in one transaction and at one moment. */
 export async function startJudging(trx: Transaction<DB>, deps: DraftDeps, wish: BatchWish, now: Date): Promise<Judging> {
   const terms = await termsByProvider(trx);
-  if (wish.providerId !== null && !terms.has(wish.providerId))
+  if (wish.providerId !== null && !terms.has(wish.providerId)) {
     throw new DomainError('unknown_provider', `There is no payout provider ${wish.providerId}.`);
+  }
   const owing = await deps.merchantsOwing(trx, wish.currency);
   const taxing = startTaxing(trx, deps.taxes, now);
   const changedAfter = new Date(now.getTime() - deps.payeeChangeWaitHours * HOUR_MS);
@@ -169,9 +171,10 @@ export async function termsByProvider(trx: Transaction<DB>): Promise<Map<string,
 
 type UntaxedPayment = ReturnType<typeof paymentOf>;
 
+const sum = (some: readonly PayoutItem[]): bigint => some.reduce((total, { amount }) => total + amount, 0n);
+
 function paymentOf(candidate: CandidateRow, { currency }: BatchWish, owing: ReadonlySet<string>) {
   const items = candidate.items.filter(({ merchantId }) => !owing.has(merchantId));
-  const sum = (some: readonly PayoutItem[]): bigint => some.reduce((total, { amount }) => total + amount, 0n);
   const gross = sum(items);
   return {
     candidate,

@@ -184,8 +184,9 @@ async function checkedPayee(
   const provider = await findProvider(trx, provider_id);
   if (provider === null) throw new DomainError('unknown_provider', `There is no payout provider ${provider_id}.`);
   const read = z.object({ account: kindOf(provider.kind).account }).safeParse({ account });
-  if (!read.success)
+  if (!read.success) {
     throw new DomainError('malformed_request', 'This provider cannot pay to that account.', { errors: faultsOf(read.error) });
+  }
   return { kind, country, name: name ?? null, taxId: tax_id ?? null, providerId: provider_id, account: read.data.account };
 }
 

@@ -84,8 +84,9 @@ export async function openPayees(
       return [promoterId, JSON.parse(open(keys, sealed, placeOf(promoterId, String(version)))) as PayeeSecrets];
     }),
   );
-  for (const { promoterId, version } of wanted)
+  for (const { promoterId, version } of wanted) {
     if (!found.has(promoterId)) throw new Error(`broken law: payee ${version} of ${promoterId} is there`);
+  }
   return found;
 }
 
@@ -138,12 +139,12 @@ const SHOWN_CHARACTERS = 4;
 
 /** The last four characters, and none of a text that is no longer than that. */
 function lastOf(text: string): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   return characters.length <= SHOWN_CHARACTERS ? '****' : `****${characters.slice(-SHOWN_CHARACTERS).join('')}`;
 }
 
 function firstOf(name: string): string {
-  return `${[...name][0] ?? ''}**`;
+  return `${Array.from(name)[0] ?? ''}**`;
 }
 
 /** Writes down that a second person confirmed the version. */

@@ -181,8 +181,9 @@ async function stateProvider(
   { providerId, stated, actor, now }: StatedProvider,
 ): Promise<{ row: ProviderRow; made: boolean }> {
   const before = await lockProvider(trx, keys, providerId);
-  if (before !== null && before.row.kind !== stated.kind && (providerId === 'manual' || (await hasPayouts(trx, providerId))))
+  if (before !== null && before.row.kind !== stated.kind && (providerId === 'manual' || (await hasPayouts(trx, providerId)))) {
     throw new DomainError('conflict', 'Payouts were drafted for this provider: it keeps its kind. State another one.');
+  }
   const kind = kindOf(stated.kind);
   const kept = before?.row.kind === stated.kind ? before.secrets : {};
   const wished = Object.entries({ ...kept, ...stated.secrets }).filter(([, value]) => value !== null);

@@ -179,10 +179,12 @@ async function stateSchedule(
 ): Promise<{ schedule: Schedule; made: boolean }> {
   const before = await lockSchedule(trx, scheduleId);
   if (before !== null && isDeepStrictEqual(termsOf(before), wanted)) return { schedule: before, made: false };
-  if (before === null && (await countSchedules(trx)) >= SCHEDULES_MAX)
+  if (before === null && (await countSchedules(trx)) >= SCHEDULES_MAX) {
     throw new DomainError('unprocessable', `There are ${SCHEDULES_MAX} schedules, which are as many as there may be.`);
-  if (wanted.providerId !== null && (await findProvider(trx, wanted.providerId)) === null)
+  }
+  if (wanted.providerId !== null && (await findProvider(trx, wanted.providerId)) === null) {
     throw new DomainError('unknown_provider', `There is no payout provider ${wanted.providerId}.`);
+  }
   const next = await nextOf(trx, { before, scheduleId, wanted, now });
   const schedule: Schedule = { scheduleId, ...wanted, next, madeAt: before?.madeAt ?? now, changedAt: now, person: actor.person };
   await saveSchedule(trx, schedule, actor.keyId);

@@ -10,12 +10,13 @@ import { COLUMNS, type Column, type RecordKind } from './words.ts';
 
 type Cells = Partial<Record<Column, string | null>>;
 
+const amountCells = (amounts: Amounts, currency: string): Cells =>
+  Object.fromEntries(OWN_ACCOUNTS.map((account) => [account, decimalOf(amounts[account], currency)]));
+
 /** The form `csv`. Texts that a spreadsheet would calculate are made harmless. */
 export function csvForm({ words, clock }: StatementHead): StatementForm {
   const row = (record: RecordKind, cells: Cells): string =>
     csvRow(COLUMNS.map((column) => (column === 'record' ? words.records[record] : (cells[column] ?? null))));
-  const amountCells = (amounts: Amounts, currency: string): Cells =>
-    Object.fromEntries(OWN_ACCOUNTS.map((account) => [account, decimalOf(amounts[account], currency)]));
   const merchantCells = ({ merchantId, currency }: { merchantId: string | null; currency: string }): Cells => ({
     merchant: merchantId ?? words.allMerchants,
     currency,

@@ -293,8 +293,9 @@ test('a file is sealed in parts that open at their own place, and is the same un
   expect([found!.bytes, found!.sha256]).toEqual([2_100_000, createHash('sha256').update(whole).digest()]);
   const parts = await owner.selectFrom('payout_file_part').select('sealed').where('batch_id', '=', batchId).execute();
   expect(parts.length).toBeGreaterThan(1);
-  for (const text of ['account', Buffer.from('account 6222').toString('base64')])
+  for (const text of ['account', Buffer.from('account 6222').toString('base64')]) {
     expect(parts.some(({ sealed }) => sealed.includes(text))).toBe(false);
+  }
 
   const both = masterKeys(['the next of these keys, which comes later', SECRET]);
   const [{ resealed, kept: keptSo } = { resealed: 0, kept: -1 }] = await reseal(db, both, [SEALED_BATCH_FILES]);

@@ -1,7 +1,7 @@
 // Payouts sent to a double of WeChat Pay that fails in every way: each is paid at most once, the
 // books say what its journal says, and what is unknown stays so until it is known.
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -173,6 +173,15 @@ test('what the provider has paid to another amount or person is disputed, until 
   expect(await till.balance(promoter)).toMatchObject({ available: 1000, paying: 0 });
 });
 
+async function forgetSending(payoutId: string): Promise<void> {
+  await till.owner.transaction().execute(async (trx) => {
+    await sql`set local session_replication_role = replica`.execute(trx);
+    await sql`delete from payout_bill where payout_id = ${payoutId}`.execute(trx);
+    await sql`delete from payout_change where payout_id = ${payoutId} and position > 1`.execute(trx);
+    await sql`update payout set state = 'approved', due_at = now(), action = null where payout_id = ${payoutId}`.execute(trx);
+  });
+}
+
 describe('after a restore', () => {
   test('nothing is approved or sent until an operator has compared and said so', async () => {
     const { payoutId } = await approved(1000);
@@ -184,8 +193,9 @@ describe('after a restore', () => {
     await till.earn(promoter, 500);
     const batch = await till.draft({ promoter_ids: [promoter] });
     expect((await till.approve(batch)).body.code).toBe('provider_stopped');
-    for (const provider of ['wechat', 'manual'])
+    for (const provider of ['wechat', 'manual']) {
       await till.must('POST', `/v1/payout-providers/${provider}/resumption`, undefined, till.zhang);
+    }
     await look();
     expect((await shown(payoutId)).state).toBe('action_required');
     expect((await till.approve(batch)).status).toBe(200);
@@ -206,15 +216,6 @@ describe('after a restore', () => {
     expect(paidTo(openid)).toHaveLength(1);
     expect(await till.balance(promoter)).toMatchObject({ paid: 1000, paying: 0 });
   });
-
-  async function forgetSending(payoutId: string): Promise<void> {
-    await till.owner.transaction().execute(async (trx) => {
-      await sql`set local session_replication_role = replica`.execute(trx);
-      await sql`delete from payout_bill where payout_id = ${payoutId}`.execute(trx);
-      await sql`delete from payout_change where payout_id = ${payoutId} and position > 1`.execute(trx);
-      await sql`update payout set state = 'approved', due_at = now(), action = null where payout_id = ${payoutId}`.execute(trx);
-    });
-  }
 });
 
 test('a notice that nobody has signed is refused, and changes nothing', async () => {

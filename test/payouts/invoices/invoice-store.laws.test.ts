@@ -85,8 +85,9 @@ function targetsOf({ bob, alice, ours }: { bob: bigint; alice: bigint; ours: big
 
 /** Lets a history happen to a merchant of its own. */
 async function happen(m: string, { zones, orders, steps }: typeof history extends fc.Arbitrary<infer H> ? H : never): Promise<void> {
-  for (const [time_zone, from] of zones.toSorted((a, b) => a[1] - b[1]))
+  for (const [time_zone, from] of zones.toSorted((a, b) => a[1] - b[1])) {
     await world.merchant(m, { time_zone, from: new Date(from).toISOString() });
+  }
   const keys = await Promise.all(orders.map((_, at) => openOrder(world.owner, m, `${m}-${at}`)));
   const standing = orders.map(() => ({ booked: [] as Booked[], released: false, revision: 0 }));
   for (const [position, [one, at]] of steps.toSorted((a, b) => a[1] - b[1]).entries()) {

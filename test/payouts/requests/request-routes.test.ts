@@ -60,12 +60,12 @@ test('a request is open until a draft pays it, and asking again meanwhile is the
   expect(two.body).toMatchObject({ data: [{ closed_at: null }], next_cursor: expect.any(String) });
 });
 
+const openOf = async () => (await callers.get('/v1/promoters/bob/payout-requests', bob)).body.data!.filter((one) => one.closed_at === null);
+
 test('any draft that pays the promoter closes what it asked for, and one of another currency does not', async () => {
   await stage.earn('2026-06-03T00:00:00Z', 'J-1', 500n, { currency: 'JPY' });
   expect((await ask({ currency: 'JPY' })).status).toBe(202);
   await stage.draft('2026-06-04T00:00:00Z', { currency: 'CNY' });
-  const openOf = async () =>
-    (await callers.get('/v1/promoters/bob/payout-requests', bob)).body.data!.filter((one) => one.closed_at === null);
   expect((await openOf()).map(({ currency }) => currency)).toEqual(['JPY']);
   await stage.draft('2026-06-05T00:00:00Z', { currency: 'JPY' });
   expect(await openOf()).toEqual([]);

@@ -97,7 +97,7 @@ describe('a schedule', () => {
     expect(await run('2026-06-20T00:00:00Z')).toBe(0);
     expect(await draftedBy('once')).toEqual(['2026-06']);
     expect((await callers.get('/v1/payout-schedules/once')).body.next_at).toBe('2026-07-14T16:00:00.000Z');
-    const payouts = await stage.db.selectFrom('payout').innerJoin('payout_batch', 'payout_batch.batch_id', 'payout.batch_id');
+    const payouts = stage.db.selectFrom('payout').innerJoin('payout_batch', 'payout_batch.batch_id', 'payout.batch_id');
     const rows = await payouts
       .select(['gross', 'state', 'drafted_by', 'drafted_person', 'payout_batch.approved_at'])
       .where('schedule_id', '=', 'once')
@@ -154,16 +154,18 @@ describe('a schedule', () => {
 
   test('by a provider that is not there, of a day or a zone that is none, is refused', async () => {
     expect((await put('wrong', { provider_id: 'nobody' })).body.code).toBe('unknown_provider');
-    for (const more of [{ day_of_month: 32 }, { day_of_month: 0 }, { time_zone: 'Mars/Base' }, { currency: 'XYZ' }, { minimum: -1 }])
+    for (const more of [{ day_of_month: 32 }, { day_of_month: 0 }, { time_zone: 'Mars/Base' }, { currency: 'XYZ' }, { minimum: -1 }]) {
       expect((await put('wrong', more)).status).toBe(400);
+    }
     expect((await callers.get('/v1/payout-schedules/wrong')).status).toBe(404);
   });
 });
 
+const balanceOf = async () => (await callers.get('/v1/promoters/alice/balance')).body.data;
+
 describe('the balance', () => {
   test('says when a payout is drafted next, and why it would pass over the promoter now', async () => {
     await stage.earn('2026-06-01T00:00:00Z', 'B-1', 99n, { promoterId: 'alice' });
-    const balanceOf = async () => (await callers.get('/v1/promoters/alice/balance')).body.data;
     expect(Object.keys((await balanceOf())[0]!)).not.toContain('next_payout_at');
     const { body } = await put('monthly');
     expect(await balanceOf()).toMatchObject([{ next_payout_at: body.next_at, next_payout_skip: 'below_minimum' }]);

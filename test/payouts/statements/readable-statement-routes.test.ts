@@ -104,8 +104,9 @@ describe('a payout of 10.00 with everything that follows', () => {
     expect(ofRecord(rows, 'Opening')).toMatchObject([{ Available: '10.00', 'Paid out': '0.00' }]);
     expect(ofRecord(rows, 'Closing')).toMatchObject([{ Available: '7.56', 'Being paid': '0.00', 'Paid out': '10.00' }]);
     expect(ofRecord(rows, 'Payout')).toMatchObject([{ What: 'Paid', Gross: '10.00', Tax: '0.00', Net: '10.00', Reference: 'WX-77' }]);
-    for (const figure of ['+6.30', '-1.89', '+3.15', 'Paid out</th><td class="n">-10.00', 'Owed to you: Closing</th><td class="n">7.56'])
+    for (const figure of ['+6.30', '-1.89', '+3.15', 'Paid out</th><td class="n">-10.00', 'Owed to you: Closing</th><td class="n">7.56']) {
       expect(june.html).toContain(figure);
+    }
 
     await own.tell('2026-07-02T00:00:00Z', await own.payoutOf(batchId), { state: 'returned', reason: 'ACCOUNT_CLOSED' });
     expect(await read('month=2026-06&format=csv')).toBe(june.csv);
@@ -149,8 +150,9 @@ test('table, page, entries and ledger say the same of a history of all kinds', a
   );
   const booked = data.map(({ account, amount, currency }) => `${account} ${decimalOf(BigInt(amount), currency)} ${currency}`);
   expect(stated.toSorted()).toEqual(booked.toSorted());
-  for (const { account, amount, currency } of data)
+  for (const { account, amount, currency } of data) {
     expect(html).toContain(`${NAMES[account]} ${amount > 0 ? '+' : ''}${decimalOf(BigInt(amount), currency)}`);
+  }
   for (const { currency, ...balances } of await balancesOf(own.db, 'bob')) {
     const closing = ofRecord(rows, 'Closing').filter((row) => row['Currency'] === currency && row['Merchant'] !== 'All merchants');
     for (const account of OWN) {
@@ -167,16 +169,16 @@ test('table, page, entries and ledger say the same of a history of all kinds', a
   await own.close();
 });
 
-describe('a month', () => {
-  const monthsOf = async (zone: string, order: string) => {
-    const found: string[] = [];
-    for (const month of ['2026-02', '2026-03', '2026-04', '2026-06', '2026-07', '2026-10', '2026-11']) {
-      const rows = await rowsOf(`month=${month}&time_zone=${zone}`, 'alice');
-      if (ofRecord(rows, 'Entry').some((row) => row['Order'] === order)) found.push(month);
-    }
-    return found;
-  };
+const monthsOf = async (zone: string, order: string) => {
+  const found: string[] = [];
+  for (const month of ['2026-02', '2026-03', '2026-04', '2026-06', '2026-07', '2026-10', '2026-11']) {
+    const rows = await rowsOf(`month=${month}&time_zone=${zone}`, 'alice');
+    if (ofRecord(rows, 'Entry').some((row) => row['Order'] === order)) found.push(month);
+  }
+  return found;
+};
 
+describe('a month', () => {
   test('is one of its zone, to the millisecond, and of that of taxes where none is asked for', async () => {
     await stage.earn('2026-06-30T15:59:59.999Z', 'last', 100n, { promoterId: 'alice' });
     await stage.earn('2026-06-30T16:00:00.000Z', 'first', 100n, { promoterId: 'alice' });
@@ -213,11 +215,12 @@ test('a page holds no script, and whatever ids say stands in it as text', async 
   expect(parse<Row>(csv.body, { columns: true, bom: true }).some((row) => row['订单号']!.startsWith('<script>'))).toBe(true);
 });
 
+const titleOf = async (query: string, language?: string) => {
+  const { body } = await textOf(`month=2026-06${query}`, 'bob', language === undefined ? {} : { 'accept-language': language });
+  return /<h1>(\S+)/.exec(body)?.[1];
+};
+
 test('it is in the language that is asked for, else in that of the browser, else in English', async () => {
-  const titleOf = async (query: string, language?: string) => {
-    const { body } = await textOf(`month=2026-06${query}`, 'bob', language === undefined ? {} : { 'accept-language': language });
-    return /<h1>(\S+)/.exec(body)?.[1];
-  };
   expect(await titleOf('')).toBe('Statement');
   expect(await titleOf('', 'zh-CN,zh;q=0.9,en;q=0.8')).toBe('对账单');
   expect(await titleOf('', 'de, en;q=0.5, zh;q=0.7')).toBe('对账单');
@@ -236,11 +239,11 @@ test('the table is cut off before its closing balances, or whole', async () => {
   expect(rows.at(-1)).toMatchObject({ Record: 'Closing' });
 });
 
+const ask = async (promoterId: string, as: string) =>
+  (await app.inject({ url: `/v1/promoters/${promoterId}/statement?month=2026-06`, headers: { authorization: `Bearer ${as}` } })).statusCode;
+
 test('a promoter reads its own, and nobody else’s', async () => {
   const bob = await newKey(stage.db, 'promoter');
-  const ask = async (promoterId: string, as: string) =>
-    (await app.inject({ url: `/v1/promoters/${promoterId}/statement?month=2026-06`, headers: { authorization: `Bearer ${as}` } }))
-      .statusCode;
   expect(await ask('bob', bob)).toBe(200);
   expect(await ask('alice', bob)).toBe(403);
   expect(await ask('nobody', key)).toBe(404);

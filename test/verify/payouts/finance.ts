@@ -121,7 +121,7 @@ export async function openPayee({ must }: Finance, double: WechatPayDouble, prom
 /** Tells of orders that are complete, so that what they earn is available at once. */
 export async function tellOrders({ must }: Finance, orders: readonly SoldOrder[]): Promise<void> {
   const at = new Date().toISOString();
-  for (const { orderId, linkCode, paid } of orders)
+  for (const { orderId, linkCode, paid } of orders) {
     await must('POST', '/v1/orders', {
       merchant_id: MERCHANT,
       order_id: orderId,
@@ -132,6 +132,7 @@ export async function tellOrders({ must }: Finance, orders: readonly SoldOrder[]
       completed_at: at,
       lines: [{ line_id: '1', product_id: 'p1', quantity: 1, paid_amount: paid }],
     });
+  }
 }
 
 /** What an order of that amount earns who sold it. */

@@ -73,8 +73,9 @@ async function judgeBalances({ finance, journal, payees }: Judged): Promise<Find
     const got = journal.filter((one) => one.openid === openid).reduce((sum, { amount }) => sum + amount, 0);
     if (got > earned) findings.push({ column: 'doubled', text: `${promoterId} earned ${earned} and got ${got}` });
     const [is, should] = [JSON.stringify([pending + available + paying + withheld + paid, paid, paying]), JSON.stringify([earned, got, 0])];
-    if (is !== should)
+    if (is !== should) {
       findings.push({ column: 'wrong', text: `${promoterId}: all, paid and paying should be ${should}, and the books say ${is}` });
+    }
   }
   return findings;
 }

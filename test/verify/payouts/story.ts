@@ -82,8 +82,9 @@ async function earn(trial: PayoutTrial, payees: readonly Payee[], round: string)
 }
 
 function breakAnswers({ double, random }: PayoutTrial): void {
-  for (const call of ['create', 'query'] as const)
+  for (const call of ['create', 'query'] as const) {
     double.fail(call, ...Array.from({ length: random.int(1, ANSWER_FAULTS_MAX) }, () => random.pick(ANSWER_FAULTS)));
+  }
 }
 
 async function draft(trial: PayoutTrial, killed: boolean): Promise<Body> {
@@ -163,8 +164,9 @@ async function untilKnown(trial: PayoutTrial, outside: Outside): Promise<string 
   for (;;) {
     const { rows } = await trial.client.query<{ state: string; count: number }>(OPEN);
     if (rows.length === 0) return null;
-    if (Date.now() - started > KNOWN_MS_MAX)
+    if (Date.now() - started > KNOWN_MS_MAX) {
       return `still open when all is quiet: ${rows.map(({ state, count }) => `${count} ${state}`).join(', ')}`;
+    }
     await outside.step();
     await hasten(trial);
     if (Date.now() - started > lapses * LAPSE_AFTER_MS) {

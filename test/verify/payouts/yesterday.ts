@@ -60,14 +60,17 @@ export async function playYesterday(yesterday: Yesterday): Promise<{ payees: Pay
     { content_hash: again.content_hash },
     finance.li,
   );
-  if (refused.body.code !== 'provider_stopped')
+  if (refused.body.code !== 'provider_stopped') {
     findings.push({ column: 'wrong', text: `before the resumption an approval was answered ${refused.status}` });
+  }
   await withClient(stage, (client) => hasten({ client }));
   await sleep(WATCHED_MS);
-  if (double.requests().length !== calls)
+  if (double.requests().length !== calls) {
     findings.push({ column: 'wrong', text: `before the resumption the provider was called: ${double.requests().slice(calls).join(', ')}` });
-  for (const provider of [PROVIDER, 'manual'])
+  }
+  for (const provider of [PROVIDER, 'manual']) {
     await finance.must('POST', `/v1/payout-providers/${provider}/resumption`, undefined, finance.zhang);
+  }
   await payAll(yesterday, again, payees);
   const more = double.journal().length - journal;
   if (more !== 0) findings.push({ column: 'doubled', text: `after the restore ${more} payments were made once more` });
@@ -107,8 +110,9 @@ async function untilPaid({ stage, double }: Yesterday, payees: readonly Payee[])
       ]);
       if (rows.length === 0) return;
       if (Date.now() > deadline) throw new Error(`not paid after ninety seconds: ${JSON.stringify(rows)}`);
-      for (const { bill_no: billNo, promoter_id: promoterId } of rows)
+      for (const { bill_no: billNo, promoter_id: promoterId } of rows) {
         if (billNo !== null && double.confirm(billNo, openids.get(promoterId)!)) double.settle(billNo);
+      }
       await hasten({ client });
       await sleep(POLL_MS);
     }

@@ -109,11 +109,12 @@ async function* rowsOf(template: CsvTemplate, batch: FileBatch, payments: AsyncI
   const { separator, columns, totals } = template;
   yield byteOrderMark(template.encoding);
   if (totals === 'header') yield totalsRow({ template, batch });
-  if (template.column_names)
+  if (template.column_names) {
     yield row(
       columns.map(({ header }) => header),
       separator,
     );
+  }
   let line = 0;
   for await (const payment of countedPayments(payments, batch)) {
     line++;

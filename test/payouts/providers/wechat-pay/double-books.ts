@@ -73,8 +73,9 @@ function checkRemark({ transfer_remark: remark, user_recv_perception: perception
 function checkScene({ transfer_scene_id: scene, transfer_scene_report_infos: infos }: Fields): void {
   if (scene !== SCENE) throw refused('你尚未获取该转账场景');
   const types = Array.isArray(infos) ? infos.map((info: Fields) => (isText(info['info_content'], 32) ? info['info_type'] : null)) : [];
-  if (types.length !== INFO_TYPES.length || !INFO_TYPES.every((type) => types.includes(type)))
+  if (types.length !== INFO_TYPES.length || !INFO_TYPES.every((type) => types.includes(type))) {
     throw wrong('未传入完整且对应的转账场景报备信息');
+  }
 }
 
 /** The name that a create tells, or null; refuses what the amount does not go with. */

@@ -62,8 +62,9 @@ export function wrongInAuthorization(
   }
   if (given.get('mchid') !== mchId || given.get('serial_no') !== MERCHANT_SERIAL) return '商户证书序列号有误';
   const stamp = Number(given.get('timestamp'));
-  if (!Number.isInteger(stamp) || Math.abs(at.getTime() / 1000 - stamp) > 300)
+  if (!Number.isInteger(stamp) || Math.abs(at.getTime() / 1000 - stamp) > 300) {
     return 'Http头Authorization中的timestamp与发起请求的时间不得超过5分钟';
+  }
   const nonce = given.get('nonce_str') ?? '';
   if (!/^[0-9A-Za-z]{16,32}$/.test(nonce)) return 'Http头Authorization中的nonce_str错误';
   const verifier = createVerify('sha256');

@@ -140,8 +140,9 @@ test('the double refuses what WeChat refuses, so that passing it means something
     [{}, [200, 'taken']],
     [{ transfer_remark: 'another' }, [400, 'INVALID_REQUEST']],
   ];
-  for (const [change, expected] of answers)
+  for (const [change, expected] of answers) {
     expect([change, await post(JSON.stringify({ ...base, ...change }))]).toEqual([change, expected]);
+  }
   const body = JSON.stringify(base);
   expect(await post(body, { at: new Date(one.now().getTime() - 301_000) })).toEqual([401, 'SIGN_ERROR']);
   expect(await post(body, { headers: { authorization: 'WECHATPAY2-SHA256-RSA2048 mchid="1900001109"' } })).toEqual([401, 'SIGN_ERROR']);
