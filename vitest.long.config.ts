@@ -11,6 +11,7 @@ const DRAWN = [
   'test/guards/laws.test.ts',
   'test/inbox/process.test.ts',
   'test/ledger/balances.fold.test.ts',
+  'test/payouts/bills/sending.test.ts',
   'test/security/floods.test.ts',
   'test/security/hostile.test.ts',
 ];
