@@ -1,40 +1,25 @@
-// The program: one binary, several commands.
+// The program: one binary, several commands. What only one of them needs is imported by it, so that
+// the others start at once.
 import { existsSync } from 'node:fs';
-import type { Registry } from '@prometheus-io/client';
 import type { Logger } from 'pino';
-import { buildApp, onEvidence } from './app.ts';
 import { DomainError } from './core/errors.ts';
-import { eraseAll } from './erasures/erasing.ts';
-import { reconcileLog } from './erasures/erasure-log.ts';
 import { openRuntime, openBareRuntime, type Runtime } from './runtime.ts';
-import { allGuards } from './guards/catalogue.ts';
-import { guardMetrics } from './guards/run.ts';
 import { rebuildBalances } from './ledger/balances.ts';
 import { SEALED_ENDPOINT_SECRETS } from './outbound/endpoint-store.ts';
-import { messageMetrics } from './outbound/messenger.ts';
 import { givenDataDir, readConfig, type Config } from './platform/process/config.ts';
 import { inTransaction, openDatabase } from './platform/postgres/database.ts';
-import { ensureAdminKey } from './platform/keys/keys-store.ts';
 import { grantKey, readKeyWish } from './platform/keys/keys-wish.ts';
-import { endInGoodOrder } from './platform/process/ending.ts';
-import { assertWritable, listenOn } from './platform/http/listening.ts';
 import { buildLogger, terminalOfLog } from './platform/process/log.ts';
-import { buildRegistry, openMetricsPort } from './platform/process/metrics.ts';
 import { folderOf, moveOwnSecrets } from './platform/keys/own-secrets.ts';
-import { whenOrphaned } from './platform/process/parent.ts';
-import { openQueue } from './platform/queue/queue.ts';
 import { reseal, type SealedColumn } from './platform/keys/reseal.ts';
 import { StartFailure } from './platform/process/start-failure.ts';
-import { openClickPath } from './promotion/clicks/click-path.ts';
 import { merchantExists } from './promotion/merchants/merchant-store.ts';
 import { promoterExists } from './promotion/promoters/promoter-store.ts';
 import { SEALED_TOKENS } from './pull/token-store.ts';
-import { ADAPTERS } from './sources/adapters.ts';
 import { SEALED_BATCH_FILES } from './payouts/batches/batch-file-store.ts';
 import { SEALED_PAYEES } from './payouts/payees/payee-store.ts';
 import { SEALED_PROVIDER_SECRETS, stopProviders } from './payouts/providers/provider-store.ts';
 import { SEALED_SECRETS } from './sources/connections/source-store.ts';
-import { startWorker, type Worker } from './worker.ts';
 import { HOUR_MS } from './platform/durations.ts';
 
 /** Everything that is sealed at rest: a further one is one line here. */
@@ -47,7 +32,6 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   SEALED_BATCH_FILES,
 ];
 
-const CLOSE_TIMEOUT_MS = 15_000;
 /** Of a statement over all of the books, which nobody waits for but its operator. */
 const WHOLE_BOOKS_MS = 6 * HOUR_MS;
 const ENV_FILE = '.env';
@@ -111,9 +95,9 @@ export async function main(args: readonly string[]): Promise<void> {
 
 const COMMANDS: Record<string, (config: Config, log: Logger, args: string[]) => Promise<void>> = {
   restored: restoredCommand,
-  serve: (config, log) => serve(config, log, { api: true, worker: true }),
-  api: (config, log) => serve(config, log, { api: true, worker: false }),
-  worker: (config, log) => serve(config, log, { api: false, worker: true }),
+  serve: (config, log) => serveAs(config, log, { api: true, worker: true }),
+  api: (config, log) => serveAs(config, log, { api: true, worker: false }),
+  worker: (config, log) => serveAs(config, log, { api: false, worker: true }),
   migrate: async (config, log) => {
     const store = await openBareRuntime(config, log);
     await store.close();
@@ -167,6 +151,7 @@ async function runReseal(config: Config, log: Logger): Promise<void> {
 /** Audits what stands, beside a running service or alone. */
 async function runAudit(config: Config, log: Logger): Promise<void> {
   const { auditCommand } = await import('./audit/commands.ts');
+  const { ADAPTERS } = await import('./sources/adapters.ts');
   const runtime = await openRuntime(config, log, { mayMakeSecrets: false });
   try {
     const deps = { ...runtime, adapters: ADAPTERS, levelsMax: config.referralLevelsMax };
@@ -181,88 +166,9 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-/**
- * Opens what the roles need, and closes it in reverse when it is told to: nothing that was accepted
- * is dropped.
- */
-async function serve(config: Config, log: Logger, roles: Roles): Promise<void> {
-  const opened: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const end of opened.toReversed()) await end();
-  };
-  // Of several processes each would make others; one that is both makes them for itself.
-  const opening = openAll(config, log, roles, opened);
-  // A signal that comes while something is being opened waits until there is something to close.
-  endInGoodOrder({ close: () => opening.then(close, close), log, timeoutMs: CLOSE_TIMEOUT_MS });
-  if (config.startedByNpm) whenOrphaned(() => process.kill(process.pid, 'SIGTERM'));
-  try {
-    await opening;
-  } catch (error) {
-    if (!(error instanceof StartFailure)) log.fatal({ err: error }, 'could not start');
-    await close();
-    fail(error instanceof StartFailure ? error.message : 'The service could not start; its log says why.');
-  }
-}
-
-type Roles = { api: boolean; worker: boolean };
-
-async function openAll(config: Config, log: Logger, roles: Roles, opened: (() => Promise<void>)[]): Promise<void> {
-  if (roles.api) await assertWritable(config.dataDir);
-  const runtime = await openRuntime(config, log, { mayMakeSecrets: roles.api && roles.worker });
-  opened.push(() => runtime.close());
-  await open(runtime, roles, opened);
-}
-
-async function open(runtime: Runtime, roles: Roles, opened: (() => Promise<void>)[]): Promise<void> {
-  const { config, log, db, connectionString } = runtime;
-  const { made } = await ensureAdminKey(db, { adminKey: config.adminKey });
-  if (made !== null) print(`\nThe first admin key, shown this once: ${made}\n`);
-
-  await forgetAgain(runtime);
-  const registry: Registry = buildRegistry();
-  if (config.metricsPort !== null) {
-    const metrics = await openMetricsPort(registry, { host: config.host, port: config.metricsPort });
-    opened.push(() => metrics.close());
-  }
-  const queue = openQueue({ redisUrl: config.redisUrl, connectionString, log });
-  opened.push(() => queue.close());
-  const clickPath = roles.api
-    ? openClickPath({ connectionString, db, dataDir: config.dataDir, registry, log, onEvidence, nudge: queue.nudge })
-    : null;
-  if (clickPath !== null) opened.push(() => clickPath.close());
-  const guards = allGuards({ levelsMax: config.referralLevelsMax, spooled: clickPath?.spooled ?? (() => 0) });
-
-  if (roles.worker) {
-    const worker: Worker = startWorker({
-      runtime,
-      queue,
-      adapters: ADAPTERS,
-      guards,
-      metrics: guardMetrics(registry),
-      messageMetrics: messageMetrics(registry),
-    });
-    opened.push(() => worker.close());
-  }
-  if (clickPath !== null) {
-    const app = await buildApp({ runtime, queue, adapters: ADAPTERS, guards, registry, clickPath });
-    opened.push(() => app.close());
-    await listenOn(app, config);
-    const { localUrl: url, publicUrl } = config;
-    log.info({ public_url: publicUrl }, `fenyong serves: the console is at ${url}/console, the documentation at ${url}/documentation`);
-  } else {
-    log.info('the worker works');
-  }
-}
-
-/**
- * A database that was restored does not know whom it had to forget meanwhile: it learns that before
- * anybody sees what is in it.
- */
-async function forgetAgain({ config, db, log, identityKey }: Runtime): Promise<void> {
-  const forgotten = await reconcileLog(db, config.dataDir);
-  if (forgotten === 0) return;
-  log.warn({ erasures: forgotten }, 'the database came from a backup: buyers who were erased since are erased again');
-  await eraseAll({ db, adapters: ADAPTERS, identityKey, dataDir: config.dataDir });
+async function serveAs(config: Config, log: Logger, roles: { api: boolean; worker: boolean }): Promise<void> {
+  const { serve } = await import('./serving.ts');
+  await serve(config, log, roles);
 }
 
 /** Stops what pays money out, until an operator has compared the lists of providers with ours. */
