@@ -8,6 +8,7 @@ import type { AskedWord, Resolution } from '../inbox/resolve.ts';
 import { ownerWait } from '../inbox/parking.ts';
 import type { DeliveredReport } from '../inbox/read.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 import type { MappingTarget } from '../sources/connections/mapping-store.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 
@@ -48,15 +49,23 @@ export async function everyResolution(trx: Transaction<DB>, reports: readonly De
 }
 
 async function readMeanings(trx: Transaction<DB>, words: readonly AskedWord[]): Promise<Map<string, Meaning[]>> {
-  const { rows } = await sql<Meaning & { place: bigint }>`
+  const { rows } = await sql<Meaning & { place: number }>`
     select place, merchant_id, promoter_id, link_code, recorded_at
-    from unnest(${words.map((word) => word.sourceId)}::text[], ${words.map((word) => word.type)}::text[],
-      ${words.map((word) => word.value)}::text[], ${words.map((word) => word.at)}::timestamptz[])
-      with ordinality as asked (source_id, type, value, at, place)
+    from ${unnestOf(
+      words,
+      {
+        source_id: ['text', (word) => word.sourceId],
+        type: ['text', (word) => word.type],
+        value: ['text', (word) => word.value],
+        at: ['timestamptz', (word) => word.at],
+        place: ['int', (_, index) => index],
+      },
+      'asked',
+    )}
     join mapping_version using (source_id, type, value)
     where effective_from <= asked.at order by place, effective_from desc, version desc`.execute(trx);
   const byPlace = groupedBy(rows, (row) => row.place);
-  return new Map(words.map((word, index) => [wordName(word), byPlace.get(BigInt(index + 1)) ?? []]));
+  return new Map(words.map((word, index) => [wordName(word), byPlace.get(index) ?? []]));
 }
 
 /** Since when the merchants and promoters of these ids exist, by `<column>:<id>`. */

@@ -3,6 +3,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 import type { Erased } from '../promotion/buyers/redaction.ts';
 
 /** An identity of an erased buyer, with its type: of what kind its word is. */
@@ -51,7 +52,7 @@ export async function storeErasure(
   await sql`
     insert into erased_identity (identity, merchant_id, type, erasure_id)
     select distinct on (identity) identity, ${merchantId}, type, ${erasureId}::uuid
-    from unnest(${identities.map((one) => one.identity)}::uuid[], ${identities.map((one) => one.type)}::text[]) as told (identity, type)
+    from ${unnestOf(identities, { identity: ['uuid', (one) => one.identity], type: ['text', (one) => one.type] }, 'told')}
     order by identity, type`.execute(trx);
   return true;
 }

@@ -4,6 +4,7 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 import type { GuardKind, Violation } from './guard.ts';
 
 export interface GuardResult {
@@ -53,13 +54,22 @@ export async function readResults(db: Kysely<DB>): Promise<Map<string, GuardResu
 export async function keepResults(db: Kysely<DB>, results: readonly GuardResult[]): Promise<void> {
   if (results.length === 0) return;
   const ordered = results.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const column = <Value>(read: (result: GuardResult) => Value) => ordered.map(read);
   await sql`
     insert into guard_result (name, kind, violations, sample, checked_at, took_ms, seen_up_to, full_at)
-    select * from unnest(
-      ${column((one) => one.name)}::text[], ${column((one) => one.kind)}::text[], ${column((one) => one.violations)}::bigint[],
-      ${column((one) => JSON.stringify(one.sample))}::jsonb[], ${column((one) => one.checkedAt)}::timestamptz[],
-      ${column((one) => one.tookMs)}::int[], ${column((one) => one.seenUpTo)}::timestamptz[], ${column((one) => one.fullAt)}::timestamptz[])
+    select name, kind, violations, sample, checked_at, took_ms, seen_up_to, full_at from ${unnestOf(
+      ordered,
+      {
+        name: ['text', (one) => one.name],
+        kind: ['text', (one) => one.kind],
+        violations: ['bigint', (one) => one.violations],
+        sample: ['jsonb', (one) => one.sample],
+        checked_at: ['timestamptz', (one) => one.checkedAt],
+        took_ms: ['int', (one) => one.tookMs],
+        seen_up_to: ['timestamptz', (one) => one.seenUpTo],
+        full_at: ['timestamptz', (one) => one.fullAt],
+      },
+      'told',
+    )}
     on conflict (name) do update set kind = excluded.kind, violations = excluded.violations, sample = excluded.sample,
       checked_at = excluded.checked_at, took_ms = excluded.took_ms, seen_up_to = excluded.seen_up_to, full_at = excluded.full_at
       where guard_result.checked_at <= excluded.checked_at`.execute(db);

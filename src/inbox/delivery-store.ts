@@ -4,6 +4,7 @@ import type { Client } from 'pg';
 
 import { byteaArray } from '../platform/postgres/bytea-array.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 
 export type DeliveryState = 'received' | 'processed' | 'parked' | 'failed';
 
@@ -36,6 +37,8 @@ export const inTrx =
   async <Row>(_name: string, text: string, values: unknown[]) =>
     (await trx.executeQuery<Row>(CompiledQuery.raw(text, values))).rows;
 
+// Prepared by name on the writer's own connection, with bodies as bytes: what `unnestOf` does not
+// do.
 const INSERT = `
   insert into delivery (delivery_id, source_id, merchant_id, origin, body, body_hash, signed_id, headers, received_at, next_attempt_at)
   select *, now(), now() from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::text[], $8::jsonb[])
@@ -173,9 +176,16 @@ export async function keepTimes(trx: Transaction<DB>, kept: readonly KeptTimes[]
   if (kept.length === 0) return;
   await sql`
     update delivery set clock_skew_seconds = told.clock_skew_seconds, is_ahead = told.is_ahead, untimed_at = told.untimed_at
-    from unnest(${kept.map((one) => one.deliveryId)}::uuid[], ${kept.map((one) => one.clockSkewSeconds)}::int[],
-      ${kept.map((one) => one.isAhead)}::boolean[], ${kept.map((one) => one.untimedAt?.toISOString() ?? null)}::timestamptz[])
-      as told (delivery_id, clock_skew_seconds, is_ahead, untimed_at)
+    from ${unnestOf(
+      kept,
+      {
+        delivery_id: ['uuid', (one) => one.deliveryId],
+        clock_skew_seconds: ['int', (one) => one.clockSkewSeconds],
+        is_ahead: ['boolean', (one) => one.isAhead],
+        untimed_at: ['timestamptz', (one) => one.untimedAt],
+      },
+      'told',
+    )}
     where delivery.delivery_id = told.delivery_id`.execute(trx);
 }
 
@@ -197,10 +207,18 @@ export async function finishDeliveries(trx: Transaction<DB>, outcomes: readonly 
   await sql`
     update delivery set state = told.state, reports = told.reports, reason = told.reason, waits_for = told.waits_for, error = told.error,
       finished_at = ${now}
-    from unnest(${outcomes.map((one) => one.deliveryId)}::uuid[], ${outcomes.map((one) => one.state)}::text[],
-      ${outcomes.map((one) => one.reports)}::int[], ${outcomes.map((one) => one.reason)}::text[],
-      ${outcomes.map((one) => one.waitsFor)}::text[], ${outcomes.map((one) => one.error?.slice(0, ERROR_LENGTH_MAX) ?? null)}::text[])
-      as told (delivery_id, state, reports, reason, waits_for, error)
+    from ${unnestOf(
+      outcomes,
+      {
+        delivery_id: ['uuid', (one) => one.deliveryId],
+        state: ['text', (one) => one.state],
+        reports: ['int', (one) => one.reports],
+        reason: ['text', (one) => one.reason],
+        waits_for: ['text', (one) => one.waitsFor],
+        error: ['text', (one) => one.error?.slice(0, ERROR_LENGTH_MAX) ?? null],
+      },
+      'told',
+    )}
     where delivery.delivery_id = told.delivery_id`.execute(trx);
 }
 

@@ -2,8 +2,9 @@
 // parks at the very moment in which another explains is found by the sweep.
 import { sql, type Transaction } from 'kysely';
 
-import type { OrderId } from '../orders/order-store.ts';
+import { NAME_COLUMNS, type OrderId } from '../orders/order-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 
 /** That an order's reports name somebody whom nobody has explained yet. */
 interface Waiting {
@@ -15,7 +16,8 @@ export async function noteWaiting(trx: Transaction<DB>, waiting: readonly Waitin
   if (waiting.length === 0) return;
   await sql`
     insert into order_waiting (waits_for, order_key)
-    select distinct * from unnest(${waiting.map((one) => one.waitsFor)}::text[], ${waiting.map((one) => String(one.orderKey))}::bigint[])
+    select distinct waits_for, order_key
+    from ${unnestOf(waiting, { waits_for: ['text', (one) => one.waitsFor], order_key: ['bigint', (one) => one.orderKey] }, 'told')}
     on conflict do nothing`.execute(trx);
 }
 
@@ -84,8 +86,7 @@ async function unparkOwned(trx: Transaction<DB>, limit: number): Promise<number>
   const asked = waiting.map(({ waits_for: text }) => text.slice(OWNER.length).split('/').map(decodeURIComponent));
   const { rows } = await sql<{ source_id: string; order_id: string }>`
     select distinct source_id, order_id
-    from unnest(${asked.map(([sourceId]) => sourceId!)}::text[], ${asked.map(([, orderId]) => orderId!)}::text[])
-      as told (source_id, order_id)
+    from ${unnestOf(asked, { source_id: ['text', ([sourceId]) => sourceId!], order_id: ['text', ([, orderId]) => orderId!] }, 'told')}
     join orders using (source_id, order_id)`.execute(trx);
   return unpark(
     trx,
@@ -122,8 +123,7 @@ export async function noteTooLarge(trx: Transaction<DB>, orders: readonly OrderI
       select merchant_id, source_id, order_id, exists (
         select from delivery where waits_for = room and state in ('parked', 'received')
       ) as waits
-      from unnest(${orders.map((one) => one.merchantId)}::text[], ${orders.map((one) => one.sourceId)}::text[],
-        ${orders.map((one) => one.orderId)}::text[], ${orders.map(roomOf)}::text[]) as asked (merchant_id, source_id, order_id, room)
+      from ${unnestOf(orders, { ...NAME_COLUMNS, room: ['text', roomOf] }, 'asked')}
     ) as told
     where orders.merchant_id = told.merchant_id and orders.source_id = told.source_id and orders.order_id = told.order_id
       and is_too_large <> waits

@@ -4,6 +4,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { NamedEvidence } from '../core/report.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 import { mappingsAsOf, mappingWait, missingTargets, SHOP } from '../sources/connections/mapping-store.ts';
 import type { MappingTarget, Word } from '../sources/connections/mapping-store.ts';
 import type { PlatformName } from '../sources/source.ts';
@@ -57,8 +58,7 @@ export async function readOwners(trx: Transaction<DB>, reports: readonly Deliver
     select source_id, order_id, min(merchant_id) as merchant_id
     from (
       select distinct source_id, order_id
-      from unnest(${nameless.map((one) => one.sourceId)}::text[], ${nameless.map((one) => one.content.order_id)}::text[])
-        as told (source_id, order_id)
+      from ${unnestOf(nameless, { source_id: ['text', (one) => one.sourceId], order_id: ['text', (one) => one.content.order_id] }, 'told')}
     ) as asked
     join orders using (source_id, order_id)
     group by source_id, order_id having count(*) = 1`.execute(trx);

@@ -6,6 +6,7 @@ import { sql, type Transaction } from 'kysely';
 import type { Policy } from '../core/policy.ts';
 import { orderName, unnestOrders, type OrderId } from '../orders/order-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import type { DeliveredReport } from './read.ts';
 import { keepTimes, type KeptTimes } from './delivery-store.ts';
@@ -57,14 +58,20 @@ function isUntimedRow({ content, delivery }: DeliveredReport): boolean {
 /** How far clocks may differ, by the merchant's policy as of the receipt. */
 async function readSkews(trx: Transaction<DB>, reports: readonly TimedReport[]): Promise<Map<TimedReport, number>> {
   if (reports.length === 0) return new Map();
-  const { rows } = await sql<{ place: bigint; policy: Policy }>`
+  const { rows } = await sql<{ place: number; policy: Policy }>`
     select distinct on (place) place, policy
-    from unnest(${reports.map(({ order }) => order.merchantId)}::text[],
-      ${reports.map(({ report }) => report.delivery.received_at.toISOString())}::timestamptz[])
-      with ordinality as asked (merchant_id, received_at, place)
+    from ${unnestOf(
+      reports,
+      {
+        merchant_id: ['text', ({ order }) => order.merchantId],
+        received_at: ['timestamptz', ({ report }) => report.delivery.received_at],
+        place: ['int', (_, index) => index],
+      },
+      'asked',
+    )}
     join merchant_version using (merchant_id) where effective_from <= asked.received_at
     order by place, effective_from desc, version desc`.execute(trx);
-  return new Map(rows.map((row) => [reports[Number(row.place) - 1]!, row.policy.clock_skew_seconds]));
+  return new Map(rows.map((row) => [reports[row.place]!, row.policy.clock_skew_seconds]));
 }
 
 /** The latest whole report of each order, where there is one (epoch milliseconds). */

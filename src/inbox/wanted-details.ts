@@ -3,6 +3,7 @@
 import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 import type { Adapter, WantedDetail } from '../sources/source.ts';
 import type { TakenDelivery } from './delivery-store.ts';
 
@@ -45,9 +46,17 @@ export async function noteWanted(trx: Transaction<DB>, wanted: readonly WantedBy
     insert into pull_wanted as mine (source_id, key, since, asked_at, due_at, delivery_id)
     select source_id, key, now(), now(), now() + min(after_ms) * interval '1 millisecond',
       (array_agg(delivery_id order by place desc))[1]
-    from unnest(${wanted.map((one) => one.sourceId)}::text[], ${wanted.map((one) => one.key)}::text[],
-      ${wanted.map((one) => one.afterMs ?? 0)}::bigint[], ${wanted.map((one) => one.deliveryId)}::uuid[])
-      with ordinality as told (source_id, key, after_ms, delivery_id, place)
+    from ${unnestOf(
+      wanted,
+      {
+        source_id: ['text', (one) => one.sourceId],
+        key: ['text', (one) => one.key],
+        after_ms: ['bigint', (one) => one.afterMs ?? 0],
+        delivery_id: ['uuid', (one) => one.deliveryId],
+        place: ['int', (_, index) => index],
+      },
+      'told',
+    )}
     group by source_id, key order by source_id, key
     on conflict (source_id, key) do update
       set asked_at = excluded.asked_at, delivery_id = excluded.delivery_id, due_at = least(mine.due_at, excluded.due_at),

@@ -7,7 +7,8 @@ import { isTooLarge, type OrderBounds } from '../core/order-bounds.ts';
 import { viewOrder } from '../core/order.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { lockOrders, orderName, unnestOrders, type OrderId, type OrderRow } from './order-store.ts';
+import { unnestOf, type Columns } from '../platform/postgres/unnest.ts';
+import { lockOrders, NAME_COLUMNS, orderName, unnestOrders, type OrderId, type OrderRow } from './order-store.ts';
 
 // An order that is not found can be made by somebody else only once, since orders are never
 // deleted.
@@ -162,8 +163,7 @@ async function updateOrders(
       update orders set merged = told.merged, status = told.status, is_void = told.is_void, currency = told.currency, line_count = told.line_count,
         currency_conflict = told.currency_conflict, attribution_at = told.attribution_at, parent_order_id = told.parent_order_id,
         parent_kind = told.parent_kind, changed_at = ${now}
-      from unnest(${changed.map((order) => String(order.before.orderKey))}::bigint[], ${columnArrays(changed)})
-        as told (order_key, merged, status, is_void, currency, currency_conflict, attribution_at, parent_order_id, parent_kind, line_count)
+      from ${unnestOf(changed, { order_key: ['bigint', (order: (typeof changed)[number]) => order.before.orderKey], ...STATE_COLUMNS }, 'told')}
       where orders.order_key = told.order_key`.execute(trx);
   }
   return orders.map(({ before, merged, changed, columns, merchantId, sourceId, orderId }) => {
@@ -190,8 +190,7 @@ async function insertOrders(trx: Transaction<DB>, wanted: readonly Wanted[], now
     insert into orders (merchant_id, source_id, order_id, merged, status, is_void, currency, currency_conflict, attribution_at,
       parent_order_id, parent_kind, line_count, made_at, changed_at)
     select told.*, ${now}::timestamptz, ${now}::timestamptz
-    from unnest(${orders.map((order) => order.merchantId)}::text[], ${orders.map((order) => order.sourceId)}::text[],
-      ${orders.map((order) => order.orderId)}::text[], ${columnArrays(orders)}) as told
+    from ${unnestOf(orders, { ...NAME_COLUMNS, ...STATE_COLUMNS }, 'told')}
     on conflict (merchant_id, order_id, source_id) do nothing
     returning order_key, merchant_id, source_id, order_id, parent_order_id`.execute(trx);
   const merged = new Map(orders.map((order) => [orderName(order), order.merged]));
@@ -208,25 +207,33 @@ export function columnsOf(merged: MergedOrder) {
   return { status, isVoid: voided !== null, currency, currencyConflict, attributionAt, parent };
 }
 
-type Columns = ReturnType<typeof columnsOf>;
-
-function columnArrays(orders: readonly { merged: MergedOrder; columns: Columns }[]) {
-  const all = <Value>(read: (columns: Columns) => Value): Value[] => orders.map(({ columns }) => read(columns));
-  return sql`${orders.map(({ merged }) => JSON.stringify(merged))}::jsonb[], ${all(({ status }) => status)}::text[],
-    ${all(({ isVoid }) => isVoid)}::boolean[], ${all(({ currency }) => currency)}::text[],
-    ${all(({ currencyConflict }) => currencyConflict)}::boolean[],
-    ${all(({ attributionAt }) => (attributionAt === null ? null : new Date(attributionAt)))}::timestamptz[],
-    ${all(({ parent }) => parent?.orderId ?? null)}::text[], ${all(({ parent }) => parent?.kind ?? null)}::text[],
-    ${orders.map(({ merged }) => merged.lines.length)}::int[]`;
-}
+/** An order's state as columns, in the order in which they are inserted. */
+const STATE_COLUMNS: Columns<{ merged: MergedOrder; columns: ReturnType<typeof columnsOf> }> = {
+  merged: ['jsonb', ({ merged }) => merged],
+  status: ['text', ({ columns }) => columns.status],
+  is_void: ['boolean', ({ columns }) => columns.isVoid],
+  currency: ['text', ({ columns }) => columns.currency],
+  currency_conflict: ['boolean', ({ columns }) => columns.currencyConflict],
+  attribution_at: ['timestamptz', ({ columns: { attributionAt } }) => (attributionAt === null ? null : new Date(attributionAt))],
+  parent_order_id: ['text', ({ columns }) => columns.parent?.orderId ?? null],
+  parent_kind: ['text', ({ columns }) => columns.parent?.kind ?? null],
+  line_count: ['int', ({ merged }) => merged.lines.length],
+};
 
 /** A replay finds its effect noted already. */
 async function noteEffects(trx: Transaction<DB>, reports: readonly OrderReport[], keys: ReadonlyMap<string, bigint>): Promise<void> {
   if (reports.length === 0) return;
   await sql`
     insert into order_report (order_key, delivery_id, ordinal)
-    select * from unnest(${reports.map((report) => String(keys.get(orderName(report))!))}::bigint[],
-      ${reports.map((report) => report.deliveryId)}::uuid[], ${reports.map((report) => report.ordinal)}::smallint[])
+    select order_key, delivery_id, ordinal from ${unnestOf(
+      reports,
+      {
+        order_key: ['bigint', (report) => keys.get(orderName(report))!],
+        delivery_id: ['uuid', (report) => report.deliveryId],
+        ordinal: ['smallint', (report) => report.ordinal],
+      },
+      'told',
+    )}
     on conflict (delivery_id, ordinal) do nothing`.execute(trx);
 }
 
@@ -235,6 +242,7 @@ async function noteIdentities(trx: Transaction<DB>, told: ReadonlyMap<string, Wa
   if (rows.length === 0) return;
   await sql`
     insert into order_identity (identity, order_key)
-    select * from unnest(${rows.map((row) => row.identity)}::uuid[], ${rows.map((row) => String(row.orderKey))}::bigint[])
+    select identity, order_key
+    from ${unnestOf(rows, { identity: ['uuid', (row) => row.identity], order_key: ['bigint', (row) => row.orderKey] }, 'told')}
     on conflict (identity, order_key) do nothing`.execute(trx);
 }

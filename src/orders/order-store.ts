@@ -3,7 +3,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { MergedOrder } from '../core/merged.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import { unnestOf } from '../platform/postgres/unnest.ts';
+import { unnestOf, type Columns } from '../platform/postgres/unnest.ts';
 
 /** An order as everybody names it. */
 export interface OrderId {
@@ -40,17 +40,16 @@ export async function lockOrders(trx: Transaction<DB>, wanted: readonly OrderId[
   return new Map(rows.map(readOrder).map((order) => [orderName(order), order]));
 }
 
+/** An order's name as columns. */
+export const NAME_COLUMNS: Columns<OrderId> = {
+  merchant_id: ['text', (order) => order.merchantId],
+  source_id: ['text', (order) => order.sourceId],
+  order_id: ['text', (order) => order.orderId],
+};
+
 /** Order names as rows of `wanted`. */
 export function unnestOrders(orders: readonly OrderId[]) {
-  return unnestOf(
-    orders,
-    {
-      merchant_id: ['text', (order) => order.merchantId],
-      source_id: ['text', (order) => order.sourceId],
-      order_id: ['text', (order) => order.orderId],
-    },
-    'wanted',
-  );
+  return unnestOf(orders, NAME_COLUMNS, 'wanted');
 }
 
 /** The columns of a known order. */

@@ -9,6 +9,7 @@ import { readDelivery, type Origin, type DeliveredReport } from '../inbox/read.t
 import { replayFailed } from '../inbox/deliveries/replays.ts';
 import { inTrx, storeDeliveries, type TakenDelivery, type NewDelivery } from '../inbox/delivery-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { unnestOf } from '../platform/postgres/unnest.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { Adapter } from '../sources/source.ts';
 import { findingOf, type Comparison } from './reconciliations/finding.ts';
@@ -80,13 +81,21 @@ export async function compareReports(
   reports: readonly DeliveredReport[],
 ): Promise<{ report: DeliveredReport; found: Comparison }[]> {
   if (reports.length === 0) return [];
-  const { rows } = await sql<{ place: bigint; merged: MergedOrder }>`
+  const { rows } = await sql<{ place: number; merged: MergedOrder }>`
     select distinct on (place) place, merged
-    from unnest(${reports.map((one) => one.sourceId)}::text[], ${reports.map((one) => one.content.order_id)}::text[],
-      ${reports.map((one) => one.origin.merchantId)}::text[]) with ordinality as told (source_id, order_id, merchant, place)
+    from ${unnestOf(
+      reports,
+      {
+        source_id: ['text', (one) => one.sourceId],
+        order_id: ['text', (one) => one.content.order_id],
+        merchant: ['text', (one) => one.origin.merchantId],
+        place: ['int', (_, index) => index],
+      },
+      'told',
+    )}
     join orders using (source_id, order_id) where told.merchant is null or told.merchant = orders.merchant_id
     order by place, orders.made_at`.execute(trx);
-  const standing = new Map(rows.map(({ place, merged }) => [Number(place) - 1, merged]));
+  const standing = new Map(rows.map(({ place, merged }) => [place, merged]));
   return reports.map((report, index) => ({ report, found: foundBy(report, standing.get(index)) }));
 }
 

@@ -5,6 +5,7 @@ import type { MergedOrder } from '../../core/merged.ts';
 import { groupedBy } from '../../platform/grouped-by.ts';
 import { readKnownOrder, type KnownOrderRow } from '../../orders/order-store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
 import type { AwardHeader, DueOrder, StandingDecision, LineHold, StandingAward } from './standing-award.ts';
 
@@ -175,8 +176,15 @@ export async function readParents(
   if (wanted.length === 0) return new Map();
   const { rows } = await sql<{ merchant_id: string; source_id: string; order_id: string; merged: MergedOrder }>`
     select merchant_id, source_id, order_id, merged
-    from unnest(${wanted.map((one) => one.merchantId)}::text[], ${wanted.map((one) => one.sourceId)}::text[],
-      ${wanted.map((one) => one.parentOrderId)}::text[]) as wanted (merchant_id, source_id, order_id)
+    from ${unnestOf(
+      wanted,
+      {
+        merchant_id: ['text', (one) => one.merchantId],
+        source_id: ['text', (one) => one.sourceId],
+        order_id: ['text', (one) => one.parentOrderId],
+      },
+      'wanted',
+    )}
     join orders using (merchant_id, source_id, order_id)`.execute(db);
   return new Map(rows.map((row) => [parentKey(row.merchant_id, row.source_id, row.order_id), row.merged]));
 }

@@ -2,6 +2,7 @@
 // aside. Set-wise.
 import { sql, type Kysely } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 import type { StandingDecision } from './standing-award.ts';
 import type { LineDecisionKind } from './decision.ts';
 
@@ -59,7 +60,7 @@ export async function readExplanationTexts(
 }
 
 const unnestRevisions = (wanted: readonly (readonly [bigint, number])[]) =>
-  sql`unnest(${wanted.map(([key]) => String(key))}::bigint[], ${wanted.map(([, revision]) => revision)}::int[]) as wanted (order_key, revision)`;
+  unnestOf(wanted, { order_key: ['bigint', ([key]) => key], revision: ['int', ([, revision]) => revision] }, 'wanted');
 
 /**
  * Decisions for which nobody earns whoever shared: when the line earns again, what it was pinned to

@@ -3,6 +3,7 @@
 // what another worker merged and awarded meanwhile is seen only then.
 import { sql, type Transaction } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 import { ordersOfBuyers } from '../facts/buyer-orders-store.ts';
 
 /**
@@ -27,8 +28,15 @@ async function markLockedDue(trx: Transaction<DB>, changes: readonly LockChange[
   await sql`
     insert into award_due (order_key, due_at)
     select distinct later.order_key, ${now}::timestamptz
-    from unnest(${asked.map((one) => String(one.orderKey))}::bigint[], ${asked.map((one) => one.since.toISOString())}::timestamptz[],
-      ${asked.map((one) => one.identity)}::uuid[]) as locking (order_key, since, identity)
+    from ${unnestOf(
+      asked,
+      {
+        order_key: ['bigint', (one) => one.orderKey],
+        since: ['timestamptz', (one) => one.since],
+        identity: ['uuid', (one) => one.identity],
+      },
+      'locking',
+    )}
     join lateral (select distinct order_key from ${ordersOfBuyers('stated')} where stated.identity = locking.identity) as same on true
     join orders later on later.order_key = same.order_key
     left join award on award.order_key = later.order_key

@@ -1,6 +1,7 @@
 // Approved claims as the award reads them: evidence about an order or one line of it, set-wise.
 import { sql, type Kysely } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 import type { DueOrder } from '../award/standing-award.ts';
 
 /** A claim that an operator has approved. Times are epoch milliseconds. */
@@ -45,9 +46,16 @@ export async function readApprovedClaims(db: Kysely<DB>, due: readonly DueOrder[
     where order_key = any(${due.map((one) => String(one.orderKey))}::bigint[]) and state = 'approved'
     union all
     select part.order_key, ${RULING}
-    from unnest(${parts.map((one) => String(one.orderKey))}::bigint[], ${parts.map((one) => one.merchantId)}::text[],
-      ${parts.map((one) => one.sourceId)}::text[], ${parts.map((one) => one.parentOrderId)}::text[])
-      as part (order_key, merchant_id, source_id, order_id)
+    from ${unnestOf(
+      parts,
+      {
+        order_key: ['bigint', (one) => one.orderKey],
+        merchant_id: ['text', (one) => one.merchantId],
+        source_id: ['text', (one) => one.sourceId],
+        order_id: ['text', (one) => one.parentOrderId],
+      },
+      'part',
+    )}
     join orders whole using (merchant_id, source_id, order_id)
     join claim on claim.order_key = whole.order_key and claim.state = 'approved'
     order by decided_at, claim_id`.execute(db);

@@ -3,6 +3,7 @@
 import { sql, type Kysely } from 'kysely';
 import { groupedBy } from '../../platform/grouped-by.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 import type { BuyerClick, BuyerLock } from './evidence.ts';
 
 // The latest clicks and locks of a buyer that are looked at; more of them is no buyer.
@@ -46,7 +47,7 @@ export async function readClicks(db: Kysely<DB>, questions: readonly BuyerQuesti
   const asked = questions.flatMap(perIdentity);
   const { rows: touched } = await sql<{ order_key: bigint; click_id: string }>`
     select distinct asked.order_key, click_id
-    from ${unnest(asked)} as asked (order_key, identity, after, until),
+    from ${unnestAsked(asked)},
     lateral (
       select click_id from touch where touch.identity = asked.identity and clicked_at between asked.after and asked.until
       order by clicked_at desc limit ${CLICKS_MAX}
@@ -75,7 +76,7 @@ export async function readLocks(db: Kysely<DB>, questions: readonly BuyerQuestio
   const asked = [...spanOfEach(questions.flatMap(perIdentity)).values()];
   const { rows } = await sql<LockRow>`
     select asked.identity, orders.order_key, orders.order_id, lock_promoter_id, lock_link_code, lock_clicked_at, award.attribution_at
-    from ${unnest(asked)} as asked (order_key, identity, after, until)
+    from ${unnestAsked(asked)}
     join lateral (select distinct order_key from ${ordersOfBuyers('stated')} where stated.identity = asked.identity) as own on true
     join award on award.order_key = own.order_key and lock_promoter_id is not null
       and award.attribution_at between asked.after and asked.until
@@ -151,13 +152,18 @@ function perIdentity({ orderKey, identities, from, until }: BuyerQuestion): Aske
   return identities.map((identity) => ({ orderKey, identity, from, until }));
 }
 
-function unnest(asked: readonly Asked[]) {
-  return sql`unnest(${asked.map((one) => String(one.orderKey))}::bigint[], ${asked.map((one) => one.identity)}::uuid[],
-    ${asked.map((one) => toText(one.from))}::timestamptz[], ${asked.map((one) => toText(one.until))}::timestamptz[])`;
+function unnestAsked(asked: readonly Asked[]) {
+  return unnestOf(
+    asked,
+    {
+      order_key: ['bigint', (one) => one.orderKey],
+      identity: ['uuid', (one) => one.identity],
+      after: ['timestamptz', (one) => new Date(one.from)],
+      until: ['timestamptz', (one) => new Date(one.until)],
+    },
+    'asked',
+  );
 }
-
-// As text, because pg writes an array of Dates far more slowly.
-const toText = (at: number) => new Date(at).toISOString();
 
 /** The last `most` items of each order, read. */
 function latestOfEach<Row extends { order_key: bigint }, Item>(

@@ -3,6 +3,7 @@
 import { sql, type Kysely } from 'kysely';
 import type { Policy } from '../../core/policy.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 import {
   couponKey,
   productKey,
@@ -57,7 +58,7 @@ export async function readProducts(
 ): Promise<Map<string, History<ProductFacts>>> {
   const { rows } = await sql<DatedRow & { merchant_id: string; product_id: string; category: string | null; commissionable: boolean }>`
     select merchant_id, product_id, version, ${EFFECTIVE_FROM} as effective_from, category, commissionable
-    from unnest(${wanted.map((one) => one.merchantId)}::text[], ${wanted.map((one) => one.productId)}::text[]) as wanted (merchant_id, product_id)
+    from ${unnestOf(wanted, { merchant_id: ['text', (one) => one.merchantId], product_id: ['text', (one) => one.productId] }, 'wanted')}
     join product_version using (merchant_id, product_id) order by product_version.effective_from desc, version desc`.execute(db);
   return histories(
     rows,
@@ -85,7 +86,7 @@ export async function readCoupons(
 ): Promise<Map<string, History<CouponHolder>>> {
   const { rows } = await sql<DatedRow & { merchant_id: string; code: string; promoter_id: string | null }>`
     select merchant_id, code, version, ${EFFECTIVE_FROM} as effective_from, promoter_id
-    from unnest(${wanted.map((one) => one.merchantId)}::text[], ${wanted.map((one) => one.code.toUpperCase())}::text[]) as wanted (merchant_id, code)
+    from ${unnestOf(wanted, { merchant_id: ['text', (one) => one.merchantId], code: ['text', (one) => one.code.toUpperCase()] }, 'wanted')}
     join coupon_version using (merchant_id, code) order by coupon_version.effective_from desc, version desc`.execute(db);
   return histories(
     rows,

@@ -5,6 +5,7 @@
 import { sql, type Kysely } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 
 /** A time in which the days of a merchant began by one zone; null is without an end. */
 export interface ZoneStretch {
@@ -66,8 +67,15 @@ export async function readZones(db: Kysely<DB>, merchantId: string): Promise<Zon
 export function stretchRows(stretches: readonly ZoneStretch[]) {
   return sql`(
     select coalesce(since, '-infinity') as since, coalesce(until, 'infinity') as until, time_zone
-    from unnest(${stretches.map(({ since }) => since)}::timestamptz[], ${stretches.map(({ until }) => until)}::timestamptz[],
-      ${stretches.map(({ timeZone }) => timeZone)}::text[]) as stated (since, until, time_zone)
+    from ${unnestOf(
+      stretches,
+      {
+        since: ['timestamptz', (stretch) => stretch.since],
+        until: ['timestamptz', (stretch) => stretch.until],
+        time_zone: ['text', (stretch) => stretch.timeZone],
+      },
+      'stated',
+    )}
   ) as stretch`;
 }
 

@@ -7,6 +7,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { SealedColumn } from '../../platform/keys/reseal.ts';
 import { open, seal, type MasterKeys } from '../../platform/keys/secrets.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 
 export const PAYEE_KINDS = ['individual', 'sole_trader', 'company'] as const;
 
@@ -77,7 +78,7 @@ export async function openPayees(
 ): Promise<Map<string, PayeeSecrets>> {
   const { rows } = await sql<{ promoter_id: string; version: number; sealed: Buffer }>`
     select promoter_id, version, sealed from payee_version
-    join unnest(${wanted.map((one) => one.promoterId)}::text[], ${wanted.map((one) => one.version)}::int[]) as wanted (promoter_id, version)
+    join ${unnestOf(wanted, { promoter_id: ['text', (one) => one.promoterId], version: ['int', (one) => one.version] }, 'wanted')}
       using (promoter_id, version)`.execute(db);
   const found = new Map(
     rows.map(({ promoter_id: promoterId, version, sealed }) => {

@@ -6,6 +6,7 @@ import { LruMap } from 'toad-cache';
 
 import { repeat } from '../queue/repeat.ts';
 import type { DB } from '../postgres/tables.ts';
+import { unnestOf } from '../postgres/unnest.ts';
 import { MINUTE_MS } from '../durations.ts';
 
 const SHARE_EVERY_MS = 1000;
@@ -71,9 +72,8 @@ export function rateCounts(db: Kysely<DB>, onError: (error: unknown) => void, sh
       return count === undefined ? [] : [{ subject, count, own: count.own }];
     });
     if (news.length > 0) {
-      const hits = news.map(({ count, own }) => own - count.told);
-      const subjects = news.map(({ subject }) => subject);
-      const sums = await addShared(db, new Date(told * MINUTE_MS), subjects, hits);
+      const hits = news.map(({ subject, count, own }) => ({ subject, hits: own - count.told }));
+      const sums = await addShared(db, new Date(told * MINUTE_MS), hits);
       for (const { subject, count, own } of news) {
         count.told = own;
         count.others = Number(sums.get(subject)!) - own;
@@ -115,10 +115,11 @@ function minuteOf(ms: number): number {
  * Adds to what all processes have counted, and gives the sums. Subjects come in one order, so that
  * no two processes wait for each other.
  */
-async function addShared(db: Kysely<DB>, minute: Date, subjects: string[], hits: number[]): Promise<Map<string, bigint>> {
+async function addShared(db: Kysely<DB>, minute: Date, news: readonly { subject: string; hits: number }[]): Promise<Map<string, bigint>> {
   const { rows } = await sql<{ subject: string; hits: bigint }>`
     insert into rate_count as shared (subject, minute, hits)
-    select subject, ${minute}, hits from unnest(${subjects}::text[], ${hits}::bigint[]) as news (subject, hits)
+    select subject, ${minute}, hits
+    from ${unnestOf(news, { subject: ['text', (one) => one.subject], hits: ['bigint', (one) => one.hits] }, 'news')}
     on conflict (subject, minute) do update set hits = shared.hits + excluded.hits
     returning subject, hits`.execute(db);
   return new Map(rows.map(({ subject, hits: sum }) => [subject, sum]));

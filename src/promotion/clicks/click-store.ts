@@ -6,6 +6,7 @@ import type { ClientBase } from 'pg';
 
 import { copyIn, type CopyText } from '../../platform/postgres/copy.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 
 /** That an identity made a click. Times are epoch milliseconds. */
 export interface Touch {
@@ -89,10 +90,18 @@ export async function insertClicks(trx: Kysely<DB>, clicks: readonly Click[]): P
   if (clicks.length === 0) return [];
   const { rows } = await sql<{ click_id: string }>`
     insert into click (click_id, link_code, clicked_at, identity, bot, bot_reason)
-    select * from unnest(${clicks.map((click) => click.clickId)}::uuid[], ${clicks.map((click) => click.linkCode)}::text[],
-      ${clicks.map((click) => new Date(click.clickedAt))}::timestamptz[], ${clicks.map((click) => click.identity)}::uuid[],
-      ${clicks.map((click) => click.bot)}::boolean[],
-      ${clicks.map((click) => (isFlooded(click) ? 'flooded' : null))}::text[])
+    select click_id, link_code, clicked_at, identity, bot, bot_reason from ${unnestOf(
+      clicks,
+      {
+        click_id: ['uuid', (click) => click.clickId],
+        link_code: ['text', (click) => click.linkCode],
+        clicked_at: ['timestamptz', (click) => new Date(click.clickedAt)],
+        identity: ['uuid', (click) => click.identity],
+        bot: ['boolean', (click) => click.bot],
+        bot_reason: ['text', (click) => (isFlooded(click) ? 'flooded' : null)],
+      },
+      'told',
+    )}
     on conflict (click_id) do nothing returning click_id`.execute(trx);
   const written = new Set(rows.map((row) => row.click_id));
   const fresh = clicks.filter((click) => written.delete(click.clickId));
@@ -108,9 +117,15 @@ export async function insertTouches(trx: Kysely<DB>, touches: readonly Touch[]):
   if (touches.length === 0) return 0;
   const { numAffectedRows } = await sql`
     insert into touch (identity, clicked_at, click_id)
-    select distinct * from unnest(${touches.map((touch) => touch.identity)}::uuid[],
-      ${touches.map((touch) => new Date(touch.clickedAt))}::timestamptz[], ${touches.map((touch) => touch.clickId)}::uuid[])
-      as told (identity, clicked_at, click_id)
+    select distinct identity, clicked_at, click_id from ${unnestOf(
+      touches,
+      {
+        identity: ['uuid', (touch) => touch.identity],
+        clicked_at: ['timestamptz', (touch) => new Date(touch.clickedAt)],
+        click_id: ['uuid', (touch) => touch.clickId],
+      },
+      'told',
+    )}
     where not exists (
       select from touch as known
       where known.identity = told.identity and known.clicked_at = told.clicked_at and known.click_id = told.click_id

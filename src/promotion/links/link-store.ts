@@ -6,6 +6,7 @@ import { DomainError } from '../../core/errors.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
 import { recordChanges } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 import { cutLanding, isAllowed } from './landing.ts';
 import type { LiveLink } from './link-cache.ts';
 import { planLink, sameLink, type LinkTerms, type LinkRow, type LinkWish } from './link.ts';
@@ -153,8 +154,7 @@ async function readProductLandings(trx: Transaction<DB>, wishes: readonly LinkWi
   if (wanted.length === 0) return new Map();
   const { rows } = await sql<{ merchant_id: string; product_id: string; landing_url: string | null }>`
     select distinct on (merchant_id, product_id) merchant_id, product_id, landing_url
-    from unnest(${wanted.map((wish) => wish.merchant_id)}::text[], ${wanted.map((wish) => wish.product_id)}::text[])
-      as wanted (merchant_id, product_id)
+    from ${unnestOf(wanted, { merchant_id: ['text', (wish) => wish.merchant_id], product_id: ['text', (wish) => wish.product_id] }, 'wanted')}
     join product_version using (merchant_id, product_id) where effective_from <= clock_timestamp()
     order by merchant_id, product_id, effective_from desc, version desc`.execute(trx);
   return new Map(rows.map((row) => [`${row.merchant_id}\0${row.product_id}`, row.landing_url]));

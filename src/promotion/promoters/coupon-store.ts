@@ -4,6 +4,7 @@ import { sql, type Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 
 export interface Coupon {
   merchant_id: string;
@@ -39,10 +40,13 @@ export async function refuseTakenCoupons(
   { promoterId, effectiveFrom }: Holding,
 ): Promise<void> {
   if (coupons.length === 0) return;
-  const merchantIds = coupons.map((coupon) => coupon.merchant_id);
-  const codes = coupons.map((coupon) => coupon.code);
-  const { rows } = await sql<{ at: bigint; is_known: boolean; is_taken: boolean }>`
-    select at, exists (select from merchant where merchant.merchant_id = wanted.merchant_id) as is_known,
+  const wanted = unnestOf(
+    coupons,
+    { merchant_id: ['text', (coupon) => coupon.merchant_id], code: ['text', (coupon) => coupon.code], place: ['int', (_, index) => index] },
+    'wanted',
+  );
+  const { rows } = await sql<{ place: number; is_known: boolean; is_taken: boolean }>`
+    select place, exists (select from merchant where merchant.merchant_id = wanted.merchant_id) as is_known,
       exists (
         select from coupon_version as taken
         where taken.merchant_id = wanted.merchant_id and taken.code = wanted.code and taken.promoter_id <> ${promoterId}
@@ -52,9 +56,9 @@ export async function refuseTakenCoupons(
             order by stated.effective_from desc, stated.version desc limit 1
           ), row ('-infinity'::timestamptz, 0))
       ) as is_taken
-    from unnest(${merchantIds}::text[], ${codes}::text[]) with ordinality as wanted (merchant_id, code, at) order by at`.execute(trx);
-  for (const { at, is_known: isKnown, is_taken: isTaken } of rows) {
-    const path = `coupon_codes.${Number(at) - 1}`;
+    from ${wanted} order by place`.execute(trx);
+  for (const { place, is_known: isKnown, is_taken: isTaken } of rows) {
+    const path = `coupon_codes.${place}`;
     if (!isKnown) throw refusal('unknown_merchant', `${path}.merchant_id`, 'is not a known merchant');
     if (isTaken) throw refusal('coupon_taken', `${path}.code`, 'is the code of another promoter');
   }
@@ -84,8 +88,15 @@ export async function putCoupons(
     insert into coupon_version (merchant_id, code, version, effective_from, recorded_at, promoter_id)
     select merchant_id, code, coalesce(last, 0) + 1,
       case when last is null then '-infinity' else greatest(${effectiveFrom}, since) end, ${now}, holder
-    from unnest(${changes.map((change) => change.merchant_id)}::text[], ${changes.map((change) => change.code)}::text[],
-      ${changes.map((change) => change.holder)}::text[]) as change (merchant_id, code, holder),
+    from ${unnestOf(
+      changes,
+      {
+        merchant_id: ['text', (change) => change.merchant_id],
+        code: ['text', (change) => change.code],
+        holder: ['text', (change) => change.holder],
+      },
+      'change',
+    )},
     lateral (
       select max(version) as last, max(effective_from) filter (where effective_from <= clock_timestamp()) as since
       from coupon_version as stated where stated.merchant_id = change.merchant_id and stated.code = change.code

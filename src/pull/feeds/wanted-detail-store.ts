@@ -4,6 +4,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 import type { UnfetchedDetail } from '../../sources/source.ts';
 import { failureOf, keptMessageOf, pauseOfOneMs } from './pauses.ts';
 
@@ -91,8 +92,16 @@ export async function keepUnfetched(
   await sql`
     insert into pull_wanted as mine (source_id, key, since, asked_at, due_at, attempts, error)
     select ${sourceId}, key, now(), ${askedAt}, now() + after_ms * interval '1 millisecond', attempts, error
-    from unnest(${rows.map((one) => one.key)}::text[], ${rows.map((one) => one.attempts)}::int[],
-      ${rows.map((one) => one.message)}::text[], ${rows.map((one) => one.afterMs)}::bigint[]) as told (key, attempts, error, after_ms)
+    from ${unnestOf(
+      rows,
+      {
+        key: ['text', (one) => one.key],
+        attempts: ['int', (one) => one.attempts],
+        error: ['text', (one) => one.message],
+        after_ms: ['bigint', (one) => one.afterMs],
+      },
+      'told',
+    )}
     on conflict (source_id, key) do update
       set due_at = excluded.due_at, attempts = excluded.attempts, error = excluded.error
       where excluded.error is not null and mine.asked_at <= excluded.asked_at`.execute(trx);

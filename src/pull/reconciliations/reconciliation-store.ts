@@ -5,6 +5,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { ErrorCode } from '../../core/errors.ts';
 import { TAKEN_COLUMNS, type TakenDelivery } from '../../inbox/delivery-store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 import type { Comparison } from './finding.ts';
 import type { RecognisedFile } from '../uploads/upload-store.ts';
 import type { Amounts } from '../exports/export.ts';
@@ -136,8 +137,16 @@ export async function noteFindings(trx: Transaction<DB>, reconciliationId: strin
   const told = [...firsts.values()].toSorted((a, b) => (`${a.shop}\0${a.orderId}` < `${b.shop}\0${b.orderId}` ? -1 : 1));
   await sql`
     insert into reconciled_order as mine (reconciliation_id, shop, order_id, found, delivery_id)
-    select ${reconciliationId}::uuid, * from unnest(${told.map((one) => one.shop)}::text[], ${told.map((one) => one.orderId)}::text[],
-      ${told.map((one) => one.found)}::text[], ${told.map((one) => one.deliveryId)}::uuid[])
+    select ${reconciliationId}::uuid, shop, order_id, found, delivery_id from ${unnestOf(
+      told,
+      {
+        shop: ['text', (one) => one.shop],
+        order_id: ['text', (one) => one.orderId],
+        found: ['text', (one) => one.found],
+        delivery_id: ['uuid', (one) => one.deliveryId],
+      },
+      'told',
+    )}
     on conflict (reconciliation_id, shop, order_id) do update set found = excluded.found, delivery_id = excluded.delivery_id
       where mine.found = 'known' and excluded.found = 'different'`.execute(trx);
 }
@@ -167,7 +176,7 @@ export async function noteRecovered(
   if (orders.length === 0) return;
   await sql`
     update reconciled_order set recovered = true
-    from unnest(${orders.map((one) => one.shop)}::text[], ${orders.map((one) => one.orderId)}::text[]) as told (shop, order_id)
+    from ${unnestOf(orders, { shop: ['text', (one) => one.shop], order_id: ['text', (one) => one.orderId] }, 'told')}
     where reconciliation_id = ${reconciliationId}::uuid and reconciled_order.shop = told.shop
       and reconciled_order.order_id = told.order_id`.execute(db);
 }

@@ -3,6 +3,7 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
 
 /** The type of what a platform calls a merchant; every other type is of a promoter or a link. */
 export const SHOP = 'shop';
@@ -58,18 +59,26 @@ export const mappingWait = ({ sourceId, type, value }: Word): string => `mapping
 export async function mappingsAsOf(db: Kysely<DB>, wanted: readonly (Word & { at: Date })[]): Promise<(MappingTarget | null)[]> {
   const found: (MappingTarget | null)[] = wanted.map(() => null);
   if (wanted.length === 0) return found;
-  const { rows } = await sql<MappingTarget & { place: bigint }>`
+  const { rows } = await sql<MappingTarget & { place: number }>`
     select place, merchant_id, promoter_id, link_code
-    from unnest(${wanted.map((word) => word.sourceId)}::text[], ${wanted.map((word) => word.type)}::text[],
-      ${wanted.map((word) => word.value)}::text[], ${wanted.map((word) => word.at)}::timestamptz[])
-      with ordinality as wanted (source_id, type, value, at, place),
+    from ${unnestOf(
+      wanted,
+      {
+        source_id: ['text', (word) => word.sourceId],
+        type: ['text', (word) => word.type],
+        value: ['text', (word) => word.value],
+        at: ['timestamptz', (word) => word.at],
+        place: ['int', (_, index) => index],
+      },
+      'wanted',
+    )},
     lateral (
       select merchant_id, promoter_id, link_code from mapping_version as stated
       where stated.source_id = wanted.source_id and stated.type = wanted.type and stated.value = wanted.value
         and stated.effective_from <= wanted.at
       order by stated.effective_from desc, stated.version desc limit 1
     ) as meaning`.execute(db);
-  for (const { place, ...target } of rows) found[Number(place) - 1] = target;
+  for (const { place, ...target } of rows) found[place] = target;
   return found;
 }
 
@@ -174,7 +183,7 @@ async function readHistories(
   const { rows } = await sql<MappingRow & { clock: Date }>`
     select distinct source_id, type, value, version, nullif(effective_from, '-infinity') as effective_from, recorded_at,
       merchant_id, promoter_id, link_code, statement_timestamp() as clock
-    from unnest(${words.map((word) => word.type)}::text[], ${words.map((word) => word.value)}::text[]) as wanted (type, value)
+    from ${unnestOf(words, { type: ['text', (word) => word.type], value: ['text', (word) => word.value] }, 'wanted')}
     join mapping_version using (type, value) where source_id = ${sourceId} order by version`.execute(trx);
   const histories = new Map<string, History>();
   for (const { clock, ...row } of rows) {
