@@ -56,10 +56,10 @@ import { rateCounts, type RateCounts } from './platform/http/rate-counts.ts';
 import { limitRates, refusedCallers, type RateLimits, type RefusedCallers } from './platform/http/rate-limit.ts';
 import type { ClickPath } from './promotion/clicks/click-path.ts';
 import { clickRoutes } from './promotion/clicks/click-routes.ts';
-import type { PromotionDeps } from './promotion/deps.ts';
 import { identityRoutes } from './promotion/buyers/identity-routes.ts';
 import { importRoutes } from './promotion/imports.ts';
 import { linkRoutes } from './promotion/links/link-routes.ts';
+import type { MerchantMade, OnEvidence, PromotersChanged } from './promotion/listeners.ts';
 import { merchantRoutes, productRoutes } from './promotion/merchants/merchant-routes.ts';
 import { merchantExists } from './promotion/merchants/merchant-store.ts';
 import { refuseSuspended } from './promotion/promoters/promoter-keys.ts';
@@ -92,7 +92,19 @@ interface AppDeps {
 }
 
 /** New evidence about buyers lets their orders be awarded again. */
-export const onEvidence: PromotionDeps['onEvidence'] = (trx, _merchantId, identities, now) => markDueByIdentities(trx, identities, now);
+export const onEvidence: OnEvidence = (trx, _merchantId, identities, now) => markDueByIdentities(trx, identities, now);
+
+const merchantMade: MerchantMade = async (trx, merchantId) => {
+  await unpark(trx, [`merchant:${merchantId}`]);
+};
+
+const promotersChanged: PromotersChanged = async (trx, promoterIds, now) => {
+  await unpark(
+    trx,
+    promoterIds.map((promoterId) => `promoter:${promoterId}`),
+  );
+  await markNamedDue(trx, promoterIds, now);
+};
 
 /** Builds the server with all its routes. Closing it makes durable whatever it has taken. */
 export async function buildApp(deps: AppDeps): Promise<App> {
@@ -100,10 +112,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const { config, db, log } = runtime;
   const app = openHttp({ logger: log, trustProxy: config.trustProxy });
   await collectOpenApi(app, { version: VERSION, ...API_DOCUMENT });
-  const promotion = promotionDeps(deps);
   const door = openDoor(app, deps);
   const { counts, limits } = rates(app, runtime);
-  await serveHot(app, { ...deps, counts }, promotion, door);
+  await serveHot(app, { ...deps, counts }, door);
 
   await app.register(async (scope) => {
     const rest = scope as App;
@@ -120,7 +131,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     consoleRoutes(rest);
     keysRoutes(rest, { db, keys, parties: { merchantExists, promoterExists } });
     auditLogRoutes(rest, db);
-    servePromotion(rest, promotion);
+    servePromotion(rest, deps);
     serveOrders(rest, deps, door);
     ruleRoutes(rest, { db, levelsMax: config.referralLevelsMax, nudge: queue.nudge });
     const award = {
@@ -168,55 +179,37 @@ function rates(app: App, { config, db, log }: Runtime): { counts: RateCounts; li
 }
 
 /** The two routes that most requests are for, each in a scope of its own. */
-async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, promotion: PromotionDeps, door: Door): Promise<void> {
+async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, door: Door): Promise<void> {
   const { clickPath, adapters, registry, counts, runtime } = deps;
   const refused = refusedCallers(counts, 'push', runtime.config.rateRefused);
   const count = hotCounter(registry);
-  const flooding = { redirectsPerAddress: runtime.config.rateRedirects, onLost: clickPath.onLost, onFlooded: clickPath.onFlooded };
+  const { publicUrl, rateRedirects: redirectsPerAddress } = runtime.config;
+  const { tokenKeys, identityKey } = runtime;
+  const { links, clicks, onLost, onFlooded } = clickPath;
   await openHotRoutes(app, {
     url: REDIRECT,
     count,
-    routes: (scope) => redirectRoutes(scope, { ...promotion, ...flooding }),
+    routes: (scope) => {
+      redirectRoutes(scope, { publicUrl, tokenKeys, identityKey, links, clicks, redirectsPerAddress, onLost, onFlooded });
+    },
   });
   await openHotRoutes(app, { url: WEBHOOKS, count, routes: (scope) => webhookRoutes(scope, { ...door, adapters, registry, refused }) });
 }
 
-/** What merchants, promoters, links and clicks need. */
-function promotionDeps({ runtime, queue, clickPath, adapters }: AppDeps): PromotionDeps {
-  const { config, db, tokenKeys, identityKey } = runtime;
-  return {
-    db,
-    publicUrl: config.publicUrl,
-    tokenKeys,
-    identityKey,
-    linksPerDay: config.linksPerDay,
-    links: clickPath.links,
-    clicks: clickPath.clicks,
-    askForLink: askingForLinks(pullDeps(runtime, adapters, () => queue.nudge('deliveries'))),
-    onEvidence,
-    merchantMade: async (trx, merchantId) => {
-      await unpark(trx, [`merchant:${merchantId}`]);
-    },
-    promotersChanged: async (trx, promoterIds, now) => {
-      await unpark(
-        trx,
-        promoterIds.map((promoterId) => `promoter:${promoterId}`),
-      );
-      await markNamedDue(trx, promoterIds, now);
-    },
-    nudge: queue.nudge,
-  };
-}
-
 /** Merchants, promoters, links and clicks. */
-function servePromotion(app: App, deps: PromotionDeps): void {
-  merchantRoutes(app, deps);
-  productRoutes(app, deps);
-  promoterRoutes(app, deps);
-  importRoutes(app, deps);
-  linkRoutes(app, deps);
-  clickRoutes(app, deps);
-  identityRoutes(app, deps);
+function servePromotion(app: App, { runtime, queue, clickPath, adapters }: AppDeps): void {
+  const { db, tokenKeys, identityKey } = runtime;
+  const { publicUrl, linksPerDay } = runtime.config;
+  const { links } = clickPath;
+  const { nudge } = queue;
+  const askForLink = askingForLinks(pullDeps(runtime, adapters, () => nudge('deliveries')));
+  merchantRoutes(app, { db, links, merchantMade, nudge });
+  productRoutes(app, { db });
+  promoterRoutes(app, { db, links, promotersChanged, nudge });
+  importRoutes(app, { db, links, merchantMade, promotersChanged, nudge });
+  linkRoutes(app, { db, publicUrl, tokenKeys, linksPerDay, askForLink });
+  clickRoutes(app, { db, links, tokenKeys, identityKey, onEvidence, nudge });
+  identityRoutes(app, { db, tokenKeys, identityKey, onEvidence, nudge });
 }
 
 /** What merchants owe and pay, and what promoters owe. */

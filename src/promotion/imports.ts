@@ -1,7 +1,7 @@
 // Loading in bulk: files of lines, each a full version as its PUT or POST takes it, in
 // transactions of some hundred lines.
 
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../core/errors.ts';
@@ -14,15 +14,22 @@ import { fileOf, importAnswer, importLines, lineReader, type LineOutcome } from 
 import { NDJSON_TYPES } from '../platform/lines/ndjson.ts';
 import { answerStreamOnce } from '../platform/http/streamed-request.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import type { PromotionDeps } from './deps.ts';
+import type { LinkCache } from './links/link-cache.ts';
 import { linkLine, linkWish } from './links/link-body.ts';
 import { makeLinks } from './links/link-store.ts';
+import type { MerchantMade, Nudge, PromotersChanged } from './listeners.ts';
 import { merchantBody, merchantTerms, productBody, productTerms } from './merchants/merchant-body.ts';
 import { applyMerchant } from './merchants/merchant-routes.ts';
 import { putProduct, type VersionOrigin } from './merchants/merchant-store.ts';
 import { applyPromoter, promoterBody, promoterTerms } from './promoters/promoter-routes.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'promotersChanged' | 'nudge'>;
+interface ImportDeps {
+  db: Kysely<DB>;
+  links: LinkCache;
+  merchantMade: MerchantMade;
+  promotersChanged: PromotersChanged;
+  nudge: Nudge;
+}
 
 const LINES_PER_COMMIT = 100;
 
@@ -34,7 +41,7 @@ interface Loader<Line> {
   schema: z.ZodType<Line>;
   /** A file of two lines, for the document. */
   example: readonly [object, object];
-  store: (given: { trx: Transaction<DB>; deps: Deps; actor: Actor; now: Date }, lines: Line[]) => Promise<LineOutcome[]>;
+  store: (given: { trx: Transaction<DB>; deps: ImportDeps; actor: Actor; now: Date }, lines: Line[]) => Promise<LineOutcome[]>;
 }
 
 const merchants: Loader<z.output<typeof merchantBody> & { merchant_id: string }> = {
@@ -107,7 +114,7 @@ async function oneByOne<Line>(lines: Line[], state: (line: Line) => Promise<unkn
 }
 
 /** POST /v1/imports/{merchants|products|promoters|links}. */
-export function importRoutes(app: App, deps: Deps): void {
+export function importRoutes(app: App, deps: ImportDeps): void {
   void app.register(async (scope) => {
     streamScope(scope, NDJSON_TYPES);
     importRoute(scope, deps, 'merchants', merchants);
@@ -117,7 +124,7 @@ export function importRoutes(app: App, deps: Deps): void {
   });
 }
 
-function importRoute<Line>(app: App, deps: Deps, kind: string, loader: Loader<Line>): void {
+function importRoute<Line>(app: App, deps: ImportDeps, kind: string, loader: Loader<Line>): void {
   app.post(`/v1/imports/${kind}`, {
     config: { scopes: ['admin'], roles: ['operator'] },
     schema: {

@@ -17,7 +17,7 @@ import { masterKeys } from '../../src/platform/keys/secrets.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { openClickPath, type ClickPath } from '../../src/promotion/clicks/click-path.ts';
 import { clickRoutes } from '../../src/promotion/clicks/click-routes.ts';
-import type { PromotionDeps } from '../../src/promotion/deps.ts';
+import type { MerchantMade, Nudge, OnEvidence, PromotersChanged } from '../../src/promotion/listeners.ts';
 import { identitiesOf } from '../../src/promotion/buyers/identity.ts';
 import { identityRoutes } from '../../src/promotion/buyers/identity-routes.ts';
 import { importRoutes } from '../../src/promotion/imports.ts';
@@ -143,8 +143,16 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   const tracking = { db, keys, adapters: ADAPTERS, baseUrls, fetch, onDelivered: () => undefined, deadlineMs };
   const app = keyedApp(db, { trustProxy: ['127.0.0.1'] });
   const askForLink = askingForLinks(tracking);
-  const deps = { db, publicUrl: PUBLIC_URL, tokenKeys: [tokenKey] as [KeyObject], identityKey, linksPerDay, askForLink, ...path, ...told };
-  serve(app, deps, { ...path, redirectsPerAddress });
+  const tokenKeys: [KeyObject] = [tokenKey];
+  refuseSuspended(app, db);
+  merchantRoutes(app, { db, ...path, ...told });
+  productRoutes(app, { db });
+  promoterRoutes(app, { db, ...path, ...told });
+  linkRoutes(app, { db, publicUrl: PUBLIC_URL, tokenKeys, linksPerDay, askForLink });
+  importRoutes(app, { db, ...path, ...told });
+  identityRoutes(app, { db, tokenKeys, identityKey, ...told });
+  clickRoutes(app, { db, tokenKeys, identityKey, ...path, ...told });
+  redirectRoutes(app, { publicUrl: PUBLIC_URL, tokenKeys, identityKey, redirectsPerAddress, ...path });
   const port = await listen(app);
   const callers = await callersOf(app, db, port);
   return {
@@ -186,25 +194,20 @@ export async function openStockedShop(): Promise<{ shop: Shop; code: string }> {
   return { shop, code: await shop.link() };
 }
 
-function tellingTo(heard: Heard): Pick<PromotionDeps, 'onEvidence' | 'merchantMade' | 'promotersChanged' | 'nudge'> {
+interface Listeners {
+  onEvidence: OnEvidence;
+  merchantMade: MerchantMade;
+  promotersChanged: PromotersChanged;
+  nudge: Nudge;
+}
+
+function tellingTo(heard: Heard): Listeners {
   return {
     onEvidence: async (_trx, merchantId, identities) => void heard.evidence.push({ merchantId, identities }),
     merchantMade: async (_trx, merchantId) => void heard.merchants.push(merchantId),
     promotersChanged: async (_trx, promoterIds) => void heard.promoters.push(...promoterIds),
     nudge: () => undefined,
   };
-}
-
-function serve(app: App, deps: PromotionDeps, flooding: Pick<ClickPath, 'onLost' | 'onFlooded'> & { redirectsPerAddress: number }): void {
-  refuseSuspended(app, deps.db);
-  merchantRoutes(app, deps);
-  productRoutes(app, deps);
-  promoterRoutes(app, deps);
-  linkRoutes(app, deps);
-  importRoutes(app, deps);
-  identityRoutes(app, deps);
-  clickRoutes(app, deps);
-  redirectRoutes(app, { ...deps, ...flooding });
 }
 
 async function callersOf(app: App, db: Kysely<DB>, port: number): Promise<Pick<Shop, 'call' | 'load' | 'follow' | 'key'>> {

@@ -11,7 +11,7 @@ import { bodyExamples, callerId } from '../../platform/http/fields.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { mergeIdentities } from './buyer-store.ts';
 import { insertTouches } from '../clicks/click-store.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { OnEvidence } from '../listeners.ts';
 import { buyer } from '../fields.ts';
 import { identitiesOf, type Buyer } from './identity.ts';
 import { findLink } from '../links/link-store.ts';
@@ -77,7 +77,7 @@ export async function identitiesLinked(
  */
 export async function linkIdentities(
   trx: Transaction<DB>,
-  { identityKey, onEvidence }: Pick<PromotionDeps, 'identityKey' | 'onEvidence'>,
+  { identityKey, onEvidence }: { identityKey: KeyObject; onEvidence: OnEvidence },
   asked: ProposedIdentityLink,
   { keyId, now }: { keyId: string; now: Date },
 ): Promise<{ statementId: bigint | null; merged: number }> {

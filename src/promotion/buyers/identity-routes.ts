@@ -1,6 +1,9 @@
 // Buyers' identities: a storefront says which of them are one buyer, and an operator may take that
 // back.
 
+import type { KeyObject } from 'node:crypto';
+
+import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import type { App } from '../../platform/http/app.ts';
@@ -8,12 +11,19 @@ import { answerOnce } from '../../platform/http/idempotency.ts';
 import { callerId } from '../../platform/http/fields.ts';
 import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
 import { takeBack } from './buyer-store.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { Nudge, OnEvidence } from '../listeners.ts';
 import { identityBody, readIdentityLink, linkIdentities } from './identity-link.ts';
 import { listIdentityLinks, type IdentityLinkRow } from './identity-link-store.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'tokenKeys' | 'identityKey' | 'onEvidence' | 'nudge'>;
+interface IdentityDeps {
+  db: Kysely<DB>;
+  tokenKeys: readonly KeyObject[];
+  identityKey: KeyObject;
+  onEvidence: OnEvidence;
+  nudge: Nudge;
+}
 
 const DIGITS = /^\d{1,18}$/;
 
@@ -46,7 +56,7 @@ const parted = z.object({
 
 export const identityLinkParams = z.object({ statement_id: z.string().regex(DIGITS, 'must be the id of a statement') });
 
-export function identityRoutes(app: App, deps: Deps): void {
+export function identityRoutes(app: App, deps: IdentityDeps): void {
   const { db, tokenKeys, nudge } = deps;
 
   app.post('/v1/identities', {

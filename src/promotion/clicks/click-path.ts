@@ -11,7 +11,7 @@ import { dedicatedConnection } from '../../platform/postgres/dedicated-connectio
 import { repeat } from '../../platform/queue/repeat.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { clickWriter, type ClickWriter } from './click-writer.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { Nudge, OnEvidence } from '../listeners.ts';
 import { linkCache, type LinkCache } from '../links/link-cache.ts';
 import { listenForChanges } from '../links/link-notices.ts';
 import { readLiveLinks } from '../links/link-store.ts';
@@ -40,12 +40,14 @@ export interface ClickPath {
   close(): Promise<void>;
 }
 
-interface ClickPathOptions extends Pick<PromotionDeps, 'onEvidence' | 'nudge'> {
+interface ClickPathOptions {
   connectionString: string;
   db: Kysely<DB>;
   dataDir: string;
   registry: Registry;
   log: Logger;
+  onEvidence: OnEvidence;
+  nudge: Nudge;
 }
 
 export function openClickPath({ connectionString, db, dataDir, registry, log, onEvidence, nudge }: ClickPathOptions): ClickPath {

@@ -1,6 +1,9 @@
 // Clicks that a storefront tells of: in mini-programs, in apps, and wherever its own server was
 // there before us.
 
+import type { KeyObject } from 'node:crypto';
+
+import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
@@ -9,10 +12,12 @@ import { bodyExamples, time } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { problems } from '../../platform/http/problem.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import { isBotTold } from './bots.ts';
 import type { Click } from './click-store.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { LinkCache } from '../links/link-cache.ts';
+import type { Nudge, OnEvidence } from '../listeners.ts';
 import { buyer } from '../fields.ts';
 import { identitiesOf } from '../buyers/identity.ts';
 import { reportedClickWriter, writeClicks } from './reported-clicks.ts';
@@ -20,7 +25,15 @@ import { mintClickToken } from './token.ts';
 import { firstTouches } from './touches.ts';
 import { DAY_MS } from '../../platform/durations.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'links' | 'tokenKeys' | 'identityKey' | 'onEvidence' | 'nudge'>;
+interface ClickDeps {
+  db: Kysely<DB>;
+  links: LinkCache;
+  /** The first signs click tokens. */
+  tokenKeys: readonly [KeyObject, ...KeyObject[]];
+  identityKey: KeyObject;
+  onEvidence: OnEvidence;
+  nudge: Nudge;
+}
 
 const FUTURE_MS_MAX = 5 * 60 * 1000;
 const PAST_DAYS_MAX = 180;
@@ -37,7 +50,7 @@ const body = z
 
 const answer = z.object({ click_token: z.string().meta({ description: 'To be sent with the order, as its `click_token`.' }) });
 
-export function clickRoutes(app: App, deps: Deps): void {
+export function clickRoutes(app: App, deps: ClickDeps): void {
   const { db, links, tokenKeys, identityKey, onEvidence } = deps;
   const told = reportedClickWriter(db, onEvidence);
   app.addHook('onClose', () => told.close());
@@ -80,7 +93,7 @@ function clickTold(
   told: z.output<typeof body>,
   { code, merchantId }: { code: string; merchantId: string },
   now: Date,
-  identityKey: PromotionDeps['identityKey'],
+  identityKey: KeyObject,
 ): Click {
   const clickedAt = (told.occurred_at ?? now).getTime();
   if (clickedAt > now.getTime() + FUTURE_MS_MAX) throw fault('unprocessable', 'occurred_at', 'lies in the future');
@@ -101,7 +114,7 @@ function clickTold(
   };
 }
 
-function answerOf(click: Click, key: PromotionDeps['tokenKeys'][0]): z.output<typeof answer> {
+function answerOf(click: Click, key: KeyObject): z.output<typeof answer> {
   return { click_token: mintClickToken(key, click) };
 }
 

@@ -1,6 +1,7 @@
 // GET /r/{code}: the click is durable before the redirect answers. The hot path: no zod, no log
 // line, nothing allocated without need.
 
+import type { KeyObject } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 import type { FastifyReply } from 'fastify';
@@ -10,12 +11,12 @@ import type { App } from '../../platform/http/app.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import { isBotRequest } from './bots.ts';
 import type { Click, Touch } from './click-store.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { ClickWriter } from './click-writer.ts';
 import { floodGate } from './flood.ts';
 import { identityHash } from '../buyers/identity.ts';
 import { CODE } from '../links/link.ts';
 import type { Landing } from '../links/landing.ts';
-import { isAway, type LiveLink } from '../links/link-cache.ts';
+import { isAway, type LinkCache, type LiveLink } from '../links/link-cache.ts';
 import { mintClickToken } from './token.ts';
 import { firstClickOf, makeVisitor, VISITOR, VISITOR_COOKIE, visitorIn } from './visitor.ts';
 
@@ -38,7 +39,14 @@ const HEADERS = {
   503: { 'Retry-After': 'When to try again, in seconds.' },
 };
 
-type Deps = Pick<PromotionDeps, 'publicUrl' | 'tokenKeys' | 'identityKey' | 'links' | 'clicks'> & {
+interface RedirectDeps {
+  /** Where links begin, without a slash at the end. */
+  publicUrl: string;
+  /** The first signs click tokens. */
+  tokenKeys: readonly [KeyObject, ...KeyObject[]];
+  identityKey: KeyObject;
+  links: LinkCache;
+  clicks: ClickWriter;
   /**
    * A click that could be made durable nowhere. Its redirect is answered all the same: the token
    * proves the click.
@@ -48,12 +56,12 @@ type Deps = Pick<PromotionDeps, 'publicUrl' | 'tokenKeys' | 'identityKey' | 'lin
   redirectsPerAddress: number;
   /** Counts a click beyond that. */
   onFlooded: () => void;
-};
+}
 
 export const REDIRECT = '/r/:code';
 
 /** GET /r/{code}, in a scope of its own. */
-export function redirectRoutes(app: App, deps: Deps): void {
+export function redirectRoutes(app: App, deps: RedirectDeps): void {
   const { links } = deps;
   const visit = visitor(deps);
 
@@ -108,7 +116,7 @@ type Visit = (link: LiveLink, landing: Landing, now: number, request: Request, r
  * the last byte is sent. A visit that is one of a flood is answered at once, with its token as any
  * other, which is all that an order needs to earn by it.
  */
-function visitor(deps: Deps): Visit {
+function visitor(deps: RedirectDeps): Visit {
   const { publicUrl, identityKey, clicks, onLost } = deps;
   const [tokenKey] = deps.tokenKeys;
   const flood = floodGate(deps.redirectsPerAddress);

@@ -7,12 +7,10 @@ import { inTransaction } from '../../platform/postgres/database.ts';
 import { groupCommit, type GroupCommit } from '../../platform/postgres/group-commit.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { insertClicks, type Click } from './click-store.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { OnEvidence } from '../listeners.ts';
 
 const CLICKS_PER_COMMIT_MAX = 500;
 const CLICKS_WAITING_MAX = 10_000;
-
-type OnEvidence = PromotionDeps['onEvidence'];
 
 /**
  * Writes the clicks that are not written yet, and tells in the same transaction of the evidence

@@ -6,11 +6,14 @@ import type { Logger } from 'pino';
 import { inTransaction, isUnavailable } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { Click } from './click-store.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { Nudge, OnEvidence } from '../listeners.ts';
 import { replaySpool, spoolDepth, type SpoolDepth } from './spool.ts';
 import { writeClicks } from './reported-clicks.ts';
 
-interface ReplayDeps extends Pick<PromotionDeps, 'db' | 'onEvidence' | 'nudge'> {
+interface ReplayDeps {
+  db: Kysely<DB>;
+  onEvidence: OnEvidence;
+  nudge: Nudge;
   dir: string;
   log: Logger;
 }

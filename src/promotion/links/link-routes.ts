@@ -1,6 +1,9 @@
 // Links: made by storefronts and promoters, one or many at a time, found again, and drawn as QR
 // codes.
 
+import type { KeyObject } from 'node:crypto';
+
+import type { Kysely } from 'kysely';
 import { toBuffer, toString } from 'qrcode';
 import { z } from 'zod';
 
@@ -12,15 +15,24 @@ import { inTransaction } from '../../platform/postgres/database.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { cursorText, cursorTime, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { DB } from '../../platform/postgres/tables.ts';
 import { orNotFound } from '../not-found.ts';
 import { linkAnswer, linkWish, sharedBody, showLink, trackableBody, urlOf } from './link-body.ts';
 import { findLink, listLinks, makeLinks, planAhead, refuseTooManyLinks, type MadeLink } from './link-store.ts';
-import { keepAnswer, readTracking, type TrackedAnswer } from './link-tracking.ts';
+import { keepAnswer, readTracking, type AskForLink, type TrackedAnswer } from './link-tracking.ts';
 import { drawCode, type LinkRow, type LinkWish } from './link.ts';
 import { mayChoose } from '../promoters/promoter-keys.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'publicUrl' | 'askForLink' | 'tokenKeys' | 'linksPerDay'>;
+interface LinkDeps {
+  db: Kysely<DB>;
+  /** Where links begin, without a slash at the end. */
+  publicUrl: string;
+  tokenKeys: readonly KeyObject[];
+  /** How many links a promoter's own key may make within 24 hours. */
+  linksPerDay: number;
+  /** Gets the link of a platform for a link of ours. */
+  askForLink: AskForLink;
+}
 
 const LINKS_MAX = 1000;
 const QR_MARGIN = 4;
@@ -36,7 +48,7 @@ const linkBodies = z.array(sharedBody).min(1).max(LINKS_MAX);
 const qrQuery = z.object({ size: z.coerce.number().int().min(64).max(2048).default(512).meta({ description: 'Pixels of a side.' }) });
 const place = z.tuple([cursorTime, cursorText]);
 
-export function linkRoutes(app: App, deps: Deps): void {
+export function linkRoutes(app: App, deps: LinkDeps): void {
   makingRoutes(app, deps);
   readingRoutes(app, deps);
   qrRoutes(app, deps);
@@ -95,7 +107,7 @@ const makingMany = {
   },
 };
 
-function makingRoutes(app: App, deps: Deps): void {
+function makingRoutes(app: App, deps: LinkDeps): void {
   const { db, publicUrl, tokenKeys, linksPerDay: perDay } = deps;
   app.post('/v1/links', {
     config: { scopes: ['storefront', 'promoter'], roles: ['operator'] },
@@ -140,7 +152,7 @@ function makingRoutes(app: App, deps: Deps): void {
   });
 }
 
-function readingRoutes(app: App, { db, publicUrl }: Deps): void {
+function readingRoutes(app: App, { db, publicUrl }: LinkDeps): void {
   app.get('/v1/links/:code', {
     config: { scopes: ['storefront', 'merchant', 'promoter'] },
     schema: {
@@ -197,7 +209,7 @@ function readingRoutes(app: App, { db, publicUrl }: Deps): void {
 
 /** What the platform answers for a link that can be made, or why there will be none. */
 async function askAhead(
-  { db, askForLink, linksPerDay: perDay }: Deps,
+  { db, askForLink, linksPerDay: perDay }: LinkDeps,
   actor: Actor,
   sourceId: string,
   wish: LinkWish & { code: string },
@@ -220,7 +232,7 @@ async function askAhead(
   }
 }
 
-function qrRoutes(app: App, { db, publicUrl }: Deps): void {
+function qrRoutes(app: App, { db, publicUrl }: LinkDeps): void {
   const linkOf = async (code: string, actor: Actor): Promise<string> => {
     const link = orNotFound(await findLink(db, code), 'link');
     mayShare(actor, link);

@@ -1,6 +1,6 @@
 // Merchants and their products, set up by the operator.
 
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
@@ -11,7 +11,8 @@ import type { App } from '../../platform/http/app.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { LinkCache } from '../links/link-cache.ts';
+import type { MerchantMade, Nudge } from '../listeners.ts';
 import { orNotFound } from '../not-found.ts';
 import { notifyChanged } from '../links/link-notices.ts';
 import {
@@ -38,7 +39,12 @@ import {
   type VersionOrigin,
 } from './merchant-store.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'links' | 'merchantMade' | 'nudge'>;
+interface MerchantDeps {
+  db: Kysely<DB>;
+  links: LinkCache;
+  merchantMade: MerchantMade;
+  nudge: Nudge;
+}
 
 const merchantParams = z.object({ merchant_id: callerId });
 const productParams = z.object({ merchant_id: callerId, product_id: callerId });
@@ -57,7 +63,7 @@ const PRODUCT = { title: 'Stroller', category: 'baby', price: 29900, landing_url
 /** Sets a merchant and tells whoever must know. */
 export async function applyMerchant(
   trx: Transaction<DB>,
-  deps: Pick<Deps, 'merchantMade'>,
+  deps: Pick<MerchantDeps, 'merchantMade'>,
   merchantId: string,
   terms: MerchantTerms,
   origin: VersionOrigin,
@@ -68,7 +74,7 @@ export async function applyMerchant(
   return stated;
 }
 
-export function merchantRoutes(app: App, deps: Deps): void {
+export function merchantRoutes(app: App, deps: MerchantDeps): void {
   const { db } = deps;
 
   app.put('/v1/merchants/:merchant_id', {
@@ -127,7 +133,7 @@ export function merchantRoutes(app: App, deps: Deps): void {
   });
 }
 
-export function productRoutes(app: App, { db }: Pick<Deps, 'db'>): void {
+export function productRoutes(app: App, { db }: Pick<MerchantDeps, 'db'>): void {
   app.put('/v1/merchants/:merchant_id/products/:product_id', {
     config: { scopes: ['merchant'], roles: ['operator'] },
     schema: {

@@ -1,6 +1,6 @@
 // Promoters, set up by the operator.
 
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
 import { mayActAs } from '../../platform/keys/actor.ts';
@@ -11,7 +11,8 @@ import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platf
 import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { normaliseCoupons } from './coupon-store.ts';
-import type { PromotionDeps } from '../deps.ts';
+import type { LinkCache } from '../links/link-cache.ts';
+import type { Nudge, PromotersChanged } from '../listeners.ts';
 import { orNotFound } from '../not-found.ts';
 import { notifyChanged } from '../links/link-notices.ts';
 import type { VersionResult, VersionOrigin } from '../merchants/merchant-store.ts';
@@ -25,7 +26,12 @@ import {
   type PromoterTerms,
 } from './promoter-store.ts';
 
-type Deps = Pick<PromotionDeps, 'db' | 'links' | 'promotersChanged' | 'nudge'>;
+interface PromoterDeps {
+  db: Kysely<DB>;
+  links: LinkCache;
+  promotersChanged: PromotersChanged;
+  nudge: Nudge;
+}
 
 const COUPONS_MAX = 200;
 
@@ -93,7 +99,7 @@ function showPromoter(row: PromoterRow): z.output<typeof promoterAnswer> {
 /** Sets a promoter and tells whoever must know. */
 export async function applyPromoter(
   trx: Transaction<DB>,
-  deps: Pick<Deps, 'promotersChanged'>,
+  deps: Pick<PromoterDeps, 'promotersChanged'>,
   promoterId: string,
   terms: PromoterTerms,
   origin: VersionOrigin,
@@ -104,7 +110,7 @@ export async function applyPromoter(
   return stated;
 }
 
-export function promoterRoutes(app: App, deps: Deps): void {
+export function promoterRoutes(app: App, deps: PromoterDeps): void {
   const { db } = deps;
 
   app.put('/v1/promoters/:promoter_id', {
