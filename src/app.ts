@@ -263,10 +263,10 @@ export function draftDeps({ config, masterKeys: keys, identityKey: numberKey }: 
 }
 
 /** Sources, and the orders and deliveries that come from them. */
-function serveOrders(app: App, { runtime, adapters }: AppDeps, door: Door): void {
+function serveOrders(app: App, { runtime }: AppDeps, door: Door): void {
   const { db, masterKeys: keys } = runtime;
   const { sources, onDelivered } = door;
-  const sourcesDeps = { db, keys, adapters, cache: sources, unpark, onDelivered };
+  const sourcesDeps = { db, keys, cache: sources, unpark, onDelivered };
   sourcesRoutes(app, sourcesDeps);
   mappingRoutes(app, sourcesDeps);
   orderReportRoutes(app, { db, merchants: knownMerchants(db), ...door });

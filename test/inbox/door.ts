@@ -115,7 +115,7 @@ export async function openDoor(): Promise<Door> {
   const writer = deliveryWriter(connection);
   const keys = masterKeys(['a secrets key of thirty-two characters']);
   const sources = sourceCache(db, keys);
-  const sourcesDeps = { db, keys, adapters: ADAPTERS, cache: sources, unpark, onDelivered };
+  const sourcesDeps = { db, keys, cache: sources, unpark, onDelivered };
   sourcesRoutes(app, sourcesDeps);
   mappingRoutes(app, sourcesDeps);
   orderReportRoutes(app, { db, writer, merchants: knownMerchants(db), sources, onDelivered });

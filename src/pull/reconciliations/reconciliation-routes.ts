@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 
-import { DomainError, type ErrorCode } from '../../core/errors.ts';
+import { DomainError, ERROR_CODES } from '../../core/errors.ts';
 import { recordChange, type Change } from '../../platform/keys/audit-log.ts';
 import { readJson, streamScope } from '../../platform/http/bodies.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
@@ -68,7 +68,7 @@ const answer = z
     dry_run: z.boolean().meta({ description: 'The file was read and judged; nothing of it entered, `recovered` stays 0.' }),
     file: recognised.nullable().meta({ description: 'What the file was recognised as; null before that, and of a time.' }),
     error: z.string().nullable().meta({ description: 'Why it failed, or why it waits.' }),
-    error_code: z.string().nullable().meta({ description: 'Why a file was refused before anything of it had entered.' }),
+    error_code: z.enum(ERROR_CODES).nullable().meta({ description: 'Why a file was refused before anything of it had entered.' }),
     made_at: z.date(),
     finished_at: z.date().nullable(),
   })
@@ -206,7 +206,7 @@ async function make(trx: Transaction<DB>, row: Parameters<typeof makeReconciliat
 async function answerOf(deps: ReconciliationDeps, reconciliationId: string) {
   deps.onAsked();
   const body = await waitFor(deps, reconciliationId);
-  if (body.error_code !== null) throw new DomainError(body.error_code as ErrorCode, body.error ?? '');
+  if (body.error_code !== null) throw new DomainError(body.error_code, body.error ?? '');
   return { status: body.finished_at === null ? 202 : 200, body };
 }
 

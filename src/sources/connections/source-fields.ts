@@ -7,12 +7,10 @@ import { callerId } from '../../platform/http/fields.ts';
 import type { MasterKeys } from '../../platform/keys/secrets.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { SourceCache } from './source-cache.ts';
-import type { Adapter } from '../source.ts';
 
 export interface SourcesDeps {
   db: Kysely<DB>;
   keys: MasterKeys;
-  adapters: readonly Adapter[];
   cache: SourceCache;
   /**
    * Lets go on what has waited for one of these (`merchant:<id>`,

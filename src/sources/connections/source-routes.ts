@@ -13,16 +13,18 @@ import type { App } from '../../platform/http/app.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { faultsOf, problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { ADAPTERS } from '../adapters.ts';
 import { askingView, viewAsking } from '../asking-view.ts';
-import type { Adapter } from '../source.ts';
 import { oneOrMoreSecrets, type SourceSecrets } from '../signing.ts';
 import { findSource, hasDeliveries, listSources, lockSource, saveSource, type SourceRow } from './source-store.ts';
 import { noSource, REST, sourcePath, type SourcesDeps } from './source-fields.ts';
 
+const kind = z.enum(ADAPTERS.map((adapter) => adapter.kind));
+
 const source = z
   .object({
     source_id: callerId,
-    kind: z.string(),
+    kind,
     merchant_id: callerId.nullable().meta({ description: 'Null: one account of many shops, each of which is mapped to its merchant.' }),
     secrets_set: z.array(z.string()).meta({ description: 'The names of the secrets that are set; their values are never shown.' }),
     options: z.record(z.string(), z.unknown()),
@@ -36,22 +38,21 @@ const sourceDetail = source.extend(askingView).meta({ id: 'SourceDetail' });
 const tags = ['sources'];
 const place = z.tuple([callerId]);
 
-const sourceBodyOf = (adapters: readonly Adapter[]) =>
-  z
-    .strictObject({
-      kind: z.enum(adapters.map((adapter) => adapter.kind)),
-      merchant_id: callerId.nullish(),
-      secrets: z
-        .record(z.string(), oneOrMoreSecrets.nullable())
-        .optional()
-        .meta({ description: 'Those left out keep their values, null removes one; a list holds all that are valid at once.' }),
-      options: z.record(z.string(), z.unknown()).optional(),
-    })
-    .meta(bodyExamples({ kind: 'standard-webhooks', merchant_id: 'm1', secrets: { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' } }));
+const sourceBody = z
+  .strictObject({
+    kind,
+    merchant_id: callerId.nullish(),
+    secrets: z
+      .record(z.string(), oneOrMoreSecrets.nullable())
+      .optional()
+      .meta({ description: 'Those left out keep their values, null removes one; a list holds all that are valid at once.' }),
+    options: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta(bodyExamples({ kind: 'standard-webhooks', merchant_id: 'm1', secrets: { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' } }));
 
 /** PUT and GET under /v1/sources. */
 export function sourcesRoutes(app: App, deps: SourcesDeps): void {
-  const { db, adapters, cache } = deps;
+  const { db, cache } = deps;
   app.put('/v1/sources/:source_id', {
     config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
@@ -62,7 +63,7 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
         'All of it but for `secrets`, which keep what is left out. What a source needs depends on its ' +
         'kind. A source that has deliveries keeps its kind and its merchant.',
       params: sourcePath,
-      body: sourceBodyOf(adapters),
+      body: sourceBody,
       response: { 200: source, 201: source, ...problems('reserved_source', 'conflict', 'unknown_merchant') },
     },
     handler: async (request, reply) => {
@@ -91,7 +92,7 @@ export function sourcesRoutes(app: App, deps: SourcesDeps): void {
     handler: async ({ params: { source_id: sourceId } }) => {
       const found = await findSource(db, sourceId);
       if (found === null) throw noSource(sourceId);
-      const adapter = adapters.find((one) => one.kind === found.kind);
+      const adapter = ADAPTERS.find((one) => one.kind === found.kind);
       return { ...found, ...(await viewAsking(db, found, adapter)) };
     },
   });
@@ -141,7 +142,7 @@ interface SourceResult {
 async function putSource(trx: Transaction<DB>, deps: SourcesDeps, put: SourcePut): Promise<SourceResult> {
   const { sourceId, stated, actor, now } = put;
   if (sourceId === REST) throw new DomainError('reserved_source', 'The source "rest" is there for every merchant by itself.');
-  const adapter = deps.adapters.find((one) => one.kind === stated.kind)!;
+  const adapter = ADAPTERS.find((one) => one.kind === stated.kind)!;
   const standing = await lockSource(trx, deps.keys, sourceId);
   const before = standing?.row ?? null;
   const merchantId = stated.merchant_id ?? null;
