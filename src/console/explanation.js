@@ -96,6 +96,7 @@ function tellStep(step, currency) {
 /** @param {any} step @param {(units: number | string) => string} sum @returns {Sentence} */
 function tellBase(step, sum) {
   const values = { paid: sum(step.paid), refunded: sum(step.refunded), base: sum(step.base) };
+  // Here `withheld` is the bar of the line, and no tax.
   if (step.void || step.withheld !== undefined) return ['step.base_void', values];
   if (step.removed) return ['step.base_removed', values];
   if (step.platform_commission === undefined) return ['step.base', values];

@@ -95,6 +95,8 @@ const explainedStep = z
       refunded: amount,
       platform_commission: amount.nullable().optional(),
       void: z.literal(true).optional(),
+      // The bar of the line. The key is older than payouts, with which `withheld` came to mean tax;
+      // it is stored, and so it stays.
       withheld: z.enum(BARS).exclude(['void']).optional().meta({ description: 'Why the base is 0 in spite of what was paid.' }),
       removed: z.literal(true).optional(),
       base: amount,

@@ -129,6 +129,7 @@ function keptOf(line: SplitLine, refunded: bigint): bigint {
 
 function poolOf(line: SplitLine, refundedAmount: bigint, { currency }: SplitOrder): Pooled {
   const { barred } = line;
+  // A bar other than `void` is called `withheld` in what is stored; see `explainedStep`.
   const plan = line.winners.length === 0 || line.rule === null ? null : line.rule.plan;
   const base = baseOf(line, plan, barred === null ? keptOf(line, refundedAmount) : 0n);
   const arithmetic: ExplainedStep[] = [
