@@ -1,47 +1,23 @@
 // A merchant with links, over the API, for the benches that speak HTTP.
 
+import { createClient, type FenyongClient } from '../../client/client.ts';
+import { stateMarket } from '../market.ts';
 import { ADMIN_KEY, type Running } from './processes.ts';
 
 export const WEBHOOK_SECRET = 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
-/** Sends one request as the admin; throws for any refusal. */
-export async function ask(service: Pick<Running, 'url'>, method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
-  const answer = await fetch(service.url + path, {
-    method,
-    headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-  return JSON.parse(text) as Record<string, unknown>;
+/** The API as the admin sees it. Nothing is sent twice. */
+export function adminOf({ url }: Pick<Running, 'url'>): FenyongClient {
+  return createClient({ url, key: ADMIN_KEY, attempts: 1 });
 }
 
-/**
- * One merchant `m1` with one product, a seller with an inviter and an agency, the usual rule and a
- * source; the codes of `count` links.
- */
+/** The usual market, with the source `sw`; the codes of `count` links of bob's. */
 export async function openMarket(service: Running, count: number): Promise<string[]> {
-  await ask(service, 'PUT', '/v1/merchants/m1', { name: 'Baby Care', currency: 'CNY', landing_hosts: ['shop.example.com'] });
-  await ask(service, 'PUT', '/v1/merchants/m1/products/p1', { title: 'Bottle', landing_url: 'https://shop.example.com/p/1' });
-  await ask(service, 'PUT', '/v1/promoters/a1', { name: 'Agency', kind: 'agency' });
-  await ask(service, 'PUT', '/v1/promoters/alice', { name: 'Alice', kind: 'person' });
-  await ask(service, 'PUT', '/v1/promoters/bob', { name: 'Bob', kind: 'person', inviter_id: 'alice', agency_id: 'a1' });
-  await ask(service, 'PUT', '/v1/sources/sw', {
-    kind: 'standard-webhooks',
-    merchant_id: 'm1',
-    secrets: { secret: `whsec_${WEBHOOK_SECRET}` },
-  });
-  const upline = { to: 'upline', level: 1, share_ppm: 100_000 };
-  const split = [{ to: 'agency', share_ppm: 1_000_000, pays: [{ to: 'promoter', share_ppm: 700_000, pays: [upline] }] }];
-  await ask(service, 'POST', '/v1/rules', {
-    name: 'all',
-    effective_from: '2020-01-01T00:00:00Z',
-    retroactive: true,
-    plan: { rate_ppm: 100_000, split },
-  });
-  const wishes = Array.from({ length: count }, () => ({ promoter_id: 'bob', merchant_id: 'm1', product_id: 'p1' }));
-  const { data } = await ask(service, 'POST', '/v1/links/batch', { links: wishes });
-  return (data as { code: string }[]).map((link) => link.code);
+  const client = adminOf(service);
+  await stateMarket(client, { sourceId: 'sw', secret: `whsec_${WEBHOOK_SECRET}`, holdDays: 7, ratePpm: 100_000 });
+  const links = Array.from({ length: count }, () => ({ promoter_id: 'bob', merchant_id: 'm1', product_id: 'p1' }));
+  const { data: made } = await client.POST('/v1/links/batch', { body: { links } });
+  return made.data.map((link) => link.code);
 }
 
 /** The body of a report of an order that a click token attributes. */

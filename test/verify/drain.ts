@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Client } from 'pg';
 
+import type { components } from '../../client/api.ts';
 import { ifMissing } from '../../src/platform/embedded/embedded-binaries.ts';
 import type { Stage } from './stage.ts';
 
@@ -33,21 +34,12 @@ export async function drained(stage: Stage, client: Client): Promise<string | nu
   }
 }
 
-interface GuardAnswer {
-  name: string;
-  kind: 'law' | 'alarm';
-  ok: boolean;
-  violations: number;
-  sample: unknown[];
-  checked_at: string;
-}
-
 /** The laws that are broken, once all of them were asked after `since`. */
-export async function brokenLaws(askGuards: () => Promise<Record<string, unknown>>, since: Date): Promise<string[]> {
+export async function brokenLaws(askGuards: () => Promise<components['schemas']['Guard'][]>, since: Date): Promise<string[]> {
   const deadline = Date.now() + GUARDS_MS_MAX;
   for (;;) {
-    const laws = ((await askGuards())['data'] as GuardAnswer[]).filter(({ kind }) => kind === 'law');
-    const old = laws.filter(({ checked_at: checkedAt }) => new Date(checkedAt) <= since);
+    const laws = (await askGuards()).filter(({ kind }) => kind === 'law');
+    const old = laws.filter(({ checked_at: checkedAt }) => checkedAt === null || new Date(checkedAt) <= since);
     if (old.length === 0 || Date.now() > deadline) {
       const broken = laws
         .filter(({ ok }) => !ok)

@@ -4,9 +4,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { planOf } from '../market.ts';
 import { ADMIN_KEY } from './fleet.ts';
 import type { Column, Journal, Told } from './journal.ts';
-import { planOf, rateAt, SOURCE, type Market } from './market.ts';
+import { rateAt, SOURCE, type Market } from './market.ts';
 import { poisonBody } from './poison.ts';
 import { bodyOf, clickIdIn, newTold, reportsOf, signatureOf } from './reports.ts';
 import type { PlannedOrder, PlannedSend, Schedule } from './schedule.ts';

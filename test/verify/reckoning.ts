@@ -1,6 +1,8 @@
 // What an order of the verifier's market must earn, worked out a second time and in another way
 // than the service does.
 
+import { SELLER_PPM, UPLINE_PPM } from '../market.ts';
+
 export type Seller = 'bob' | 'carol';
 
 export interface Line {
@@ -25,12 +27,6 @@ export interface Reckoned {
 }
 
 const PPM = 1_000_000n;
-/**
- * Of the split that the market publishes: the agency has the whole pool, pays the seller, who pays
- * the inviter.
- */
-export const SELLER_PPM = 700_000;
-export const UPLINE_PPM = 100_000;
 
 /**
  * Who stands around a seller. Carol has no agency: what would be the agency's stays with the

@@ -13,7 +13,7 @@ import type { Fault } from './faults/fault.ts';
 import { ADMIN_KEY, SECRETS } from './fleet.ts';
 import { emptyJournal, type Finding, type Journal } from './journal.ts';
 import { runLoad } from './load.ts';
-import { ask } from './market.ts';
+import { adminOf } from './market.ts';
 import { seeded } from './random.ts';
 import { makeSchedule, USUAL } from './schedule.ts';
 import type { Stage } from './stage.ts';
@@ -61,15 +61,16 @@ async function judge(stage: Stage, journal: Journal): Promise<Outcome> {
 
 /** Asks every law anew, and whether the books are balanced. */
 export async function checkLaws(client: Client, url: string, since: Date): Promise<Finding[]> {
+  const admin = adminOf(url);
   const askAnew = async () => {
     // A guard that was never asked is asked at once; one that took long would rest first, and may
     // still tell of a time before.
     await client.query('delete from guard_result where checked_at <= $1', [since]);
-    return ask(url, 'GET', '/v1/guards');
+    return (await admin.GET('/v1/guards')).data.data;
   };
   const texts = await brokenLaws(askAnew, since);
-  const balance = await ask(url, 'GET', '/v1/ledger/trial-balance');
-  for (const { currency, sum } of balance['data'] as { currency: string; sum: number }[]) {
+  const { data: balance } = await admin.GET('/v1/ledger/trial-balance');
+  for (const { currency, sum } of balance.data) {
     if (sum !== 0) texts.push(`the trial balance of ${currency} is ${sum}`);
   }
   return texts.map((text) => ({ column: 'guards', text }));

@@ -4,9 +4,10 @@
 import { createCipheriv, createHash, randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { components } from '../../../client/api.ts';
 import { ADMIN_KEY } from '../fleet.ts';
 import type { Finding } from '../journal.ts';
-import { ask } from '../market.ts';
+import { adminOf } from '../market.ts';
 import type { Random } from '../random.ts';
 import { signedHeaders } from './canonical.ts';
 import { shuffled } from './json.ts';
@@ -120,7 +121,7 @@ async function reconcile(sourceId: string, world: World, sent: Sent): Promise<vo
     from: new Date(world.listedFrom).toISOString(),
     to: new Date(world.listedFrom + HOUR_MS).toISOString(),
   };
-  const made = (await ask(world.url(), 'POST', '/v1/reconciliations', range)) as unknown as Reconciliation;
+  const { data: made } = await adminOf(world.url()).POST('/v1/reconciliations', { body: range });
   const { state, error } = await finished(made, world);
   if (state === 'done') sent.acknowledged += 1;
   else sent.findings.push({ column: 'wrong', text: `reconciling ${sourceId} ended as ${state}: ${error}` });
@@ -128,15 +129,7 @@ async function reconcile(sourceId: string, world: World, sent: Sent): Promise<vo
 
 export const shown = (body: Buffer): string => body.toString('utf8').slice(0, 1500);
 
-interface Reconciliation {
-  reconciliation_id: string;
-  state: string;
-  rows: number;
-  bad_rows: number;
-  errors: { line: number; message: string }[];
-  error: string | null;
-  finished_at: string | null;
-}
+type Reconciliation = components['schemas']['Reconciliation'];
 
 /** Uploads a file, mostly tried dry before, and sometimes twice. */
 async function sendFile(file: PlannedFile, world: World, random: Random, sent: Sent): Promise<void> {
@@ -183,7 +176,8 @@ async function finished(made: Reconciliation, world: World): Promise<Reconciliat
   const until = Date.now() + FILE_MS_MAX;
   while (told.finished_at === null && Date.now() < until) {
     await sleep(POLL_MS);
-    told = (await ask(world.url(), 'GET', `/v1/reconciliations/${told.reconciliation_id}`)) as unknown as Reconciliation;
+    const path = { reconciliation_id: made.reconciliation_id };
+    ({ data: told } = await adminOf(world.url()).GET('/v1/reconciliations/{reconciliation_id}', { params: { path } }));
   }
   return told;
 }

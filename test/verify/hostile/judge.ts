@@ -8,7 +8,7 @@ import type { Client } from 'pg';
 
 import { ADMIN_KEY } from '../fleet.ts';
 import type { Finding } from '../journal.ts';
-import { ask } from '../market.ts';
+import { adminOf } from '../market.ts';
 import { shown } from './doors.ts';
 import type { Plan, PlannedSend } from './plan.ts';
 import { compareLines, reckonOrder, type ReckonedOrder } from './reckon.ts';
@@ -248,14 +248,6 @@ const EXPECTED = new Set([
   'sender_clocks',
 ]);
 
-interface GuardAnswer {
-  name: string;
-  kind: 'law' | 'alarm';
-  ok: boolean;
-  violations: number;
-  sample: unknown[];
-}
-
 const RING_MS_MAX = 60_000;
 const POLL_MS = 500;
 
@@ -265,7 +257,7 @@ const POLL_MS = 500;
 export async function judgeAlarms(url: string, wantedAlarms: Alarms): Promise<Finding[]> {
   const until = Date.now() + RING_MS_MAX;
   for (;;) {
-    const guards = ((await ask(url, 'GET', '/v1/guards'))['data'] as GuardAnswer[]).filter(({ kind }) => kind === 'alarm');
+    const guards = (await adminOf(url).GET('/v1/guards')).data.data.filter(({ kind }) => kind === 'alarm');
     const wrong = guards.filter(({ name, violations }) => violations !== (wantedAlarms[name as keyof Alarms] ?? 0) && !EXPECTED.has(name));
     if (wrong.length > 0 && Date.now() < until) {
       await sleep(POLL_MS);

@@ -1,6 +1,6 @@
 // What an order of the hostile market must come to, reckoned from everything that was said of it.
 
-import { SELLER_PPM, UPLINE_PPM } from '../reckoning.ts';
+import { SELLER_PPM, UPLINE_PPM } from '../../market.ts';
 import { factsOf, type Facts, type LineFacts } from './facts.ts';
 import { DAY_MS, type SaidRefund, type Status, type ToldOrder } from './said.ts';
 import { HOLD_DAYS, NEVER_EARNS, windowMs, type World } from './world.ts';

@@ -4,8 +4,9 @@
 
 import { randomUUID } from 'node:crypto';
 
+import type { components } from '../../../client/api.ts';
 import { ADMIN_KEY } from '../fleet.ts';
-import { ask, rateAt, type Market } from '../market.ts';
+import { adminOf, rateAt, type Market } from '../market.ts';
 import type { Random } from '../random.ts';
 import { DOUDIAN, DOUDIAN_SHOP, TAOBAO, WECHAT, type Asked } from './platforms.ts';
 import { DAY_MS, HOUR_MS } from './said.ts';
@@ -16,6 +17,8 @@ export const PRODUCTS = ['p1', 'p2', 'p3', '商品-4'] as const;
 export const NEVER_EARNS = 'p-never';
 export const WEBHOOK_SECRET = Buffer.from('hostile senders sign with this key');
 export const SHOP_SECRET = 'hostile shops sign with this text';
+
+type Source = components['schemas']['Source'];
 
 interface WorldLink {
   code: string;
@@ -76,7 +79,10 @@ export async function openWorld(url: () => string, market: Market, trial: number
   const now = Math.floor(Date.now() / 1000) * 1000;
   const merchantId = `${name}-m`;
   const merchant = { name: '恶意市场 \u202e<&"', currency: 'CNY', landing_hosts: ['shop.example.com'] };
-  await ask(url(), 'PUT', `/v1/merchants/${merchantId}`, { ...merchant, hold_days: HOLD_DAYS, time_zone: 'Asia/Shanghai' });
+  await adminOf(url()).PUT('/v1/merchants/{merchant_id}', {
+    params: { path: { merchant_id: merchantId } },
+    body: { ...merchant, hold_days: HOLD_DAYS, time_zone: 'Asia/Shanghai' },
+  });
   const products = [...PRODUCTS, NEVER_EARNS].map((productId) => ({
     merchant_id: merchantId,
     product_id: productId,
@@ -131,7 +137,7 @@ async function mapNames(url: string, sources: World['sources'], name: string, kn
   const word = `${name} 分享员/1%`;
   const body = { promoter_id: known[0]!, effective_from: new Date(Date.UTC(2020)).toISOString() };
   for (const sourceId of [sources.webhook, sources.later, sources.files]) {
-    await ask(url, 'PUT', `/v1/sources/${sourceId}/mappings/promoter/${encodeURIComponent(word)}`, body);
+    await putMapping(url, { source_id: sourceId, type: 'promoter', value: word }, body);
   }
   return [[word, known[0]!]];
 }
@@ -147,16 +153,27 @@ async function mapWords(url: string, sources: World['sources'], known: string[])
       [sources.taobao, 'relation_id'],
       [sources['wechat-shop'], 'sharer'],
     ] as const) {
-      await ask(url, 'PUT', `/v1/sources/${sourceId}/mappings/${type}/${WORDS[index]}`, { promoter_id, effective_from });
+      await putMapping(url, { source_id: sourceId, type, value: WORDS[index]! }, { promoter_id, effective_from });
     }
   }
   return WORDS.map((word, index) => [word, known[index] ?? null] as const);
 }
 
+async function putMapping(
+  url: string,
+  path: { source_id: string; type: string; value: string },
+  body: { promoter_id: string; effective_from: string },
+): Promise<void> {
+  await adminOf(url).PUT('/v1/sources/{source_id}/mappings/{type}/{value}', { params: { path }, body });
+}
+
 async function stateSources(url: string, merchantId: string, name: string): Promise<World['sources']> {
   const secret = `whsec_${WEBHOOK_SECRET.toString('base64')}`;
-  const of = async (sourceId: string, kind: string, secrets: object, options: object = {}) => {
-    await ask(url, 'PUT', `/v1/sources/${sourceId}`, { kind, merchant_id: merchantId, secrets, options });
+  const of = async (sourceId: string, kind: Source['kind'], secrets: Record<string, string | string[]>, options = {}) => {
+    await adminOf(url).PUT('/v1/sources/{source_id}', {
+      params: { path: { source_id: sourceId } },
+      body: { kind, merchant_id: merchantId, secrets, options },
+    });
     return sourceId;
   };
   return {
@@ -232,12 +249,13 @@ export async function tellClick(
   const isTied = buyer !== null && random.chance(0.4);
   const alias = isTied ? { device: randomOf(random) } : buyer;
   const body = { code, occurred_at: new Date(at).toISOString(), ...(alias !== null && { buyer: alias }) };
-  const told = await ask(world.url(), 'POST', '/v1/clicks', body);
+  const admin = adminOf(world.url());
+  const { data: told } = await admin.POST('/v1/clicks', { body });
   if (isTied) {
     const identities = { ...buyer, ...alias };
-    await ask(world.url(), 'POST', '/v1/identities', { merchant_id: world.merchantId, identities });
+    await admin.POST('/v1/identities', { body: { merchant_id: world.merchantId, identities } });
   }
-  const click = { token: told['click_token'] as string, code, at, buyer };
+  const click = { token: told.click_token, code, at, buyer };
   world.clicks.push(click);
   return click;
 }

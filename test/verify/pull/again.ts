@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Client } from 'pg';
 
-import { ask } from '../market.ts';
+import { adminOf } from '../market.ts';
 import type { Platform } from './platform.ts';
 import type { Finding } from './table.ts';
 
@@ -34,13 +34,15 @@ export async function checkAgain(client: Client, url: string, platforms: readonl
 }
 
 async function reconcile(url: string, system: string, from: Date, orders: number): Promise<Finding[]> {
-  let told = await ask(url, 'POST', '/v1/reconciliations', { source_id: system, from: from.toISOString(), to: new Date().toISOString() });
+  const client = adminOf(url);
+  const range = { source_id: system, from: from.toISOString(), to: new Date().toISOString() };
+  let { data: told } = await client.POST('/v1/reconciliations', { body: range });
   let since = Date.now();
-  while (told['finished_at'] === null && Date.now() - since < STALLED_MS) {
+  while (told.finished_at === null && Date.now() - since < STALLED_MS) {
     await sleep(POLL_MS);
-    const { checked: before } = told;
-    told = await ask(url, 'GET', `/v1/reconciliations/${told['reconciliation_id'] as string}`);
-    if (told['checked'] !== before) since = Date.now();
+    const { checked: before, reconciliation_id } = told;
+    ({ data: told } = await client.GET('/v1/reconciliations/{reconciliation_id}', { params: { path: { reconciliation_id } } }));
+    if (told.checked !== before) since = Date.now();
   }
   const { state, checked, missing, different, error } = told;
   const isFine = state === 'done' && checked === orders && missing === 0 && different === 0;

@@ -4,7 +4,7 @@
 import type { Client } from 'pg';
 
 import { addOwed, compareBooks, type ShownOrder } from '../check.ts';
-import { ask } from '../market.ts';
+import { adminOf } from '../market.ts';
 import { reckon, type Reckoned } from '../reckoning.ts';
 import type { Platform } from './platform.ts';
 import type { Finding } from './table.ts';
@@ -28,18 +28,9 @@ export async function checkOrders(client: Client, url: string, platforms: readon
 
 async function listAll(url: string): Promise<Map<string, Map<string, Listed[]>>> {
   const bySource = new Map<string, Map<string, Listed[]>>();
-  let cursor: string | null = '';
-  while (cursor !== null) {
-    const page: Record<string, unknown> = await ask(
-      url,
-      'GET',
-      `/v1/orders?limit=${PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
-    );
-    for (const order of page['data'] as Listed[]) {
-      const orders = bySource.get(order.source_id) ?? new Map<string, Listed[]>();
-      bySource.set(order.source_id, orders.set(order.order_id, [...(orders.get(order.order_id) ?? []), order]));
-    }
-    cursor = page['next_cursor'] as string | null;
+  for await (const order of adminOf(url).each('/v1/orders', { query: { limit: PAGE } })) {
+    const orders = bySource.get(order.source_id) ?? new Map<string, Listed[]>();
+    bySource.set(order.source_id, orders.set(order.order_id, [...(orders.get(order.order_id) ?? []), order]));
   }
   return bySource;
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 
 import { drained } from '../drain.ts';
-import { ask, rateAt } from '../market.ts';
+import { adminOf, rateAt } from '../market.ts';
 import type { Postgres } from '../postgres.ts';
 import { seeded, type Random } from '../random.ts';
 import { hasRedis, openRedis, type RedisServer } from '../redis.ts';
@@ -94,13 +94,19 @@ const someTime = (random: Random, since: Date) =>
   new Date(Math.floor((since.getTime() + random.int(SETTLED_MS, SPAN_MS - SETTLED_MS)) / 1000) * 1000);
 
 async function stateSources(url: string, since: Date): Promise<void> {
+  const client = adminOf(url);
   for (const { kind, subject, bob } of SYSTEMS) {
     const pull = { every_seconds: EVERY_SECONDS, look_back_seconds: LOOK_BACK_SECONDS, since: since.toISOString() };
     const { secrets, options } = subject;
-    await ask(url, 'PUT', `/v1/sources/${kind}`, { kind, merchant_id: 'm1', secrets, options: { ...options, pull } });
+    await client.PUT('/v1/sources/{source_id}', {
+      params: { path: { source_id: kind } },
+      body: { kind, merchant_id: 'm1', secrets, options: { ...options, pull } },
+    });
     if (bob === undefined) continue;
-    const effective_from = new Date(Date.UTC(2020)).toISOString();
-    await ask(url, 'PUT', `/v1/sources/${kind}/mappings/${bob.type}/${bob.value}`, { promoter_id: 'bob', effective_from });
+    await client.PUT('/v1/sources/{source_id}/mappings/{type}/{value}', {
+      params: { path: { source_id: kind, ...bob } },
+      body: { promoter_id: 'bob', effective_from: new Date(Date.UTC(2020)).toISOString() },
+    });
   }
 }
 

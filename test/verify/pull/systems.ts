@@ -1,12 +1,15 @@
 // The order systems that are pulled, and who sold what they tell of.
 
+import type { components } from '../../../client/api.ts';
 import { SUBJECTS } from '../../sources/subjects.ts';
 import type { Double, Subject } from '../../sources/subject.ts';
 
 type Row = Record<string, unknown>;
+/** As the API names it. */
+type Kind = components['schemas']['Source']['kind'];
 
 export interface System {
-  kind: string;
+  kind: Kind;
   subject: Subject & { open: () => Promise<Double> };
   /** What the system calls Bob: a mapping says so. */
   bob?: { type: string; value: string };
@@ -29,5 +32,5 @@ const SOLD: Readonly<Record<string, Pick<System, 'bob' | 'withLink'>>> = {
 
 export const SYSTEMS: readonly System[] = SUBJECTS.flatMap((subject) => {
   const { adapter, open } = subject;
-  return open === undefined ? [] : [{ kind: adapter.kind, subject: { ...subject, open }, ...SOLD[adapter.kind] }];
+  return open === undefined ? [] : [{ kind: adapter.kind as Kind, subject: { ...subject, open }, ...SOLD[adapter.kind] }];
 });
