@@ -11,6 +11,7 @@ import { accountCache, bookTransfers } from '../../src/ledger/booking-store.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { openOrder, transferOf } from '../ledger/shop.ts';
+import { send } from '../platform/callers.ts';
 import { ADMIN_KEY, openService } from '../running.ts';
 
 interface Answered {
@@ -28,14 +29,13 @@ export async function openTill(options: Partial<Parameters<typeof openService>[0
   let orders = 0;
 
   async function ask(method: string, url: string, body?: unknown, key: string = ADMIN_KEY): Promise<Answered> {
-    const answer = await service.app.inject({
-      method: method as 'GET',
+    const { status, body: answered } = await send<Answered['body']>(service.app, {
+      method,
       url,
-      headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+      body,
+      headers: { authorization: `Bearer ${key}` },
     });
-    const isJson = /json/.test(String(answer.headers['content-type']));
-    return { status: answer.statusCode, body: isJson ? answer.json() : answer.body };
+    return { status, body: answered };
   }
 
   async function must(method: string, url: string, body?: unknown, key?: string): Promise<Answered['body']> {

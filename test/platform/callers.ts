@@ -19,11 +19,29 @@ interface Bound {
   promoterId?: string | null;
 }
 
-/** An answer with its body read, null where there is none. */
-interface Answered<Body> {
+/** An answer with its body read. */
+export interface Answered<Body> {
   status: number;
   body: Body;
-  headers: Record<string, unknown>;
+  headers: Record<string, string | number | string[] | undefined>;
+}
+
+/**
+ * Sends one request without a port. A body that is a string goes as it is, any other as JSON; an
+ * answer that is no JSON is read as text.
+ */
+export async function send<Body>(
+  app: App,
+  { method, url, body, headers }: { method: string; url: string; body?: unknown; headers: Record<string, string> },
+): Promise<Answered<Body>> {
+  const answer = await app.inject({
+    method: method as 'GET',
+    url,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const isJson = /json/.test(String(answer.headers['content-type']));
+  return { status: answer.statusCode, body: (isJson ? answer.json() : answer.body) as Body, headers: answer.headers };
 }
 
 /** The server, to which its test adds the routes. */
@@ -48,7 +66,10 @@ export async function keyOfEvery(db: Kysely<DB>): Promise<Record<string, string>
   return keys;
 }
 
-/** Calls the server without a port, with a key of the operator unless another is named. */
+/**
+ * Calls the server without a port, with a key of the operator unless another is named. The body is
+ * null where there is none.
+ */
 export async function callersOf<Body>(app: App, db: Kysely<DB>) {
   const admin = await newKey(db, 'admin');
   async function call(

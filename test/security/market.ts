@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 
+import { send, type Answered as AnsweredAs } from '../platform/callers.ts';
 import { until } from '../platform/sockets.ts';
 import { ADMIN_KEY, openService, type Service } from '../running.ts';
 
@@ -11,12 +12,8 @@ export const SHOP_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
  */
 export const NOBODY_LISTENS = 'http://127.0.0.1:9/hooks';
 
-export interface Answered {
-  status: number;
-  /** A test looks into whatever was answered. */
-  body: ReturnType<typeof JSON.parse>;
-  headers: Record<string, string | number | string[] | undefined>;
-}
+/** A test looks into whatever was answered. */
+export type Answered = AnsweredAs<ReturnType<typeof JSON.parse>>;
 
 interface Asked {
   key?: string | null;
@@ -45,20 +42,8 @@ export async function openMarket(options: Partial<Parameters<typeof openService>
   // At home on this machine the service calls endpoints on it, and so no test calls anybody else.
   const env = { PUBLIC_URL: 'http://localhost:8080', ...options.env };
   const service = await openService({ works: true, listens: false, ...options, env });
-  const ask: Market['ask'] = async (method, url, body, { key = ADMIN_KEY, headers = {} } = {}) => {
-    const answer = await service.app.inject({
-      method: method as 'GET',
-      url,
-      headers: {
-        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
-    });
-    const isJson = /json/.test(String(answer.headers['content-type']));
-    return { status: answer.statusCode, body: isJson ? answer.json() : answer.body, headers: answer.headers };
-  };
+  const ask: Market['ask'] = (method, url, body, { key = ADMIN_KEY, headers = {} } = {}) =>
+    send(service.app, { method, url, body, headers: { ...(key !== null && { authorization: `Bearer ${key}` }), ...headers } });
   const makeKey: Market['makeKey'] = async (wanted) => {
     const { body } = await ask('POST', '/v1/keys', wanted);
     return { keyId: body.key_id, key: body.key };

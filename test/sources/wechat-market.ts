@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'vitest';
 
+import { send } from '../platform/callers.ts';
 import { ADMIN_KEY, type Service } from '../running.ts';
 import { subject } from './subjects/wechat-shop.ts';
 
@@ -33,10 +34,9 @@ export interface Market {
 export function openMarket(service: Service): Market {
   let pushes = 0;
   const must: Market['must'] = async (method, url, payload) => {
-    const request = { method, url, headers: HEADERS };
-    const answer = await service.app.inject(payload === undefined ? request : { ...request, payload });
-    if (answer.statusCode >= 300) throw new Error(`${method} ${url}: ${answer.statusCode} ${answer.body}`);
-    return answer.json();
+    const { status, body } = await send<Record<string, unknown>>(service.app, { method, url, body: payload, headers: HEADERS });
+    if (status >= 300) throw new Error(`${method} ${url}: ${status} ${JSON.stringify(body)}`);
+    return body;
   };
   return {
     must,
