@@ -8,13 +8,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { uuidv7 } from '../../../src/platform/uuid.ts';
 import type { Click } from '../../../src/promotion/clicks/click-store.ts';
 import { openSpool, replaySpool, spoolDepth, type Spool } from '../../../src/promotion/clicks/spool.ts';
 
 const APPENDER = fileURLToPath(new URL('../spool-appender.ts', import.meta.url));
+
+// Every batch waits for the disk, which others may keep busy.
+vi.setConfig({ testTimeout: 120_000 });
 
 let dir: string;
 let spool: Spool;
@@ -42,11 +45,11 @@ function click(): Click {
 }
 
 /** Replays, and keeps what was written by its id. */
-async function replayed(written = new Map<string, Click>()) {
+async function replayed(written = new Map<string, Click>(), folder = dir) {
   const write = async (clicks: Click[]): Promise<void> => {
     for (const each of clicks) written.set(each.clickId, each);
   };
-  return { written, result: await replaySpool({ dir, write }) };
+  return { written, result: await replaySpool({ dir: folder, write }) };
 }
 
 test('what was appended is replayed once, as it was, and the spool is empty then', async () => {
@@ -145,9 +148,11 @@ test('replays beside a writer lose nothing that was acknowledged', async () => {
   const written = new Map<string, Click>();
   const acknowledged: string[] = [];
   const writing = new AbortController();
+  // Of its own folder: were this test given up as too slow, it would empty that of the next.
+  const folder = dir;
   const replaying = (async () => {
     while (!writing.signal.aborted) {
-      await Promise.all([replayed(written), replayed(written)]);
+      await Promise.all([replayed(written, folder), replayed(written, folder)]);
       await sleep(25);
     }
   })();
