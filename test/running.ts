@@ -45,12 +45,22 @@ interface Wanted {
   log?: Logger;
   /** Migrated, and closed with the service; a new one where none is given. */
   database?: TestDatabase;
+  /** Where the queue lives; in PostgreSQL where it is null or absent. */
+  redisUrl?: string | null;
   /** What earlier processes of this database have signed, sealed and hashed with. */
   secrets?: Pick<Runtime, 'tokenKeys' | 'identityKey' | 'masterKeys'>;
 }
 
 /** Opens the service; with `works` it has a worker, and with `listens` a port. */
-export async function openService({ works, listens, env = {}, log = testLog, database: given, secrets }: Wanted): Promise<Service> {
+export async function openService({
+  works,
+  listens,
+  env = {},
+  log = testLog,
+  database: given,
+  redisUrl = null,
+  secrets,
+}: Wanted): Promise<Service> {
   const database = given ?? (await testDatabase());
   const dataDir = await mkdtemp(join(tmpdir(), 'fenyong-test-'));
   const { connectionString, db } = database;
@@ -73,7 +83,7 @@ export async function openService({ works, listens, env = {}, log = testLog, dat
   };
   await ensureAdminKey(db, { adminKey: ADMIN_KEY });
   const registry = buildRegistry();
-  const queue = openQueue({ redisUrl: null, connectionString, log });
+  const queue = openQueue({ redisUrl, connectionString, log });
   const clickPath = openClickPath({ connectionString, db, dataDir, registry, log, onEvidence, nudge: queue.nudge });
   const guards = allGuards({ levelsMax: ground.config.referralLevelsMax, spooled: clickPath.spooled });
   const app = await buildApp({ runtime: ground, queue, adapters: ADAPTERS, guards, registry, clickPath });

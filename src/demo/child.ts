@@ -86,6 +86,7 @@ function environmentOf(own: Record<'DATA_DIR' | 'PORT' | 'ADMIN_KEY' | 'PULL_BAS
     ...own,
     // What it warns of, such as the pushes of a forger, is part of the story.
     LOG_LEVEL: 'error',
+    WITHHOLDING: 'cn_labor_service',
     SWEEP_INTERVAL_MS: '500',
     GUARD_INTERVAL_MS: '500',
     TMPDIR: tmpdir(),

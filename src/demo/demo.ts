@@ -13,7 +13,8 @@ import { openMarketplace, refuseInhabited, type Marketplace } from './marketplac
 import { withPlatforms, type Platforms } from './platforms/platforms.ts';
 import { pushEverything } from './platforms/pushes.ts';
 import { readBooks, readGuards, readOrders, readUntil, type Order, type Rule } from './readings.ts';
-import { booksSections, guardsSection } from './sections.ts';
+import { payOut, payoutDifferences, payoutSection } from './payout.ts';
+import { booksSections, guardsSection, trialBalanceSection } from './sections.ts';
 import { browse, orderAgain, orderAtDuoduo, orderFromMumu, tellLateClick } from './shoppers.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -66,11 +67,13 @@ async function tellStory({ url, adminKey }: Service, platforms: Platforms, signa
   await trade(admin, market);
 
   const books = await readBooks(admin, { places: EXPECTED_ORDERS, isSettled }, signal);
-  const settledAt = new Date();
   for (const section of booksSections(books)) process.stdout.write(section);
-  const guards = await readGuards(admin, signal, settledAt);
+  const paid = await payOut(admin, { url, signal });
+  for (const section of [payoutSection(paid), trialBalanceSection(paid.trialBalance)]) process.stdout.write(section);
+  const paidAt = new Date();
+  const guards = await readGuards(admin, signal, paidAt);
   process.stdout.write(guardsSection(guards));
-  return [...bookDifferences(books), ...guardDifferences(guards, settledAt)];
+  return [...bookDifferences(books), ...payoutDifferences(paid), ...guardDifferences(guards, paidAt)];
 }
 
 /**

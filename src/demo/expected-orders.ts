@@ -63,7 +63,7 @@ export const EXPECTED_ORDERS: readonly ExpectedOrder[] = [
   ),
   order('rest', 'M-1005', 'a robot had clicked', 'none', nobody('unattributed')),
   order('rest', 'M-1006', 'an unknown coupon', 'none', nobody('unattributed')),
-  order('rest', 'M-1007', 'matured after 7 days', 'released', won('click_token', 'mo', '奶粉 15%', 4485, 'promoter mo 4485')),
+  order('rest', 'M-1007', 'matured after 7 days', 'released', won('click_token', 'mo', '奶粉 15%', 179_400, 'promoter mo 179400')),
   order(
     'haochi-erp',
     'H-2001',

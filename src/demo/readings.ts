@@ -43,7 +43,6 @@ export interface Books {
   explanations: Explanation[];
   rules: Rule[];
   balances: PromoterBalance[];
-  trialBalance: TrialBalance[];
   /** What the service has kept of what came: a report that comes twice is kept once. */
   deliveries: Delivery[];
 }
@@ -76,7 +75,6 @@ export async function readBooks(api: FenyongClient, { places, isSettled }: Quest
     explanations: await Promise.all(shown.map((place) => readExplanation(api, place))),
     rules,
     balances: await readBalances(api),
-    trialBalance: (await api.GET('/v1/ledger/trial-balance')).data.data,
     deliveries,
   };
 }
@@ -133,7 +131,7 @@ async function readRules(api: FenyongClient): Promise<Rule[]> {
  * Everybody's balance in CNY, the one currency here. For whom nothing was ever booked the service
  * names none, and it is 0.
  */
-async function readBalances(api: FenyongClient): Promise<PromoterBalance[]> {
+export async function readBalances(api: FenyongClient): Promise<PromoterBalance[]> {
   return Promise.all(
     Object.keys(PROMOTERS).map(async (promoter_id) => {
       const { data: balances } = await api.GET('/v1/promoters/{promoter_id}/balance', { params: { path: { promoter_id } } });

@@ -17,14 +17,13 @@ const NAMES_A_LINE = 6;
 
 /** Everything that was read of the books, section by section. */
 export function booksSections(books: Books): string[] {
-  const { explanations, rules, balances, trialBalance } = books;
+  const { explanations, rules, balances } = books;
   const explained = explanations.find(({ order }) => order.order_id === EXPLAINED_ORDER);
   return [
     systemsSection(sumsOf(books, Object.keys(ORDER_SYSTEMS))),
     ordersSection(explanations, rules),
     explained === undefined ? '' : explanationSection(explained, rules),
     balancesSection(balances),
-    trialBalanceSection(trialBalance),
   ];
 }
 
@@ -118,13 +117,13 @@ function balancesSection(balances: readonly PromoterBalance[]): string {
   return section('4. Balances of the promoters, in yuan', table(columns, rows));
 }
 
-function trialBalanceSection(trial: readonly TrialBalance[]): string {
+export function trialBalanceSection(trial: readonly TrialBalance[]): string {
   const columns = [{ title: 'currency' }, { title: 'account' }, { title: 'balance', right: true }];
   const rows = trial.flatMap(({ currency, accounts, sum }) => [
     ...accounts.map(({ kind, balance }) => [currency, kind, yuan(balance)]),
     [currency, 'sum', yuan(sum)],
   ]);
-  return section('5. Trial balance', table(columns, rows));
+  return section('6. Trial balance', table(columns, rows));
 }
 
 /** The laws in a number, and of the rest what speaks; what is silent in names only. */
@@ -134,7 +133,7 @@ export function guardsSection(guards: readonly Guard[]): string {
   const speaking = guards.filter(({ ok }) => !ok);
   const holding = laws.filter(({ ok }) => ok).length;
   const silent = alarms.filter(({ ok }) => ok).map(({ name }) => name);
-  const title = `6. Guards: ${holding} of ${laws.length} laws hold, ${silent.length} of ${alarms.length} alarms are silent`;
+  const title = `7. Guards: ${holding} of ${laws.length} laws hold, ${silent.length} of ${alarms.length} alarms are silent`;
   const columns = [{ title: 'kind' }, { title: 'guard' }, { title: 'state' }, { title: 'what is the matter' }];
   const rows = speaking.map(({ kind, name, violations, words }) => [kind, name, `rings (${violations})`, words.en.broken]);
   return section(title, `${table(columns, rows)}\nSilent: ${inLines(silent)}.\n`);
@@ -144,6 +143,7 @@ function inLines(names: readonly string[]): string {
   return names.map((name, at) => (at === 0 ? name : at % NAMES_A_LINE === 0 ? `,\n  ${name}` : `, ${name}`)).join('');
 }
 
-function section(title: string, body: string): string {
+/** A part of what is printed, under its heading. */
+export function section(title: string, body: string): string {
   return `\n${title}\n\n${body}`;
 }

@@ -79,7 +79,8 @@ export async function orderFromMumu(market: Marketplace, tokens: Tokens): Promis
     order_id: 'M-1007',
     buyer: { openid: 'o-jing' },
     click_token: tokens.article,
-    lines: [naifen],
+    // A nursery buys forty.
+    lines: [{ ...naifen, quantity: 40, paid_amount: 1_196_000 }],
     paid_at: hoursAgo(20 * 24),
   };
   await report(market, { ...mei, status: 'paid', paid_at: hoursAgo(0) });

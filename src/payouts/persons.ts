@@ -26,3 +26,13 @@ export async function requireSecondPerson(trx: Transaction<DB>, made: MadeByOne,
   if (rows.length > 0) throw new DomainError('second_person_required', 'You made this yourself: another person has to approve it.');
   return { alone: true };
 }
+
+/**
+ * Whether the key of who approves was made after what is approved, or by the key of who made that:
+ * one person could hold both. Nobody is refused for it; the audit log says so, and an alarm rings.
+ */
+export async function isRelatedKey(trx: Transaction<DB>, made: { keyId: string | null; at: Date }, actor: Actor): Promise<boolean> {
+  const { rows } = await sql`
+    select from api_key where key_id = ${actor.keyId} and (made_at > ${made.at} or made_by = ${made.keyId})`.execute(trx);
+  return rows.length > 0;
+}

@@ -20,6 +20,7 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/commission/award/award.lines.test.ts': 'the award of lines that speak for themselves',
   'test/history/upgrade.test.ts': 'data of earlier versions, brought up to date',
   'test/inbox/door.test.ts': 'the one door, from request to row',
+  'test/payouts/journey.test.ts': 'a month of a small market, from the clicks to the books at its end',
   'test/pull/pulling.test.ts': 'every order system that is pulled, against its double',
   'test/pull/unions.test.ts': 'what the unions say of parts of orders, from their lists to the commission',
   'test/verify/verify.test.ts': 'the verifier itself: its seeds, its reckoning, its mutants',

@@ -12,7 +12,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { payoutEvent } from '../payout-events.ts';
 import { transfersOf, type Payout } from '../payout.ts';
 import { lockPayoutsOf, recordPayoutChanges } from '../payout-store.ts';
-import { requireSecondPerson } from '../persons.ts';
+import { isRelatedKey, requireSecondPerson } from '../persons.ts';
 import { kindOf } from '../providers/kinds.ts';
 import { allProviders, type ProviderRow } from '../providers/provider-store.ts';
 import { keepContentHash, lockBatch, type BatchRow } from './batch-store.ts';
@@ -25,7 +25,9 @@ const PAYOUTS_PER_PAGE = 5000;
 const NO_UUID = '00000000-0000-0000-0000-000000000000';
 
 /** What an approval has come to. */
-type Approval = { approved: true; alone: boolean; batch: BatchRow } | { approved: false; dropped: number; contentHash: Buffer };
+type Approval =
+  | { approved: true; alone: boolean; related: boolean; batch: BatchRow }
+  | { approved: false; dropped: number; contentHash: Buffer };
 
 interface Approving {
   batchId: string;
@@ -68,7 +70,8 @@ export async function approveBatch(
     update payout_batch set approved_at = ${now}, approved_by = ${actor.keyId}, approved_person = ${actor.person}, approved_alone = ${alone}
     where batch_id = ${batchId}`.execute(trx);
   await fixFiles(trx, deps, { batch, providers, now });
-  return { approved: true, alone, batch: { ...batch, approved_at: now, approved_by: actor.keyId, approved_alone: alone } };
+  const related = await isRelatedKey(trx, { keyId: batch.drafted_by, at: batch.drafted_at }, actor);
+  return { approved: true, alone, related, batch: { ...batch, approved_at: now, approved_by: actor.keyId, approved_alone: alone } };
 }
 
 /** Gives back what the draft has set aside. Throws `not_found` and `batch_decided`. */
