@@ -6,7 +6,7 @@ import { sql, type Transaction } from 'kysely';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
 import { change, changeMerged, type Plant } from './plant.ts';
-import { ago, BUYER, KEY_ID } from './world.ts';
+import { ago, auditOf, BUYER, KEY_ID } from './world.ts';
 
 /**
  * Opens an account and moves one side of a transfer of the waiting order, which is not folded yet,
@@ -319,6 +319,22 @@ export const PLANTS_OF_BOOKS: Plant[] = [
     do: (trx) =>
       sql`insert into write_off (write_off_id, promoter_id, merchant_id, currency, amount, reason, made_at, made_by, made_person)
       values (${uuidv7(Date.now())}, 'bob', 'm1', 'CNY', 1, 'of nobody', now(), ${KEY_ID}, 'nobody')`.execute(trx),
+  },
+  {
+    law: 'changes_audited',
+    plant: 'a write-off that nobody rejected',
+    do: async (trx) => {
+      const [writeOffId, madeAt] = [uuidv7(Date.now()), ago(1)];
+      await sql`insert into write_off (write_off_id, promoter_id, merchant_id, currency, amount, reason, made_at, made_by, made_person,
+        rejected_at, rejected_by, rejected_person, rejection)
+      values (${writeOffId}, 'bob', 'm1', 'CNY', 1, 'a debt', ${madeAt}, ${KEY_ID}, 'zhang', now(), ${KEY_ID}, 'li', 'of nobody')`.execute(
+        trx,
+      );
+      await trx
+        .insertInto('audit_log')
+        .values(auditOf('write_off', writeOffId, madeAt))
+        .execute();
+    },
   },
   {
     law: 'changes_audited',

@@ -98,6 +98,7 @@ const TABLE: Record<string, Row> = {
   'GET /v1/debts/write-offs/{write_off_id}': { open: operator, roles: ['finance', 'risk'] },
   'POST /v1/debts/write-offs': { open: operator, roles: ['finance'], body: writeOff },
   'POST /v1/debts/write-offs/{write_off_id}/approval': { open: operator, roles: ['finance'], answered: 409 },
+  'POST /v1/debts/write-offs/{write_off_id}/rejection': { open: operator, roles: ['finance'], body: { reason: 'I say so.' } },
 
   'GET /v1/promoters': { open: operator },
   'GET /v1/promoters/{promoter_id}': { open: alice },

@@ -80,6 +80,7 @@ const changesAudited = law(
     unrecorded('merchant_payment', 'merchant_payment', 'payment_id::text', 'made_at'),
     unrecorded('write_off', 'write_off', 'write_off_id::text', 'made_at'),
     unrecorded('write_off', 'write_off', 'write_off_id::text', 'approved_at'),
+    unrecorded('write_off', 'write_off', 'write_off_id::text', 'rejected_at'),
   ].join('\n  union all\n  '),
 );
 

@@ -1,4 +1,5 @@
-// Debts over HTTP: who owes us how much, for how long, and giving it up by two persons.
+// Debts over HTTP: who owes us how much, for how long, and giving it up by two persons, either of
+// whom may still end it.
 
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
@@ -15,8 +16,8 @@ import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import { BUCKETS, listDebts, sumDebts, type Debt } from './debt-store.ts';
-import { findWriteOff, listWriteOffs, type WriteOff } from './write-off-store.ts';
-import { approveWriteOff, proposeWriteOff } from './writing-off.ts';
+import { findWriteOff, listWriteOffs, WRITE_OFF_STATES, type WriteOff, type WriteOffState } from './write-off-store.ts';
+import { approveWriteOff, proposeWriteOff, rejectWriteOff } from './writing-off.ts';
 
 const AMOUNT_MAX = 10 ** 13;
 const REASON_LENGTH_MAX = 1000;
@@ -67,14 +68,25 @@ const writeOffAnswer = z
     currency: z.string(),
     amount: z.bigint().meta({ description: 'What is given up, in minor units.' }),
     reason: z.string(),
-    state: z.enum(['waiting', 'approved']).meta({ description: 'It waits for a second person, or was booked.' }),
+    state: z.enum(WRITE_OFF_STATES).meta({
+      description: 'It waits for a second person, was booked, or was refused or withdrawn without being booked.',
+    }),
     made_at: z.date(),
     made_by: z.string().meta({ description: 'The key of who wants it.' }),
     approved_at: z.date().nullable().meta({ description: 'When it was approved and booked; null while it waits.' }),
     approved_by: z.string().nullable().meta({ description: 'The key of who approved it; null while it waits.' }),
     approved_alone: z.boolean().nullable().meta({ description: 'That nobody else could have approved it; null while it waits.' }),
+    rejected_at: z.date().nullable().meta({ description: 'When it was refused or withdrawn; null where it was not.' }),
+    rejected_by: z.string().nullable().meta({ description: 'The key of who refused or withdrew it; null where nobody did.' }),
+    rejection: z.string().nullable().meta({ description: 'Why it was refused or withdrawn; null where it was not.' }),
   })
   .meta({ id: 'WriteOff' });
+
+const newRejection = z
+  .strictObject({
+    reason: words(REASON_LENGTH_MAX).meta({ description: 'Why, for whoever wanted it and for the audit log.' }),
+  })
+  .meta(bodyExamples({ reason: 'He has begun to share again: it will be netted off.' }));
 
 interface DebtDeps {
   db: Kysely<DB>;
@@ -87,6 +99,7 @@ interface DebtDeps {
 export function debtRoutes(app: App, deps: DebtDeps): void {
   agesOfDebts(app, deps);
   makingWriteOffs(app, deps);
+  rejectingWriteOffs(app, deps.db);
   readingWriteOffs(app, deps.db);
 }
 
@@ -160,6 +173,27 @@ function makingWriteOffs(app: App, { db, accounts }: DebtDeps): void {
   });
 }
 
+function rejectingWriteOffs(app: App, db: Kysely<DB>): void {
+  app.post('/v1/debts/write-offs/:write_off_id/rejection', {
+    config: { scopes: ['admin'], roles: ['finance'] },
+    schema: {
+      operationId: 'writeOffs.reject',
+      tags,
+      summary: 'Refuse a write-off that waits, or withdraw the own one',
+      description: 'Nothing is booked, and the debt stays. One that was decided before is a conflict; another write-off can be wanted.',
+      params: writeOffPath,
+      body: newRejection,
+      response: { 200: writeOffAnswer, ...problems('not_found', 'conflict') },
+    },
+    handler: (request, reply) =>
+      answerOnce(request, reply, db, async ({ trx, now }) => {
+        const { actor, body, params } = request;
+        const rejected = await rejectWriteOff(trx, params.write_off_id, { reason: body.reason, actor, now });
+        return { status: 200, body: showWriteOff(rejected) };
+      }),
+  });
+}
+
 function readingWriteOffs(app: App, db: Kysely<DB>): void {
   app.get('/v1/debts/write-offs', {
     config: { scopes: ['admin'], roles: [...readers] },
@@ -167,9 +201,9 @@ function readingWriteOffs(app: App, db: Kysely<DB>): void {
       operationId: 'writeOffs.list',
       tags,
       summary: 'Write-offs, the newest first',
-      description: 'Those that wait for a second person and those that were booked.',
+      description: 'Those that wait for a second person, those that were booked, and those that were refused or withdrawn.',
       querystring: pageQuery.extend({
-        state: z.enum(['waiting', 'approved']).optional().meta({ description: 'Of this state only.' }),
+        state: z.enum(WRITE_OFF_STATES).optional().meta({ description: 'Of this state only.' }),
         merchant_id: callerId.optional().meta({ description: 'Debts with this merchant.' }),
         promoter_id: callerId.optional().meta({ description: 'Debts of this promoter.' }),
       }),
@@ -177,8 +211,7 @@ function readingWriteOffs(app: App, db: Kysely<DB>): void {
     },
     handler: async ({ query: { limit, cursor, state, merchant_id, promoter_id } }) => {
       const before = cursor === undefined ? null : decodeCursor(cursor, z.tuple([z.uuid()]))[0];
-      const isApproved = state === undefined ? null : state === 'approved';
-      const filter = { promoterId: promoter_id ?? null, merchantId: merchant_id ?? null, isApproved };
+      const filter = { promoterId: promoter_id ?? null, merchantId: merchant_id ?? null, state: state ?? null };
       return toPage(await listWriteOffs(db, filter, { before, limit }), limit, showWriteOff, (row) => [row.write_off_id]);
     },
   });
@@ -189,7 +222,7 @@ function readingWriteOffs(app: App, db: Kysely<DB>): void {
       operationId: 'writeOffs.get',
       tags,
       summary: 'One write-off',
-      description: 'Who wants it and why, and who approved it.',
+      description: 'Who wants it and why, and who approved, refused or withdrew it.',
       params: writeOffPath,
       response: { 200: writeOffAnswer, ...problems('not_found') },
     },
@@ -206,13 +239,12 @@ function showDebt({ promoter_id, merchant_id, currency: of, amount, since, age_d
 }
 
 function showWriteOff({ write_off_id, promoter_id, merchant_id, amount, reason, made_at, made_by, ...row }: WriteOff) {
-  const { approved_at, approved_by, approved_alone } = row;
+  const { approved_at, approved_by, approved_alone, rejected_at, rejected_by, rejection } = row;
   const wanted = { write_off_id, promoter_id, merchant_id, currency: row.currency, amount, reason, made_at, made_by };
-  return {
-    ...wanted,
-    state: approved_at === null ? ('waiting' as const) : ('approved' as const),
-    approved_at,
-    approved_by,
-    approved_alone,
-  };
+  return { ...wanted, state: stateOf(row), approved_at, approved_by, approved_alone, rejected_at, rejected_by, rejection };
+}
+
+function stateOf({ approved_at, rejected_at }: Pick<WriteOff, 'approved_at' | 'rejected_at'>): WriteOffState {
+  if (approved_at !== null) return 'approved';
+  return rejected_at === null ? 'waiting' : 'rejected';
 }

@@ -1,5 +1,5 @@
 // Writing a debt off: one person says so, a second one approves, and the platform's revenue bears
-// it.
+// it. Until then either of them can end it, and nothing is booked.
 
 import type { Transaction } from 'kysely';
 
@@ -14,7 +14,7 @@ import { merchantExists } from '../../promotion/merchants/merchant-store.ts';
 import { promoterExists } from '../../promotion/promoters/promoter-store.ts';
 import { requireSecondPerson } from '../persons.ts';
 import { debtOf } from './debt-store.ts';
-import { insertWriteOff, lockWriteOff, saveApproval, type WriteOff } from './write-off-store.ts';
+import { insertWriteOff, lockWriteOff, saveApproval, saveRejection, type WriteOff } from './write-off-store.ts';
 
 const subjectOf = (actor: Actor, now: Date, writeOffId: string) => ({ actor, now, subjectKind: 'write_off', subjectId: writeOffId });
 
@@ -34,8 +34,9 @@ export async function proposeWriteOff(
   if (!(await promoterExists(trx, wish.promoter_id))) throw unknown('promoter');
   if (!(await merchantExists(trx, wish.merchant_id))) throw unknown('merchant');
   const made = { made_at: now, made_by: actor.keyId, made_person: actor.person };
-  const open = { approved_at: null, approved_by: null, approved_person: null, approved_alone: null };
-  const writeOff: WriteOff = { write_off_id: writeOffId, ...wish, ...made, ...open };
+  const unapproved = { approved_at: null, approved_by: null, approved_person: null, approved_alone: null };
+  const unrejected = { rejected_at: null, rejected_by: null, rejected_person: null, rejection: null };
+  const writeOff: WriteOff = { write_off_id: writeOffId, ...wish, ...made, ...unapproved, ...unrejected };
   await insertWriteOff(trx, writeOff);
   await recordChange(trx, { ...subjectOf(actor, now, writeOffId), action: 'write_off_made', before: null, after: writeOff });
   return writeOff;
@@ -48,16 +49,14 @@ function unknown(what: 'promoter' | 'merchant'): DomainError {
 /**
  * Books it from the merchant's `revenue` to the promoter's `available`, which a later earning then
  * finds at nothing. Throws `not_found`, `second_person_required`, and `conflict` for one that was
- * approved before or exceeds what is owed now.
+ * decided before or exceeds what is owed now.
  */
 export async function approveWriteOff(
   trx: Transaction<DB>,
   writeOffId: string,
   { actor, accounts, now }: { actor: Actor; accounts: AccountCache; now: Date },
 ): Promise<WriteOff> {
-  const before = await lockWriteOff(trx, writeOffId);
-  if (before === null) throw new DomainError('not_found', 'There is no write-off of this id.');
-  if (before.approved_at !== null) throw new DomainError('conflict', 'This write-off was approved before.');
+  const before = await lockUndecided(trx, writeOffId);
   const { alone } = await requireSecondPerson(trx, { person: before.made_person, at: before.made_at }, actor);
   const { promoter_id: promoterId, merchant_id: merchantId, currency, amount } = before;
   const debt = await debtOf(trx, { promoterId, merchantId, currency });
@@ -79,6 +78,32 @@ export async function approveWriteOff(
   await recordChange(trx, { ...subjectOf(actor, now, writeOffId), action: 'write_off_approved', before, after });
   await announce(trx, () => [writtenOff(after, now)], now);
   return after;
+}
+
+/**
+ * Ends a write-off that waits: another person refuses it, or whoever wanted it withdraws it. That
+ * takes one person, since nothing is booked. Throws `not_found`, and `conflict` for one that was
+ * decided before.
+ */
+export async function rejectWriteOff(
+  trx: Transaction<DB>,
+  writeOffId: string,
+  { reason, actor, now }: { reason: string; actor: Actor; now: Date },
+): Promise<WriteOff> {
+  const before = await lockUndecided(trx, writeOffId);
+  const after = { ...before, rejected_at: now, rejected_by: actor.keyId, rejected_person: actor.person, rejection: reason };
+  await saveRejection(trx, after);
+  const action = actor.person === before.made_person ? 'write_off_withdrawn' : 'write_off_rejected';
+  await recordChange(trx, { ...subjectOf(actor, now, writeOffId), action, before, after });
+  return after;
+}
+
+async function lockUndecided(trx: Transaction<DB>, writeOffId: string): Promise<WriteOff> {
+  const found = await lockWriteOff(trx, writeOffId);
+  if (found === null) throw new DomainError('not_found', 'There is no write-off of this id.');
+  if (found.approved_at !== null) throw new DomainError('conflict', 'This write-off was approved before.');
+  if (found.rejected_at !== null) throw new DomainError('conflict', 'This write-off was refused or withdrawn before.');
+  return found;
 }
 
 /** Write-offs are ours: endpoints of a merchant do not hear of them. */

@@ -1336,6 +1336,13 @@ export interface WriteOff {
   merchant_id: string;
   promoter_id: string;
   reason: string;
+  rejected_at: Timestamp | null;
+  rejected_by: string | null;
+  rejected_person: string | null;
+  /**
+   * Why it was refused by another person, or withdrawn by who wanted it. Nothing is booked then.
+   */
+  rejection: string | null;
   write_off_id: string;
 }
 

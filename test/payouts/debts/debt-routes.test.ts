@@ -1,5 +1,6 @@
 // Debts: which there are, how old each is, and what becomes of one that is written off.
 
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { trialBalance } from '../../../src/ledger/balances.ts';
@@ -154,6 +155,55 @@ test('a write-off wants a second person, takes the debt from revenue, and a late
   expect(await money.all(`/v1/debts/write-offs?${of}&state=waiting`, 1)).toEqual([]);
 });
 
+test('a write-off that waits is refused by another person or withdrawn by who wanted it, and books nothing', async () => {
+  const { m, bob, move, available } = await openPair();
+  await move(-189, MAY_1);
+  const wish = { promoter_id: bob, merchant_id: m, currency: 'CNY', amount: 100, reason: 'He has left.' };
+  const second = await money.keyOf('admin');
+  const urls: string[] = [];
+  for (const key of [undefined, second]) {
+    const made = await money.post('/v1/debts/write-offs', wish);
+    const url = `/v1/debts/write-offs/${String(made.body['write_off_id'])}`;
+    const rejected = await money.post(`${url}/rejection`, { reason: 'He shares again.' }, key === undefined ? {} : { key });
+    const ended = { state: 'rejected', rejection: 'He shares again.', approved_at: null, approved_by: null, approved_alone: null };
+    expect(rejected).toMatchObject({ status: 200, body: { ...wish, ...ended } });
+    expect((await money.get(url)).body).toEqual(rejected.body);
+    expect((await money.post(`${url}/approval`, undefined, { key: second })).body.code).toBe('conflict');
+    expect((await money.post(`${url}/rejection`, { reason: 'Once more.' })).body.code).toBe('conflict');
+    urls.push(url);
+  }
+  expect(await available()).toBe(-189);
+  const of = `promoter_id=${bob}&merchant_id=${m}`;
+  expect(await money.all(`/v1/debts/write-offs?${of}&state=rejected`, 1)).toHaveLength(2);
+  expect(await money.all(`/v1/debts/write-offs?${of}&state=waiting`, 1)).toEqual([]);
+  const { rows } = await sql<{ action: string }>`
+    select action from audit_log where subject_kind = 'write_off' and subject_id = any(${urls.map((url) => url.split('/').at(-1))})
+      and action <> 'write_off_made' order by audit_id`.execute(world.owner);
+  expect(rows.map(({ action }) => action)).toEqual(['write_off_withdrawn', 'write_off_rejected']);
+  await expect(sql`update write_off set approved_at = now() where rejected_at is not null`.execute(world.owner)).rejects.toThrow();
+});
+
+test('of an approval and a rejection that come at once one is done', async () => {
+  const { m, bob, move, available } = await openPair();
+  await move(-189, MAY_1);
+  const second = await money.keyOf('admin');
+  const { body } = await money.post('/v1/debts/write-offs', {
+    promoter_id: bob,
+    merchant_id: m,
+    currency: 'CNY',
+    amount: 189,
+    reason: 'He has left.',
+  });
+  const url = `/v1/debts/write-offs/${String(body['write_off_id'])}`;
+  const answers = await Promise.all([
+    money.post(`${url}/approval`, undefined, { key: second }),
+    money.post(`${url}/rejection`, { reason: 'He shares again.' }, { key: second }),
+  ]);
+  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
+  const { state } = (await money.get(url)).body;
+  expect(await available()).toBe(state === 'approved' ? 0 : -189);
+});
+
 test('never more is written off than is owed by then, however many approve at once', async () => {
   const { m, bob, move, available } = await openPair();
   await move(-189, MAY_1);
@@ -210,4 +260,5 @@ test('what is no write-off is not found', async () => {
   const url = `/v1/debts/write-offs/${crypto.randomUUID()}`;
   expect((await money.get(url)).status).toBe(404);
   expect((await money.post(`${url}/approval`)).status).toBe(404);
+  expect((await money.post(`${url}/rejection`, { reason: 'No.' })).status).toBe(404);
 });
