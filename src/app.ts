@@ -244,7 +244,7 @@ function openDoor(app: App, { runtime, queue }: AppDeps): Door {
 }
 
 /** Money out: payees, providers, batches, payouts. */
-function servePayouts(app: App, { runtime, queue }: AppDeps, refused: RefusedCallers): void {
+function servePayouts(app: App, { runtime, queue, registry }: AppDeps, refused: RefusedCallers): void {
   const { config, db, masterKeys: keys, identityKey } = runtime;
   const { payeeChangeWaitHours } = config;
   payeeRoutes(app, { db, keys, identityKey, payeeChangeWaitHours, promoterExists });
@@ -252,7 +252,7 @@ function servePayouts(app: App, { runtime, queue }: AppDeps, refused: RefusedCal
   batchRoutes(app, { db, nudge: queue.nudge, ...draftDeps(runtime) });
   batchFileRoutes(app, { db, keys, accounts: accountCache() });
   payoutRoutes(app, { db, accounts: accountCache(), nudge: queue.nudge });
-  noticeRoutes(app, { ...sendingDeps(runtime), refused, nudge: () => queue.nudge('payouts') });
+  noticeRoutes(app, { ...sendingDeps(runtime), refused, registry, nudge: () => queue.nudge('payouts') });
 }
 
 /** What a draft and an approval go by. */

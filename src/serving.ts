@@ -10,6 +10,7 @@ import { reconcileLog } from './erasures/erasure-log.ts';
 import { allGuards } from './guards/catalogue.ts';
 import { guardMetrics } from './guards/run.ts';
 import { messageMetrics } from './outbound/messenger.ts';
+import { payoutMetrics } from './payouts/payout-metrics.ts';
 import { assertWritable, listenOn } from './platform/http/listening.ts';
 import { ensureAdminKey } from './platform/keys/keys-store.ts';
 import type { Config } from './platform/process/config.ts';
@@ -85,6 +86,7 @@ async function open(runtime: Runtime, roles: Roles, opened: (() => Promise<void>
       guards,
       metrics: guardMetrics(registry),
       messageMetrics: messageMetrics(registry),
+      payoutMetrics: payoutMetrics(registry),
     });
     opened.push(() => worker.close());
   }

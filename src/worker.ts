@@ -22,6 +22,7 @@ import { draftScheduled } from './payouts/schedules/scheduled-drafts.ts';
 import { inTransaction } from './platform/postgres/database.ts';
 import type { Queue } from './platform/queue/queue.ts';
 import { sendPayouts } from './payouts/bills/sending.ts';
+import { measureDebts, measurePayouts, type PayoutMetrics } from './payouts/payout-metrics.ts';
 import { repeat, type Repeating } from './platform/queue/repeat.ts';
 import { makeClickPartitions } from './promotion/clicks/click-store.ts';
 import { startAsking } from './pull/start.ts';
@@ -38,6 +39,8 @@ const FOLD_INTERVAL_MS = 1000;
 const CHAIN_INTERVAL_MS = MINUTE_MS;
 const TRACKING_INTERVAL_MS = 5000;
 const PAYOUTS_INTERVAL_MS = 1000;
+const MEASURE_INTERVAL_MS = 15_000;
+const DEBTS_INTERVAL_MS = 5 * MINUTE_MS;
 const ERASING_INTERVAL_MS = 5000;
 const PARTITION_INTERVAL_MS = 6 * HOUR_MS;
 
@@ -48,6 +51,7 @@ interface WorkerDeps {
   guards: readonly Guard[];
   metrics: GuardMetrics;
   messageMetrics: MessageMetrics;
+  payoutMetrics: PayoutMetrics;
 }
 
 export interface Worker {
@@ -61,7 +65,7 @@ export interface Worker {
  * Starts to work: deliveries into orders, orders into awards, until nothing is due; and the sweep,
  * the fold and the guards beside it.
  */
-export function startWorker({ runtime, queue, adapters, guards, metrics, messageMetrics }: WorkerDeps): Worker {
+export function startWorker({ runtime, queue, adapters, guards, metrics, messageMetrics, payoutMetrics }: WorkerDeps): Worker {
   const { config, db, log } = runtime;
   const award: AwardDeps = {
     db,
@@ -110,21 +114,36 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
     work: () => eraseAll({ db, adapters, identityKey: runtime.identityKey, dataDir: config.dataDir }, ending.signal),
     onError: (error) => ending.signal.aborted || complain('erasures')(error),
   });
-  const sending = sendingDeps(runtime);
-  const payouts = repeat({ everyMs: PAYOUTS_INTERVAL_MS, work: () => sendPayouts(sending), onError: complain('payouts') });
+  const { payouts, measuring } = payOut(runtime, payoutMetrics, complain);
   const woken: Record<string, Repeating> = { messages: outbound, pull: asking, erasures: erasing, payouts };
   queue.onNudge(async (kind) => (woken[kind] ?? main).wake());
   return {
     wake: main.wake,
     close: async () => {
       ending.abort();
-      await Promise.all([main, sweeping, outbound, asking, tracking, erasing, payouts, ...others].map((one) => one.close()));
+      await Promise.all([main, sweeping, outbound, asking, tracking, erasing, payouts, ...measuring, ...others].map((one) => one.close()));
       await messenger.close();
     },
   };
 }
 
 type Complain = (task: string) => (error: unknown) => void;
+
+/** Payouts are sent and asked for; how they stand is told to Prometheus. */
+function payOut(runtime: Runtime, metrics: PayoutMetrics, complain: Complain): { payouts: Repeating; measuring: Repeating[] } {
+  const { db } = runtime;
+  const sending = {
+    ...sendingDeps(runtime),
+    onAnswer: (labels: Record<'kind' | 'call' | 'outcome', string>) => metrics.answers.inc(labels),
+  };
+  return {
+    payouts: repeat({ everyMs: PAYOUTS_INTERVAL_MS, work: () => sendPayouts(sending), onError: complain('payouts') }),
+    measuring: [
+      repeat({ everyMs: MEASURE_INTERVAL_MS, work: () => measurePayouts(db, metrics), onError: complain('measuring payouts') }),
+      repeat({ everyMs: DEBTS_INTERVAL_MS, work: () => measureDebts(db, metrics), onError: complain('measuring debts') }),
+    ],
+  };
+}
 
 /**
  * What goes on beside the orders: balances are folded, transfers chained, laws asked, claims taken

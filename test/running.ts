@@ -13,6 +13,7 @@ import type { Runtime } from '../src/runtime.ts';
 import { allGuards } from '../src/guards/catalogue.ts';
 import { guardMetrics } from '../src/guards/run.ts';
 import { messageMetrics } from '../src/outbound/messenger.ts';
+import { payoutMetrics } from '../src/payouts/payout-metrics.ts';
 import { ADAPTERS } from '../src/sources/adapters.ts';
 import { readConfig } from '../src/platform/process/config.ts';
 import type { App } from '../src/platform/http/app.ts';
@@ -95,6 +96,7 @@ export async function openService({
         guards,
         metrics: guardMetrics(registry),
         messageMetrics: messageMetrics(registry),
+        payoutMetrics: payoutMetrics(registry),
       })
     : null;
   const url = listens ? await app.listen({ port: 0, host: '127.0.0.1' }) : '';

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 
+import { Counter, type Registry } from '@prometheus-io/client';
 import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
@@ -18,7 +19,7 @@ import type { Payout } from '../payout.ts';
 import type { BillAnswer, ReadNotice } from '../providers/provider.ts';
 import { applyAnswer } from './answers.ts';
 import { findBill, putOff } from './bill-store.ts';
-import { keepNotice, noteOutcome, type NewNotice } from './notice-store.ts';
+import { keepNotice, noteOutcome, type NewNotice, type NoticeOutcome } from './notice-store.ts';
 import { openChannel, type SendingDeps } from './sending.ts';
 
 /** The headers that a proof can stand in. */
@@ -28,12 +29,23 @@ const HEADER_CHARACTERS_MAX = 1000;
 interface NoticeDeps extends Pick<SendingDeps, 'db' | 'keys' | 'accounts' | 'fetch' | 'baseUrls'> {
   /** Those whose notices were refused, by their address. */
   refused: RefusedCallers;
+  registry: Registry;
   /** There is a payout to look at. */
   nudge: () => void;
 }
 
+function noticeCounter(registry: Registry): Counter<'kind' | 'outcome'> {
+  return new Counter({
+    name: 'fenyong_payout_notices_total',
+    help: 'Notices of providers, by their kind and what became of them: applied, contradicts, unknown_bill, refused, probe.',
+    labelNames: ['kind', 'outcome'],
+    registers: [registry],
+  });
+}
+
 /** POST /payout-notices/{provider_id}. */
 export function noticeRoutes(app: App, deps: NoticeDeps): void {
+  const notices = noticeCounter(deps.registry);
   void app.register(async (scope: App) => {
     rawBodyScope(scope);
     scope.post('/payout-notices/:provider_id', {
@@ -52,13 +64,15 @@ export function noticeRoutes(app: App, deps: NoticeDeps): void {
         const opened = await openChannel(deps, providerId);
         if (opened === null) throw new DomainError('not_found', 'There is no such provider that sends notices.');
         const body = request.rawBody ?? Buffer.alloc(0);
+        const { kind } = opened.kind;
         const read = opened.channel.readNotice({ headers: request.headers, body }, opened.access);
         if (!read.proven) {
           deps.refused.note(request.ip);
+          notices.inc({ kind, outcome: read.isProbe ? 'probe' : 'refused' });
           if (!read.isProbe) request.log.warn({ provider_id: providerId, reason: read.reason }, 'a notice was refused');
           throw new DomainError('invalid_signature', `This notice is not believed: ${read.reason}.`);
         }
-        await take(deps, providerId, { read, headers: request.headers, body });
+        notices.inc({ kind, outcome: await take(deps, providerId, { read, headers: request.headers, body }) });
         const answer = opened.channel.noticeAnswer(true);
         return reply.code(answer.status as 200).send(answer.body === '' ? undefined : answer.body);
       },
@@ -83,9 +97,10 @@ interface Proven {
 
 /**
  * Stores the notice by itself first: what it says is then kept whatever comes after. If it cannot
- * be applied now, the provider sends it again, and the payout is asked for in any case.
+ * be applied now, the provider sends it again, and the payout is asked for in any case. Answers with
+ * what became of it.
  */
-async function take({ db, accounts, nudge }: NoticeDeps, providerId: string, { read, headers, body }: Proven): Promise<void> {
+async function take({ db, accounts, nudge }: NoticeDeps, providerId: string, { read, headers, body }: Proven): Promise<NoticeOutcome> {
   const kept: NewNotice = {
     providerId,
     bodyHash: createHash('sha256').update(body).digest(),
@@ -99,7 +114,7 @@ async function take({ db, accounts, nudge }: NoticeDeps, providerId: string, { r
     billNo: read.billNo,
   };
   await keepNotice(db, kept);
-  await inTransaction(db, async ({ trx, now }) => {
+  const outcome = await inTransaction(db, async ({ trx, now }) => {
     const found = await findBill(trx, providerId, read.billNo);
     if (found === null) return noteOutcome(trx, kept, 'unknown_bill');
     const payout = (await lockPayout(trx, found.payoutId))!;
@@ -109,7 +124,8 @@ async function take({ db, accounts, nudge }: NoticeDeps, providerId: string, { r
     const { sendAgain } = await applyAnswer(applying, payout, bill, answer);
     // A notice alone sends nothing: the worker looks at it.
     if (sendAgain) await putOff(trx, payout.payoutId, now);
-    await noteOutcome(trx, kept, contradicts(payout, answer) ? 'contradicts' : 'applied');
+    return noteOutcome(trx, kept, contradicts(payout, answer) ? 'contradicts' : 'applied');
   });
   nudge();
+  return outcome;
 }

@@ -9,7 +9,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
  * What became of a notice: applied to its bill, against how its payout has ended, or of a bill that
  * we never made.
  */
-type NoticeOutcome = 'applied' | 'contradicts' | 'unknown_bill';
+export type NoticeOutcome = 'applied' | 'contradicts' | 'unknown_bill';
 
 export interface NewNotice {
   providerId: string;
@@ -29,10 +29,12 @@ export async function keepNotice(db: Kysely<DB>, notice: NewNotice): Promise<voi
     on conflict do nothing`.execute(db);
 }
 
+/** Writes down what became of it, and answers with that. */
 export async function noteOutcome(
   trx: Transaction<DB>,
   { providerId, bodyHash }: Pick<NewNotice, 'providerId' | 'bodyHash'>,
   outcome: NoticeOutcome,
-): Promise<void> {
+): Promise<NoticeOutcome> {
   await sql`update payout_notice set outcome = ${outcome} where provider_id = ${providerId} and body_hash = ${bodyHash}`.execute(trx);
+  return outcome;
 }

@@ -46,6 +46,8 @@ export interface SendingDeps {
    */
   noticesUrl: string | null;
   believeAfterMs?: number;
+  /** Told of every answer, that it can be counted. */
+  onAnswer?: (answered: { kind: ProviderKind['kind']; call: 'send' | 'ask' | 'cancel'; outcome: BillAnswer['state'] }) => void;
   onError: (error: unknown) => void;
 }
 
@@ -130,18 +132,25 @@ async function advance(deps: SendingDeps, channel: Channel, due: DuePayout): Pro
   const isNew = due.state === 'approved';
   const bill = isNew ? await freeze(deps, channel, due.payoutId) : await findBillOf(deps.db, due.payoutId);
   if (bill === null || bill.endState !== null) return putOff(deps.db, due.payoutId, null);
-  if (due.isCancelAsked && !isNew) await channel.channel.cancel(bill, channel.access);
-  const answer = isNew ? await send(deps, channel, bill) : await channel.channel.ask(bill, channel.access);
+  if (due.isCancelAsked && !isNew) await callFor(deps, channel, bill, 'cancel');
+  const answer = await callFor(deps, channel, bill, isNew ? 'send' : 'ask');
   const { sendAgain } = await apply(deps, channel, { due, bill, answer });
-  if (sendAgain) await apply(deps, channel, { due, bill, answer: await send(deps, channel, bill) });
+  if (sendAgain) await apply(deps, channel, { due, bill, answer: await callFor(deps, channel, bill, 'send') });
 }
 
 /**
- * The time of the sending is kept before it: what is sent may arrive though no answer comes back.
+ * The time of a sending is kept before it: what is sent may arrive though no answer comes back.
  */
-async function send({ db }: SendingDeps, { channel, access }: Channel, bill: KeptBill): Promise<BillAnswer> {
-  await noteSending(db, bill);
-  return channel.send(bill, access);
+async function callFor(
+  { db, onAnswer }: SendingDeps,
+  { kind, channel, access }: Channel,
+  bill: KeptBill,
+  name: 'send' | 'ask' | 'cancel',
+): Promise<BillAnswer> {
+  if (name === 'send') await noteSending(db, bill);
+  const answer = await channel[name](bill, access);
+  onAnswer?.({ kind: kind.kind, call: name, outcome: answer.state });
+  return answer;
 }
 
 /**

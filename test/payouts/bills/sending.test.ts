@@ -24,6 +24,7 @@ const SECRETS = {
 let till: Till;
 let double: WechatPayDouble;
 let sending: SendingDeps;
+const answered: string[] = [];
 let names = 0;
 
 beforeAll(async () => {
@@ -40,6 +41,7 @@ beforeAll(async () => {
     baseUrls: { 'wechat-pay': double.url },
     noticesUrl: 'https://pay.example.com/payout-notices',
     believeAfterMs: 0,
+    onAnswer: ({ kind, call, outcome }) => answered.push(`${kind} ${call} ${outcome}`),
     onError: (error) => {
       throw error;
     },
@@ -99,11 +101,14 @@ test('a payout that the payee confirms is paid once, and its end is told by a no
 test('a time-out after the provider has accepted is unknown, asked about under the same number, and paid once', async () => {
   const { promoter, openid, payoutId } = await approved(1000);
   double.fail('create', 'drop');
+  answered.length = 0;
   await look();
   expect((await shown(payoutId)).state).toBe('unknown');
+  expect(answered).toContain('wechat-pay send unknown');
   const first = (await findBillOf(till.db, payoutId))!;
   await look();
   expect((await shown(payoutId)).state).toBe('action_required');
+  expect(answered).toContain('wechat-pay ask action_required');
   const second = (await findBillOf(till.db, payoutId))!;
   expect([second.billNo, second.request.body]).toEqual([first.billNo, first.request.body]);
   double.confirm(first.billNo, openid);
@@ -226,6 +231,9 @@ test('a notice that nobody has signed is refused, and changes nothing', async ()
     headers: { 'content-type': 'application/json' },
   });
   expect(answer.statusCode).toBe(401);
+  const metrics = await till.must('GET', '/metrics');
+  expect(metrics).toMatch(/fenyong_payout_notices_total\{kind="wechat-pay",outcome="refused"\} 1\n/);
+  expect(metrics).toMatch(/fenyong_payout_notices_total\{kind="wechat-pay",outcome="applied"\} \d+\n/);
 });
 
 test('whatever fails, each payout is paid at most once, and the books say what the journal says', async () => {
