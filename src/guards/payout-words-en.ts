@@ -92,4 +92,9 @@ export const PAYOUT_GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     broken: 'A provider is stopped, because the database was restored.',
     whatToDo: 'Compare its list of payments with ours, then let it go on: POST /v1/payout-providers/{provider_id}/resumption.',
   },
+  payout_decisions_waiting: {
+    says: 'What one person has made of money out a second one decides within three days.',
+    broken: 'A drafted batch, a ruling on a payout or a write-off has waited for a second person for more than three days.',
+    whatToDo: 'Approve it, or cancel the draft or reject the write-off: the money of a draft is set aside until then.',
+  },
 };

@@ -75,4 +75,9 @@ export const PAYOUT_GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     broken: '有付款服务商因数据库恢复而停用。',
     whatToDo: '将其付款清单与本系统核对，然后恢复：POST /v1/payout-providers/{provider_id}/resumption。',
   },
+  payout_decisions_waiting: {
+    says: '付款方面由一人发起的，另一人在三天内决定。',
+    broken: '有批次、付款裁定或核销等待第二人超过三天。',
+    whatToDo: '批准，或取消该批次、驳回该核销：在此之前批次的钱一直被冻结。',
+  },
 };

@@ -52,4 +52,18 @@ export const SIGNS_OF_PAYOUTS: Sign[] = [
     sign: 'a provider that waits for an operator after a restore',
     do: run(`update payout_provider set stopped_at = now()`),
   },
+  {
+    alarm: 'payout_decisions_waiting',
+    sign: 'a ruling, a write-off and a draft with money in it, each of four days ago',
+    violations: 3,
+    do: run(`insert into payout_ruling (ruling_id, payout_id, kind, state, made_at, made_by, made_person)
+        select gen_random_uuid(), payout_id, 'result', 'paid', now() - interval '4 days', key_id, 'li' from payout, api_key
+        where state = 'sent' limit 1;
+      insert into write_off (write_off_id, promoter_id, merchant_id, currency, amount, reason, made_at, made_by, made_person)
+        select gen_random_uuid(), promoter.promoter_id, 'm1', 'CNY', 1, 'left', now() - interval '4 days', key_id, 'li' from promoter, api_key limit 1;
+      update payout_batch set approved_at = null, approved_by = null, approved_person = null, approved_alone = null,
+        drafted_at = now() - interval '4 days';
+      update payout set state = 'drafted', withheld = null, scheme = null, tax_month = null, taxpayer = null, approved_no = null,
+        approved_at = null where state = 'sent'`),
+  },
 ];

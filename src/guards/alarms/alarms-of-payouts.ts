@@ -59,6 +59,20 @@ const providersStopped = alarm(
   `select provider_id, stopped_at from payout_provider where stopped_at is not null`,
 );
 
+/** The money of a draft is set aside: whoever is forgotten there is paid by no other batch. */
+const decisionsWaiting = alarm(
+  'present',
+  'payout_decisions_waiting',
+  `select 'batch' as what, batch_id::text as id, drafted_by as made_by, drafted_at as made_at from payout_batch
+  where approved_at is null and cancelled_at is null and drafted_at < now() - interval '3 days'
+    and exists (select from payout where payout.batch_id = payout_batch.batch_id and state = 'drafted')
+  union all
+  select 'ruling', payout_id::text, made_by, made_at from payout_ruling where decided_at is null and made_at < now() - interval '3 days'
+  union all
+  select 'write_off', write_off_id::text, made_by, made_at from write_off
+  where approved_at is null and rejected_at is null and made_at < now() - interval '3 days'`,
+);
+
 export const ALARMS_OF_PAYOUTS = [
   openTooLong,
   nearQueryWindow,
@@ -68,4 +82,5 @@ export const ALARMS_OF_PAYOUTS = [
   approvalByRelatedKey,
   taxpayersUnknown,
   providersStopped,
+  decisionsWaiting,
 ];
