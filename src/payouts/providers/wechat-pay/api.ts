@@ -7,8 +7,22 @@ import type { ProviderAccess } from '../provider.ts';
 import { authorization, merchantKeyOf, sealingSerialOf, verifySaid } from './signing.ts';
 
 const HOST = 'https://api.mch.weixin.qq.com';
+/** WeChat's second address for the same calls, where the first cannot be reached. */
+const STANDBY_HOST = 'https://api2.mch.weixin.qq.com';
 /** From the first byte sent to the last byte read. */
 const ANSWER_TIMEOUT_MS = 10_000;
+/** Shorter, so that the calls for one payout together end within the lease on it. */
+const STANDBY_TIMEOUT_MS = 5000;
+/** The connection was not made, so that nothing of the call has arrived anywhere. */
+const NOT_CONNECTED = new Set([
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 /** An answer about one bill has under one kilobyte. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 
@@ -26,19 +40,37 @@ export interface Call {
 /** What was answered and is proven; or why nothing is known, which says nothing of the bill. */
 type Answered = { proven: true; status: number; body: Buffer } | { proven: false; reason: string };
 
+/** The same of one address; `lost` where no answer came from it. */
+type Attempt = Answered & { lost?: 'not connected' | 'not answered' };
+
 /**
- * Calls once. Never throws: a broken connection, ten seconds without the whole answer, more than
+ * Calls, and calls the standby address where the first was not reached, or where a question went
+ * unanswered: the same number and the same bytes, which WeChat takes once wherever they arrive.
+ * What may change something and went unanswered is asked about before it is sent again. Never
+ * throws.
+ */
+export async function call(question: Call, access: ProviderAccess): Promise<Answered> {
+  if (access.baseUrl !== null) return attempt(question, access, { host: access.baseUrl, timeoutMs: ANSWER_TIMEOUT_MS });
+  const first = await attempt(question, access, { host: HOST, timeoutMs: ANSWER_TIMEOUT_MS });
+  const goesOn = first.lost === 'not connected' || (first.lost === 'not answered' && question.method === 'GET');
+  if (!goesOn) return first;
+  const second = await attempt(question, access, { host: STANDBY_HOST, timeoutMs: STANDBY_TIMEOUT_MS });
+  return second.lost === undefined ? second : first;
+}
+
+/**
+ * Calls one address once. Never throws: a broken connection, ten seconds without the whole answer, more than
  * 64 KiB, and an answer that WeChat has not signed (as its front servers do not: plain pages with
  * 400 or 502 are known) are not proven.
  */
-export async function call(question: Call, access: ProviderAccess): Promise<Answered> {
+async function attempt(question: Call, access: ProviderAccess, { host, timeoutMs }: { host: string; timeoutMs: number }): Promise<Attempt> {
   try {
-    const response = await access.fetch(new URL(question.path, access.baseUrl ?? HOST), {
+    const response = await access.fetch(new URL(question.path, host), {
       method: question.method,
       headers: headersOf(question, access),
       ...(question.body.length === 0 ? {} : { body: new Uint8Array(question.body) }),
       redirect: 'error',
-      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     const body = await readAll(response);
     if (body === null) return { proven: false, reason: `answered ${response.status} with more than ${ANSWER_BYTES_MAX} bytes` };
@@ -48,7 +80,8 @@ export async function call(question: Call, access: ProviderAccess): Promise<Answ
     if (!verified.ok) return { proven: false, reason: `answered ${response.status}, but ${verified.reason}` };
     return { proven: true, status: response.status, body };
   } catch (error) {
-    return { proven: false, reason: `not answered: ${reasonOf(error)}` };
+    const lost = isNotConnected(error) ? 'not connected' : 'not answered';
+    return { proven: false, reason: `${lost}: ${reasonOf(error)}`, lost };
   }
 }
 
@@ -80,6 +113,11 @@ async function readAll(response: Response): Promise<Buffer | null> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+function isNotConnected(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error && 'code' in cause && NOT_CONNECTED.has(String(cause.code));
 }
 
 function reasonOf(error: unknown): string {
