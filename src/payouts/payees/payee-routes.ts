@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
 import { announce } from '../../outbound/announce.ts';
 import type { App } from '../../platform/http/app.ts';
-import { bodyExamples, callerId, text } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId, seenText, text } from '../../platform/http/fields.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { faultsOf, problems } from '../../platform/http/problem.ts';
 import { mayActAs, type Actor } from '../../platform/keys/actor.ts';
@@ -22,11 +22,23 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { requireSecondPerson } from '../persons.ts';
 import { kindOf } from '../providers/kinds.ts';
 import { findProvider } from '../providers/provider-store.ts';
-import { confirmPayee, findPayee, insertPayee, lockPayee, openPayee, PAYEE_KINDS, type Payee, type PayeeRow } from './payee-store.ts';
+import {
+  confirmPayee,
+  findPayee,
+  insertPayee,
+  lockPayee,
+  openPayee,
+  PAYEE_KINDS,
+  plainTaxId,
+  type Payee,
+  type PayeeRow,
+} from './payee-store.ts';
 
 const NAME_MAX = 100;
 const TAX_ID_MAX = 50;
 const ACCOUNT_FIELD_MAX = 200;
+/** Of nothing but separators a tax id would be everybody's. */
+const TAX_ID = /^[0-9A-Z]{4,}$/;
 
 const body = z
   .strictObject({
@@ -35,8 +47,11 @@ const body = z
       .string()
       .regex(/^[A-Z]{2}$/, 'must be two capital letters of ISO 3166')
       .default('CN'),
-    name: text(NAME_MAX).trim().min(1).nullish().meta({ description: 'As the bank or the wallet knows it. Some payments need one.' }),
-    tax_id: text(TAX_ID_MAX).trim().min(4).nullish().meta({ description: 'People of one tax id are taxed together.' }),
+    name: seenText(NAME_MAX).nullish().meta({ description: 'As the bank or the wallet knows it. Some payments need one.' }),
+    tax_id: seenText(TAX_ID_MAX)
+      .refine((stated) => TAX_ID.test(plainTaxId(stated)), 'must have 4 Latin letters or digits at least, and no others')
+      .nullish()
+      .meta({ description: 'People of one tax id are taxed together, however it is written: blanks, hyphens, small letters.' }),
     provider_id: callerId.meta({ description: 'Who moves the money.' }),
     account: z.record(z.string().max(40), text(ACCOUNT_FIELD_MAX)).default({}).meta({
       description:

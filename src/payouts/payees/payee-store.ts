@@ -91,11 +91,22 @@ export async function openPayees(
   return found;
 }
 
-/** Whose income it is, of all payees with one tax id: its keyed hash, without what a pen adds. */
+/**
+ * A tax id without what a pen or a keyboard adds: wide characters are narrow, small letters great,
+ * and blanks, hyphens, dots and strokes are nothing. By each of them one person would be two.
+ */
+export function plainTaxId(taxId: string): string {
+  return taxId
+    .normalize('NFKC')
+    .replaceAll(/[\s\p{Pd}./]/gu, '')
+    .toUpperCase();
+}
+
+/** Whose income it is, of all payees with one tax id: the keyed hash of it. */
 function taxpayerOf(identityKey: KeyObject, taxId: string | null): Buffer | null {
   if (taxId === null) return null;
   return createHmac('sha256', identityKey)
-    .update(`taxpayer\0${taxId.replaceAll(/[\s-]/g, '').toUpperCase()}`)
+    .update(`taxpayer\0${plainTaxId(taxId)}`)
     .digest();
 }
 

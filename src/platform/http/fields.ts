@@ -17,6 +17,26 @@ export function text(lengthMax: number): z.ZodString {
   return z.string().max(lengthMax).regex(NO_CONTROL, 'must not contain control characters');
 }
 
+/**
+ * What hides in a text, or shows it otherwise than it is: blanks of no width, signs that turn its
+ * direction, separators of lines. Two joiners are letters to Persian and to Indian scripts.
+ */
+const HIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200c|\u200d)\p{Cf}/u;
+
+/** Whether a text is what is seen of it. */
+export function isSeen(value: string): boolean {
+  return !HIDDEN.test(value);
+}
+
+/** A name that people compare by looking: all of it is seen, and there is a letter or a digit. */
+export function seenText(lengthMax: number): z.ZodString {
+  return text(lengthMax)
+    .trim()
+    .min(1)
+    .refine(isSeen, 'must not contain characters that are not seen')
+    .regex(/[\p{L}\p{N}]/u, 'must have a letter or a digit');
+}
+
 /** A text of one line. */
 export function words(lengthMax: number): z.ZodString {
   return text(lengthMax).min(1);

@@ -4,20 +4,19 @@
 import iconv from 'iconv-lite';
 
 import { assert } from '../../../core/errors.ts';
+import { isSeen } from '../../../platform/http/fields.ts';
 
 export const TEXT_ENCODINGS = ['utf-8-bom', 'gb18030'] as const;
 type TextEncoding = (typeof TEXT_ENCODINGS)[number];
 
-/** What makes a line of a file another one, or shows it otherwise than it is. */
-const CONTROLS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 const LONE_SURROGATE = /\p{Cs}/u;
 const ASCII = /^\p{ASCII}*$/u;
 
 const gb18030 = new TextDecoder('gb18030', { fatal: true, ignoreBOM: true });
 
-/** Whether a cell can say this text: it comes back as it was, and controls nothing. */
+/** Whether a cell can say this text: it comes back as it was, and hides and controls nothing. */
 export function encodable(text: string, encoding: TextEncoding): boolean {
-  return !CONTROLS.test(text) && survives(text, encoding);
+  return isSeen(text) && survives(text, encoding);
 }
 
 /** The bytes of a text, without a mark. Throws for one that does not survive. */
