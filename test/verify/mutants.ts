@@ -123,6 +123,48 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     fault: PAYOUTS,
   },
+  {
+    name: 'notice-believed-without-its-amount',
+    edits: [
+      {
+        file: 'src/payouts/providers/wechat-pay/bills.ts',
+        from: "BigInt(one.transfer_amount) !== sent.amount ? 'amount' : null,",
+        to: "BigInt(one.transfer_amount) < 0n ? 'amount' : null,",
+      },
+    ],
+    fault: PAYOUTS,
+  },
+  {
+    name: 'tax-sent-too',
+    edits: [{ file: 'src/payouts/payout.ts', from: 'return gross - (withheld ?? 0n);', to: 'return withheld === null ? 0n : gross;' }],
+    fault: PAYOUTS,
+  },
+  {
+    name: 'cancelled-by-our-wish',
+    edits: [
+      {
+        file: 'src/payouts/bills/sending.ts',
+        from: "if (due.isCancelAsked && !isNew) await callFor(deps, channel, bill, 'cancel');",
+        to: `if (due.isCancelAsked && !isNew) {
+          const answer: BillAnswer = { state: 'cancelled', reference: null, reason: null };
+          await apply(deps, channel, { due, bill, answer });
+          return;
+        }`,
+      },
+    ],
+    fault: PAYOUTS,
+  },
+  {
+    name: 'restored-and-going-on',
+    edits: [
+      {
+        file: 'src/payouts/providers/provider-store.ts',
+        from: 'set stopped_at = ${now} where stopped_at',
+        to: 'set stopped_at = null where stopped_at',
+      },
+    ],
+    fault: PAYOUTS,
+  },
 ];
 
 /** The text with the edit made. Throws when what it replaces does not stand there exactly once. */

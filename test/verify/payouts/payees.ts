@@ -13,6 +13,8 @@ import { PROVIDER, type Finance } from './finance.ts';
 
 /** What a payee does with each of its payments. */
 const HABITS = ['confirms', 'confirms', 'confirms', 'late', 'never', 'frozen'] as const;
+/** What the first notice of a payment that failed says besides: that another one was paid. */
+const LIES = ['other_amount', 'other_openid', 'other_merchant'] as const;
 /** How often a late one is asked before it confirms. */
 const LATE_LOOKS = 6;
 /** Closing a bill that was cancelled takes the provider a minute. */
@@ -45,24 +47,36 @@ export interface Outside {
 export function openOutside(finance: Finance, double: WechatPayDouble, client: Client, random: Random): Outside {
   const habits = new Map<string, (typeof HABITS)[number]>();
   const looks = new Map<string, number>();
+  let lies = 0;
 
-  function act({ bill_no: billNo, openid }: OpenBill): void {
-    const habit = habits.get(billNo) ?? random.pick(HABITS);
+  async function act({ bill_no: billNo, openid }: OpenBill): Promise<void> {
+    // One at least is frozen, so that it is lied about.
+    const habit = habits.get(billNo) ?? (habits.size === 0 ? 'frozen' : random.pick(HABITS));
     habits.set(billNo, habit);
     const looked = (looks.get(billNo) ?? 0) + 1;
     if (double.bill(billNo) === undefined) return;
     looks.set(billNo, looked);
     if (habit === 'never' || (habit === 'late' && looked < LATE_LOOKS)) return;
     double.confirm(billNo, openid);
-    if (habit === 'frozen') double.settle(billNo, 'ACCOUNT_FROZEN');
+    if (habit === 'frozen') await fail(billNo);
     else double.settle(billNo);
+  }
+
+  /** The payment fails, and a notice of it lies at once, before anybody has asked. */
+  async function fail(billNo: string): Promise<void> {
+    if (double.bill(billNo)?.state === 'FAIL') return;
+    await double.deliver();
+    if (!double.settle(billNo, 'ACCOUNT_FROZEN')) return;
+    double.failNotice(LIES[lies % LIES.length]!);
+    lies += 1;
+    await double.deliver();
   }
 
   return {
     async step() {
       const { rows } = await client.query<OpenBill>(OPEN_BILLS, [PROVIDER]);
       for (const row of rows) {
-        act(row);
+        await act(row);
         if (row.state === 'disputed') await decide(finance, row.payout_id, double.bill(row.bill_no));
       }
       double.advance(MINUTE_MS);

@@ -33,10 +33,11 @@ interface Notice {
   content: Record<string, unknown>;
 }
 
+/** Each says that something was paid, which is another thing than what it is told of. */
 const LIES: Readonly<Record<string, (content: Notice['content']) => object>> = {
-  other_amount: ({ transfer_amount }) => ({ transfer_amount: Number(transfer_amount) + 1 }),
-  other_openid: () => ({ openid: 'o-SomebodyElse' }),
-  other_merchant: () => ({ mch_id: '1900000001' }),
+  other_amount: ({ transfer_amount }) => ({ transfer_amount: Number(transfer_amount) + 1, state: 'SUCCESS' }),
+  other_openid: () => ({ openid: 'o-SomebodyElse', state: 'SUCCESS' }),
+  other_merchant: () => ({ mch_id: '1900000001', state: 'SUCCESS' }),
   unknown_number: () => ({ out_bill_no: 'NobodyKnowsThisNumber' }),
 };
 
