@@ -69,7 +69,7 @@ interface Counted {
   age_seconds: number;
 }
 
-/** Counts each kind of rows, given by `since` from the oldest on, and tells the age of the first. */
+/** Counts rows of each kind, which are given by `since`, and tells the age of the oldest. */
 async function countEach(db: Kysely<DB>, kinds: Readonly<Record<string, RawBuilder<unknown>>>): Promise<Counted[]> {
   const parts = Object.entries(kinds).map(
     ([label, rows]) => sql`

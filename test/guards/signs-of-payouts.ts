@@ -60,7 +60,8 @@ export const SIGNS_OF_PAYOUTS: Sign[] = [
         select gen_random_uuid(), payout_id, 'result', 'paid', now() - interval '4 days', key_id, 'li' from payout, api_key
         where state = 'sent' limit 1;
       insert into write_off (write_off_id, promoter_id, merchant_id, currency, amount, reason, made_at, made_by, made_person)
-        select gen_random_uuid(), promoter.promoter_id, 'm1', 'CNY', 1, 'left', now() - interval '4 days', key_id, 'li' from promoter, api_key limit 1;
+        select gen_random_uuid(), promoter.promoter_id, 'm1', 'CNY', 1, 'left', now() - interval '4 days', key_id, 'li'
+        from promoter, api_key limit 1;
       update payout_batch set approved_at = null, approved_by = null, approved_person = null, approved_alone = null,
         drafted_at = now() - interval '4 days';
       update payout set state = 'drafted', withheld = null, scheme = null, tax_month = null, taxpayer = null, approved_no = null,

@@ -1,5 +1,6 @@
-// Money out, asked for by somebody who means ill or by a spreadsheet: names that hide something, one
-// person under many tax ids, cells that calculate, amounts and times that are none, long bodies.
+// Money out, asked for by somebody who means ill or by a spreadsheet: names that hide something,
+// one person under many tax ids, cells that calculate, amounts and times that are none, and bodies
+// that are too long.
 
 import { TextDecoder } from 'node:util';
 

@@ -25,6 +25,7 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/pull/unions.test.ts': 'what the unions say of parts of orders, from their lists to the commission',
   'test/verify/verify.test.ts': 'the verifier itself: its seeds, its reckoning, its mutants',
   'test/verify/hostile/plan.test.ts': 'the generator of the hostile market and its reckoning',
+  'test/payouts/hostile.test.ts': 'the routes of money out against names, numbers and files that mean ill',
   'test/promotion/outage.test.ts': 'the way of a click while the database is away',
   'test/security/corpora.test.ts': 'all routes against texts that have broken other servers',
   'test/security/floods.test.ts': 'the door while somebody sends without end',

@@ -138,11 +138,14 @@ async function verifyPull(ground: Ground, orders: number): Promise<boolean> {
   return findings.length === 0;
 }
 
+/** A machine that is too busy starts nothing in time, and answers nothing; so does no mutant. */
+const OF_MACHINE = /a process of the service did not start|TypeError: fetch failed/;
+
 /**
- * What gives a mutant away. That something was refused does not: so does a healthy service that has
- * too much to do.
+ * What gives a mutant away. That something was refused does not, nor that the service did not come
+ * up again: so does a healthy one on a machine that has too much to do.
  */
-const tellingOf = ({ findings }: Row) => findings.filter(({ column }) => column !== 'refused');
+const tellingOf = ({ findings }: Row) => findings.filter(({ column, text }) => column !== 'refused' && !OF_MACHINE.test(text));
 
 /** What caught the mutant; null when it lived. */
 async function hunt(ground: Ground, mutant: Mutant): Promise<string | null> {

@@ -97,8 +97,8 @@ interface Proven {
 
 /**
  * Stores the notice by itself first: what it says is then kept whatever comes after. If it cannot
- * be applied now, the provider sends it again, and the payout is asked for in any case. Answers with
- * what became of it.
+ * be applied now, the provider sends it again, and the payout is asked for in any case. Answers
+ * with what became of it.
  */
 async function take({ db, accounts, nudge }: NoticeDeps, providerId: string, { read, headers, body }: Proven): Promise<NoticeOutcome> {
   const kept: NewNotice = {

@@ -59,9 +59,9 @@ export async function call(question: Call, access: ProviderAccess): Promise<Answ
 }
 
 /**
- * Calls one address once. Never throws: a broken connection, ten seconds without the whole answer, more than
- * 64 KiB, and an answer that WeChat has not signed (as its front servers do not: plain pages with
- * 400 or 502 are known) are not proven.
+ * Calls one address once. Never throws: a broken connection, a time-out before the whole answer,
+ * more than 64 KiB, and an answer that WeChat has not signed (as its front servers do not: plain
+ * pages with 400 or 502 are known) are not proven.
  */
 async function attempt(question: Call, access: ProviderAccess, { host, timeoutMs }: { host: string; timeoutMs: number }): Promise<Attempt> {
   try {
