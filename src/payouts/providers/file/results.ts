@@ -33,10 +33,10 @@ interface ReadRecord {
   info: { lines: number };
 }
 
-/** A row that the reader left out, behind so many that it did not. */
+/** A row that the reader could not take apart, in its place among the others. */
 interface LeftOut {
-  behind: number;
-  row: { line: number; error: string };
+  line: number;
+  error: string;
 }
 
 /**
@@ -47,32 +47,25 @@ interface LeftOut {
  * `payout_id` and `state`, and what the stream throws.
  */
 export async function* readResults(stream: AsyncIterable<Buffer>, encoding: 'utf-8' | 'gb18030' = 'utf-8'): AsyncGenerator<ResultRow> {
-  const leftOut: LeftOut[] = [];
-  const reader = recordsOf(encoding === 'gb18030' ? fromGb18030(stream) : stream, leftOut);
   let places: Places | null = null;
   let taken = 0;
-  for await (const { record, info } of reader) {
-    if (taken > ROWS_MAX) {
-      leftOut.length = 0;
-      continue;
-    }
-    while (leftOut[0] !== undefined && leftOut[0].behind <= taken) yield leftOut.shift()!.row;
+  for await (const read of recordsOf(encoding === 'gb18030' ? fromGb18030(stream) : stream)) {
     taken++;
-    if (places === null) {
-      places = placesIn(record);
-    } else if (taken > ROWS_MAX) {
-      yield { line: info.lines, error: `The file has more than ${ROWS_MAX} rows: from here on it is not read.` };
-    } else {
-      yield rowOf(record, places, info.lines);
-    }
+    const line = 'error' in read ? read.line : read.info.lines;
+    if (taken > ROWS_MAX + 1) continue;
+    if (taken > ROWS_MAX) yield { line, error: `The file has more than ${ROWS_MAX} rows: from here on it is not read.` };
+    else if ('error' in read) yield read;
+    else if (places === null) places = placesIn(read.record);
+    else yield rowOf(read.record, places, line);
   }
   if (places === null) throw withoutHead();
-  if (taken <= ROWS_MAX) for (const { row } of leftOut) yield row;
 }
 
-/** The records as they are parsed, and into `leftOut` what is none. */
-function recordsOf(stream: AsyncIterable<Buffer>, leftOut: LeftOut[]): AsyncIterable<ReadRecord> {
-  let read = 0;
+/**
+ * The records as they are parsed. What is none takes its place among them, so that the reader stops
+ * for who is slow with these as well.
+ */
+function recordsOf(stream: AsyncIterable<Buffer>): AsyncIterable<ReadRecord | LeftOut> {
   let isOver = false;
   const reader = parse({
     bom: true,
@@ -82,15 +75,11 @@ function recordsOf(stream: AsyncIterable<Buffer>, leftOut: LeftOut[]): AsyncIter
     relax_column_count: true,
     info: true,
     skip_records_with_error: true,
-    on_record: (record) => {
-      if (isOver) return null;
-      read++;
-      return record;
-    },
+    on_record: (record) => (isOver ? null : record),
     on_skip: (error) => {
       if (isOver) return undefined;
       isOver = error?.code === 'CSV_MAX_RECORD_SIZE';
-      leftOut.push({ behind: read, row: { line: lineOf(error), error: wordsOf(error) } });
+      reader.push({ line: lineOf(error), error: wordsOf(error) } satisfies LeftOut);
       return undefined;
     },
   });
