@@ -59,21 +59,24 @@ export function nameKey({ kind, merchantId, promoterId, currency }: AccountName)
 
 /**
  * The ids of accounts by `nameKey`; those that are not there are opened. An id that this very
- * transaction opened is not remembered, because it may still roll back. Not to be called inside a
- * savepoint, whose rows would pass for committed ones.
+ * transaction opened, in a savepoint of it or not, is not remembered, because it may still roll
+ * back. Without a cache nothing is: for work that comes to each account once.
  */
-export async function accountIds(trx: Transaction<DB>, wanted: readonly AccountName[], cache: AccountCache): Promise<Map<string, bigint>> {
+export async function accountIds(
+  trx: Transaction<DB>,
+  wanted: readonly AccountName[],
+  cache: AccountCache | null,
+): Promise<Map<string, bigint>> {
   const ids = new Map<string, bigint>();
   const unknown = new Map<string, AccountName>();
   for (const name of wanted) {
     const key = nameKey(name);
-    const id = cache.get(key);
+    const id = cache?.get(key);
     if (id === undefined) unknown.set(key, name);
     else ids.set(key, id);
   }
   await find(trx, unknown, ids, cache);
-  if (unknown.size === 0) return ids;
-  await open(trx, [...unknown.values()]);
+  await open(trx, unknown, ids);
   // What another transaction opened meanwhile is found too: the insert has waited for it.
   await find(trx, unknown, ids, cache);
   if (unknown.size > 0) throw new Error(`accounts were opened and are not there: ${[...unknown.keys()].join(' ')}`);
@@ -82,37 +85,53 @@ export async function accountIds(trx: Transaction<DB>, wanted: readonly AccountN
 
 /**
  * Moves the accounts that exist from `unknown` to `ids`. Two branches, because an index cannot be
- * asked for "equal, or both null".
+ * asked for "equal, or both null". Everything of this transaction is as young as itself or younger,
+ * and a row that is older was committed.
  */
-async function find(trx: Transaction<DB>, unknown: Map<string, AccountName>, ids: Map<string, bigint>, cache: AccountCache): Promise<void> {
+async function find(
+  trx: Transaction<DB>,
+  unknown: Map<string, AccountName>,
+  ids: Map<string, bigint>,
+  cache: AccountCache | null,
+): Promise<void> {
   if (unknown.size === 0) return;
-  const names = [...unknown.values()];
-  const { rows } = await sql<AccountRow>`
-    with wanted as materialized (select * from ${unnestAccounts(names)}), found as (
+  const { rows } = await sql<AccountRow & { committed: boolean }>`
+    with wanted as materialized (select * from ${unnestAccounts([...unknown.values()])}), found as (
       select account.*, account.xmin from wanted join account using (kind, merchant_id, promoter_id, currency)
       union all
       select account.*, account.xmin from wanted join account using (kind, merchant_id, currency)
       where wanted.promoter_id is null and account.promoter_id is null
     )
-    select account_id, kind, merchant_id, promoter_id, currency, xmin <> pg_current_xact_id()::xid as committed from found`.execute(trx);
+    select account_id, kind, merchant_id, promoter_id, currency, age(xmin) > age(pg_current_xact_id()::xid) as committed from found`.execute(
+    trx,
+  );
   for (const row of rows) {
-    const key = nameKey({ kind: row.kind, merchantId: row.merchant_id, promoterId: row.promoter_id, currency: row.currency });
-    ids.set(key, row.account_id);
-    unknown.delete(key);
-    if (row.committed) cache.set(key, row.account_id);
+    const key = move(row, unknown, ids);
+    if (row.committed) cache?.set(key, row.account_id);
   }
 }
 
 /**
  * Opens accounts in one order for everybody, so that two who open the same ones wait for each other
- * and not crosswise.
+ * and not crosswise. Those that somebody else has opened meanwhile stay in `unknown`.
  */
-async function open(trx: Transaction<DB>, names: readonly AccountName[]): Promise<void> {
-  await sql`
+async function open(trx: Transaction<DB>, unknown: Map<string, AccountName>, ids: Map<string, bigint>): Promise<void> {
+  if (unknown.size === 0) return;
+  const { rows } = await sql<AccountRow>`
     insert into account (kind, merchant_id, promoter_id, currency)
-    select kind, merchant_id, promoter_id, currency from ${unnestAccounts(names)}
+    select kind, merchant_id, promoter_id, currency from ${unnestAccounts([...unknown.values()])}
     order by merchant_id, promoter_id, kind, currency
-    on conflict do nothing`.execute(trx);
+    on conflict do nothing
+    returning account_id, kind, merchant_id, promoter_id, currency`.execute(trx);
+  for (const row of rows) move(row, unknown, ids);
+}
+
+/** Moves an account from `unknown` to `ids`, and tells its key. */
+function move(row: AccountRow, unknown: Map<string, AccountName>, ids: Map<string, bigint>): string {
+  const key = nameKey({ kind: row.kind, merchantId: row.merchant_id, promoterId: row.promoter_id, currency: row.currency });
+  ids.set(key, row.account_id);
+  unknown.delete(key);
+  return key;
 }
 
 interface AccountRow {
@@ -121,7 +140,6 @@ interface AccountRow {
   merchant_id: string;
   promoter_id: string | null;
   currency: string;
-  committed: boolean;
 }
 
 function unnestAccounts(names: readonly AccountName[]) {
@@ -204,7 +222,7 @@ export interface CausedTransfer {
 export async function bookCaused(
   trx: Transaction<DB>,
   transfers: readonly CausedTransfer[],
-  cache: AccountCache,
+  cache: AccountCache | null,
   now: Date,
 ): Promise<void> {
   if (transfers.length === 0) return;

@@ -81,6 +81,18 @@ describe('accounts', () => {
     expect(cache.get(nameKey(wanted))).toBe(ids.get(nameKey(wanted)));
   });
 
+  test('that were opened within a savepoint are not remembered either', async () => {
+    const cache = accountCache();
+    const wanted = name('pending', 'alice', 'GBP');
+    await inTransaction(db, async ({ trx }) => {
+      await sql`savepoint work`.execute(trx);
+      await accountIds(trx, [wanted], cache);
+      await accountIds(trx, [wanted], cache);
+      await sql`rollback to savepoint work`.execute(trx);
+    });
+    expect(cache.get(nameKey(wanted))).toBeUndefined();
+  });
+
   test('that are remembered are not asked for', async () => {
     const cache = accountCache();
     const wanted = name('withheld', 'bob', 'KWD');
