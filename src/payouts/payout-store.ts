@@ -77,14 +77,19 @@ interface PayoutChange {
   keyId: string | null;
 }
 
-/** Writes down how payouts came to what they are. */
+/**
+ * Writes down how payouts came to what they are. The draft is the first change of a payout, and what
+ * becomes of the draft is the second; only of others those before must be counted.
+ */
 export async function recordPayoutChanges(trx: Transaction<DB>, changes: readonly PayoutChange[], now: Date): Promise<void> {
   if (changes.length === 0) return;
   const column = <Value>(read: (change: PayoutChange) => Value) => changes.map(read);
   await sql`
     insert into payout_change (payout_id, position, from_state, to_state, reason, key_id, changed_at)
-    select payout_id, (select count(*) from payout_change earlier where earlier.payout_id = change.payout_id), from_state, to_state, reason, key_id,
-      ${now}::timestamptz
+    select payout_id,
+      case when from_state is null then 0 when from_state = 'drafted' then 1
+        else (select count(*) from payout_change earlier where earlier.payout_id = change.payout_id) end,
+      from_state, to_state, reason, key_id, ${now}::timestamptz
     from unnest(
       ${column((one) => one.payoutId)}::uuid[], ${column((one) => one.from)}::text[], ${column((one) => one.to)}::text[],
       ${column((one) => one.reason)}::text[], ${column((one) => one.keyId)}::uuid[]

@@ -72,33 +72,37 @@ interface FactsRow {
   taxpayer: string | null;
 }
 
-/** What is known of these promoters, exact as of this statement, in the order of their ids. */
+/**
+ * What is known of these promoters, exact as of this statement, in the order of their ids. Each is
+ * looked up by indexes, one after the other: a draft is one transaction, in which the planner takes
+ * what was just written for next to nothing, and would join all of it for every page.
+ */
 export async function readCandidates(
   db: Kysely<DB>,
   { currency, promoterIds }: { currency: string; promoterIds: readonly string[] },
   { now, changedAfter }: { now: Date; changedAfter: Date },
 ): Promise<CandidateRow[]> {
   const { rows } = await sql<FactsRow>`
-    with wanted as materialized (
-      select promoter_id from unnest(${[...promoterIds]}::text[]) as wanted (promoter_id)
-    ), mine as materialized (
-      select account_id, promoter_id, merchant_id, kind from wanted join account using (promoter_id) where currency = ${currency}
-    ), moved as (
-      select account_id, balance as amount from account_balance where account_id = any(array(select account_id from mine))
-      union all
-      select account_id, amount from entry where account_id = any(array(select account_id from mine)) and ${UNFOLDED}
-    ), balances as materialized (
-      select promoter_id, merchant_id, kind, sum(amount) as amount from mine join moved using (account_id) group by promoter_id, merchant_id, kind
-    ), sums as materialized (
-      select promoter_id, bool_or(amount < 0) as has_debt, sum(amount) filter (where kind = 'available') as available,
-        jsonb_agg(jsonb_build_object('merchant_id', merchant_id, 'amount', amount::text) order by merchant_id)
-          filter (where kind = 'available' and amount > 0) as items
-      from balances group by promoter_id
-    )
     select wanted.promoter_id, promoter.status, promoter.payee ->> 'kind' as default_kind, has_debt, available, items,
       payee.version, payee.kind, payee.provider_id, payee.name_shown is not null as has_name,
       payee.is_change and payee.stated_at > ${changedAfter} and confirmed_at is null as is_waiting, encode(payee.taxpayer, 'hex') as taxpayer
-    from wanted left join sums using (promoter_id)
+    from unnest(${[...promoterIds]}::text[]) as wanted (promoter_id)
+    cross join lateral (
+      select bool_or(amount < 0) as has_debt, sum(amount) filter (where kind = 'available') as available,
+        jsonb_agg(jsonb_build_object('merchant_id', merchant_id, 'amount', amount::text) order by merchant_id)
+          filter (where kind = 'available' and amount > 0) as items
+      from (
+        select merchant_id, kind, sum(amount) as amount
+        from (
+          select merchant_id, kind, balance as amount from account join account_balance using (account_id)
+          where promoter_id = wanted.promoter_id and currency = ${currency}
+          union all
+          select account.merchant_id, account.kind, entry.amount from entry join account using (account_id)
+          where entry.promoter_id = wanted.promoter_id and ${UNFOLDED}
+            and account.promoter_id = wanted.promoter_id and account.currency = ${currency}
+        ) as moved group by merchant_id, kind
+      ) as balances
+    ) as sums
     left join lateral (
       select status, payee from promoter_version version
       where version.promoter_id = wanted.promoter_id and effective_from <= ${now} order by effective_from desc, version desc limit 1
@@ -131,5 +135,12 @@ export async function readCandidates(
 
 /** Whose income a payment to the promoter is: of all who share the tax id, else of the promoter. */
 export function taxpayerOf({ promoterId, payee }: Pick<CandidateRow, 'promoterId' | 'payee'>): string {
-  return payee?.taxpayer == null ? `promoter:${promoterId}` : `tax:${payee.taxpayer}`;
+  return payee?.taxpayer == null ? `${ALONE}${promoterId}` : `tax:${payee.taxpayer}`;
 }
+
+/** Whether several promoters may be the taxpayer. */
+export function isShared(taxpayer: string): boolean {
+  return !taxpayer.startsWith(ALONE);
+}
+
+const ALONE = 'promoter:';

@@ -8,6 +8,7 @@ import type { WithholdingGap, WithholdingScheme } from '../../core/payouts/withh
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { PayeeKind } from '../payees/payee-store.ts';
 import { WITHHOLDING_LOCK } from '../settling.ts';
+import { isShared } from './candidate-store.ts';
 
 /** What the operator has decided of taxes. */
 export interface TaxSettings {
@@ -34,7 +35,10 @@ export interface Tax {
 export interface Taxing {
   /** YYYY-MM: the month that the payments count for. */
   month: string;
-  /** Reads what the taxpayers of these payments had before, of those that are not known yet. */
+  /**
+   * Reads what the taxpayers of these payments had before, of those that are not known yet. Each
+   * page takes the place of the one before; no promoter is in two.
+   */
   load: (payments: readonly TaxedPayment[]) => Promise<void>;
   /** The tax of the next payment; it counts from then on unless `undo` is called. */
   next: (payment: TaxedPayment) => Tax;
@@ -52,23 +56,26 @@ export async function lockWithholding(trx: Transaction<DB>): Promise<void> {
 /** Begins a run at `now`. */
 export function startTaxing(trx: Transaction<DB>, { scheme, gap, timeZone }: TaxSettings, now: Date): Taxing {
   const month = monthOf(now, timeZone);
-  const known = new Map<string, LivePayout[]>();
+  // Who pays tax alone is paid once in a run, so that it can be forgotten with its page.
+  const known = { shared: new Map<string, LivePayout[]>(), alone: new Map<string, LivePayout[]>() };
+  const incomesOf = (taxpayer: string) => (isShared(taxpayer) ? known.shared : known.alone);
   let last: LivePayout[] | null = null;
 
   return {
     month,
     async load(payments) {
       const taxed = payments.filter((payment) => schemeOf(scheme, payment) !== 'none');
-      const wanted = [...new Set(taxed.map(({ taxpayer }) => taxpayer))].filter((taxpayer) => !known.has(taxpayer));
+      known.alone.clear();
+      const wanted = [...new Set(taxed.map(({ taxpayer }) => taxpayer))].filter((taxpayer) => !known.shared.has(taxpayer));
       if (wanted.length === 0) return;
-      for (const taxpayer of wanted) known.set(taxpayer, []);
-      for (const { taxpayer, ...live } of await readLive(trx, wanted, month.slice(0, 4))) known.get(taxpayer)!.push(live);
+      for (const taxpayer of wanted) incomesOf(taxpayer).set(taxpayer, []);
+      for (const { taxpayer, ...live } of await readLive(trx, wanted, month.slice(0, 4))) incomesOf(taxpayer).get(taxpayer)!.push(live);
     },
     next(payment) {
       const own = schemeOf(scheme, payment);
       last = null;
       if (own === 'none') return { scheme: own, withheld: 0n, steps: [] };
-      last = known.get(payment.taxpayer)!;
+      last = incomesOf(payment.taxpayer).get(payment.taxpayer)!;
       const { withheld, steps } = withholdingOf(own, earlierIncome(own, last, month, gap), payment.gross);
       last.push({ approvedMonth: month, gross: payment.gross, withheld });
       return { scheme: own, withheld, steps };
