@@ -72,19 +72,27 @@ async function sendOf(deps: SendingDeps, providerId: string): Promise<void> {
   const channel = await openChannel(deps, providerId);
   if (channel === null) return;
   const pace = paceOf(channel.channel.callsPerSecond);
+  const due = takeAllDue(deps, providerId);
+  const lanes = Array.from({ length: AT_ONCE }, async () => {
+    for await (const payout of due) {
+      await pace();
+      await advance(deps, channel, payout).catch(async (error: unknown) => {
+        deps.onError(error);
+        await putOff(deps.db, payout.payoutId, new Date(Date.now() + waitMs(payout.attempts)));
+      });
+    }
+  });
+  await Promise.all(lanes);
+}
+
+/**
+ * What is due, some at a time: the next are taken when the last of those before is begun, so that
+ * no lane waits for the slowest of all.
+ */
+async function* takeAllDue({ db }: SendingDeps, providerId: string): AsyncGenerator<DuePayout> {
   for (;;) {
-    const due = await takeDuePayouts(deps.db, { providerId, limit: TAKEN_AT_ONCE, leaseMs: LEASE_MS });
-    const waiting = due.values();
-    const lanes = Array.from({ length: Math.min(AT_ONCE, due.length) }, async () => {
-      for (const payout of waiting) {
-        await pace();
-        await advance(deps, channel, payout).catch(async (error: unknown) => {
-          deps.onError(error);
-          await putOff(deps.db, payout.payoutId, new Date(Date.now() + waitMs(payout.attempts)));
-        });
-      }
-    });
-    await Promise.all(lanes);
+    const due = await takeDuePayouts(db, { providerId, limit: TAKEN_AT_ONCE, leaseMs: LEASE_MS });
+    yield* due;
     if (due.length < TAKEN_AT_ONCE) return;
   }
 }
