@@ -255,11 +255,13 @@ function servePayouts(app: App, { runtime, queue, registry }: AppDeps, refused: 
   noticeRoutes(app, { ...sendingDeps(runtime), refused, registry, nudge: () => queue.nudge('payouts') });
 }
 
-/** What a draft and an approval go by. */
-export function draftDeps({ config, masterKeys: keys, identityKey: numberKey }: Runtime): DraftDeps {
+/** What a draft and an approval go by; a line of the log says how far one of many pages is. */
+export function draftDeps({ config, log, masterKeys: keys, identityKey: numberKey }: Runtime): DraftDeps {
   const { withholding, withholdingGap, taxTimeZone, payeeChangeWaitHours } = config;
   const taxes = { scheme: withholding, gap: withholdingGap, timeZone: taxTimeZone };
-  return { accounts: accountCache(), taxes, keys, numberKey, payeeChangeWaitHours, merchantsOwing };
+  const onProgress: DraftDeps['onProgress'] = ({ work, batchId, payouts }) =>
+    log.info({ work, batch_id: batchId, payouts }, 'payouts of a batch so far, not committed yet');
+  return { taxes, keys, numberKey, payeeChangeWaitHours, merchantsOwing, onProgress };
 }
 
 /** Sources, and the orders and deliveries that come from them. */

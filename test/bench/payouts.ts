@@ -13,7 +13,7 @@ import { sql, type Kysely } from 'kysely';
 import { accountCache } from '../../src/ledger/booking-store.ts';
 import { approveBatch } from '../../src/payouts/batches/approving.ts';
 import { findBatch, type BatchWish } from '../../src/payouts/batches/batch-store.ts';
-import { draftBatch, type DraftDeps } from '../../src/payouts/batches/drafting.ts';
+import { draftWhole, type DraftDeps } from '../../src/payouts/batches/drafting.ts';
 import { sendPayouts, type SendingDeps } from '../../src/payouts/bills/sending.ts';
 import { insertPayee } from '../../src/payouts/payees/payee-store.ts';
 import { saveProvider } from '../../src/payouts/providers/provider-store.ts';
@@ -62,7 +62,6 @@ export async function benchPayouts({ rounds, promoters }: { rounds: number; prom
       service: service.db,
       owner: owner.db,
       deps: {
-        accounts: accountCache(),
         taxes,
         keys: masterKeys(['m'.repeat(32)]),
         numberKey: createSecretKey(randomBytes(32)),
@@ -106,7 +105,7 @@ async function openEarnings(db: Kysely<DB>, promoters: number): Promise<void> {
 }
 
 /** Everything that a batch writes goes, past the triggers that keep it. */
-async function emptyBatches({ owner, deps }: Ground): Promise<void> {
+async function emptyBatches({ owner }: Ground): Promise<void> {
   await owner.connection().execute(async (session) => {
     await sql`set session_replication_role = replica`.execute(session);
     await sql`
@@ -115,7 +114,6 @@ async function emptyBatches({ owner, deps }: Ground): Promise<void> {
     await sql`delete from account where not exists (select from seeded where seeded.account_id = account.account_id)`.execute(session);
     await sql`set session_replication_role = default`.execute(session);
   });
-  deps.accounts = accountCache();
   await sql`vacuum analyze`.execute(owner);
 }
 
@@ -155,9 +153,9 @@ async function secondsOf(work: () => Promise<void>): Promise<number> {
   return (performance.now() - started) / SECOND_MS;
 }
 
-function draft({ service, deps, zhang }: Ground, batchId: string, wish: BatchWish): Promise<void> {
-  return inTransaction(service, ({ trx, now }) =>
-    draftBatch(trx, deps, { ...wish, batchId, keyId: zhang.keyId, person: zhang.person, schedule: null }, now),
+async function draft({ service, deps, zhang }: Ground, batchId: string, wish: BatchWish): Promise<void> {
+  await inTransaction(service, ({ trx, now }) =>
+    draftWhole(trx, deps, { ...wish, batchId, keyId: zhang.keyId, person: zhang.person, schedule: null }, now),
   );
 }
 

@@ -23,7 +23,6 @@ const BATCH_ID = uuidv7(Date.now());
 const APPROVER_ID = uuidv7(Date.now());
 
 const depsOf = (scheme: WithholdingScheme): DraftDeps => ({
-  accounts: accountCache(),
   taxes: { scheme, gap: 'restart', timeZone: 'Asia/Shanghai' },
   keys: masterKeys(['m'.repeat(32)]),
   numberKey: createSecretKey(Buffer.from('numbers')),
@@ -61,7 +60,7 @@ export async function payWorld(db: Kysely<DB>, scheme: WithholdingScheme): Promi
   const [paid, failed, sent] = payouts.map(({ payout_id: payoutId }) => payoutId);
   if (paid === undefined || failed === undefined || sent === undefined) throw new Error('the world has three promoters to pay');
   await inTransaction(db, async ({ trx, now }) => {
-    const settling = { trx, accounts: deps.accounts, now };
+    const settling = { trx, accounts: accountCache(), now };
     await settle(settling, await payoutToSettle(trx, paid), { state: 'paid', reference: 'b1' });
     await settle(settling, await payoutToSettle(trx, failed), { state: 'failed', reason: 'ACCOUNT_FROZEN' });
     const payout = await payoutToSettle(trx, sent);

@@ -24,8 +24,8 @@ export async function openPayoutStage(scheme: DraftDeps['taxes']['scheme'] = 'no
   const database = await testDatabase();
   const { db, owner } = database;
   const orders = await openShop(owner);
+  const accounts = accountCache();
   const deps: DraftDeps = {
-    accounts: accountCache(),
     taxes: { scheme, gap: 'restart', timeZone: 'Asia/Shanghai' },
     keys: masterKeys(['m'.repeat(32)]),
     numberKey: createSecretKey(Buffer.from('numbers')),
@@ -92,9 +92,7 @@ export async function openPayoutStage(scheme: DraftDeps['taxes']['scheme'] = 'no
   }
 
   async function tell(at: string, payoutId: string, told: Told): Promise<void> {
-    await inTransaction(db, async ({ trx }) =>
-      settle({ trx, accounts: deps.accounts, now: new Date(at) }, await payoutToSettle(trx, payoutId), told),
-    );
+    await inTransaction(db, async ({ trx }) => settle({ trx, accounts, now: new Date(at) }, await payoutToSettle(trx, payoutId), told));
     await untilFoldable(db);
   }
 

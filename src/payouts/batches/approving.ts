@@ -15,13 +15,13 @@ import { lockPayoutsOf, recordPayoutChanges } from '../payout-store.ts';
 import { isRelatedKey, requireSecondPerson } from '../persons.ts';
 import { kindOf } from '../providers/kinds.ts';
 import { allProviders, type ProviderRow } from '../providers/provider-store.ts';
-import { keepContentHash, lockBatch, type BatchRow } from './batch-store.ts';
-import { taxpayerOf } from './candidate-store.ts';
+import { keepContentHash, lockBatch, providersOfDraft, type BatchRow } from './batch-store.ts';
+import { readCandidates, taxpayerOf, type CandidateRow } from './candidate-store.ts';
 import { fixFiles, startFileJudging } from './fixing-files.ts';
-import { lockCurrency, netReason, startJudging, termsByProvider, type DraftDeps, type Judged } from './drafting.ts';
+import { lockCurrency, netReason, payeesWaitSince, termsByProvider, type DraftDeps } from './drafting.ts';
 import { lockWithholding, startTaxing, type Tax } from './taxing.ts';
 
-const PAYOUTS_PER_PAGE = 5000;
+const PAYOUTS_PER_PAGE = 1000;
 const NO_UUID = '00000000-0000-0000-0000-000000000000';
 
 /** What an approval has come to. */
@@ -38,12 +38,14 @@ interface Approving {
 }
 
 /** What an approval does with one payout. */
-type Verdict = { payout: Payout; judged: Judged; taxpayer: string; tax: Tax; reason: string | null };
+type Verdict = { payout: Payout; taxpayer: string; tax: Tax; reason: string | null };
 
 /**
  * Approves the batch, or drops what can no longer be paid: then nothing is approved, and the batch
- * has another hash to be looked at. Throws `not_found`, `batch_decided`, `batch_empty`,
- * `batch_changed`, `second_person_required`, `provider_stopped`.
+ * has another hash to be looked at. A page of payouts is in memory at a time: each is approved as
+ * it is judged, and what was approved is undone where a later page has something to drop. Throws
+ * `not_found`, `batch_decided`, `batch_empty`, `batch_changed`, `second_person_required`,
+ * `provider_stopped`.
  */
 export async function approveBatch(
   trx: Transaction<DB>,
@@ -56,16 +58,22 @@ export async function approveBatch(
   await lockCurrency(trx, batch.currency);
   await lockWithholding(trx);
   const providers = await allProviders(trx);
-  const verdicts = await judgeAgain(trx, deps, { batch, providers, now });
-  if (verdicts.length === 0) throw new DomainError('batch_empty', 'This batch pays nobody.');
-  refuseStopped(verdicts, providers);
-  const dropped = verdicts.filter(({ reason }) => reason !== null);
-  if (dropped.length > 0) {
-    for (const page of pagesOf(dropped)) await drop(trx, deps, page, now);
-    return { approved: false, dropped: dropped.length, contentHash: await keepContentHash(trx, batchId) };
-  }
+  refuseStopped(await providersOfDraft(trx, batchId), providers);
   const month = startTaxing(trx, deps.taxes, now).month;
-  for (const page of pagesOf(verdicts)) await approvePage(trx, page, { providers, month, actor, now });
+  const dropped = new Map<string, string>();
+  let judged = 0;
+  await sql`savepoint approval`.execute(trx);
+  for await (const verdicts of judgeAgain(trx, deps, { batch, providers, now })) {
+    for (const { payout, reason } of verdicts) if (reason !== null) dropped.set(payout.payoutId, reason);
+    if (dropped.size === 0) await approvePage(trx, verdicts, { providers, month, actor, now });
+    judged += verdicts.length;
+    deps.onProgress?.({ work: 'approval', batchId, payouts: judged });
+  }
+  if (dropped.size > 0) {
+    await sql`rollback to savepoint approval`.execute(trx);
+    await drop(trx, { batchId, dropped, now });
+    return { approved: false, dropped: dropped.size, contentHash: await keepContentHash(trx, batchId) };
+  }
   await sql`
     update payout_batch set approved_at = ${now}, approved_by = ${actor.keyId}, approved_person = ${actor.person}, approved_alone = ${alone}
     where batch_id = ${batchId}`.execute(trx);
@@ -75,18 +83,10 @@ export async function approveBatch(
 }
 
 /** Gives back what the draft has set aside. Throws `not_found` and `batch_decided`. */
-export async function cancelBatch(
-  trx: Transaction<DB>,
-  deps: Pick<DraftDeps, 'accounts'>,
-  { batchId, actor, now }: Omit<Approving, 'contentHash'>,
-): Promise<BatchRow> {
+export async function cancelBatch(trx: Transaction<DB>, { batchId, actor, now }: Omit<Approving, 'contentHash'>): Promise<BatchRow> {
   const batch = await draftToDecide(trx, batchId);
-  for (let after = NO_UUID; ;) {
-    const page = await lockPayoutsOf(trx, { batchId, states: ['drafted'], after, limit: PAYOUTS_PER_PAGE });
-    const last = page.at(-1);
-    if (last === undefined) break;
-    await giveBack(trx, deps, page, { to: 'cancelled', reasonOf: () => 'batch_cancelled', keyId: actor.keyId, now });
-    after = last.payoutId;
+  for await (const page of draftedPages(trx, batchId)) {
+    await giveBack(trx, page, { to: 'cancelled', reasonOf: () => 'batch_cancelled', keyId: actor.keyId, now });
   }
   await sql`update payout_batch set cancelled_at = ${now}, cancelled_by = ${actor.keyId} where batch_id = ${batchId}`.execute(trx);
   return { ...batch, cancelled_at: now, cancelled_by: actor.keyId };
@@ -100,49 +100,50 @@ async function draftToDecide(trx: Transaction<DB>, batchId: string): Promise<Bat
   return batch;
 }
 
+/** The payouts of a batch that are drafted, locked, in the order of their ids. */
+async function* draftedPages(trx: Transaction<DB>, batchId: string): AsyncGenerator<Payout[]> {
+  for (let after = NO_UUID; ;) {
+    const page = await lockPayoutsOf(trx, { batchId, states: ['drafted'], after, limit: PAYOUTS_PER_PAGE });
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page;
+    after = last.payoutId;
+  }
+}
+
 /** Every drafted payout with what stands against it now, in the order of their ids. */
-async function judgeAgain(
+async function* judgeAgain(
   trx: Transaction<DB>,
   deps: DraftDeps,
   { batch, providers, now }: { batch: BatchRow; providers: ReadonlyMap<string, ProviderRow>; now: Date },
-): Promise<Verdict[]> {
-  const wish = {
-    currency: batch.currency,
-    minimum: batch.minimum,
-    providerId: batch.provider_id,
-    promoterIds: null,
-    requested: false,
-    despiteDebts: batch.despite_debts,
-  };
-  const judge = await startJudging(trx, deps, wish, now);
+): AsyncGenerator<Verdict[]> {
+  const { currency } = batch;
   const terms = await termsByProvider(trx);
-  const owing = await deps.merchantsOwing(trx, batch.currency);
+  const owing = await deps.merchantsOwing(trx, currency);
+  const moment = { now, changedAfter: payeesWaitSince(deps, now) };
   const taxing = startTaxing(trx, deps.taxes, now);
   const files = startFileJudging(trx, deps.keys, providers);
-  const verdicts: Verdict[] = [];
-  for (let after = NO_UUID; ;) {
-    const page = await lockPayoutsOf(trx, { batchId: batch.batch_id, states: ['drafted'], after, limit: PAYOUTS_PER_PAGE });
-    const last = page.at(-1);
-    if (last === undefined) return verdicts;
-    const judgements = new Map((await judge(page.map(({ promoterId }) => promoterId))).map((one) => [one.candidate.promoterId, one]));
+  for await (const page of draftedPages(trx, batch.batch_id)) {
+    const promoterIds = page.map(({ promoterId }) => promoterId);
+    const candidates = await readCandidates(trx, { currency, promoterIds }, moment);
+    const known = new Map(candidates.map((candidate) => [candidate.promoterId, candidate]));
     const payments = page.map((payout) => {
-      const judged = judgements.get(payout.promoterId)!;
-      const { candidate } = judged;
+      const candidate = known.get(payout.promoterId)!;
       const payment = { ...payout, candidate, taxpayer: taxpayerOf(candidate), payeeKind: candidate.payee?.kind ?? candidate.defaultKind };
-      return { payout, judged, payment };
+      return { payout, payment };
     });
     await taxing.load(payments.map(({ payment }) => payment));
     await files.load(page);
-    for (const { payout, judged, payment } of payments) {
+    yield payments.map(({ payout, payment }) => {
+      const { candidate, taxpayer } = payment;
       const tax = taxing.next(payment);
       const reason =
-        reasonAgain(payout, { judged, batch, owing }) ??
+        reasonAgain(payout, { candidate, batch, owing }) ??
         netReason(payment, tax, terms.get(payout.providerId)!) ??
         files.refusal(payout, tax);
       if (reason !== null) taxing.undo();
-      verdicts.push({ payout, judged, taxpayer: payment.taxpayer, tax, reason });
-    }
-    after = last.payoutId;
+      return { payout, taxpayer, tax, reason };
+    });
   }
 }
 
@@ -152,7 +153,7 @@ async function judgeAgain(
  */
 function reasonAgain(
   { payeeVersion, gross, items }: Payout,
-  { judged: { candidate }, batch, owing }: { judged: Judged; batch: BatchRow; owing: ReadonlySet<string> },
+  { candidate, batch, owing }: { candidate: CandidateRow; batch: BatchRow; owing: ReadonlySet<string> },
 ): string | null {
   if (candidate.isSuspended) return 'suspended';
   if (candidate.hasDebt && !batch.despite_debts) return 'negative_balance';
@@ -161,8 +162,10 @@ function reasonAgain(
   return items.some(({ merchantId }) => owing.has(merchantId)) ? 'merchant_unpaid' : null;
 }
 
-function refuseStopped(verdicts: readonly Verdict[], providers: ReadonlyMap<string, ProviderRow>): void {
-  const stopped = [...new Set(verdicts.map(({ payout }) => payout.providerId))].filter((id) => providers.get(id)!.stopped_at !== null);
+/** Throws `batch_empty` where nobody is paid, and `provider_stopped`. */
+function refuseStopped(providerIds: readonly string[], providers: ReadonlyMap<string, ProviderRow>): void {
+  if (providerIds.length === 0) throw new DomainError('batch_empty', 'This batch pays nobody.');
+  const stopped = providerIds.filter((id) => providers.get(id)!.stopped_at !== null);
   if (stopped.length === 0) return;
   throw new DomainError(
     'provider_stopped',
@@ -170,10 +173,16 @@ function refuseStopped(verdicts: readonly Verdict[], providers: ReadonlyMap<stri
   );
 }
 
-function drop(trx: Transaction<DB>, deps: DraftDeps, verdicts: readonly Verdict[], now: Date): Promise<void> {
-  const reasons = new Map(verdicts.map(({ payout, reason }) => [payout.payoutId, reason]));
-  const payouts = verdicts.map(({ payout }) => payout);
-  return giveBack(trx, deps, payouts, { to: 'dropped', reasonOf: ({ payoutId }) => reasons.get(payoutId)!, keyId: null, now });
+/** Gives back the drafted payouts that have a reason, each for its own. */
+async function drop(
+  trx: Transaction<DB>,
+  { batchId, dropped, now }: { batchId: string; dropped: ReadonlyMap<string, string>; now: Date },
+): Promise<void> {
+  for await (const page of draftedPages(trx, batchId)) {
+    const payouts = page.filter(({ payoutId }) => dropped.has(payoutId));
+    if (payouts.length === 0) continue;
+    await giveBack(trx, payouts, { to: 'dropped', reasonOf: ({ payoutId }) => dropped.get(payoutId)!, keyId: null, now });
+  }
 }
 
 interface GivingBack {
@@ -184,14 +193,9 @@ interface GivingBack {
 }
 
 /** Ends drafted payouts, and lets their money be available again. */
-async function giveBack(
-  trx: Transaction<DB>,
-  { accounts }: Pick<DraftDeps, 'accounts'>,
-  payouts: readonly Payout[],
-  { to, reasonOf, keyId, now }: GivingBack,
-): Promise<void> {
+async function giveBack(trx: Transaction<DB>, payouts: readonly Payout[], { to, reasonOf, keyId, now }: GivingBack): Promise<void> {
   const transfers = payouts.flatMap((payout) => transfersOf(payout, 'unreserve'));
-  await bookCaused(trx, transfers, accounts, now);
+  await bookCaused(trx, transfers, null, now);
   await sql`
     update payout set state = ${to}, reason = given.reason, changed_at = ${now}
     from unnest(${payouts.map(({ payoutId }) => payoutId)}::uuid[], ${payouts.map(reasonOf)}::text[]) as given (payout_id, reason)
@@ -244,8 +248,4 @@ async function approvePage(
   });
   await recordPayoutChanges(trx, changes, now);
   await announce(trx, () => approved.map(({ payout, tax, state }) => payoutEvent({ ...payout, state, withheld: tax.withheld }, now)), now);
-}
-
-function* pagesOf<One>(all: readonly One[]): Generator<One[]> {
-  for (let from = 0; from < all.length; from += PAYOUTS_PER_PAGE) yield all.slice(from, from + PAYOUTS_PER_PAGE);
 }

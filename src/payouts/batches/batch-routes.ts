@@ -9,6 +9,7 @@ import { BATCH_STATES, batchState, PAYOUT_STATES, SKIP_REASONS } from '../../cor
 import type { App } from '../../platform/http/app.ts';
 import { bodyExamples, callerId } from '../../platform/http/fields.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
+import { ANSWERED_LATE } from '../../platform/http/late-answers.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problemOfRefusal, problems } from '../../platform/http/problem.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
@@ -20,7 +21,7 @@ import { approveBatch, cancelBatch } from './approving.ts';
 import { batchFileAnswer, showBatchFile } from './batch-file-routes.ts';
 import { findBatchFiles } from './batch-file-store.ts';
 import { findBatch, listBatches, listSkipped, readSkippedSums, readTotals, type BatchRow, type BatchTotals } from './batch-store.ts';
-import { draftBatch, type DraftDeps } from './drafting.ts';
+import { draftWhole, type DraftDeps } from './drafting.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 
 const PROMOTERS_MAX = 10_000;
@@ -118,13 +119,15 @@ export function batchRoutes(app: App, deps: BatchDeps): void {
 function draftingRoutes(app: App, deps: BatchDeps): void {
   app.post('/v1/payout-batches', {
     config: { scopes: ['admin'], roles: ['finance'] },
+    ...ANSWERED_LATE,
     schema: {
       operationId: 'payoutBatches.draft',
       tags,
       summary: 'Draft a batch: who can be paid, and who is skipped for what',
       description:
         'One payout for each promoter: the sum of its available accounts above zero in the currency, over all merchants. The money is set ' +
-        'aside at once, so that no other draft takes it. Nothing is paid before another person has approved it.',
+        'aside at once, so that no other draft takes it. Nothing is paid before another person has approved it. A batch of very many takes a ' +
+        'minute to answer: whose connection breaks meanwhile sends again under the same `Idempotency-Key`.',
       body: wish,
       response: { 201: batchDetail, ...problems('unknown_provider', 'unprocessable') },
     },
@@ -132,7 +135,7 @@ function draftingRoutes(app: App, deps: BatchDeps): void {
       answerOnce(request, reply, deps.db, async ({ trx, now }) => {
         const { actor, body } = request;
         const batchId = uuidv7(now.getTime());
-        await draftBatch(
+        await draftWhole(
           trx,
           deps,
           {
@@ -245,6 +248,7 @@ function partRoutes(app: App, db: Kysely<DB>): void {
 function decidingRoutes(app: App, deps: BatchDeps): void {
   app.post('/v1/payout-batches/:batch_id/approval', {
     config: { scopes: ['admin'], roles: ['finance'] },
+    ...ANSWERED_LATE,
     schema: {
       operationId: 'payoutBatches.approve',
       tags,
@@ -284,6 +288,7 @@ function decidingRoutes(app: App, deps: BatchDeps): void {
 
   app.post('/v1/payout-batches/:batch_id/cancellation', {
     config: { scopes: ['admin'], roles: ['finance'] },
+    ...ANSWERED_LATE,
     schema: {
       operationId: 'payoutBatches.cancel',
       tags,
@@ -295,7 +300,7 @@ function decidingRoutes(app: App, deps: BatchDeps): void {
     handler: (request, reply) =>
       answerOnce(request, reply, deps.db, async ({ trx, now }) => {
         const { actor, params } = request;
-        await cancelBatch(trx, deps, { batchId: params.batch_id, actor, now });
+        await cancelBatch(trx, { batchId: params.batch_id, actor, now });
         const after = await showDetail(trx, await batchOf(trx, params.batch_id));
         const subject = { subjectKind: 'payout_batch', subjectId: params.batch_id, before: null, after };
         await recordChange(trx, { actor, now, action: 'payout_batch_cancelled', ...subject });

@@ -24,8 +24,11 @@ export interface NewBatch extends BatchWish {
   /** Null for what a schedule drafts. */
   keyId: string | null;
   person: string;
-  /** By which schedule and for which month, YYYY-MM; null for what a person asked for. */
-  schedule: { scheduleId: string; month: string } | null;
+  /**
+   * By which schedule and for which month, YYYY-MM, which a schedule drafts once; without a month
+   * for who had no room in the batch before. Null for what a person asked for.
+   */
+  schedule: { scheduleId: string; month: string | null } | null;
 }
 
 export async function insertBatch(trx: Transaction<DB>, batch: NewBatch, now: Date): Promise<void> {
@@ -49,7 +52,7 @@ export async function insertBatch(trx: Transaction<DB>, batch: NewBatch, now: Da
 }
 
 /** A payout that is drafted. */
-export interface NewPayout extends Omit<Payout, 'state' | 'reason' | 'reference' | 'withheld' | 'approvedNo' | 'hasAction'> {
+export interface NewPayout extends Payout {
   payeeKind: PayeeKind;
   expectedWithheld: bigint;
 }
@@ -166,6 +169,13 @@ export async function lockBatch(trx: Transaction<DB>, batchId: string): Promise<
   const { rows } = await sql<BatchRow>`
     select ${COLUMNS} from payout_batch where batch_id = ${batchId} for no key update`.execute(trx);
   return rows[0] ?? null;
+}
+
+/** By whom the drafted payouts of a batch would be paid. */
+export async function providersOfDraft(trx: Transaction<DB>, batchId: string): Promise<string[]> {
+  const { rows } = await sql<{ provider_id: string }>`
+    select distinct provider_id from payout where batch_id = ${batchId} and state = 'drafted' order by provider_id`.execute(trx);
+  return rows.map(({ provider_id: providerId }) => providerId);
 }
 
 /** Batches, the newest first, one more than asked for. */
