@@ -117,6 +117,17 @@ export async function hasDrafted(trx: Transaction<DB>, scheduleId: string, month
   return rows.length > 0;
 }
 
+/**
+ * How many promoters the newest batch of the schedule was drafted for, those that were dropped
+ * since among them.
+ */
+export async function countLastDrafted(trx: Transaction<DB>, scheduleId: string): Promise<number> {
+  const { rows } = await sql<{ count: bigint }>`
+    select count(*) as count from payout
+    where batch_id = (select batch_id from payout_batch where schedule_id = ${scheduleId} order by batch_id desc limit 1)`.execute(trx);
+  return Number(rows[0]!.count);
+}
+
 /** The schedules that are due, the longest due first. */
 export async function dueSchedules(db: Kysely<DB>, now: Date): Promise<string[]> {
   const { rows } = await sql<{ schedule_id: string }>`

@@ -9,15 +9,16 @@ import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import type { BatchWish } from '../batches/batch-store.ts';
-import { draftBatch, startJudging, type DraftDeps } from '../batches/drafting.ts';
+import { draftBatch, payoutsPerBatchMax, startJudging, type DraftDeps } from '../batches/drafting.ts';
 import { dueIn, nextDue, type DueMonth } from './due.ts';
-import { dueSchedules, hasDrafted, moveOn, schedulesFor, takeDue, type Schedule } from './schedule-store.ts';
+import { countLastDrafted, dueSchedules, hasDrafted, moveOn, schedulesFor, takeDue, type Schedule } from './schedule-store.ts';
 
 /**
  * Drafts what is due at `now`, a transaction for each schedule, and answers with how many batches
  * there are of it. Of several months that were missed the latest is drafted, since it takes the
- * money of them all. One schedule that fails keeps no other from its draft; it is thrown
- * afterwards, and stays due.
+ * money of them all. Where more promoters can be paid than one batch pays, the first by their ids
+ * are drafted, and the schedule stays due for a batch of the others. One schedule that fails keeps
+ * no other from its draft; it is thrown afterwards, and stays due.
  */
 export async function draftScheduled(db: Kysely<DB>, deps: DraftDeps, now: Date): Promise<number> {
   const failures: unknown[] = [];
@@ -33,16 +34,22 @@ export async function draftScheduled(db: Kysely<DB>, deps: DraftDeps, now: Date)
   return drafted;
 }
 
+/**
+ * Drafts the month, or who had no room in the batch before. The schedule stays due until a batch
+ * has room for everybody.
+ */
 async function draftOne(trx: Transaction<DB>, deps: DraftDeps, scheduleId: string, now: Date): Promise<boolean> {
   const schedule = await takeDue(trx, scheduleId, now);
   if (schedule === null) return false;
   const month = lastDueMonth(schedule, now);
-  await moveOn(trx, scheduleId, dueAfter(schedule, month, now));
-  if (await hasDrafted(trx, scheduleId, month)) return false;
+  const isFirst = !(await hasDrafted(trx, scheduleId, month));
+  const isWanted = isFirst || (await countLastDrafted(trx, scheduleId)) >= payoutsPerBatchMax(deps);
   const batchId = uuidv7(now.getTime());
-  const batch = { ...wishOf(schedule), batchId, keyId: null, person: schedule.person, schedule: { scheduleId, month } };
-  await draftBatch(trx, deps, batch, now);
-  const after = { batch_id: batchId, schedule_id: scheduleId, schedule_month: month, currency: schedule.currency };
+  const batch = { batchId, keyId: null, person: schedule.person, schedule: { scheduleId, month: isFirst ? month : null } };
+  const { isFull } = isWanted ? await draftBatch(trx, deps, { ...wishOf(schedule), ...batch }, now) : { isFull: false };
+  if (!isFull) await moveOn(trx, scheduleId, dueAfter(schedule, month, now));
+  if (!isWanted) return false;
+  const after = { batch_id: batchId, schedule_id: scheduleId, schedule_month: month, currency: schedule.currency, is_full: isFull };
   const subject = { subjectKind: 'payout_batch', subjectId: batchId, before: null, after };
   await recordChange(trx, { actor: null, now, action: 'payout_batch_drafted', ...subject });
   return true;

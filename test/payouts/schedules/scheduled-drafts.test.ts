@@ -1,6 +1,7 @@
 // Schedules: each month is drafted once, at the first moment of its day in its zone, or late; and
 // promoters are told when, and why not.
 
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { ledgerRoutes } from '../../../src/ledger/ledger-routes.ts';
@@ -82,7 +83,7 @@ const draftedBy = async (id: string) => {
     .selectFrom('payout_batch')
     .select(['schedule_month', 'drafted_by', 'drafted_person', 'approved_at'])
     .where('schedule_id', '=', id)
-    .orderBy('drafted_at')
+    .orderBy('batch_id')
     .execute();
   return rows.map((row) => row.schedule_month);
 };
@@ -134,6 +135,26 @@ describe('a schedule', () => {
     expect((await put('due', { minimum: 5 })).body.next_at).toBe('2026-06-14T16:00:00.000Z');
     expect((await put('due', { minimum: 5 })).status).toBe(200);
     expect(await run('2026-06-20T00:00:00Z')).toBe(1);
+  });
+
+  test('for more promoters than one batch pays drafts several batches, until nobody is left', async () => {
+    const [first, second, third] = ['alice', 'bob', 'carol'] as const;
+    await stage.owner.insertInto('promoter').values({ promoter_id: third, made_at: new Date() }).execute();
+    for (const promoterId of [first, second, third]) {
+      await stage.earn('2026-06-01T00:00:00Z', 'M-1', 700n, { promoterId, currency: 'KWD' });
+    }
+    await waitFor('many', '2026-06', { currency: 'KWD' });
+    const deps = { ...stage.deps, payoutsPerBatchMax: 1 };
+    const drafted = [];
+    for (let run = 0; run < 4; run++) drafted.push(await draftScheduled(stage.db, deps, new Date('2026-06-14T16:00:00Z')));
+    expect(drafted).toEqual([1, 1, 1, 0]);
+    expect(await draftedBy('many')).toEqual(['2026-06', null, null]);
+    const { rows } = await sql<object>`
+      select promoter_id, gross from payout join payout_batch using (batch_id) where schedule_id = 'many' order by batch_id`.execute(
+      stage.db,
+    );
+    expect(rows).toEqual([first, second, third].map((promoterId) => ({ promoter_id: promoterId, gross: 700n })));
+    expect((await callers.get('/v1/payout-schedules/many')).body.next_at).toBe('2026-07-14T16:00:00.000Z');
   });
 
   test('that cannot draft keeps no other from it, and is told of', async () => {
