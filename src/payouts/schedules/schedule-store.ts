@@ -124,7 +124,9 @@ export async function hasDrafted(trx: Transaction<DB>, scheduleId: string, month
 export async function countLastDrafted(trx: Transaction<DB>, scheduleId: string): Promise<number> {
   const { rows } = await sql<{ count: bigint }>`
     select count(*) as count from payout
-    where batch_id = (select batch_id from payout_batch where schedule_id = ${scheduleId} order by batch_id desc limit 1)`.execute(trx);
+    where batch_id = (select batch_id from payout_batch where schedule_id = ${scheduleId} order by drafted_at desc, batch_id desc limit 1)`.execute(
+    trx,
+  );
   return Number(rows[0]!.count);
 }
 

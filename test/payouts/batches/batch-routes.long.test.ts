@@ -76,7 +76,7 @@ test(
     expect([refused.status, refused.body.code]).toEqual([409, 'batch_changed']);
     expect((await till.batch(batchId)).states).toEqual({ drafted: PROMOTERS - 1, dropped: 1 });
 
-    const approved = await post(approval, { content_hash: refused.body.content_hash }, { key: 'approval again', as: till.li });
+    const approved = await post(approval, { content_hash: refused.body.content_hash }, { key: 'approval-again', as: till.li });
     expect([approved.status, approved.body.states]).toEqual([200, { sent: PROMOTERS - 1, dropped: 1 }]);
     const file = await fetch(`${till.service.url}/v1/payout-batches/${batchId}/file`, { headers: { authorization: `Bearer ${till.li}` } });
     const bytes = Buffer.from(await file.arrayBuffer());

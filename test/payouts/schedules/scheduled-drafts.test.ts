@@ -83,7 +83,7 @@ const draftedBy = async (id: string) => {
     .selectFrom('payout_batch')
     .select(['schedule_month', 'drafted_by', 'drafted_person', 'approved_at'])
     .where('schedule_id', '=', id)
-    .orderBy('batch_id')
+    .orderBy('drafted_at')
     .execute();
   return rows.map((row) => row.schedule_month);
 };
@@ -138,22 +138,22 @@ describe('a schedule', () => {
   });
 
   test('for more promoters than one batch pays drafts several batches, until nobody is left', async () => {
-    const [first, second, third] = ['alice', 'bob', 'carol'] as const;
-    await stage.owner.insertInto('promoter').values({ promoter_id: third, made_at: new Date() }).execute();
-    for (const promoterId of [first, second, third]) {
+    const crowd = ['carol', 'dave', 'erin'];
+    for (const promoterId of crowd) {
+      await stage.owner.insertInto('promoter').values({ promoter_id: promoterId, made_at: new Date() }).execute();
       await stage.earn('2026-06-01T00:00:00Z', 'M-1', 700n, { promoterId, currency: 'KWD' });
     }
     await waitFor('many', '2026-06', { currency: 'KWD' });
     const deps = { ...stage.deps, payoutsPerBatchMax: 1 };
     const drafted = [];
-    for (let run = 0; run < 4; run++) drafted.push(await draftScheduled(stage.db, deps, new Date('2026-06-14T16:00:00Z')));
+    for (let run = 0; run < 4; run++) drafted.push(await draftScheduled(stage.db, deps, new Date(`2026-06-14T16:00:0${run}Z`)));
     expect(drafted).toEqual([1, 1, 1, 0]);
     expect(await draftedBy('many')).toEqual(['2026-06', null, null]);
     const { rows } = await sql<object>`
-      select promoter_id, gross from payout join payout_batch using (batch_id) where schedule_id = 'many' order by batch_id`.execute(
+      select promoter_id, gross from payout join payout_batch using (batch_id) where schedule_id = 'many' order by payout_batch.drafted_at`.execute(
       stage.db,
     );
-    expect(rows).toEqual([first, second, third].map((promoterId) => ({ promoter_id: promoterId, gross: 700n })));
+    expect(rows).toEqual(crowd.map((promoterId) => ({ promoter_id: promoterId, gross: 700n })));
     expect((await callers.get('/v1/payout-schedules/many')).body.next_at).toBe('2026-07-14T16:00:00.000Z');
   });
 

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { json } from 'node:stream/consumers';
@@ -24,24 +24,23 @@ function build(handlerTimeoutMs: number): App {
 
 test('what is answered late is not cut off where others are', async () => {
   const app = build(50);
-  let answer: () => void = () => undefined;
-  const work = new Promise<void>((resolve) => {
-    answer = resolve;
-  });
+  const done = new EventEmitter();
+  const work = once(done, 'done');
   app.get('/late', { ...ANSWERED_LATE }, async () => work);
   app.get('/usual', async () => work);
   const url = `http://127.0.0.1:${await listen(app)}`;
   const late = fetch(`${url}/late`);
   // Both have begun, and the time of the second one is over.
   expect((await fetch(`${url}/usual`)).status).toBe(503);
-  answer();
+  done.emit('done');
   expect((await late).status).toBe(200);
 });
 
+const connectionOf = async ({ raw: { socket } }: { raw: { socket: unknown } }) =>
+  socket instanceof Socket ? { timeout: socket.timeout, port: socket.remotePort } : null;
+
 test('its connection may be silent, until the next request on it', async () => {
   const app = build(10_000);
-  const connectionOf = async ({ raw: { socket } }: { raw: { socket: unknown } }) =>
-    socket instanceof Socket ? { timeout: socket.timeout, port: socket.remotePort } : null;
   app.get('/late', { ...ANSWERED_LATE }, connectionOf);
   app.get('/usual', connectionOf);
   const port = await listen(app);
