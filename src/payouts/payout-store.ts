@@ -78,8 +78,8 @@ interface PayoutChange {
 }
 
 /**
- * Writes down how payouts came to what they are. The draft is the first change of a payout, and what
- * becomes of the draft is the second; only of others those before must be counted.
+ * Writes down how payouts came to what they are. The draft is the first change of a payout, and
+ * what becomes of the draft is the second; only of others those before must be counted.
  */
 export async function recordPayoutChanges(trx: Transaction<DB>, changes: readonly PayoutChange[], now: Date): Promise<void> {
   if (changes.length === 0) return;

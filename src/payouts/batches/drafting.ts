@@ -54,7 +54,7 @@ export interface DraftDeps {
 }
 
 /** How far a draft or an approval is: what it has done, of which nobody else sees anything yet. */
-export interface BatchProgress {
+interface BatchProgress {
   work: 'draft' | 'approval';
   batchId: string;
   payouts: number;

@@ -58,7 +58,7 @@ test(
   async () => {
     const drafting = { key: 'draft', as: till.zhang };
     const first = post('/v1/payout-batches', { currency: 'CNY' }, drafting);
-    // Who asks again meanwhile is told that the first request is still running, and then its answer.
+    // Who asks again meanwhile is told that the first is still running, and then its answer.
     await expect
       .poll(async () => (await post('/v1/payout-batches', { currency: 'CNY' }, drafting)).body.code)
       .toBe('idempotency_in_progress');

@@ -122,9 +122,9 @@ test('whatever texts a writer quotes are read as they are', async () => {
 });
 
 test.each([
-  ['that say something', (at: number) => `${payoutIdOf(at)},paid,R${at},\n`],
-  ['that cannot be read', () => 'a"b,paid,,\n'],
-])('a hundred thousand rows %s are read as they arrive, and the rest is left when nobody asks for it', async (_, rowAt) => {
+  ['that say something', 50_000, (at: number) => `${payoutIdOf(at)},paid,R${at},\n`],
+  ['that cannot be read', 12_000, () => 'a"b,paid,,\n'],
+])('a hundred thousand rows %s are read as they arrive, and the rest is left when nobody asks for it', async (_, asked, rowAt) => {
   const count = 100_000;
   let given = 0;
   let isClosed = false;
@@ -143,9 +143,9 @@ test.each([
     if (row.line !== rows + 2) break;
     rows++;
     ahead = Math.max(ahead, given - rows);
-    if (rows === 50_000) break;
+    if (rows === asked) break;
   }
-  expect(rows).toBe(50_000);
+  expect(rows).toBe(asked);
   expect(ahead).toBeLessThan(10_000);
   expect(given).toBeLessThan(count);
   await expect.poll(() => isClosed).toBe(true);
