@@ -200,8 +200,8 @@ describe('the file of a batch', () => {
 describe('what cannot stand in a file', () => {
   test('is dropped for its own reason before anything is approved, and the others are paid', async () => {
     await provider('strict', { encoding: 'gb18030' });
-    // A turned direction of writing would show another name than is paid.
-    await payee(a, { provider_id: 'strict', name: '王\u202e小明' });
+    // GB 18030 has no bytes for it.
+    await payee(a, { provider_id: 'strict', name: '王\ue5e5小明' });
     await payee(b, { provider_id: 'strict', name: '张三' });
     for (const name of [a, b]) await till.earn(name, 100_000);
     const batch = await till.draft({ promoter_ids: [a, b] });
