@@ -149,6 +149,50 @@ export interface AwardDue {
   order_key: bigint;
 }
 
+export interface Bonus {
+  amount: Generated<bigint>;
+  /**
+   * When it is to be reckoned again: what it counts has changed, or its period ends then.
+   */
+  due_at: Timestamp | null;
+  figure: Generated<bigint>;
+  period: string;
+  program_id: string;
+  promoter_id: string;
+  /**
+   * When it was released after the end of its period, which is for good: later differences go where the money is.
+   */
+  released_at: Timestamp | null;
+  /**
+   * How many transfers it has: each takes the next position of its cause, once and for all.
+   */
+  revision: Generated<number>;
+  version: number | null;
+}
+
+export interface BonusProgram {
+  currency: string;
+  made_at: Timestamp;
+  merchant_id: string;
+  period: string;
+  program_id: string;
+  /**
+   * The merchant's when the program was made: its months stay where they are.
+   */
+  time_zone: string;
+}
+
+export interface BonusProgramVersion {
+  ends_at: Timestamp | null;
+  measure: string;
+  mode: string;
+  program_id: string;
+  recorded_at: Timestamp;
+  starts_at: Timestamp | null;
+  steps: Json;
+  version: number;
+}
+
 export interface BuyerIdentity {
   buyer: string;
   identity: string;
@@ -894,9 +938,39 @@ export interface ProductVersion {
   version: number;
 }
 
+export interface ProgramReach {
+  /**
+   * When the last of them was; null while some are left.
+   */
+  done_at: Timestamp | null;
+  kind: string;
+  made_at: Timestamp;
+  /**
+   * Null: those of all merchants.
+   */
+  merchant_id: string | null;
+  program_id: string;
+  /**
+   * The key up to which earlier orders were put down to be looked at.
+   */
+  read_to: Generated<bigint>;
+  /**
+   * Transactions below this one may have awarded without knowing of the program; once they have ended, earlier orders are looked at.
+   */
+  seen_at_xid: bigint | null;
+}
+
 export interface Promoter {
   made_at: Timestamp;
   promoter_id: string;
+}
+
+export interface PromoterTier {
+  effective_from: Timestamp;
+  figure: bigint;
+  program_id: string;
+  promoter_id: string;
+  tier: string;
 }
 
 export interface PromoterVersion {
@@ -1202,6 +1276,41 @@ export interface StreamedRequest {
   key_id: string;
 }
 
+export interface TierPeriod {
+  /**
+   * What promoters have of whom there is no row: the tier that asks for nothing, if there is one.
+   */
+  base_tier: string | null;
+  decided_at: Timestamp;
+  effective_from: Timestamp;
+  month: string;
+  program_id: string;
+  version: number;
+}
+
+export interface TierProgram {
+  made_at: Timestamp;
+  merchant_id: string | null;
+  /**
+   * The month whose figures are looked at next, once it has ended.
+   */
+  next_month: string;
+  program_id: string;
+  /**
+   * The merchant's when the program was made: its months stay where they are.
+   */
+  time_zone: string;
+}
+
+export interface TierProgramVersion {
+  currency: string | null;
+  measure: string;
+  program_id: string;
+  recorded_at: Timestamp;
+  tiers: Json;
+  version: number;
+}
+
 export interface Touch {
   click_id: string;
   clicked_at: Timestamp;
@@ -1323,6 +1432,30 @@ export interface WebhookMessage {
   type: string;
 }
 
+export interface WonLine {
+  /**
+   * The kept paid amount times the promoter's weight, rounded down.
+   */
+  amount: bigint;
+  /**
+   * Null while the line is not completed.
+   */
+  completed_at: Timestamp | null;
+  currency: string;
+  is_released: boolean;
+  line_id: string;
+  merchant_id: string;
+  order_key: bigint;
+  promoter_id: string;
+}
+
+export interface WonLineDue {
+  attempts: Generated<number>;
+  due_at: Timestamp;
+  error: string | null;
+  order_key: bigint;
+}
+
 export interface WriteOff {
   amount: bigint;
   approved_alone: boolean | null;
@@ -1353,6 +1486,9 @@ export interface DB {
   audit_log: AuditLog;
   award: Award;
   award_due: AwardDue;
+  bonus: Bonus;
+  bonus_program: BonusProgram;
+  bonus_program_version: BonusProgramVersion;
   buyer_identity: BuyerIdentity;
   claim: Claim;
   claim_miss: ClaimMiss;
@@ -1399,7 +1535,9 @@ export interface DB {
   payout_skip: PayoutSkip;
   product: Product;
   product_version: ProductVersion;
+  program_reach: ProgramReach;
   promoter: Promoter;
+  promoter_tier: PromoterTier;
   promoter_version: PromoterVersion;
   pull: Pull;
   pull_feed: PullFeed;
@@ -1417,11 +1555,16 @@ export interface DB {
   source: Source;
   source_habit: SourceHabit;
   streamed_request: StreamedRequest;
+  tier_period: TierPeriod;
+  tier_program: TierProgram;
+  tier_program_version: TierProgramVersion;
   touch: Touch;
   tracked_link: TrackedLink;
   transfer: Transfer;
   upload_part: UploadPart;
   webhook_endpoint: WebhookEndpoint;
   webhook_message: WebhookMessage;
+  won_line: WonLine;
+  won_line_due: WonLineDue;
   write_off: WriteOff;
 }
