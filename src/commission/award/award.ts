@@ -15,7 +15,10 @@ import { commissionEvents } from './commission-events.ts';
 import { gatherInputs } from '../facts/award-facts.ts';
 import { recheckLockChanges, noteLockChanges, type NotedLockChanges } from './lock-change-store.ts';
 import { currentRules, type RuleCache } from '../rules/rule-cache.ts';
+import { markWonLinesDue } from '../won-lines/won-line-due-store.ts';
 import { stackOf } from '../../platform/error-text.ts';
+import type { LineDecisionKind } from './decision.ts';
+import type { DueOrder } from './standing-award.ts';
 
 export interface AwardDeps {
   db: Kysely<DB>;
@@ -139,6 +142,11 @@ export async function awardOrders(
     trx,
     results.flatMap((result) => result.holds),
   );
+  await markWonLinesDue(
+    trx,
+    inputs.flatMap(({ due: one }, index) => (wonBefore(one) || results[index]!.lines.some(isWon) ? [one.orderKey] : [])),
+    now,
+  );
   await announce(trx, () => inputs.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
   return noteLockChanges(
     trx,
@@ -146,3 +154,11 @@ export async function awardOrders(
     now,
   );
 }
+
+const isWon = ({ decision }: { decision: LineDecisionKind }): boolean => decision === 'attributed';
+
+/**
+ * An order of which something is or was won is counted anew whatever has changed: when a line was
+ * completed an award may need no word of its own for.
+ */
+const wonBefore = ({ award }: DueOrder): boolean => award?.lines.some(isWon) ?? false;
