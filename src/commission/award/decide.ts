@@ -7,7 +7,7 @@ import type { Bar } from '../../core/explanation.ts';
 import { candidatesFor, rankOutcomes, untimelyRules } from '../../core/rule.ts';
 import { splitOrder, type LineSplit, type SplitLine } from '../../core/split.ts';
 import { explainRule, OrderExplainer } from './explanation-text.ts';
-import { inForce, productKey, type Facts, type MerchantFacts } from '../facts/facts.ts';
+import { inForce, productKey, tierAt, type Facts, type MerchantFacts } from '../facts/facts.ts';
 import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
 import { namedAccounts } from '../rules/rule-cache.ts';
 import type { StandingLine, LineDecision, Choice } from './decision.ts';
@@ -223,7 +223,7 @@ function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, 
     productId: line.productId,
     promoterId,
     category,
-    tier: promoter?.tier ?? null,
+    tier: tierAt(facts, { merchantId: subject.merchantId, promoterId: promoterId!, at: attributionAt }),
     agencyId: promoter?.agencyId ?? null,
     campaignId,
   };

@@ -14,6 +14,7 @@ import { readTokens, reportedOf, type Reported, type EvidenceSources } from './e
 import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
 import type { Rules } from '../rules/rule-cache.ts';
+import { readTierPeriods } from '../tiers/tier-store.ts';
 import { DAY_MS } from '../../platform/durations.ts';
 
 // Evidence that is too old or too late loses with its reason; this far beyond the window it is
@@ -75,6 +76,7 @@ export async function gatherInputs(
     coupons: await loadCoupons(db, read),
     promoters: new Map(),
     links: new Map(),
+    tierPeriods: [],
     rules: rules.book,
     levelsMax: deps.levelsMax,
   };
@@ -84,6 +86,7 @@ export async function gatherInputs(
   await addBuyersPast(db, inputs, facts);
   for (const link of await loadLinks(db, inputs)) facts.links.set(link.code, link);
   await loadPromoters(db, inputs, facts, rules.named);
+  facts.tierPeriods = await loadTiers(db, inputs, facts);
   return { inputs, facts };
 }
 
@@ -170,6 +173,14 @@ async function loadLinks(db: Kysely<DB>, inputs: readonly AwardInput[]): Promise
     for (const { linkCode } of [...told.locks, ...told.claims]) if (linkCode !== null) codes.add(linkCode);
   }
   return codes.size === 0 ? [] : readLinks(db, [...codes]);
+}
+
+/** The tiers of all who may win, as of the earliest time for which an order is attributed. */
+async function loadTiers(db: Kysely<DB>, inputs: readonly AwardInput[], facts: Facts): Promise<Facts['tierPeriods']> {
+  const paid = inputs.flatMap(({ order: { attributionAt } }) => (attributionAt === null ? [] : [attributionAt]));
+  if (paid.length === 0) return [];
+  const since = paid.reduce((earliest, at) => Math.min(earliest, at));
+  return readTierPeriods(db, { merchantIds: [...facts.merchants.keys()], promoterIds: [...facts.promoters.keys()], since });
 }
 
 /**

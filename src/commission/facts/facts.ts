@@ -33,6 +33,16 @@ export interface PromoterFacts extends Dated {
   active: boolean;
 }
 
+/** The tiers that a program has set from an instant on, until its next period begins. */
+export interface TierPeriod {
+  /** Null: the program of all merchants. */
+  merchantId: string | null;
+  effectiveFrom: number;
+  /** What promoters have whom it does not name; null: no tier of this program. */
+  baseTier: string | null;
+  tiers: ReadonlyMap<string, string>;
+}
+
 export interface CouponHolder extends Dated {
   promoterId: string | null;
 }
@@ -58,6 +68,8 @@ export interface Facts {
   /** By `couponKey`. */
   coupons: Map<string, History<CouponHolder>>;
   links: Map<string, LinkFacts>;
+  /** Those of all programs, the latest first. */
+  tierPeriods: readonly TierPeriod[];
   rules: RuleBook;
   /** How many levels a chain may be paid, the seller being the first. */
   levelsMax: number;
@@ -81,4 +93,21 @@ export function isPresent(facts: Facts, promoterId: string | null, at: number): 
  */
 export function isContentLink(link: Pick<LinkFacts, 'contentId' | 'scene' | 'productId'>): boolean {
   return link.contentId !== null || (link.productId === null && ['live', 'video', 'article'].includes(link.scene));
+}
+
+/**
+ * The tier of a promoter at a merchant: the one that the merchant's program has set, else that of
+ * the program of all merchants, else the one that was stated with the promoter. A program that sets
+ * a promoter no tier leaves it to the next.
+ */
+export function tierAt(
+  { promoters, tierPeriods }: Pick<Facts, 'promoters' | 'tierPeriods'>,
+  { merchantId, promoterId, at }: { merchantId: string; promoterId: string; at: number },
+): string | null {
+  for (const owner of [merchantId, null]) {
+    const period = tierPeriods.find((one) => one.merchantId === owner && one.effectiveFrom <= at);
+    const tier = period?.tiers.get(promoterId) ?? period?.baseTier ?? null;
+    if (tier !== null) return tier;
+  }
+  return inForce(promoters.get(promoterId), at)?.tier ?? null;
 }

@@ -9,8 +9,9 @@ import type { App } from '../../platform/http/app.ts';
 import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readMerchants, readProducts, readPromoters } from '../facts/facts-store.ts';
-import { inForce, productKey } from '../facts/facts.ts';
+import { inForce, productKey, tierAt } from '../facts/facts.ts';
 import { outcomeSchema, showOutcome } from './rule-body.ts';
+import { readTierPeriods } from '../tiers/tier-store.ts';
 import { readRules } from './rule-cache.ts';
 
 const question = z.object({
@@ -64,6 +65,8 @@ async function contextOf(db: Kysely<DB>, query: z.output<typeof question>, at: D
   if (merchants.size === 0) throw new DomainError('not_found', `There is no merchant ${merchantId}.`);
   const products = await readProducts(db, productId === null ? [] : [{ merchantId, productId }]);
   const promoters = await readPromoters(db, promoterId === null ? [] : [promoterId]);
+  const asked = { merchantIds: [merchantId], promoterIds: promoterId === null ? [] : [promoterId], since: at.getTime() };
+  const tierPeriods = await readTierPeriods(db, asked);
   const product = inForce(products.get(productKey(merchantId, productId ?? '')), at.getTime());
   const promoter = inForce(promoters.get(promoterId ?? ''), at.getTime());
   return {
@@ -71,7 +74,7 @@ async function contextOf(db: Kysely<DB>, query: z.output<typeof question>, at: D
     productId,
     promoterId,
     category: query.category ?? product?.category ?? null,
-    tier: promoter?.tier ?? null,
+    tier: promoterId === null ? null : tierAt({ promoters, tierPeriods }, { merchantId, promoterId, at: at.getTime() }),
     agencyId: promoter?.agencyId ?? null,
     campaignId: query.campaign_id ?? null,
   };
