@@ -3,6 +3,7 @@
 import { draftDeps } from './app.ts';
 import { tellClaim } from './claims/claim-events.ts';
 import { takeUpClaims } from './claims/take-up.ts';
+import { countPrograms } from './commission/programs.ts';
 import { awardBacklog, type AwardDeps } from './commission/award/award.ts';
 import { emptyRuleCache } from './commission/rules/rule-cache.ts';
 import { eraseAll } from './erasures/erasing.ts';
@@ -92,8 +93,14 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
     work: async () => {
       await workUntilDone({ deliveries, award });
       outbound.wake();
+      programs.wake();
     },
     onError: complain('work'),
+  });
+  const programs = repeat({
+    everyMs: config.sweepIntervalMs,
+    work: () => countPrograms({ db, accounts: award.accounts }, new Date()),
+    onError: complain('programs'),
   });
   const sweeping = repeat({
     everyMs: config.sweepIntervalMs,
@@ -121,7 +128,9 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
     wake: main.wake,
     close: async () => {
       ending.abort();
-      await Promise.all([main, sweeping, outbound, asking, tracking, erasing, payouts, ...measuring, ...others].map((one) => one.close()));
+      await Promise.all(
+        [main, sweeping, programs, outbound, asking, tracking, erasing, payouts, ...measuring, ...others].map((one) => one.close()),
+      );
       await messenger.close();
     },
   };

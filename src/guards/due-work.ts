@@ -19,6 +19,8 @@ const DUE: Record<string, RawBuilder<unknown>> = {
   holds: sql`select releases_at as since from award where releases_at <= now() order by releases_at`,
   rechecks: sql`select recheck_at as since from award where recheck_at <= now() order by recheck_at`,
   uploads: sql`select uploaded_at as since from reconciliation where state = 'reading' and uploaded_at is not null order by made_at`,
+  won_lines: sql`select due_at as since from won_line_due where due_at <= now() order by due_at`,
+  bonuses: sql`select due_at as since from bonus where due_at <= now() order by due_at`,
   relocked: sql`select made_at as since from relocked order by relocked_id`,
   idempotency_keys: sql`select made_at + ${IDEMPOTENCY_DAYS} * interval '1 day' as since from idempotency_key
     where made_at <= now() - ${IDEMPOTENCY_DAYS} * interval '1 day' order by made_at`,
