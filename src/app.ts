@@ -7,6 +7,8 @@ import { tellClaim } from './claims/claim-events.ts';
 import { markDueByIdentities, markNamedDue } from './commission/award/due-store.ts';
 import { identityPreviewRoutes } from './commission/orders/identity-preview-routes.ts';
 import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
+import { bonusProgramRoutes } from './commission/bonuses/bonus-program-routes.ts';
+import { tierProgramRoutes } from './commission/tiers/tier-program-routes.ts';
 import { ruleRoutes } from './commission/rules/rule-routes.ts';
 import { emptyRuleCache } from './commission/rules/rule-cache.ts';
 import { consoleRoutes } from './console/routes.ts';
@@ -141,6 +143,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       levelsMax: config.referralLevelsMax,
       ruleCache: emptyRuleCache(),
     };
+    tierProgramRoutes(rest, { db });
+    bonusProgramRoutes(rest, { db });
     awardedOrderRoutes(rest, { db });
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });

@@ -91,6 +91,8 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   ids['reconciliation_id'] = compared.body.reconciliation_id;
   const erased = await ask('POST', '/v1/erasures', { merchant_id: 'm1', buyer: { openid: 'o-of-nobody' } });
   ids['erasure_id'] = erased.body.erasure_id;
+  await put('/v1/tier-programs/tiers', { merchant_id: 'm1', measure: 'paid_amount', tiers: [{ tier: 'gold', at_least: 1000 }] });
+  await put('/v1/bonus-programs/spring', bonusProgram);
   await put('/v1/promoters/alice/payee', { kind: 'individual', name: 'Alice', provider_id: 'manual' });
   const done = { status: 'completed', completed_at: new Date().toISOString(), promoter_id: 'alice' };
   await ask('POST', '/v1/orders', { ...orderOf('O-done'), ...done });
@@ -106,6 +108,16 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   const messages = await ask('GET', '/v1/webhook-endpoints/e1/messages');
   ids['message_id'] = messages.body.data[0].message_id;
 }
+
+/** A bonus of nothing, so that it changes no money of others. */
+export const bonusProgram = {
+  merchant_id: 'm1',
+  currency: 'CNY',
+  period: 'month',
+  measure: 'paid_amount',
+  steps: [{ at_least: 0, rate_ppm: 0 }],
+  mode: 'whole',
+};
 
 /** A rule that gives 10 % to the promoter. */
 export function ruleOf(name: string, scope: object): object {

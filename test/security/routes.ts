@@ -1,7 +1,7 @@
 // Who may ask for what: every route under /v1, written down a second time by hand, with a request
 // that its owner may send.
 
-import { NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
+import { bonusProgram, NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
 
 /**
  * Keys of the owners: of the shop m1, of the merchant m1, and of the promoter alice. The admin may
@@ -181,6 +181,23 @@ const TABLE: Record<string, Row> = {
   'GET /v1/rules/effective': { open: operator, url: '/v1/rules/effective?merchant_id=m1&product_id=p1&promoter_id=alice' },
   'POST /v1/rules': { open: operator, body: ruleOf('for bob', { promoter_id: 'bob' }) },
   'POST /v1/rules/{rule_id}/versions': { open: operator, body: laterRule },
+
+  'GET /v1/tier-programs': { open: operator },
+  'GET /v1/tier-programs/{program_id}': { open: operator, url: '/v1/tier-programs/tiers' },
+  'GET /v1/tier-programs/{program_id}/tiers': { open: operator, url: '/v1/tier-programs/tiers/tiers' },
+  'PUT /v1/tier-programs/{program_id}': {
+    open: operator,
+    url: '/v1/tier-programs/tiers',
+    body: { merchant_id: 'm1', measure: 'orders', tiers: [{ tier: 'gold', at_least: 1 }] },
+  },
+  'GET /v1/bonus-programs': { open: operator },
+  'GET /v1/bonus-programs/{program_id}': { open: operator, url: '/v1/bonus-programs/spring' },
+  'GET /v1/bonus-programs/{program_id}/progress': { open: alice, url: '/v1/bonus-programs/spring/progress?promoter_id=alice' },
+  'PUT /v1/bonus-programs/{program_id}': {
+    open: operator,
+    url: '/v1/bonus-programs/spring',
+    body: { ...bonusProgram, steps: [{ at_least: 0, rate_ppm: 1_000_000 }] },
+  },
 
   'GET /v1/ledger/trial-balance': { open: operator },
   'GET /v1/ledger/accounts': { open: operator, url: '/v1/ledger/accounts?promoter_id=alice' },
