@@ -11,6 +11,7 @@ import { LAWS_OF_BORDERS } from './laws/laws-of-borders.ts';
 import { lawsOfDecisions } from './laws/laws-of-decisions.ts';
 import { LAWS_OF_ORDERS } from './laws/laws-of-orders.ts';
 import { LAWS_OF_PAYOUTS } from './laws/laws-of-payouts.ts';
+import { LAWS_OF_PROGRAMS } from './laws/laws-of-programs.ts';
 
 interface GuardSettings {
   /** How many levels of a referral chain may be paid, the seller being the first. */
@@ -26,6 +27,7 @@ export function allGuards({ levelsMax, spooled }: GuardSettings): Guard[] {
     ...lawsOfDecisions(levelsMax),
     ...LAWS_OF_BOOKS,
     ...LAWS_OF_PAYOUTS,
+    ...LAWS_OF_PROGRAMS,
     ...LAWS_OF_BORDERS,
     ...ALARMS_OF_REPORTS,
     ...ALARMS_OF_SOURCES,

@@ -3,11 +3,13 @@
 
 import { PAYOUT_GUARDS_EN } from './payout-words-en.ts';
 import { PAYOUT_GUARDS_ZH } from './payout-words-zh.ts';
+import { PROGRAM_GUARDS_EN } from './program-words-en.ts';
+import { PROGRAM_GUARDS_ZH } from './program-words-zh.ts';
 import { GUARDS_EN, type GuardWords } from './words-en.ts';
 import { GUARDS_ZH } from './words-zh.ts';
 
-const EN = { ...GUARDS_EN, ...PAYOUT_GUARDS_EN };
-const ZH = { ...GUARDS_ZH, ...PAYOUT_GUARDS_ZH };
+const EN = { ...GUARDS_EN, ...PAYOUT_GUARDS_EN, ...PROGRAM_GUARDS_EN };
+const ZH = { ...GUARDS_ZH, ...PAYOUT_GUARDS_ZH, ...PROGRAM_GUARDS_ZH };
 
 export type GuardTexts = Readonly<Record<'en' | 'zh', GuardWords>>;
 

@@ -8,6 +8,8 @@ import { allGuards } from '../../src/guards/catalogue.ts';
 import { guardTexts } from '../../src/guards/guard-words.ts';
 import { PAYOUT_GUARDS_EN } from '../../src/guards/payout-words-en.ts';
 import { PAYOUT_GUARDS_ZH } from '../../src/guards/payout-words-zh.ts';
+import { PROGRAM_GUARDS_EN } from '../../src/guards/program-words-en.ts';
+import { PROGRAM_GUARDS_ZH } from '../../src/guards/program-words-zh.ts';
 import { GUARDS_EN } from '../../src/guards/words-en.ts';
 import { GUARDS_ZH } from '../../src/guards/words-zh.ts';
 
@@ -19,8 +21,8 @@ const NAMES =
 
 test('every guard has words in every language, and no word is without a guard', () => {
   const names = guards.map(({ name }) => name).toSorted();
-  expect(Object.keys({ ...GUARDS_EN, ...PAYOUT_GUARDS_EN }).toSorted()).toEqual(names);
-  expect(Object.keys({ ...GUARDS_ZH, ...PAYOUT_GUARDS_ZH }).toSorted()).toEqual(names);
+  expect(Object.keys({ ...GUARDS_EN, ...PAYOUT_GUARDS_EN, ...PROGRAM_GUARDS_EN }).toSorted()).toEqual(names);
+  expect(Object.keys({ ...GUARDS_ZH, ...PAYOUT_GUARDS_ZH, ...PROGRAM_GUARDS_ZH }).toSorted()).toEqual(names);
   expect(() => guardTexts('of_tomorrow')).toThrow('the guard of_tomorrow has words in every language');
 });
 

@@ -19,11 +19,19 @@ import { PLANTS_OF_DATABASE } from './plants-of-database.ts';
 import { PLANTS_OF_ORDERS } from './plants-of-orders.ts';
 import { payWorld } from './payouts.ts';
 import { PLANTS_OF_PAYOUTS } from './plants-of-payouts.ts';
+import { PLANTS_OF_PROGRAMS } from './plants-of-programs.ts';
 import { foundWorld } from './world.ts';
 
 let database: TestDatabase;
 const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ kind }) => kind === 'law');
-const plants = [...PLANTS_OF_ORDERS, ...PLANTS_OF_DECISIONS, ...PLANTS_OF_BOOKS, ...PLANTS_OF_PAYOUTS, ...PLANTS_OF_DATABASE];
+const plants = [
+  ...PLANTS_OF_ORDERS,
+  ...PLANTS_OF_DECISIONS,
+  ...PLANTS_OF_BOOKS,
+  ...PLANTS_OF_PAYOUTS,
+  ...PLANTS_OF_PROGRAMS,
+  ...PLANTS_OF_DATABASE,
+];
 
 beforeAll(async () => {
   database = await testDatabase();

@@ -70,6 +70,8 @@ const changesAudited = law(
     unrecorded('promoter', 'promoter_version', 'promoter_version.promoter_id'),
     unrecorded('rule', 'rule_version', 'rule_version.rule_id'),
     unrecorded('rule', 'rule_end', 'rule_end.rule_id'),
+    unrecorded('tier_program', 'tier_program_version', 'tier_program_version.program_id'),
+    unrecorded('bonus_program', 'bonus_program_version', 'bonus_program_version.program_id'),
     unrecorded('mapping', 'mapping_version', `mapping_version.source_id || '/' || type || '/' || value`),
     unrecorded('source', 'source', 'source.source_id', 'changed_at'),
     unrecorded('key', 'api_key', 'api_key.key_id::text', 'made_at'),
@@ -87,7 +89,8 @@ const changesAudited = law(
 /** Whose rows are written once, and corrected by new ones only. */
 const TABLES = `unnest(array['merchant_version', 'product_version', 'promoter_version', 'coupon_version', 'rule_version', 'rule_end',
   'mapping_version', 'link', 'identity_statement', 'order_report', 'decision', 'account', 'transfer', 'ledger_link', 'audit_log',
-  'payout_item', 'payout_change', 'payout_file', 'merchant_payment']) as name`;
+  'payout_item', 'payout_change', 'payout_file', 'merchant_payment', 'tier_program_version', 'tier_period', 'promoter_tier',
+  'bonus_program_version']) as name`;
 
 const appendOnlyKept = law(
   'present',

@@ -55,7 +55,9 @@ const causedMoveRightly = law(
       ('payout', 'withhold', 'paying', 'withheld'), ('payout', 'pay', 'paying', 'paid'),
       ('payout', 'withhold', 'available', 'withheld'), ('payout', 'pay', 'available', 'paid'),
       ('return', 'bring_back', 'paid', 'available'), ('return', 'bring_back', 'withheld', 'available'),
-      ('write_off', 'write_off', 'revenue', 'available'), ('merchant_payment', 'receive', 'received', 'commission')
+      ('write_off', 'write_off', 'revenue', 'available'), ('merchant_payment', 'receive', 'received', 'commission'),
+      ('bonus', 'accrue', 'commission', 'pending'), ('bonus', 'release', 'pending', 'available'),
+      ('bonus', 'reverse', 'pending', 'commission'), ('bonus', 'reverse', 'available', 'commission')
     )
     or transfer.promoter_id is distinct from coalesce(source.promoter_id, target.promoter_id)
     or source.promoter_id <> target.promoter_id

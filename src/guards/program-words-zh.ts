@@ -1,0 +1,21 @@
+// What the guards of programs say in Chinese.
+
+import type { GuardWords } from './words-en.ts';
+
+export const PROGRAM_GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
+  won_lines_kept: {
+    says: '方案统计的每一行都与分佣结果一致。',
+    broken: '有订单行的统计与分佣结果不一致。',
+    whatToDo: '查明之前不要批准该商家的付款。请报告：这是程序的错误。',
+  },
+  bonuses: {
+    says: '每笔奖金都等于该推客该周期的订单行应得的数额，只记一次，周期结束后才释放。',
+    broken: '有奖金与其订单行应得的数额不符，或提前释放。',
+    whatToDo: '查明之前不要批准该商家的付款。运行 `node src/start.mjs audit`，并报告。',
+  },
+  tiers: {
+    says: '方案设定的每个等级都与其业绩一致。',
+    broken: '有方案设定的等级与其业绩不符。',
+    whatToDo: '查看此后按该等级规则支付的佣金。请报告：这是程序的错误。',
+  },
+};
