@@ -199,14 +199,15 @@ async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, door: 
 /** Merchants, promoters, links and clicks. */
 function servePromotion(app: App, { runtime, queue, clickPath, adapters }: AppDeps): void {
   const { db, tokenKeys, identityKey } = runtime;
-  const { publicUrl, linksPerDay } = runtime.config;
+  const { publicUrl, linksPerDay, ruleReview } = runtime.config;
+  const reviewRequired = ruleReview === 'required';
   const { links } = clickPath;
   const { nudge } = queue;
   const askForLink = askingForLinks(pullDeps(runtime, adapters, () => nudge('deliveries')));
-  merchantRoutes(app, { db, links, merchantMade, nudge });
+  merchantRoutes(app, { db, links, merchantMade, reviewRequired, nudge });
   productRoutes(app, { db });
   promoterRoutes(app, { db, links, promotersChanged, nudge });
-  importRoutes(app, { db, links, merchantMade, promotersChanged, nudge });
+  importRoutes(app, { db, links, merchantMade, reviewRequired, promotersChanged, nudge });
   linkRoutes(app, { db, publicUrl, tokenKeys, linksPerDay, askForLink });
   clickRoutes(app, { db, links, tokenKeys, identityKey, onEvidence, nudge });
   identityRoutes(app, { db, tokenKeys, identityKey, onEvidence, nudge });

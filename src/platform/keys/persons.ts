@@ -42,3 +42,12 @@ export async function isRelatedKey(trx: Transaction<DB>, made: { keyId: string |
     select from api_key where key_id = ${actor.keyId} and (made_at > ${made.at} or made_by = ${made.keyId})`.execute(trx);
   return rows.length > 0;
 }
+
+/**
+ * Refuses, with `review_required`, what is done without a draft that a second person has approved,
+ * where that is asked for.
+ */
+export function refuseUnreviewed({ reviewRequired }: { reviewRequired: boolean }): void {
+  if (!reviewRequired) return;
+  throw new DomainError('review_required', 'Draft this with POST /v1/rule-drafts: another person approves it, and then it is published.');
+}
