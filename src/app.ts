@@ -133,7 +133,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     auditLogRoutes(rest, db);
     servePromotion(rest, deps);
     serveOrders(rest, deps, door);
-    ruleRoutes(rest, { db, levelsMax: config.referralLevelsMax, nudge: queue.nudge });
+    serveRules(rest, deps);
     const award = {
       db,
       tokenKeys: runtime.tokenKeys,
@@ -194,6 +194,11 @@ async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, door: 
     },
   });
   await openHotRoutes(app, { url: WEBHOOKS, count, routes: (scope) => webhookRoutes(scope, { ...door, adapters, registry, refused }) });
+}
+
+/** Rules, and whether they are changed by drafts alone. */
+function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void {
+  ruleRoutes(app, { db, levelsMax: config.referralLevelsMax, reviewRequired: config.ruleReview === 'required', nudge: queue.nudge });
 }
 
 /** Merchants, promoters, links and clicks. */

@@ -22,10 +22,11 @@ interface Body extends Item {
   next_cursor: string | null;
 }
 
-export async function openService(world: World) {
+export async function openService(world: World, { reviewRequired = false } = {}) {
   const app = keyedApp(world.db);
   const nudged: string[] = [];
-  ruleRoutes(app, { db: world.db, levelsMax: world.deps.levelsMax, nudge: (kind) => nudged.push(kind) });
+  const deps = { db: world.db, levelsMax: world.deps.levelsMax, reviewRequired, nudge: (kind: string) => void nudged.push(kind) };
+  ruleRoutes(app, deps);
   orderViewRoutes(app, { db: world.db });
   return { nudged, close: () => app.close(), ...(await callersOf<Body>(app, world.db)) };
 }

@@ -1,8 +1,8 @@
 // What a promoter earns by a plan, as two plans are compared: alone in its order, everybody present
 // whom the plan could pay, at a few prices and quantities.
 
-import type { Plan, PlanNode } from './plan.ts';
-import { splitOrder, type SplitLine } from './split.ts';
+import type { Plan, PlanNode } from '../plan.ts';
+import { splitOrder, type SplitLine } from '../split.ts';
 
 /** Minor units that a line is paid with, and how many units it has: what plans are compared at. */
 const SAMPLES: readonly { base: bigint; quantity: number }[] = [100n, 10_000n, 1_000_000n].flatMap((base) => [

@@ -1,9 +1,9 @@
 // What a change of the rules takes from promoters: the rules before it and after it, compared where
 // and when another one applies.
 
-import type { RuleScope } from './plan.ts';
+import type { RuleScope } from '../plan.ts';
 import { lowerNet, type LowerNet } from './promoter-net.ts';
-import { commonScope, contextOfScope, periodsFor, scopeKey, type Period, type RuleBook, type RuleVersion } from './rule.ts';
+import { commonScope, contextOfScope, periodsFor, scopeKey, type Period, type RuleBook, type RuleVersion } from '../rule.ts';
 
 /** A rule that pays less, from some time on, than another did in its place. */
 export interface Lowering {
@@ -41,7 +41,6 @@ export interface BookChange {
 /** What differs between the rules before a change and after it. */
 export function changeOf(before: RuleBook, after: RuleBook): BookChange {
   const [were, are] = [periodsByName(before), periodsByName(after)];
-  const differs = (one: Period, other: Period | undefined) => other === undefined || one.from !== other.from || one.until !== other.until;
   const changed = [
     ...before.periods.filter((period) => differs(period, are.get(nameOf(period.rule)))),
     ...after.periods.filter((period) => differs(period, were.get(nameOf(period.rule)))),
@@ -54,6 +53,10 @@ export function changeOf(before: RuleBook, after: RuleBook): BookChange {
     else known.push(period);
   }
   return { before, after, changed, byMerchant };
+}
+
+function differs(one: Period, other: Period | undefined): boolean {
+  return other === undefined || one.from !== other.from || one.until !== other.until;
 }
 
 function periodsByName(book: RuleBook): Map<string, Period> {

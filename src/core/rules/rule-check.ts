@@ -1,10 +1,10 @@
 // What is to be said of a rule before it is published: no faults, but what its author may not have
 // meant.
 
-import { partOf } from './money.ts';
-import type { RuleScope } from './plan.ts';
+import { partOf } from '../money.ts';
+import type { RuleScope } from '../plan.ts';
 import { changeOf, loweringsOf, type BookChange, type Lowering } from './rule-change.ts';
-import { candidatesFor, commonScope, contextOfScope, ruleBook, scopeKey, scopeWeight, type Period, type RuleVersion } from './rule.ts';
+import { candidatesFor, commonScope, contextOfScope, ruleBook, scopeKey, scopeWeight, type Period, type RuleVersion } from '../rule.ts';
 
 export const WARNING_CODES = [
   'shadowed_by',
@@ -153,6 +153,8 @@ function unreachable({ from, until }: Period, { impossible }: CheckedWorld): Rul
   return from < until ? warnings : [never, ...warnings];
 }
 
+const text = (time: number) => new Date(time).toISOString();
+
 /**
  * A stretch of time without a rule of this scope, between this one and the nearest of the same
  * scope on either side; what lies in the past is no matter any more.
@@ -160,7 +162,6 @@ function unreachable({ from, until }: Period, { impossible }: CheckedWorld): Rul
 function gapsInTime(place: Place): RuleWarning[] {
   const { own, now } = place;
   const others = sameScope(place).filter((one) => one !== own);
-  const text = (time: number) => new Date(time).toISOString();
   const warnings: RuleWarning[] = [];
   const before = others.filter(({ until }) => until < own.from).toSorted((a, b) => b.until - a.until)[0];
   const isOpenBefore = others.every(({ from, until }) => from >= own.from || until < own.from);
@@ -240,7 +241,8 @@ function lowersRate(change: BookChange, { ruleId }: RuleVersion, now: Date): Rul
 
 /** A lowering in words: whose rate falls, from what to what, where and when. */
 export function loweringText({ before, after, scope, at, net }: Lowering, ruleId: string | null): string {
-  const line = `a line of ${net.base} with ${net.quantity === 1 ? 'one unit' : `${net.quantity} units`}${net.currency === null ? '' : ` in ${net.currency}`}`;
+  const units = net.quantity === 1 ? 'one unit' : `${net.quantity} units`;
+  const line = `a line of ${net.base} with ${units}${net.currency === null ? '' : ` in ${net.currency}`}`;
   const place = Object.entries(scope).map(([key, value]) => `${key} ${value}`);
   const where = place.length === 0 ? 'everywhere' : `of ${place.join(', ')}`;
   const instead = after === null ? 'no rule' : after.ruleId === ruleId ? 'this one' : `the rule “${after.name}” (${after.ruleId})`;

@@ -1,8 +1,8 @@
 // What a promoter earns by a plan, as two plans are compared.
 import { expect, test } from 'vitest';
-import { planSchema } from '../../src/core/plan.ts';
-import { lowerNet } from '../../src/core/promoter-net.ts';
-import type { PlanInput } from '../commission/set-up.ts';
+import { planSchema } from '../../../src/core/plan.ts';
+import { lowerNet } from '../../../src/core/rules/promoter-net.ts';
+import type { PlanInput } from '../../commission/set-up.ts';
 
 const worked = (rate_ppm: number, more: Partial<PlanInput> = {}) =>
   planSchema.parse({

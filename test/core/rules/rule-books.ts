@@ -1,7 +1,7 @@
 // Small worlds of rules that are drawn, in which every line and every time can be looked at.
 import * as fc from 'fast-check';
-import { planSchema, type RuleScope } from '../../src/core/plan.ts';
-import { conflictsOf, type RuleContext, type RuleVersion } from '../../src/core/rule.ts';
+import { planSchema, type RuleScope } from '../../../src/core/plan.ts';
+import { conflictsOf, type RuleContext, type RuleVersion } from '../../../src/core/rule.ts';
 
 export const day = (number: number) => new Date(Date.UTC(2026, 0, number));
 export const DAYS = Array.from({ length: 14 }, (_, index) => day(index + 1));
@@ -63,13 +63,8 @@ export const published: fc.Arbitrary<RuleVersion[]> = fc
           name: `r${index}`,
           version: all.filter(({ ruleId }) => ruleId === `r${index}`).length + 1,
         };
-        if (
-          conflictsOf(
-            named,
-            all.filter(({ ruleId }) => ruleId !== named.ruleId),
-          ).length === 0
-        )
-          all.push(named);
+        const others = all.filter(({ ruleId }) => ruleId !== named.ruleId);
+        if (conflictsOf(named, others).length === 0) all.push(named);
       }
     }
     return all;

@@ -1,10 +1,10 @@
 // What a change of the rules takes from promoters: where, when, and by how much.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { lowerNet } from '../../src/core/promoter-net.ts';
-import { changeOf, loweringsOf, type Lowering } from '../../src/core/rule-change.ts';
-import { candidatesFor, conflictsOf, ruleBook, type RuleVersion } from '../../src/core/rule.ts';
-import { runs } from '../runs.ts';
+import { lowerNet } from '../../../src/core/rules/promoter-net.ts';
+import { changeOf, loweringsOf, type Lowering } from '../../../src/core/rules/rule-change.ts';
+import { candidatesFor, conflictsOf, ruleBook, type RuleVersion } from '../../../src/core/rule.ts';
+import { runs } from '../../runs.ts';
 import { CONTEXTS, day, DAYS, planOf, published, rule, version } from './rule-books.ts';
 
 const NOW = day(3);
@@ -16,6 +16,7 @@ const shown = (found: Lowering[]) =>
   found.map(({ before, after, at, net }) => `${before.name} ${net.from} → ${after?.name ?? 'none'} ${net.to} on day ${at.getUTCDate()}`);
 
 const ten = rule('ten', { scope: { merchant_id: 'm1' } });
+const wide = (rate: number) => rule('wide', { plan: planOf(rate) });
 
 describe('a lowering', () => {
   test('is a next version that pays less, from its beginning on', () => {
@@ -27,7 +28,6 @@ describe('a lowering', () => {
 
   test('is an end, unless what applies then pays as much', () => {
     const ended = { ...ten, effectiveTo: day(6) };
-    const wide = (rate: number) => rule('wide', { plan: planOf(rate) });
     expect(shown(lowerings([ten], [ended]))).toEqual(['ten 100000 → none 0 on day 6']);
     expect(shown(lowerings([ten, wide(60_000)], [ended, wide(60_000)]))).toEqual(['ten 100000 → wide 60000 on day 6']);
     expect(lowerings([ten, wide(100_000)], [ended, wide(100_000)])).toEqual([]);
@@ -65,9 +65,9 @@ describe('a lowering', () => {
   });
 
   test('is of one merchant where that is asked for', () => {
-    const wide = rule('wide', { scope: { tier: 'gold' }, plan: planOf(50_000), effectiveFrom: day(4) });
-    expect(shown(lowerings([ten], [ten, wide], { merchantId: 'm1' }))).toEqual(['ten 100000 → wide 50000 on day 4']);
-    expect(lowerings([ten], [ten, wide], { merchantId: 'm2' })).toEqual([]);
+    const gold = rule('wide', { scope: { tier: 'gold' }, plan: planOf(50_000), effectiveFrom: day(4) });
+    expect(shown(lowerings([ten], [ten, gold], { merchantId: 'm1' }))).toEqual(['ten 100000 → wide 50000 on day 4']);
+    expect(lowerings([ten], [ten, gold], { merchantId: 'm2' })).toEqual([]);
   });
 });
 

@@ -1,9 +1,9 @@
 // What is said of a rule before it is published.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { warningsOf, WARNING_CODES, type CheckedProduct, type CheckedWorld } from '../../src/core/rule-check.ts';
-import { candidatesFor, conflictsOf, ruleBook, type RuleVersion } from '../../src/core/rule.ts';
-import { runs } from '../runs.ts';
+import { warningsOf, WARNING_CODES, type CheckedProduct, type CheckedWorld } from '../../../src/core/rules/rule-check.ts';
+import { candidatesFor, conflictsOf, ruleBook, type RuleVersion } from '../../../src/core/rule.ts';
+import { runs } from '../../runs.ts';
 import { CONTEXTS, day, DAYS, planOf, published, rule, version } from './rule-books.ts';
 
 const NOW = day(3);
@@ -28,9 +28,9 @@ test('of a plain rule there is nothing to say', () => {
   expect(check(plain('a'))).toEqual([]);
 });
 
-describe('rules of one scope', () => {
-  const high = (fields: Partial<RuleVersion> = {}) => plain('high', { priority: 1, ...fields });
+const high = (fields: Partial<RuleVersion> = {}) => plain('high', { priority: 1, ...fields });
 
+describe('rules of one scope', () => {
   test('shadowed_by: others go before it all the time', () => {
     expect(check(plain('a', { effectiveFrom: day(4) }), [high()])).toMatchObject([
       { code: 'shadowed_by', ruleId: 'high', path: 'priority' },
@@ -64,9 +64,8 @@ describe('rules of one scope', () => {
 });
 
 test('overlaps: rules that go crosswise, and the weight says which of them applies', () => {
-  const [warning] = check(plain('a', { scope: { promoter_id: 'alice' } }), [plain('p', { scope: { product_id: 'p1' } })]).filter(
-    ({ code }) => code === 'overlaps',
-  );
+  const crosswise = check(plain('a', { scope: { promoter_id: 'alice' } }), [plain('p', { scope: { product_id: 'p1' } })]);
+  const warning = crosswise.find(({ code }) => code === 'overlaps');
   expect(warning).toMatchObject({ ruleId: 'p', path: 'scope' });
   expect(warning!.message).toContain('that one applies, by the weight of its scope');
   expect(codes(plain('a', { scope: { ...M1, product_id: 'p1' } }), [plain('p')])).not.toContain('overlaps');
@@ -108,8 +107,9 @@ test('lowers_rate: whose, from what and to what', () => {
   expect(codes(plain('a', { version: 2, plan: capped(120_000), effectiveFrom: day(5) }), [plain('a')])).toEqual([]);
 });
 
+const fixed = (amount: number) => ({ plan: planOf(100_000, { currency: 'CNY', fixed_per_unit: amount, cap_per_line: 10_000 }) });
+
 test('pays_above_base: the fixed amount is more than is paid', () => {
-  const fixed = (amount: number) => ({ plan: planOf(100_000, { currency: 'CNY', fixed_per_unit: amount, cap_per_line: 10_000 }) });
   const products = [product('cheap', { price: 500n }), product('dear', { price: 50_000n })];
   expect(check(plain('a', fixed(451)), [], { products })).toMatchObject([{ code: 'pays_above_base', path: 'plan.fixed_per_unit' }]);
   expect(codes(plain('a', fixed(450)), [], { products })).toEqual([]);
