@@ -7,6 +7,9 @@ import { tellClaim } from './claims/claim-events.ts';
 import { markDueByIdentities, markNamedDue } from './commission/award/due-store.ts';
 import { identityPreviewRoutes } from './commission/orders/identity-preview-routes.ts';
 import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
+import { draftRoutes } from './commission/rules/drafts/draft-routes.ts';
+import { merchantDrafts } from './commission/rules/drafts/merchant-drafts.ts';
+import { endDrafts, reversionDrafts, ruleDrafts } from './commission/rules/drafts/rule-drafts.ts';
 import { ruleRoutes } from './commission/rules/rule-routes.ts';
 import { emptyRuleCache } from './commission/rules/rule-cache.ts';
 import { consoleRoutes } from './console/routes.ts';
@@ -196,9 +199,11 @@ async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, door: 
   await openHotRoutes(app, { url: WEBHOOKS, count, routes: (scope) => webhookRoutes(scope, { ...door, adapters, registry, refused }) });
 }
 
-/** Rules, and whether they are changed by drafts alone. */
+/** Rules, and the drafts of whatever changes what is earned. */
 function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void {
-  ruleRoutes(app, { db, levelsMax: config.referralLevelsMax, reviewRequired: config.ruleReview === 'required', nudge: queue.nudge });
+  const deps = { db, levelsMax: config.referralLevelsMax, reviewRequired: config.ruleReview === 'required', nudge: queue.nudge };
+  ruleRoutes(app, deps);
+  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, merchantDrafts] });
 }
 
 /** Merchants, promoters, links and clicks. */
