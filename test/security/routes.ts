@@ -182,6 +182,16 @@ const TABLE: Record<string, Row> = {
   'POST /v1/rules': { open: operator, body: ruleOf('for bob', { promoter_id: 'bob' }) },
   'POST /v1/rules/{rule_id}/versions': { open: operator, body: laterRule },
 
+  'POST /v1/rules/checks': { open: operator, body: ruleOf('checked', { promoter_id: 'bob' }) },
+  'POST /v1/rules/{rule_id}/reversion': { open: operator, body: { to_version: 1 } },
+  'GET /v1/rule-drafts': { open: ofMerchant, url: '/v1/rule-drafts?merchant_id=m1' },
+  'GET /v1/rule-drafts/{draft_id}': { open: ofMerchant },
+  'POST /v1/rule-drafts': { open: ofMerchant, body: { rule: ruleOf('{new}', { merchant_id: 'm1', promoter_id: 'bob' }) } },
+  'PUT /v1/rule-drafts/{draft_id}': { open: ofMerchant, body: { rule: ruleOf('mine', { merchant_id: 'm1', promoter_id: 'bob' }) } },
+  'POST /v1/rule-drafts/{draft_id}/approval': { open: operator, body: { content_hash: '0'.repeat(64) }, answered: 409 },
+  'POST /v1/rule-drafts/{draft_id}/publication': { open: operator, answered: 409 },
+  'POST /v1/rule-drafts/{draft_id}/rejection': { open: operator, body: { reason: 'I say so.' } },
+
   'GET /v1/ledger/trial-balance': { open: operator },
   'GET /v1/ledger/accounts': { open: operator, url: '/v1/ledger/accounts?promoter_id=alice' },
   'GET /v1/ledger/transfers': { open: operator, url: '/v1/ledger/transfers?order_id=O-1' },
