@@ -351,6 +351,7 @@ const WORDS = {
   country: 'The country of the payee, in two letters of ISO 3166.',
   deduction: 'The basic deduction of the counted months, in fen.',
   despite_debts: 'Whether who owes another merchant is paid what is above zero.',
+  draft_id: 'The draft, by an id of ours.',
   drafted_at: 'When its money was set aside.',
   drafted_by: 'The key that drafted it; null for a schedule.',
   gross: 'Before tax, in minor units.',

@@ -8,6 +8,9 @@ import { markDueByIdentities, markNamedDue } from './commission/award/due-store.
 import { identityPreviewRoutes } from './commission/orders/identity-preview-routes.ts';
 import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
 import { bonusProgramRoutes } from './commission/bonuses/bonus-program-routes.ts';
+import { draftRoutes } from './commission/rules/drafts/draft-routes.ts';
+import { merchantDrafts } from './commission/rules/drafts/merchant-drafts.ts';
+import { endDrafts, reversionDrafts, ruleDrafts } from './commission/rules/drafts/rule-drafts.ts';
 import { tierProgramRoutes } from './commission/tiers/tier-program-routes.ts';
 import { ruleRoutes } from './commission/rules/rule-routes.ts';
 import { emptyRuleCache } from './commission/rules/rule-cache.ts';
@@ -135,7 +138,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     auditLogRoutes(rest, db);
     servePromotion(rest, deps);
     serveOrders(rest, deps, door);
-    ruleRoutes(rest, { db, levelsMax: config.referralLevelsMax, nudge: queue.nudge });
+    serveRules(rest, deps);
     const award = {
       db,
       tokenKeys: runtime.tokenKeys,
@@ -200,17 +203,25 @@ async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, door: 
   await openHotRoutes(app, { url: WEBHOOKS, count, routes: (scope) => webhookRoutes(scope, { ...door, adapters, registry, refused }) });
 }
 
+/** Rules, and the drafts of whatever changes what is earned. */
+function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void {
+  const deps = { db, levelsMax: config.referralLevelsMax, reviewRequired: config.ruleReview === 'required', nudge: queue.nudge };
+  ruleRoutes(app, deps);
+  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, merchantDrafts] });
+}
+
 /** Merchants, promoters, links and clicks. */
 function servePromotion(app: App, { runtime, queue, clickPath, adapters }: AppDeps): void {
   const { db, tokenKeys, identityKey } = runtime;
-  const { publicUrl, linksPerDay } = runtime.config;
+  const { publicUrl, linksPerDay, ruleReview } = runtime.config;
+  const reviewRequired = ruleReview === 'required';
   const { links } = clickPath;
   const { nudge } = queue;
   const askForLink = askingForLinks(pullDeps(runtime, adapters, () => nudge('deliveries')));
-  merchantRoutes(app, { db, links, merchantMade, nudge });
+  merchantRoutes(app, { db, links, merchantMade, reviewRequired, nudge });
   productRoutes(app, { db });
   promoterRoutes(app, { db, links, promotersChanged, nudge });
-  importRoutes(app, { db, links, merchantMade, promotersChanged, nudge });
+  importRoutes(app, { db, links, merchantMade, reviewRequired, promotersChanged, nudge });
   linkRoutes(app, { db, publicUrl, tokenKeys, linksPerDay, askForLink });
   clickRoutes(app, { db, links, tokenKeys, identityKey, onEvidence, nudge });
   identityRoutes(app, { db, tokenKeys, identityKey, onEvidence, nudge });

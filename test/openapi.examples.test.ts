@@ -31,20 +31,24 @@ const METHODS = ['get', 'put', 'post', 'delete'] as const;
 
 /** What others need comes first, in this order; what takes away comes last. */
 const FIRST = `imports.merchants merchants.put imports.products products.put imports.promoters promoters.put imports.links rules.publish
-  tierPrograms.put bonusPrograms.put
+  tierPrograms.put bonusPrograms.put ruleDrafts.make
   sources.put mappings.put webhookEndpoints.put payoutSchedules.put clicks.make orders.report pushes.send orders.get webhookMessages.list`.split(
   /\s+/,
 );
 const LAST =
-  'identities.reverse rules.end reconciliations.make reconciliations.get webhookEndpoints.remove payoutSchedules.remove keys.revoke'.split(
-    ' ',
-  );
+  `identities.reverse ruleDrafts.reject rules.end reconciliations.make reconciliations.get webhookEndpoints.remove payoutSchedules.remove
+  keys.revoke`.split(/\s+/);
 
 /**
- * What is understood, and refused for what is there: no batch has the hash of the example, and no
- * payout was sent.
+ * What is understood, and refused for what is there: no batch and no draft has the hash of the
+ * example, and no payout was sent.
  */
-const REFUSED: Readonly<Record<string, number>> = { 'payoutBatches.approve': 409, 'payouts.tellResult': 409, 'payouts.correct': 409 };
+const REFUSED: Readonly<Record<string, number>> = {
+  'payoutBatches.approve': 409,
+  'payouts.tellResult': 409,
+  'payouts.correct': 409,
+  'ruleDrafts.approve': 409,
+};
 
 const calls: Call[] = Object.entries(document.paths ?? {})
   .flatMap(([path, item]) => METHODS.map((method) => ({ method, path, operation: item?.[method] as Operation | undefined })))

@@ -127,6 +127,8 @@ export type ExplainedStep = z.output<typeof explainedStep>;
 /** The explanation of a line as it is read back. */
 export interface ExplainedLine {
   attribution_at: string | null;
+  /** The click at which the rule was in force, where a rate lock kept it. */
+  rule_at?: string;
   reason: string | null;
   evidence: ExplainedEvidence[];
   winners: ExplainedWinner[];
@@ -138,6 +140,7 @@ export interface ExplainedLine {
 export const toldExplanation = {
   reason: z.string().nullable(),
   attribution_at: time.nullable(),
+  rule_at: time.optional().meta({ description: 'The click at which the rule was in force, where the merchant’s rate lock kept it.' }),
   evidence: z
     .array(explainedEvidence.partial().required({ kind: true, promoter_id: true, won: true, reason: true }).meta({ id: 'ToldEvidence' }))
     .meta({ description: 'Every evidence considered: it won, or the reason why it lost.' }),

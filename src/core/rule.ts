@@ -46,7 +46,7 @@ export interface RuleOutcome {
  * A version with its real time in force, [from, until) in epoch milliseconds: empty when a higher
  * version took over before it began.
  */
-interface Period {
+export interface Period {
   rule: RuleVersion;
   from: number;
   until: number;
@@ -155,18 +155,60 @@ function compareText(a: string, b: string): number {
  */
 export function candidatesFor(book: RuleBook, context: RuleContext, at: Date): RuleVersion[] {
   const time = at.getTime();
+  const candidates: RuleVersion[] = [];
+  for (const bucket of bucketsFor(book, context)) {
+    for (const period of bucket) if (period.from <= time && time < period.until) candidates.push(period.rule);
+  }
+  return candidates;
+}
+
+/**
+ * When every version that matches the context is in force, whenever that is: of those that are in
+ * force at one time the first one applies.
+ */
+export function periodsFor(book: RuleBook, context: RuleContext): Period[] {
+  return bucketsFor(book, context).flat();
+}
+
+/** The periods of every scope that matches the context, the heaviest scope first. */
+function bucketsFor(book: RuleBook, context: RuleContext): (readonly Period[])[] {
   const parts = SCOPE_KEYS.map(([key, contextKey]) => {
     const value = context[contextKey];
     return value === null ? null : scopeKeyPart(key, value);
   });
-  const candidates: RuleVersion[] = [];
+  const buckets: (readonly Period[])[] = [];
   for (const weight of book.weights) {
     const key = keyForWeight(weight, parts);
     const bucket = key === null ? undefined : book.byScope.get(key);
-    if (bucket === undefined) continue;
-    for (const period of bucket) if (period.from <= time && time < period.until) candidates.push(period.rule);
+    if (bucket !== undefined) buckets.push(bucket);
   }
-  return candidates;
+  return buckets;
+}
+
+/**
+ * A line of which nothing is known but what a scope asks for: no other line that the scope matches
+ * has fewer rules to choose from.
+ */
+export function contextOfScope(scope: RuleScope): RuleContext {
+  const context: RuleContext = { ...NOTHING_KNOWN };
+  for (const [key, contextKey] of SCOPE_KEYS) context[contextKey] = scope[key] ?? null;
+  return context;
+}
+
+const NOTHING_KNOWN: RuleContext = {
+  merchantId: null,
+  productId: null,
+  promoterId: null,
+  category: null,
+  tier: null,
+  agencyId: null,
+  campaignId: null,
+};
+
+/** The scope of what both match; null when no line is matched by both. */
+export function commonScope(a: RuleScope, b: RuleScope): RuleScope | null {
+  const agree = SCOPE_KEYS.every(([key]) => a[key] === undefined || b[key] === undefined || a[key] === b[key]);
+  return agree ? { ...a, ...b } : null;
 }
 
 /**

@@ -83,9 +83,14 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     broken: 'An award says in all something else than the decisions on its lines.',
     whatToDo: FAULT,
   },
+  drafts_by_two: {
+    says: 'Every draft of a change of what is earned was approved by somebody who did not write it, and what was published of it is there.',
+    broken: 'A draft was approved by somebody who wrote it, or what was published of it is not there.',
+    whatToDo: FAULT,
+  },
   rules_in_force: {
-    says: 'Every line is split by a rule version that was in force when its order was paid.',
-    broken: 'A line is split by a rule version that was not in force when its order was paid.',
+    says: 'Every line is split by a rule version that was in force when its order was paid, or at its click where the merchant locks rates.',
+    broken: 'A line is split by a rule version that was in force neither when its order was paid nor at a click that locks its rate.',
     whatToDo: FAULT,
   },
   credits_due: {

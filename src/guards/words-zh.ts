@@ -73,9 +73,14 @@ export const GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     broken: '有整单的佣金结论与各行判定不一致。',
     whatToDo: FAULT,
   },
+  drafts_by_two: {
+    says: '每份收入变更草案都由未写过它的人批准，且所发布的内容确实存在。',
+    broken: '有草案由写过它的人批准，或所发布的内容并不存在。',
+    whatToDo: FAULT,
+  },
   rules_in_force: {
-    says: '每行都按付款时有效的规则版本分佣。',
-    broken: '有订单行按付款时并未生效的规则版本分佣。',
+    says: '每行都按付款时有效的规则版本分佣，商家锁定费率时也可按点击时有效的版本。',
+    broken: '有订单行所用的规则版本，在付款时和锁定费率的点击时均未生效。',
     whatToDo: FAULT,
   },
   credits_due: {

@@ -33,6 +33,8 @@ export const EVENT_TYPES = [
   'payout.returned',
   'payee.changed',
   'debt.written_off',
+  'rule.published',
+  'rule.ended',
   'guard.violated',
   'guard.healed',
 ] as const;

@@ -6,7 +6,7 @@ import type { Actor } from '../platform/keys/actor.ts';
 import { uuidv7 } from '../platform/uuid.ts';
 import type { Payout } from './payout.ts';
 import { findPayout } from './payout-store.ts';
-import { requireSecondPerson } from './persons.ts';
+import { requireSecondPerson } from '../platform/keys/persons.ts';
 import { kindOf } from './providers/kinds.ts';
 import type { ProviderRow } from './providers/provider-store.ts';
 import { closeRuling, findOpenRuling, insertRuling, type Ruling } from './ruling-store.ts';
@@ -106,7 +106,7 @@ export async function agreeToRuling(telling: Telling, payout: Payout, kind: Ruli
   const { trx, actor, now } = telling;
   const ruling = await findOpenRuling(trx, payout.payoutId, kind);
   if (ruling === null) throw new DomainError('not_found', 'Nothing waits for a second person here.');
-  const { alone } = await requireSecondPerson(trx, { person: ruling.madePerson, at: ruling.madeAt }, actor);
+  const { alone } = await requireSecondPerson(trx, { persons: [ruling.madePerson], at: ruling.madeAt }, actor, 'finance');
   await closeRuling(trx, ruling.rulingId, actor.keyId, now);
   const told = { reason: ruling.reason, reference: ruling.reference, at: ruling.occurredAt, keyId: actor.keyId };
   // What was told to be paid and was not is brought back as a return is.

@@ -4,6 +4,7 @@
 /** No zone of the IANA database is further from UTC than this, east or west. */
 const EAST_MS = 15 * 3_600_000;
 const WEST_MS = 13 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
 
 /** Whether a name is one of the IANA database: offsets and names in small letters are none. */
 export function isTimeZone(name: string): boolean {
@@ -63,6 +64,20 @@ export function startOfDay(day: string, timeZone: string): Date {
     else reached = between;
   }
   return new Date(reached);
+}
+
+/**
+ * The first midnight of a zone that is at that time or later: a day begins with its first moment.
+ */
+export function midnightFrom(at: Date, timeZone: string): Date {
+  for (let day = dayOf(at, timeZone); ; day = dayAfter(day)) {
+    const start = startOfDay(day, timeZone);
+    if (start >= at) return start;
+  }
+}
+
+function dayAfter(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + DAY_MS).toISOString().slice(0, 10);
 }
 
 /** A span of time: from `from` on, until before `until`. */

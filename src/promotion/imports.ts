@@ -27,6 +27,8 @@ interface ImportDeps {
   db: Kysely<DB>;
   links: LinkCache;
   merchantMade: MerchantMade;
+  /** Whether what changes earnings is drafted, and approved by a second person. */
+  reviewRequired: boolean;
   promotersChanged: PromotersChanged;
   nudge: Nudge;
 }

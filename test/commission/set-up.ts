@@ -51,9 +51,18 @@ async function state(owner: Kysely<DB>, table: VersionTable, id: object, fields:
 export function setUp(owner: Kysely<DB>) {
   return {
     async merchant(id: string, { from, ...terms }: Dated & Record<string, unknown> = {}) {
-      const { hold_days = 7, currency = 'CNY', time_zone = 'Asia/Shanghai', payouts = 'always', ...policy } = terms;
+      const { hold_days = 7, currency = 'CNY', time_zone = 'Asia/Shanghai', payouts = 'always', ...more } = terms;
+      const { rate_notice_hours = null, rate_lock = 'none', ...policy } = more;
       await sql`insert into merchant (merchant_id, made_at) values (${id}, now()) on conflict do nothing`.execute(owner);
-      const stated = { currency, time_zone, hold_days, payouts, policy: JSON.stringify(policySchema.parse(policy)) };
+      const stated = {
+        currency,
+        time_zone,
+        hold_days,
+        payouts,
+        rate_notice_hours,
+        rate_lock,
+        policy: JSON.stringify(policySchema.parse(policy)),
+      };
       const fields = { name: id, landing_hosts: [], ...stated };
       await state(owner, 'merchant_version', { merchant_id: id }, fields, { from });
     },

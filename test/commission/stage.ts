@@ -1,5 +1,8 @@
 // The routes of commission over a world, with keys of every scope, and without a port.
 import { orderViewRoutes } from '../../src/commission/orders/order-view-routes.ts';
+import { draftRoutes } from '../../src/commission/rules/drafts/draft-routes.ts';
+import { merchantDrafts } from '../../src/commission/rules/drafts/merchant-drafts.ts';
+import { endDrafts, reversionDrafts, ruleDrafts } from '../../src/commission/rules/drafts/rule-drafts.ts';
 import { ruleRoutes } from '../../src/commission/rules/rule-routes.ts';
 import { callersOf, keyedApp } from '../platform/callers.ts';
 import type { World } from './world.ts';
@@ -22,10 +25,12 @@ interface Body extends Item {
   next_cursor: string | null;
 }
 
-export async function openService(world: World) {
+export async function openService(world: World, { reviewRequired = false } = {}) {
   const app = keyedApp(world.db);
   const nudged: string[] = [];
-  ruleRoutes(app, { db: world.db, levelsMax: world.deps.levelsMax, nudge: (kind) => nudged.push(kind) });
+  const deps = { db: world.db, levelsMax: world.deps.levelsMax, reviewRequired, nudge: (kind: string) => void nudged.push(kind) };
+  ruleRoutes(app, deps);
+  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, merchantDrafts] });
   orderViewRoutes(app, { db: world.db });
   return { nudged, close: () => app.close(), ...(await callersOf<Body>(app, world.db)) };
 }

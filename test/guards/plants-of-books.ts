@@ -321,6 +321,40 @@ export const PLANTS_OF_BOOKS: Plant[] = [
       values (${uuidv7(Date.now())}, 'bob', 'm1', 'CNY', 1, 'of nobody', now(), ${KEY_ID}, 'nobody')`.execute(trx),
   },
   {
+    law: 'drafts_by_two',
+    plant: 'a draft that its writer approved',
+    do: async (trx) => {
+      const draftId = uuidv7(Date.now());
+      await sql`insert into rule_draft (draft_id, kind, change, revision, content_hash, state, made_at, changed_at, approved_at, approved_by,
+          approved_person, approved_alone, acknowledged)
+        values (${draftId}, 'rule', '{}', 1, sha256(''), 'approved', now(), now(), now(), ${KEY_ID}, 'ann', false, '{}')`.execute(trx);
+      await sql`insert into rule_draft_edit (draft_id, revision, key_id, person, edited_at, change)
+        values (${draftId}, 1, ${KEY_ID}, 'ann', now(), '{}')`.execute(trx);
+      await sql`insert into audit_log (recorded_at, action, subject_kind, subject_id)
+        values (now(), 'rule_draft_approved', 'rule_draft', ${draftId})`.execute(trx);
+    },
+  },
+  {
+    law: 'drafts_by_two',
+    plant: 'a published draft of a version that is not there',
+    do: async (trx) => {
+      const draftId = uuidv7(Date.now());
+      await sql`insert into rule_draft (draft_id, kind, subject_id, published_version, change, revision, content_hash, state, made_at, changed_at,
+          approved_at, approved_by, approved_person, approved_alone, acknowledged, decided_at, decided_by)
+        values (${draftId}, 'rule', 'r1', 99, '{}', 1, sha256(''), 'published', now(), now(), now(), ${KEY_ID}, 'ann', false, '{}', now(),
+          ${KEY_ID})`.execute(trx);
+      await sql`insert into audit_log (recorded_at, action, subject_kind, subject_id)
+        values (now(), 'rule_draft_published', 'rule_draft', ${draftId})`.execute(trx);
+    },
+  },
+  {
+    law: 'changes_audited',
+    plant: 'a draft that nobody made',
+    do: (trx) =>
+      sql`insert into rule_draft (draft_id, kind, change, revision, content_hash, state, made_at, changed_at)
+      values (${uuidv7(Date.now())}, 'rule', '{}', 1, sha256(''), 'draft', now(), now())`.execute(trx),
+  },
+  {
     law: 'changes_audited',
     plant: 'a write-off that nobody rejected',
     do: async (trx) => {

@@ -92,6 +92,11 @@ export const PLANTS_OF_DECISIONS: Plant[] = [
         .execute();
     },
   },
+  {
+    law: 'rules_in_force',
+    plant: 'a rule of a click where the merchant locks no rates',
+    do: change('decision', `pinned = pinned || jsonb_build_object('rule_at', pinned #> '{winners,0,clicked_at}')`),
+  },
   { law: 'credits_due', plant: 'a credited link of another merchant', do: (trx) => sql`update link set merchant_id = 'm2'`.execute(trx) },
   {
     law: 'credits_due',

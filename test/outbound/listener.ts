@@ -10,6 +10,8 @@ export interface Heard {
   data: Record<string, unknown>;
 }
 
+const EVERYTHING = ['order.*', 'commission.*', 'claim.*', 'guard.*', 'rule.*'];
+
 /**
  * Listens from now on. `heard` tells what was announced since it was last asked, in the order of
  * the words.
@@ -17,9 +19,7 @@ export interface Heard {
 export async function listen(owner: Kysely<DB>) {
   await sql`
     insert into webhook_endpoint (endpoint_id, url, events, description, active, secrets, made_at, changed_at)
-    values ('listener', 'https://listener.test/', array['order.*', 'commission.*', 'claim.*', 'guard.*'], '', true, '', now(), now())`.execute(
-    owner,
-  );
+    values ('listener', 'https://listener.test/', ${EVERYTHING}, '', true, '', now(), now())`.execute(owner);
   return {
     async heard(family: string): Promise<Heard[]> {
       const { rows } = await sql<{ body: string }>`

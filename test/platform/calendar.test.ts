@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 
-import { clockOf, dayInMonth, dayOf, isTimeZone, monthAfter, spanOfMonths, startOfDay } from '../../src/platform/calendar.ts';
+import { clockOf, dayInMonth, dayOf, isTimeZone, midnightFrom, monthAfter, spanOfMonths, startOfDay } from '../../src/platform/calendar.ts';
 
 test('a zone is one of the IANA database', () => {
   for (const name of ['UTC', 'Asia/Shanghai', 'America/New_York', 'Etc/GMT+12']) expect(isTimeZone(name)).toBe(true);
@@ -58,4 +58,28 @@ test('months go on over the year, and days that a month lacks are its last', () 
   expect(dayInMonth('2026-04', 31)).toBe('2026-04-30');
   expect(dayInMonth('2026-05', 31)).toBe('2026-05-31');
   expect(dayInMonth('2026-05', 1)).toBe('2026-05-01');
+});
+
+const from = (at: string, zone: string) => midnightFrom(new Date(at), zone).toISOString();
+
+describe('the first midnight from a time on', () => {
+  test('is that time itself where a day begins then, and else the next beginning of a day', () => {
+    expect(from('2026-06-14T16:00:00.000Z', 'Asia/Shanghai')).toBe('2026-06-14T16:00:00.000Z');
+    expect(from('2026-06-14T16:00:00.001Z', 'Asia/Shanghai')).toBe('2026-06-15T16:00:00.000Z');
+    expect(from('2026-06-14T15:59:59.999Z', 'Asia/Shanghai')).toBe('2026-06-14T16:00:00.000Z');
+  });
+
+  test('lies at quarters and halves of hours in some zones', () => {
+    expect(from('2026-06-14T20:00:00Z', 'Asia/Kathmandu')).toBe('2026-06-15T18:15:00.000Z');
+    expect(from('2026-06-14T20:00:00Z', 'Australia/Lord_Howe')).toBe('2026-06-15T13:30:00.000Z');
+    expect(from('2026-12-14T20:00:00Z', 'Australia/Lord_Howe')).toBe('2026-12-15T13:00:00.000Z');
+  });
+
+  test('is 23 or 25 hours after the one before where the clocks change, and the skip where they skip it', () => {
+    expect(from('2026-03-28T23:00:00.001Z', 'Europe/Berlin')).toBe('2026-03-29T22:00:00.000Z');
+    expect(from('2026-10-24T22:00:00.001Z', 'Europe/Berlin')).toBe('2026-10-25T23:00:00.000Z');
+    // Beirut went from 23:59:59 of the 25th to 01:00 of the 26th; Havana has its midnight twice.
+    expect(from('2028-03-25T12:00:00Z', 'Asia/Beirut')).toBe('2028-03-25T22:00:00.000Z');
+    expect(from('2026-10-31T12:00:00Z', 'America/Havana')).toBe('2026-11-01T04:00:00.000Z');
+  });
 });

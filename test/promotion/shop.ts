@@ -120,6 +120,7 @@ interface ShopOptions extends Partial<Pick<TrackingDeps, 'baseUrls' | 'deadlineM
    */
   redirectsPerAddress?: number;
   linksPerDay?: number;
+  reviewRequired?: boolean;
 }
 
 /**
@@ -127,7 +128,14 @@ interface ShopOptions extends Partial<Pick<TrackingDeps, 'baseUrls' | 'deadlineM
  * Platforms are at `baseUrls`.
  */
 export async function openShop(options: ShopOptions = {}): Promise<Shop> {
-  const { proxied = false, baseUrls = {}, deadlineMs = 4000, redirectsPerAddress = 1_000_000, linksPerDay = 10_000 } = options;
+  const {
+    proxied = false,
+    baseUrls = {},
+    deadlineMs = 4000,
+    redirectsPerAddress = 1_000_000,
+    linksPerDay = 10_000,
+    reviewRequired = false,
+  } = options;
   const database = await testDatabase();
   const proxy = proxied ? await openProxy(database.connectionString) : null;
   const connectionString = proxy?.url ?? database.connectionString;
@@ -145,11 +153,11 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   const askForLink = askingForLinks(tracking);
   const tokenKeys: [KeyObject] = [tokenKey];
   refuseSuspended(app, db);
-  merchantRoutes(app, { db, ...path, ...told });
+  merchantRoutes(app, { db, reviewRequired, ...path, ...told });
   productRoutes(app, { db });
   promoterRoutes(app, { db, ...path, ...told });
   linkRoutes(app, { db, publicUrl: PUBLIC_URL, tokenKeys, linksPerDay, askForLink });
-  importRoutes(app, { db, ...path, ...told });
+  importRoutes(app, { db, reviewRequired, ...path, ...told });
   identityRoutes(app, { db, tokenKeys, identityKey, ...told });
   clickRoutes(app, { db, tokenKeys, identityKey, ...path, ...told });
   redirectRoutes(app, { publicUrl: PUBLIC_URL, tokenKeys, identityKey, redirectsPerAddress, ...path });

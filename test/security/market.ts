@@ -71,6 +71,8 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   await put('/v1/sources/sw/mappings/promoter/A1', { promoter_id: 'alice' });
   const rule = await ask('POST', '/v1/rules', ruleOf('everything', {}));
   ids['rule_id'] = rule.body.rule_id;
+  const draft = await ask('POST', '/v1/rule-drafts', { rule: ruleOf('drafted', { merchant_id: 'm1', promoter_id: 'alice' }) });
+  ids['draft_id'] = draft.body.draft_id;
   const link = await ask('POST', '/v1/links', { promoter_id: 'alice', merchant_id: 'm1', product_id: 'p1' });
   ids['code'] = link.body.code;
   const click = await ask('POST', '/v1/clicks', { code: ids['code'], buyer: { openid: 'o1' } });

@@ -4,11 +4,12 @@ import { attribute, heaviest, type Evidence, type Judged, type Verdict } from '.
 import type { Order, OrderLine, ReportedKind } from '../../core/order.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { Bar } from '../../core/explanation.ts';
-import { candidatesFor, rankOutcomes, untimelyRules } from '../../core/rule.ts';
+import { candidatesFor, rankOutcomes, untimelyRules, type RuleContext } from '../../core/rule.ts';
 import { splitOrder, type LineSplit, type SplitLine } from '../../core/split.ts';
 import { explainRule, OrderExplainer } from './explanation-text.ts';
 import { inForce, productKey, tierAt, type Facts, type MerchantFacts } from '../facts/facts.ts';
 import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
+import { paysMore } from './rate-lock.ts';
 import { namedAccounts } from '../rules/rule-cache.ts';
 import type { StandingLine, LineDecision, Choice } from './decision.ts';
 
@@ -107,7 +108,7 @@ interface PaidLine {
   judge: Judge;
 }
 
-type Terms = Pick<MerchantFacts, 'version' | 'policy'>;
+type Terms = Pick<MerchantFacts, 'version' | 'policy' | 'rateLock'>;
 
 /** The merchant's terms at the attribution time, or those of the given version. */
 function termsOf({ subject, facts, attributionAt }: PaidLine, version: number | null = null): Terms {
@@ -227,23 +228,53 @@ function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, 
     agencyId: promoter?.agencyId ?? null,
     campaignId,
   };
-  const at = new Date(attributionAt);
-  const candidates = stays ? [] : candidatesFor(facts.rules, context, at);
-  const rule = stays ? held!.rule : (candidates[0] ?? null);
-  const outcomes = rule === null ? untimelyRules(facts.rules, context, at, RULES_EXPLAINED_MAX) : rankOutcomes(candidates);
-  const rules = stays ? held!.rules : outcomes.slice(0, RULES_EXPLAINED_MAX).map(explainRule);
+  const pinContext = { line, attributionAt, policy: terms.policy, facts };
+  const paid = { line, subject, facts, attributionAt };
+  const chosen = stays ? null : chooseVersion(paid, { terms, credits: verdict.credits, context });
+  const rule = stays ? held!.rule : chosen!.rule;
+  const rules = stays ? held!.rules : chosen!.rules;
+  const ruleAt = stays ? held!.pin.rule_at : chosen!.ruleAt;
   const named = rule === null ? [] : namedAccounts(rule.plan.split);
-  const pinContext = { line, attributionAt, policy: terms.policy, facts, named };
   const pin: Pin = {
     attribution_at: new Date(attributionAt).toISOString(),
     product_id: line.productId,
     category: line.category,
     merchant_version: terms.version,
+    ...(ruleAt !== undefined && { rule_at: ruleAt }),
     clock_skew_seconds: terms.policy.clock_skew_seconds,
-    winners: pinWinners(verdict.credits, pinContext),
+    winners: pinWinners(verdict.credits, { ...pinContext, named }),
   };
   if (rule === null) return { decision: 'no_rule', reason: 'no_rule_matches', verdict, pin, rule, rules };
   return { decision: 'attributed', reason: null, verdict, pin, rule, rules };
+}
+
+interface Question {
+  terms: Terms;
+  credits: Verdict['credits'];
+  context: RuleContext;
+}
+
+/**
+ * The rule in force at the attribution time; with a rate lock that of the click of the heaviest
+ * winner where it pays that one more. `ruleAt` is told of a click's only.
+ */
+function chooseVersion({ line, subject, facts, attributionAt }: Omit<PaidLine, 'judge'>, { terms, credits, context }: Question) {
+  const at = new Date(attributionAt);
+  const candidates = candidatesFor(facts.rules, context, at);
+  const rule = candidates[0] ?? null;
+  const outcomes = rule === null ? untimelyRules(facts.rules, context, at, RULES_EXPLAINED_MAX) : rankOutcomes(candidates);
+  const lead = heaviest(credits)!.evidence;
+  const clickedAt = terms.rateLock === 'click' && lead.chainAt < attributionAt ? new Date(lead.chainAt) : null;
+  const earlier = clickedAt === null ? [] : candidatesFor(facts.rules, context, clickedAt);
+  const locked = earlier[0];
+  if (locked === undefined || locked === rule) return { rule, rules: outcomes.slice(0, RULES_EXPLAINED_MAX).map(explainRule) };
+  const named = [locked, ...candidates.slice(0, 1)].flatMap(({ plan }) => namedAccounts(plan.split));
+  const winners = pinWinners(credits, { line, attributionAt, policy: terms.policy, facts, named }).map(toWinner);
+  const decided = { line, winners, winnerId: lead.promoterId!, refunds: subject.order.refunds, currency: subject.currency };
+  if (!paysMore(locked, rule, decided)) return { rule, rules: outcomes.slice(0, RULES_EXPLAINED_MAX).map(explainRule) };
+  const late = outcomes.slice(0, rule === null ? 0 : 1).map((one) => ({ ...one, outcome: 'lost' as const, reason: 'rate_lock' }));
+  const rules = [...rankOutcomes(earlier), ...late].slice(0, RULES_EXPLAINED_MAX).map(explainRule);
+  return { rule: locked, rules, ruleAt: clickedAt!.toISOString() };
 }
 
 function splitLine(

@@ -71,6 +71,7 @@ export class OrderExplainer {
     return JSON.stringify({
       format: EXPLANATION_FORMAT,
       attribution_at: attributionAt === null ? null : new Date(attributionAt).toISOString(),
+      ...(choice.pin?.rule_at !== undefined && { rule_at: choice.pin.rule_at }),
       reason: choice.reason,
       judgement: choice.verdict === null ? null : this.judgementOf(choice.verdict),
       winners: choice.pin?.winners.map(explainWinner) ?? [],

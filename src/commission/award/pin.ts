@@ -46,6 +46,8 @@ export interface Pin {
   /** The line's own, which goes before its product's. */
   category: string | null;
   merchant_version: number;
+  /** The click at which the rule was in force, where the merchant's rate lock kept it. */
+  rule_at?: string;
   clock_skew_seconds: number;
   winners: PinnedWinner[];
 }

@@ -42,13 +42,19 @@ function histories<Row extends DatedRow, Version extends Dated>(
 }
 
 export async function readMerchants(db: Kysely<DB>, merchantIds: readonly string[]): Promise<Map<string, History<MerchantFacts>>> {
-  const { rows } = await sql<DatedRow & { merchant_id: string; currency: string; hold_days: number; policy: Policy }>`
-    select merchant_id, version, ${EFFECTIVE_FROM} as effective_from, currency, hold_days, policy from merchant_version
+  const { rows } = await sql<DatedRow & { merchant_id: string; currency: string; hold_days: number; rate_lock: string; policy: Policy }>`
+    select merchant_id, version, ${EFFECTIVE_FROM} as effective_from, currency, hold_days, rate_lock, policy from merchant_version
     where merchant_id = any(${merchantIds}::text[]) order by merchant_version.effective_from desc, version desc`.execute(db);
   return histories(
     rows,
     (row) => row.merchant_id,
-    (row) => ({ ...dated(row), currency: row.currency, holdDays: row.hold_days, policy: row.policy }),
+    (row) => ({
+      ...dated(row),
+      currency: row.currency,
+      holdDays: row.hold_days,
+      rateLock: row.rate_lock === 'click' ? ('click' as const) : ('none' as const),
+      policy: row.policy,
+    }),
   );
 }
 

@@ -18,6 +18,8 @@ export type History<Version extends Dated> = readonly Version[];
 export interface MerchantFacts extends Dated {
   currency: string;
   holdDays: number;
+  /** `click`: a rule that was in force at the click counts where it pays the winner more. */
+  rateLock: 'none' | 'click';
   policy: Policy;
 }
 

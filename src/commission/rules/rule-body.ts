@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DomainError } from '../../core/errors.ts';
 import { planSchema, scopeSchema } from '../../core/plan.ts';
 import type { RuleOutcome, RuleVersion } from '../../core/rule.ts';
-import { bodyExamples, time, words } from '../../platform/http/fields.ts';
+import { bodyExamples, callerId, time, words } from '../../platform/http/fields.ts';
 import { faultsOf } from '../../platform/http/problem.ts';
 
 const NAME_LENGTH_MAX = 200;
@@ -14,7 +14,9 @@ const terms = {
   name: words(NAME_LENGTH_MAX),
   scope: scopeSchema,
   priority: z.int().min(-PRIORITY_MAX).max(PRIORITY_MAX),
-  effective_from: time.nullish().meta({ description: 'Now when absent; in the past only with `retroactive`.' }),
+  effective_from: time.nullish().meta({
+    description: 'Now when absent, or as soon as the rate notice of the merchants allows; in the past only with `retroactive`.',
+  }),
   effective_to: time.nullish(),
   retroactive: z.boolean().default(false),
   plan: planSchema,
@@ -53,6 +55,25 @@ export const nextVersion = z
   })
   .meta(bodyExamples({ plan: { rate_ppm: 120_000, split: [{ to: 'promoter', share_ppm: 1_000_000 }] } }));
 
+const NEXT_OF = { rule_id: callerId.meta({ description: 'The rule of which it is the next version.' }) };
+
+/** A rule that is not published yet: version 1 of a new one, or the next of the one it names. */
+export const statedRule = z
+  .union([newRule, nextVersion.extend(NEXT_OF)])
+  .meta({ description: 'A new rule, or with `rule_id` the next version of one.', ...bodyExamples(TEN_PERCENT) });
+
+const nextOf = nextVersion.extend(NEXT_OF);
+
+/**
+ * What is published anew of a rule: the content of one of its versions, from a time of its own on.
+ */
+export const reversion = z
+  .strictObject({
+    to_version: z.int().min(1).meta({ description: 'The version whose content counts again.' }),
+    effective_from: time.nullish().meta({ description: 'As soon as it may when absent.' }),
+  })
+  .meta(bodyExamples({ to_version: 1 }));
+
 export const versionSchema = z
   .object({
     rule_id: z.string(),
@@ -89,6 +110,39 @@ export function readTerms<Terms>(schema: z.ZodType<Terms>, body: unknown): Terms
   const [{ path, message }] = errors as [(typeof errors)[number]];
   const detail = `The rule is wrong ${path === '' ? 'as a whole' : `at ${path}`}: ${message}.`;
   throw new DomainError(isRule ? 'invalid_plan' : 'malformed_request', detail, { errors });
+}
+
+/** A version to be published; without a time it takes effect as soon as it may. */
+export type NewVersion = Omit<RuleVersion, 'effectiveFrom'> & { effectiveFrom: Date | null };
+
+/** What is read of a rule that is not published yet. */
+export type StatedRule = z.output<typeof newRule> | z.output<typeof nextOf>;
+
+/**
+ * Reads a rule that is not published yet, by what it states: with a `rule_id` as the next version.
+ * Throws what `readTerms` throws.
+ */
+export function readStatedRule(body: unknown): StatedRule {
+  const isNext = typeof body === 'object' && body !== null && 'rule_id' in body;
+  return isNext ? readTerms(nextOf, body) : readTerms(newRule, body);
+}
+
+/** The version that a rule makes which states all of itself. */
+export function firstVersion(ruleId: string, stated: z.output<typeof newRule>): NewVersion {
+  return versionOf({ ...stated, ruleId, version: 1 });
+}
+
+/** The version after the last one: what is not set anew stays as that has it, but for its times. */
+export function versionAfter(last: RuleVersion, stated: z.output<typeof nextVersion>): NewVersion {
+  const { name = last.name, scope = last.scope, priority = last.priority, plan = last.plan } = stated;
+  return versionOf({ ...stated, name, scope, priority, plan, ruleId: last.ruleId, version: last.version + 1 });
+}
+
+type RuleTerms = Pick<RuleVersion, 'ruleId' | 'version' | 'name' | 'scope' | 'priority' | 'plan'> &
+  Pick<z.output<typeof nextVersion>, 'effective_from' | 'effective_to'>;
+
+function versionOf({ ruleId, version, name, scope, priority, plan, effective_from: from, effective_to: to }: RuleTerms): NewVersion {
+  return { ruleId, version, name, scope, priority, plan, effectiveFrom: from ?? null, effectiveTo: to ?? null };
 }
 
 export function showVersion({ ruleId, version, name, scope, priority, effectiveFrom, effectiveTo, plan }: RuleVersion) {

@@ -1,7 +1,6 @@
 // The rules over HTTP: publish, end and list them.
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import type { RuleVersion } from '../../core/rule.ts';
 import { bodyExamples, callerId, time } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
@@ -10,8 +9,20 @@ import { problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import { effectiveRuleRoutes } from './effective-rule-routes.ts';
-import { newRule, nextVersion, readTerms, ruleSchema, showRule, versionSchema } from './rule-body.ts';
-import { endRuleAt, publishVersion } from './rule-publication.ts';
+import { refuseUnreviewed } from '../../platform/keys/persons.ts';
+import {
+  firstVersion,
+  newRule,
+  nextVersion,
+  readTerms,
+  reversion,
+  ruleSchema,
+  showRule,
+  versionAfter,
+  versionSchema,
+} from './rule-body.ts';
+import { ruleCheckRoutes } from './rule-check-routes.ts';
+import { endRuleAt, publishVersion, versionLike } from './rule-publication.ts';
 import { findVersions, listRules, openBook } from './rule-store.ts';
 
 const tags = ['rules'];
@@ -21,13 +32,17 @@ interface RuleRoutesDeps {
   db: Kysely<DB>;
   /** How many levels of a chain may be paid, the seller being the first. */
   levelsMax: number;
+  /** Whether rules are changed by drafts alone, which a second person approves. */
+  reviewRequired: boolean;
   nudge: (kind: 'awards') => void;
 }
 
 /** The routes under /v1/rules. */
 export function ruleRoutes(app: App, deps: RuleRoutesDeps): void {
   publishingRoutes(app, deps);
+  takingBackRoutes(app, deps);
   readingRoutes(app, deps);
+  ruleCheckRoutes(app, deps);
   effectiveRuleRoutes(app, deps.db);
 }
 
@@ -47,7 +62,15 @@ const publishing = {
   body: newRule,
   response: {
     201: versionSchema,
-    ...problems('rule_conflict', 'invalid_plan', 'referral_levels_exceeded', 'retroactive_not_allowed', 'unprocessable'),
+    ...problems(
+      'rule_conflict',
+      'invalid_plan',
+      'referral_levels_exceeded',
+      'retroactive_not_allowed',
+      'unprocessable',
+      'notice_too_short',
+      'review_required',
+    ),
   },
 };
 
@@ -70,21 +93,25 @@ const publishingVersions = {
       'retroactive_not_allowed',
       'rule_ended',
       'unprocessable',
+      'notice_too_short',
+      'review_required',
     ),
   },
 };
 
-function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): void {
+function publishingRoutes(app: App, { db, levelsMax, reviewRequired, nudge }: RuleRoutesDeps): void {
   app.post('/v1/rules', {
     config: { scopes: ['admin'], roles: ['operator'] },
     schema: publishing,
     validatorCompiler: unread,
     handler: async (request, reply) => {
-      const { retroactive, ...stated } = readTerms(newRule, request.body);
+      refuseUnreviewed({ reviewRequired });
+      const stated = readTerms(newRule, request.body);
       await answerOnce(request, reply, db, async ({ trx, now }) => {
         await openBook(trx);
-        const made = versionOf({ ...stated, ruleId: uuidv7(now.getTime()), version: 1 }, now);
-        return { status: 201, body: await publishVersion(trx, made, { actor: request.actor, now }, { retroactive, levelsMax }) };
+        const made = firstVersion(uuidv7(now.getTime()), stated);
+        const limits = { retroactive: stated.retroactive, levelsMax };
+        return { status: 201, body: await publishVersion(trx, made, { actor: request.actor, now }, limits) };
       });
       nudge('awards');
     },
@@ -95,12 +122,53 @@ function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): v
     schema: publishingVersions,
     validatorCompiler: unread,
     handler: async (request, reply) => {
-      const { retroactive, ...stated } = readTerms(nextVersion, request.body);
+      refuseUnreviewed({ reviewRequired });
+      const stated = readTerms(nextVersion, request.body);
       await answerOnce(request, reply, db, async ({ trx, now }) => {
         await openBook(trx);
         const last = (await findVersions(trx, request.params.rule_id)).at(-1)!;
-        const next = versionOf({ ...kept(last, stated), ruleId: last.ruleId, version: last.version + 1 }, now);
-        return { status: 201, body: await publishVersion(trx, next, { actor: request.actor, now }, { retroactive, levelsMax }) };
+        const limits = { retroactive: stated.retroactive, levelsMax };
+        return { status: 201, body: await publishVersion(trx, versionAfter(last, stated), { actor: request.actor, now }, limits) };
+      });
+      nudge('awards');
+    },
+  });
+}
+
+function takingBackRoutes(app: App, { db, levelsMax, reviewRequired, nudge }: RuleRoutesDeps): void {
+  app.post('/v1/rules/:rule_id/reversion', {
+    config: { scopes: ['admin'], roles: ['operator'] },
+    schema: {
+      operationId: 'rules.revert',
+      tags,
+      summary: 'Publish the content of an earlier version again',
+      description:
+        'It becomes the next version, with the name, scope, priority and plan that the earlier one has, and times of its own: boundaries are ' +
+        'instants, and nothing that was decided changes.',
+      params: ruleId,
+      body: reversion,
+      response: {
+        201: versionSchema,
+        ...problems(
+          'not_found',
+          'rule_conflict',
+          'referral_levels_exceeded',
+          'retroactive_not_allowed',
+          'rule_ended',
+          'unprocessable',
+          'notice_too_short',
+          'review_required',
+        ),
+      },
+    },
+    handler: async (request, reply) => {
+      refuseUnreviewed({ reviewRequired });
+      const { to_version: revertsTo, effective_from: from } = request.body;
+      await answerOnce(request, reply, db, async ({ trx, now }) => {
+        await openBook(trx);
+        const next = await versionLike(trx, request.params.rule_id, revertsTo, from ?? null);
+        const limits = { retroactive: false, levelsMax, revertsTo };
+        return { status: 201, body: await publishVersion(trx, next, { actor: request.actor, now }, limits) };
       });
       nudge('awards');
     },
@@ -115,17 +183,24 @@ function publishingRoutes(app: App, { db, levelsMax, nudge }: RuleRoutesDeps): v
       description: 'Orders whose attribution time lies at or after it are decided by the rules that are left.',
       params: ruleId,
       body: z
-        .strictObject({ at: time.nullish().meta({ description: 'Now when absent.' }) })
+        .strictObject({
+          at: time.nullish().meta({ description: 'Now when absent, or as soon as the rate notice of the merchants allows.' }),
+        })
         .default({})
         .meta(bodyExamples({ at: '2099-12-31T16:00:00Z' })),
-      response: { 200: ruleSchema, ...problems('not_found', 'rule_ended', 'retroactive_not_allowed') },
+      response: {
+        200: ruleSchema,
+        ...problems('not_found', 'rule_ended', 'retroactive_not_allowed', 'notice_too_short', 'review_required'),
+      },
     },
-    handler: (request, reply) =>
-      answerOnce(request, reply, db, async ({ trx, now }) => {
+    handler: async (request, reply) => {
+      refuseUnreviewed({ reviewRequired });
+      await answerOnce(request, reply, db, async ({ trx, now }) => {
         await openBook(trx);
-        const body = await endRuleAt(trx, request.params.rule_id, request.body.at ?? now, { actor: request.actor, now });
+        const body = await endRuleAt(trx, request.params.rule_id, request.body.at ?? null, { actor: request.actor, now });
         return { status: 200, body };
-      }),
+      });
+    },
   });
 }
 
@@ -159,17 +234,4 @@ function readingRoutes(app: App, { db }: RuleRoutesDeps): void {
     },
     handler: async ({ params }) => showRule(await findVersions(db, params.rule_id)),
   });
-}
-
-type RuleTerms = Pick<RuleVersion, 'ruleId' | 'version' | 'name' | 'scope' | 'priority' | 'plan'> &
-  Pick<z.output<typeof nextVersion>, 'effective_from' | 'effective_to'>;
-
-function versionOf({ effective_from: from, effective_to: to, ...stated }: RuleTerms, now: Date): RuleVersion {
-  return { ...stated, effectiveFrom: from ?? now, effectiveTo: to ?? null };
-}
-
-/** The terms of the next version: what is not set anew stays as the last one has it. */
-function kept(last: RuleVersion, stated: Omit<z.output<typeof nextVersion>, 'retroactive'>) {
-  const { name = last.name, scope = last.scope, priority = last.priority, plan = last.plan } = stated;
-  return { ...stated, name, scope, priority, plan };
 }

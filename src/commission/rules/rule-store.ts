@@ -15,15 +15,18 @@ export async function openBook(trx: Transaction<DB>): Promise<void> {
 }
 
 /**
- * Adds a version, in an open book. Throws `rule_conflict` naming the rules of the same scope,
- * priority and time.
+ * Why a version conflicts, naming the rules of the same scope, priority and time; null: it does
+ * not.
  */
+export async function conflictWith(db: Kysely<DB>, rule: RuleVersion): Promise<DomainError | null> {
+  const rivals = conflictsOf(rule, await readRivals(db, rule));
+  if (rivals.length === 0) return null;
+  const names = rivals.map((rival) => `${rival.ruleId} version ${rival.version}`).join(', ');
+  return new DomainError('rule_conflict', `Same scope, same priority and overlapping time: ${names}. Give one of them another priority.`);
+}
+
+/** Adds a version that conflicts with none, in an open book. */
 export async function addVersion(trx: Transaction<DB>, rule: RuleVersion, now: Date): Promise<void> {
-  const rivals = conflictsOf(rule, await readRivals(trx, rule));
-  if (rivals.length > 0) {
-    const names = rivals.map((rival) => `${rival.ruleId} version ${rival.version}`).join(', ');
-    throw new DomainError('rule_conflict', `Same scope, same priority and overlapping time: ${names}. Give one of them another priority.`);
-  }
   if (rule.version === 1) await trx.insertInto('rule').values({ rule_id: rule.ruleId, made_at: now }).execute();
   await trx
     .insertInto('rule_version')
@@ -46,8 +49,8 @@ export async function addVersion(trx: Transaction<DB>, rule: RuleVersion, now: D
  * All versions of the rules that have one of the same scope and priority: a later version of theirs
  * may have moved away.
  */
-async function readRivals(trx: Transaction<DB>, rule: RuleVersion): Promise<RuleVersion[]> {
-  const rivals = await trx
+async function readRivals(db: Kysely<DB>, rule: RuleVersion): Promise<RuleVersion[]> {
+  const rivals = await db
     .selectFrom('rule_version')
     .select('rule_id')
     .distinct()
@@ -56,7 +59,7 @@ async function readRivals(trx: Transaction<DB>, rule: RuleVersion): Promise<Rule
     .where('rule_id', '<>', rule.ruleId)
     .execute();
   return readRules(
-    trx,
+    db,
     rivals.map((rival) => rival.rule_id),
   );
 }

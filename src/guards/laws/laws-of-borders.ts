@@ -83,14 +83,33 @@ const changesAudited = law(
     unrecorded('write_off', 'write_off', 'write_off_id::text', 'made_at'),
     unrecorded('write_off', 'write_off', 'write_off_id::text', 'approved_at'),
     unrecorded('write_off', 'write_off', 'write_off_id::text', 'rejected_at'),
+    unrecorded('rule_draft', 'rule_draft', 'draft_id::text', 'changed_at'),
+    unrecorded('rule_draft', 'rule_draft', 'draft_id::text', 'approved_at'),
+    unrecorded('rule_draft', 'rule_draft', 'draft_id::text', 'decided_at'),
   ].join('\n  union all\n  '),
+);
+
+/**
+ * A draft that is approved was approved by nobody who wrote it, or by the only one who could, and
+ * never so in an emergency; what was published of a rule is there.
+ */
+const draftsByTwo = law(
+  'whole',
+  'drafts_by_two',
+  `select draft_id, kind, subject_id, approved_person, 'approved by who wrote it' as fault from rule_draft
+  where approved_person in (select person from rule_draft_edit as edit where edit.draft_id = rule_draft.draft_id)
+    and (not approved_alone or emergency is not null)
+  union all
+  select draft_id, kind, subject_id, approved_person, 'published, and not there' from rule_draft
+  where state = 'published' and kind in ('rule', 'reversion') and not exists (
+    select from rule_version where rule_id = subject_id and version = published_version)`,
 );
 
 /** Whose rows are written once, and corrected by new ones only. */
 const TABLES = `unnest(array['merchant_version', 'product_version', 'promoter_version', 'coupon_version', 'rule_version', 'rule_end',
   'mapping_version', 'link', 'identity_statement', 'order_report', 'decision', 'account', 'transfer', 'ledger_link', 'audit_log',
   'payout_item', 'payout_change', 'payout_file', 'merchant_payment', 'tier_program_version', 'tier_period', 'promoter_tier',
-  'bonus_program_version']) as name`;
+  'bonus_program_version', 'rule_draft_edit']) as name`;
 
 const appendOnlyKept = law(
   'present',
@@ -117,4 +136,12 @@ const commitsDurable = law(
   `select name, setting from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'`,
 );
 
-export const LAWS_OF_BORDERS = [merchantsAgree, linksDescend, idempotencyKeysFinished, changesAudited, appendOnlyKept, commitsDurable];
+export const LAWS_OF_BORDERS = [
+  merchantsAgree,
+  linksDescend,
+  idempotencyKeysFinished,
+  changesAudited,
+  draftsByTwo,
+  appendOnlyKept,
+  commitsDurable,
+];

@@ -69,13 +69,21 @@ const rulesInForce = law(
   'rules_in_force',
   `select orders.order_key, ${ORDER}, line_id, rule_id, rule_version, orders.attribution_at ${STANDING}
   join rule_version using (rule_id) left join rule_end using (rule_id)
+  cross join lateral (
+    select (pinned ->> 'rule_at')::timestamptz as clicked_at, coalesce((pinned ->> 'rule_at')::timestamptz, orders.attribution_at) as at
+  ) as chosen
   where ${IN_RANGE} and version = rule_version and ${NOT_FIXED} and (
-    orders.attribution_at < effective_from or orders.attribution_at >= effective_to
-    or (ends_at <= orders.attribution_at and rule_end.recorded_at <= ${KNOWN_BY})
+    chosen.at < effective_from or chosen.at >= effective_to
+    or (ends_at <= chosen.at and rule_end.recorded_at <= ${KNOWN_BY})
+    or (chosen.clicked_at is not null and (chosen.clicked_at >= orders.attribution_at
+      or not exists (
+        select from merchant_version where merchant_version.merchant_id = orders.merchant_id
+          and merchant_version.version = (pinned ->> 'merchant_version')::integer and rate_lock = 'click'
+      )))
     or exists (
       select from rule_version higher
       where higher.rule_id = decision.rule_id and higher.version > decision.rule_version
-        and higher.effective_from <= orders.attribution_at and higher.recorded_at <= ${KNOWN_BY}
+        and higher.effective_from <= chosen.at and higher.recorded_at <= ${KNOWN_BY}
     )
   )`,
 );

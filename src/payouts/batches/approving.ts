@@ -12,7 +12,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { payoutEvent } from '../payout-events.ts';
 import { transfersOf, type Payout } from '../payout.ts';
 import { lockPayoutsOf, recordPayoutChanges } from '../payout-store.ts';
-import { isRelatedKey, requireSecondPerson } from '../persons.ts';
+import { isRelatedKey, requireSecondPerson } from '../../platform/keys/persons.ts';
 import { kindOf } from '../providers/kinds.ts';
 import { allProviders, type ProviderRow } from '../providers/provider-store.ts';
 import { keepContentHash, lockBatch, providersOfDraft, type BatchRow } from './batch-store.ts';
@@ -54,7 +54,7 @@ export async function approveBatch(
 ): Promise<Approval> {
   const batch = await draftToDecide(trx, batchId);
   if (!batch.content_hash.equals(contentHash)) throw new DomainError('batch_changed', 'The batch is not what was looked at.');
-  const { alone } = await requireSecondPerson(trx, { person: batch.drafted_person, at: batch.drafted_at }, actor);
+  const { alone } = await requireSecondPerson(trx, { persons: [batch.drafted_person], at: batch.drafted_at }, actor, 'finance');
   await lockCurrency(trx, batch.currency);
   await lockWithholding(trx);
   const providers = await allProviders(trx);

@@ -12,7 +12,7 @@ import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { merchantExists } from '../../promotion/merchants/merchant-store.ts';
 import { promoterExists } from '../../promotion/promoters/promoter-store.ts';
-import { requireSecondPerson } from '../persons.ts';
+import { requireSecondPerson } from '../../platform/keys/persons.ts';
 import { debtOf } from './debt-store.ts';
 import { insertWriteOff, lockWriteOff, saveApproval, saveRejection, type WriteOff } from './write-off-store.ts';
 
@@ -57,7 +57,7 @@ export async function approveWriteOff(
   { actor, accounts, now }: { actor: Actor; accounts: AccountCache; now: Date },
 ): Promise<WriteOff> {
   const before = await lockUndecided(trx, writeOffId);
-  const { alone } = await requireSecondPerson(trx, { person: before.made_person, at: before.made_at }, actor);
+  const { alone } = await requireSecondPerson(trx, { persons: [before.made_person], at: before.made_at }, actor, 'finance');
   const { promoter_id: promoterId, merchant_id: merchantId, currency, amount } = before;
   const debt = await debtOf(trx, { promoterId, merchantId, currency });
   if (amount > debt) {

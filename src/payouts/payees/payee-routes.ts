@@ -19,7 +19,7 @@ import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { MasterKeys } from '../../platform/keys/secrets.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { requireSecondPerson } from '../persons.ts';
+import { requireSecondPerson } from '../../platform/keys/persons.ts';
 import { kindOf } from '../providers/kinds.ts';
 import { findProvider } from '../providers/provider-store.ts';
 import {
@@ -145,7 +145,7 @@ export function payeeRoutes(app: App, deps: PayeeDeps): void {
         const { actor, params } = request;
         await lockPayee(trx, params.promoter_id);
         const before = await payeeOf(trx, params.promoter_id);
-        const { alone } = await requireSecondPerson(trx, { person: before.stated_person, at: before.stated_at }, actor);
+        const { alone } = await requireSecondPerson(trx, { persons: [before.stated_person], at: before.stated_at }, actor, 'finance');
         if (before.confirmed_at === null) {
           await confirmPayee(trx, { promoterId: params.promoter_id, version: before.version, keyId: actor.keyId, now });
           const subject = { subjectKind: 'payee', subjectId: params.promoter_id, before: maskedOf(before), after: { confirmed_at: now } };

@@ -28,13 +28,16 @@ export function isSeen(value: string): boolean {
   return !HIDDEN.test(value);
 }
 
+// Not said as a pattern in the document: few of its readers know properties of characters.
+const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
+
 /** A name that people compare by looking: all of it is seen, and there is a letter or a digit. */
 export function seenText(lengthMax: number): z.ZodString {
   return text(lengthMax)
     .trim()
     .min(1)
     .refine(isSeen, 'must not contain characters that are not seen')
-    .regex(/[\p{L}\p{N}]/u, 'must have a letter or a digit');
+    .refine((value) => LETTER_OR_DIGIT.test(value), 'must have a letter or a digit');
 }
 
 /** A text of one line. */

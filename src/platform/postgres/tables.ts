@@ -597,6 +597,14 @@ export interface MerchantVersion {
    * The attribution policy, complete: every default is written out, so that a later default changes nothing decided.
    */
   policy: Json;
+  /**
+   * click: the better one for the winner counts of the rules in force at its click and at the attribution time.
+   */
+  rate_lock: Generated<string>;
+  /**
+   * For at least so long before it counts a change is known that lets promoters earn less; null: it may count at once.
+   */
+  rate_notice_hours: number | null;
   recorded_at: Timestamp;
   /**
    * A name of the IANA database: what a file without a zone means, and where its days begin.
@@ -1203,6 +1211,58 @@ export interface RuleBook {
   revision: bigint;
 }
 
+export interface RuleDraft {
+  /**
+   * The codes of the warnings that the approver has seen.
+   */
+  acknowledged: string[] | null;
+  approved_alone: boolean | null;
+  approved_at: Timestamp | null;
+  approved_by: string | null;
+  approved_person: string | null;
+  /**
+   * The version of the subject that it was drafted against: a newer one makes it stale.
+   */
+  base_version: number | null;
+  change: Json;
+  changed_at: Timestamp;
+  /**
+   * SHA-256 of all that is approved: the draft, its revision and its base.
+   */
+  content_hash: Buffer;
+  decided_at: Timestamp | null;
+  decided_by: string | null;
+  draft_id: string;
+  emergency: string | null;
+  kind: string;
+  made_at: Timestamp;
+  /**
+   * Whose lines alone it is about; null: of several merchants, or of all.
+   */
+  merchant_id: string | null;
+  note: string | null;
+  published_version: number | null;
+  reason: string | null;
+  /**
+   * How often it was written: each time it has another hash, and no approval.
+   */
+  revision: number;
+  state: string;
+  /**
+   * The rule or merchant that it changes; null for a new rule until it is published.
+   */
+  subject_id: string | null;
+}
+
+export interface RuleDraftEdit {
+  change: Json;
+  draft_id: string;
+  edited_at: Timestamp;
+  key_id: string;
+  person: string;
+  revision: number;
+}
+
 export interface RuleEnd {
   ends_at: Timestamp;
   recorded_at: Timestamp;
@@ -1549,6 +1609,8 @@ export interface DB {
   relocked: Relocked;
   rule: Rule;
   rule_book: RuleBook;
+  rule_draft: RuleDraft;
+  rule_draft_edit: RuleDraftEdit;
   rule_end: RuleEnd;
   rule_version: RuleVersion;
   setting: Setting;

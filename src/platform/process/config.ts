@@ -44,6 +44,8 @@ export interface Config {
   /** Hashes the identities of buyers. */
   readonly identityKey: string | null;
   readonly referralLevelsMax: number;
+  /** Whether what changes what is earned has to be drafted, and approved by a second person. */
+  readonly ruleReview: 'off' | 'required';
   readonly sweepIntervalMs: number;
   readonly guardIntervalMs: number;
   /**
@@ -96,6 +98,7 @@ const schema = z.object({
   SECRETS_KEY: z.string().transform(secretList).default([]),
   IDENTITY_KEY: secret(SECRET_LENGTH_MIN).optional(),
   REFERRAL_LEVELS_MAX: wholeNumber(1, 10).default(2),
+  RULE_REVIEW: oneOf(['off', 'required']).default('off'),
   SWEEP_INTERVAL_MS: wholeNumber(INTERVAL_MS_MIN, INTERVAL_MS_MAX).default(5000),
   GUARD_INTERVAL_MS: wholeNumber(INTERVAL_MS_MIN, INTERVAL_MS_MAX).default(5000),
   RATE_PER_CALLER: wholeNumber(1, RATE_MAX).default(300_000),
@@ -145,6 +148,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     secretsKey: Object.freeze(data.SECRETS_KEY),
     identityKey: data.IDENTITY_KEY ?? null,
     referralLevelsMax: data.REFERRAL_LEVELS_MAX,
+    ruleReview: data.RULE_REVIEW,
     sweepIntervalMs: data.SWEEP_INTERVAL_MS,
     guardIntervalMs: data.GUARD_INTERVAL_MS,
     ratePerCaller: data.RATE_PER_CALLER,

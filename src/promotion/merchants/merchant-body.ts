@@ -6,6 +6,7 @@ import { isCurrency } from '../../core/money.ts';
 import { defaultPolicy, policySchema } from '../../core/policy.ts';
 import { callerId, effectiveFrom, effectiveFromAnswer, timeZone, words } from '../../platform/http/fields.ts';
 import { normaliseHost, parseLanding } from '../links/landing.ts';
+import { RATE_LOCKS } from './earning-terms.ts';
 import { PAYOUTS_OF_MERCHANTS, type MerchantRow, type MerchantTerms, type ProductRow, type ProductTerms } from './merchant-store.ts';
 
 const HOSTS_MAX = 100;
@@ -29,6 +30,23 @@ const payoutsOfMerchant = z
   .enum(PAYOUTS_OF_MERCHANTS)
   .meta({ description: 'When its promoters are paid: always, or only while the merchant owes nothing in that currency.' });
 
+const NOTICE_HOURS_MAX = 8760;
+
+/** For how long before promoters know of what lets them earn less. */
+export const rateNotice = z
+  .strictObject({ hours: z.int().min(1).max(NOTICE_HOURS_MAX).meta({ description: 'At least so long before; 24 is a day.' }) })
+  .nullable()
+  .meta({
+    description:
+      'What lets promoters earn less takes effect at the first midnight of `time_zone` that is at least so many hours away; null: at once. ' +
+      'What lets them earn more never waits.',
+    example: { hours: 24 },
+  });
+
+export const rateLock = z
+  .enum(RATE_LOCKS)
+  .meta({ description: '`click`: of the rules in force at the click and at the attribution time that which pays the winner more.' });
+
 /** What is set of a merchant: all of it; what is left out takes its default. */
 export const merchantBody = z.strictObject({
   name: words(200),
@@ -43,6 +61,8 @@ export const merchantBody = z.strictObject({
     .meta({ description: 'The hosts that links may lead to, each exactly.', example: ['shop.example.com'] }),
   hold_days: z.int().min(0).max(3650).default(7).meta({ description: 'Days from completion to release.' }),
   payouts: payoutsOfMerchant.default('always'),
+  rate_notice: rateNotice.default(null),
+  rate_lock: rateLock.default('none'),
   attribution: policySchema.optional(),
   effective_from: effectiveFrom,
 });
@@ -56,6 +76,8 @@ export const merchantAnswer = z
     landing_hosts: z.array(z.string()),
     hold_days: z.int(),
     payouts: payoutsOfMerchant,
+    rate_notice: rateNotice,
+    rate_lock: rateLock,
     attribution: policySchema,
     version: z.int(),
     effective_from: effectiveFromAnswer,
@@ -63,14 +85,28 @@ export const merchantAnswer = z
   .meta({ id: 'Merchant' });
 
 export function merchantTerms(body: z.output<typeof merchantBody>): MerchantTerms {
-  const { name, currency, time_zone, landing_hosts, hold_days, payouts, attribution } = body;
+  const { name, currency, time_zone, landing_hosts, hold_days, payouts, rate_notice, rate_lock, attribution } = body;
   const hosts = [...new Set(landing_hosts)];
-  return { name, currency, time_zone, landing_hosts: hosts, hold_days, payouts, policy: attribution ?? defaultPolicy };
+  const rates = { rate_notice_hours: rate_notice?.hours ?? null, rate_lock };
+  return { name, currency, time_zone, landing_hosts: hosts, hold_days, payouts, ...rates, policy: attribution ?? defaultPolicy };
 }
 
 export function showMerchant(row: MerchantRow): z.output<typeof merchantAnswer> {
-  const { merchant_id, name, currency, time_zone, landing_hosts, hold_days, payouts, policy, version, effective_from } = row;
-  return { merchant_id, name, currency, time_zone, landing_hosts, hold_days, payouts, attribution: policy, version, effective_from };
+  const { merchant_id, name, currency, time_zone, landing_hosts, hold_days, payouts, rate_lock, policy, version, effective_from } = row;
+  const rates = { rate_notice: row.rate_notice_hours === null ? null : { hours: row.rate_notice_hours }, rate_lock };
+  return {
+    merchant_id,
+    name,
+    currency,
+    time_zone,
+    landing_hosts,
+    hold_days,
+    payouts,
+    ...rates,
+    attribution: policy,
+    version,
+    effective_from,
+  };
 }
 
 export const productBody = z.strictObject({

@@ -43,6 +43,8 @@ interface MerchantDeps {
   db: Kysely<DB>;
   links: LinkCache;
   merchantMade: MerchantMade;
+  /** Whether what changes earnings is drafted, and approved by a second person. */
+  reviewRequired: boolean;
   nudge: Nudge;
 }
 
@@ -63,12 +65,12 @@ const PRODUCT = { title: 'Stroller', category: 'baby', price: 29900, landing_url
 /** Sets a merchant and tells whoever must know. */
 export async function applyMerchant(
   trx: Transaction<DB>,
-  deps: Pick<MerchantDeps, 'merchantMade'>,
+  deps: Pick<MerchantDeps, 'merchantMade' | 'reviewRequired'>,
   merchantId: string,
   terms: MerchantTerms,
   origin: VersionOrigin,
 ): Promise<VersionResult<MerchantRow>> {
-  const stated = await putMerchant(trx, merchantId, terms, origin);
+  const stated = await putMerchant(trx, merchantId, terms, origin, { reviewRequired: deps.reviewRequired, isEmergency: false });
   if (stated.made) await deps.merchantMade(trx, merchantId);
   else if (stated.changed) await notifyChanged(trx);
   return stated;
@@ -86,7 +88,7 @@ export function merchantRoutes(app: App, deps: MerchantDeps): void {
       description: 'All of it: what is left out takes its default. It counts from `effective_from` on.',
       params: merchantParams,
       body: merchantBody.meta(bodyExamples(MERCHANT)),
-      response: { 200: merchantAnswer, 201: merchantAnswer, ...problems('conflict') },
+      response: { 200: merchantAnswer, 201: merchantAnswer, ...problems('conflict', 'notice_too_short', 'review_required') },
     },
     handler: async ({ params, body, actor }, reply) => {
       const { row, made, changed } = await inTransaction(db, ({ trx, now }) =>

@@ -3,10 +3,10 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
-import type { Policy } from '../../core/policy.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { refuseTerms, type EarningTerms, type TermsChecks } from './earning-terms.ts';
 import { effectiveFromOf, findInForce, listInForce, placeVersion, saysTheSame, type Stretch, type Version } from '../version.ts';
 
 /**
@@ -14,15 +14,13 @@ import { effectiveFromOf, findInForce, listInForce, placeVersion, saysTheSame, t
  */
 export const PAYOUTS_OF_MERCHANTS = ['always', 'when_paid'] as const;
 
-/** What is set of a merchant; landing hosts are normalised, the policy is complete. */
-export interface MerchantTerms {
+/** What is set of a merchant; landing hosts are normalised. */
+export interface MerchantTerms extends EarningTerms {
   name: string;
   currency: string;
   time_zone: string;
   landing_hosts: string[];
-  hold_days: number;
   payouts: (typeof PAYOUTS_OF_MERCHANTS)[number];
-  policy: Policy;
 }
 
 export interface ProductTerms {
@@ -58,13 +56,14 @@ const isProduct = (merchantId: string, productId: string) => sql<boolean>`mercha
 
 /**
  * Sets a merchant. Throws `conflict` for another currency than it was made with: its books are in
- * it.
+ * it. Throws what `refuseTerms` throws, too.
  */
 export async function putMerchant(
   trx: Transaction<DB>,
   merchantId: string,
   terms: MerchantTerms,
   { actor, now, effectiveFrom }: VersionOrigin,
+  checks: TermsChecks,
 ): Promise<VersionResult<MerchantRow>> {
   await sql`insert into merchant (merchant_id, made_at) values (${merchantId}, ${now}) on conflict do nothing`.execute(trx);
   await sql`select from merchant where merchant_id = ${merchantId} for update`.execute(trx);
@@ -72,6 +71,10 @@ export async function putMerchant(
   const { before } = place;
   if (before !== null && before.currency !== terms.currency) {
     throw new DomainError('conflict', `The merchant's currency is ${before.currency} and cannot change: its books are in it.`);
+  }
+  if (before !== null) {
+    const current = (await findMerchant(trx, merchantId)) ?? before;
+    refuseTerms({ before, after: terms, current, at: effectiveFrom ?? now, now }, checks);
   }
   const row = { merchant_id: merchantId, ...terms, version: place.version, effective_from: effectiveFromOf(place), recorded_at: now };
   if (before !== null && saysTheSame(before, row)) return { row: before, made: false, changed: false };
@@ -81,6 +84,31 @@ export async function putMerchant(
     .execute();
   await recordChange(trx, { actor, now, action: 'merchant_stated', subjectKind: 'merchant', subjectId: merchantId, before, after: row });
   return { row, made: before === null, changed: true };
+}
+
+/**
+ * Changes some earning terms of a merchant, whose row is locked, from a time on; all others stay as
+ * they are then. Throws what `putMerchant` throws.
+ */
+export async function changeEarningTerms(
+  trx: Transaction<DB>,
+  { merchantId, terms }: { merchantId: string; terms: Partial<MerchantTerms> },
+  origin: VersionOrigin,
+  checks: TermsChecks,
+): Promise<VersionResult<MerchantRow>> {
+  const stands = await findInForce<MerchantRow>(trx, 'merchant_version', isMerchant(merchantId), origin.effectiveFrom ?? origin.now);
+  const { name, currency, time_zone, landing_hosts, hold_days, payouts, policy, rate_notice_hours, rate_lock } = stands!;
+  const kept = { name, currency, time_zone, landing_hosts, hold_days, payouts, policy, rate_notice_hours, rate_lock };
+  return putMerchant(trx, merchantId, { ...kept, ...terms }, origin, checks);
+}
+
+/** The number of a merchant's latest version. Throws `not_found`. */
+export async function latestVersion(db: Kysely<DB>, merchantId: string): Promise<number> {
+  const { rows } = await sql<{ last: number | null }>`
+    select max(version) as last from merchant_version where merchant_id = ${merchantId}`.execute(db);
+  const last = rows[0]?.last ?? null;
+  if (last === null) throw new DomainError('not_found', `There is no merchant ${merchantId}.`);
+  return last;
 }
 
 /** Sets a product. Throws `unknown_merchant`. */

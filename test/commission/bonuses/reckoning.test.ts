@@ -16,8 +16,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const law of [...LAWS_OF_PROGRAMS, ...LAWS_OF_BOOKS, ...LAWS_OF_PAYOUTS])
+  for (const law of [...LAWS_OF_PROGRAMS, ...LAWS_OF_BOOKS, ...LAWS_OF_PAYOUTS]) {
     expect([law.name, (await askGuard(world.db, law)).sample]).toEqual([law.name, []]);
+  }
   await world.close();
 });
 

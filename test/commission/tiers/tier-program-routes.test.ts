@@ -22,7 +22,7 @@ beforeAll(async () => {
   world = await openWorld();
   const app = keyedApp(world.db);
   tierProgramRoutes(app, { db: world.db });
-  ruleRoutes(app, { db: world.db, levelsMax: 2, nudge: () => undefined });
+  ruleRoutes(app, { db: world.db, levelsMax: 2, reviewRequired: false, nudge: () => undefined });
   service = await callersOf<Body>(app, world.db);
   close = () => app.close();
 });

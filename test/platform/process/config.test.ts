@@ -18,6 +18,7 @@ const DEFAULTS = {
   secretsKey: [],
   identityKey: null,
   referralLevelsMax: 2,
+  ruleReview: 'off',
   sweepIntervalMs: 5000,
   guardIntervalMs: 5000,
   ratePerCaller: 300_000,
@@ -51,6 +52,9 @@ function mistakesOf(env: Record<string, string>): string[] {
   }
 }
 
+/** How often callers may ask. */
+const RATES = { RATE_PER_CALLER: '600', RATE_PER_ADDRESS: '60', RATE_REFUSED: '6', RATE_REDIRECTS: '600' };
+
 describe('the environment', () => {
   test('nothing needs to be set', () => {
     expect(readConfig({})).toEqual(DEFAULTS);
@@ -78,10 +82,7 @@ describe('the environment', () => {
       TOKEN_SECRET: `${'a'.repeat(32)},${'e'.repeat(16)}`,
       SECRETS_KEY: `${'b'.repeat(32)},${'d'.repeat(16)}`,
       IDENTITY_KEY: 'c'.repeat(32),
-      RATE_PER_CALLER: '600',
-      RATE_PER_ADDRESS: '60',
-      RATE_REFUSED: '6',
-      RATE_REDIRECTS: '600',
+      ...RATES,
       WITHHOLDING: 'cn_platform_cumulative',
       WITHHOLDING_GAP: 'keep',
       TAX_TIME_ZONE: 'Asia/Urumqi',
@@ -92,6 +93,7 @@ describe('the environment', () => {
       ORDER_LINES_MAX: '600',
       ORDER_REFUNDS_MAX: '700',
       REFERRAL_LEVELS_MAX: '1',
+      RULE_REVIEW: 'required',
       SWEEP_INTERVAL_MS: '500',
       GUARD_INTERVAL_MS: '60000',
       LOG_LEVEL: 'warn',
@@ -113,6 +115,7 @@ describe('the environment', () => {
       secretsKey: ['b'.repeat(32), 'd'.repeat(16)],
       identityKey: 'c'.repeat(32),
       referralLevelsMax: 1,
+      ruleReview: 'required',
       sweepIntervalMs: 500,
       guardIntervalMs: 60_000,
       ratePerCaller: 600,

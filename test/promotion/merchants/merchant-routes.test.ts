@@ -25,6 +25,8 @@ test('the first statement makes a merchant with every default written out, and c
     landing_hosts: ['shop.example.com', 'localhost:3000'],
     hold_days: 7,
     payouts: 'always',
+    rate_notice: null,
+    rate_lock: 'none',
     attribution: {
       precedence: ['click_token', 'link_code', 'coupon_code', 'platform', 'click', 'lock'],
       model: 'last_click',

@@ -3,8 +3,8 @@
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { ADMIN_KEY } from '../running.ts';
-import { openTill, type Till } from './till.ts';
+import { ADMIN_KEY } from '../../running.ts';
+import { openTill, type Till } from '../../payouts/till.ts';
 
 let till: Till;
 let bob: string;
