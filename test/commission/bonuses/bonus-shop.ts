@@ -2,7 +2,7 @@
 // booked.
 
 import { sql } from 'kysely';
-import { expect } from 'vitest';
+import { vi } from 'vitest';
 
 import { causeIdOf, readBookedBonuses } from '../../../src/commission/bonuses/bonus-store.ts';
 import { stateBonusProgram } from '../../../src/commission/bonuses/stating-bonus-program.ts';
@@ -39,7 +39,7 @@ export async function count(world: World, now = new Date()): Promise<void> {
     await countPrograms({ db: world.db, accounts: accountCache() }, now);
     return (await world.db.selectFrom('program_reach').select('program_id').where('done_at', 'is', null).execute()).length;
   };
-  await expect.poll(undone, { timeout: 30_000, interval: 50 }).toBe(0);
+  await vi.waitUntil(async () => (await undone()) === 0, { timeout: 30_000, interval: 50 });
 }
 
 export async function openBonusShop(world: World, terms: Record<string, unknown> = {}) {
