@@ -9,8 +9,7 @@ import { openDatabase } from '../platform/postgres/database.ts';
 import { buildLogger } from '../platform/process/log.ts';
 import { serveThread } from '../platform/process/thread.ts';
 import { ADAPTERS } from '../sources/adapters.ts';
-import { batchAuditor, type BatchAudit } from './batch.ts';
-import type { Range } from './audit-store.ts';
+import { batchAuditor } from './batch.ts';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -26,5 +25,5 @@ export interface ThreadData {
 export function auditInThread(port: MessagePort, { connectionString, auditors, ...deps }: ThreadData): void {
   const log = buildLogger('warn');
   const { db, close } = openDatabase({ connectionString, poolSize: auditors, applicationName: 'fenyong-audit', log });
-  serveThread<Range, BatchAudit>(port, { answer: batchAuditor({ ...deps, db, adapters: ADAPTERS }, emptyRuleCache()), close });
+  serveThread(port, { answer: batchAuditor({ ...deps, db, adapters: ADAPTERS }, emptyRuleCache()), close });
 }

@@ -9,8 +9,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { openDatabase } from '../../platform/postgres/database.ts';
 import { buildLogger } from '../../platform/process/log.ts';
 import { serveThread } from '../../platform/process/thread.ts';
-import type { OrderSlice } from './recorded-store.ts';
-import { openSimulator, type SimulationTask, type SliceOutcome } from './simulator.ts';
+import { openSimulator, type SimulationTask } from './simulator.ts';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -25,7 +24,7 @@ export function simulateInThread(port: MessagePort, { connectionString, task, si
   const log = buildLogger('warn');
   stepBack();
   const { db, close } = openDatabase({ connectionString, poolSize: simulators, applicationName: 'fenyong-simulation', log });
-  serveThread<OrderSlice, SliceOutcome>(port, { answer: openSimulator(db, task), close });
+  serveThread(port, { answer: openSimulator(db, task), close });
 }
 
 /** Linux alone says which thread this is, and takes a thread for a process. */

@@ -155,13 +155,15 @@ async function begin(deps: SimulationDeps, db: Kysely<DB>, taken: Simulation): P
         continue;
       }
       orders += one.orderKeys.length;
-      if (orders > ORDERS_MAX)
-        throw new DomainError('unprocessable', `The period has more than ${ORDERS_MAX} orders: choose a shorter one.`);
+      if (orders > ORDERS_MAX) throw tooManyOrders();
       slices.push({ orderKeys: BigInt64Array.from(one.orderKeys), revisions: Int32Array.from(one.revisions) });
     }
     return { task, slices, excluded };
   });
 }
+
+const tooManyOrders = (): DomainError =>
+  new DomainError('unprocessable', `The period has more than ${ORDERS_MAX} orders: choose a shorter one.`);
 
 interface Drive {
   slices: readonly PackedSlice[];

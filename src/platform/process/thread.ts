@@ -86,17 +86,17 @@ export function openThread<Question, Answer>(door: URL, workerData: unknown): Th
  * Answers what a thread is asked, until it is asked nothing more. What goes wrong ends the thread,
  * and is told to who has started it as its error.
  */
-export function serveThread<Question, Answer>(
+export function serveThread(
   port: MessagePort,
-  { answer, close }: { answer: (question: Question) => Promise<Answer>; close: () => Promise<void> },
+  { answer, close }: { answer: (question: never) => Promise<unknown>; close: () => Promise<void> },
 ): void {
-  const serve = async (asked: Asked<Question> | null): Promise<void> => {
+  const serve = async (asked: Asked<never> | null): Promise<void> => {
     if (asked !== null) {
-      port.postMessage({ id: asked.id, answer: await answer(asked.question) } satisfies Answered<Answer>);
+      port.postMessage({ id: asked.id, answer: await answer(asked.question) } satisfies Answered<unknown>);
       return;
     }
     await close();
     port.close();
   };
-  port.on('message', (asked: Asked<Question> | null) => void serve(asked));
+  port.on('message', (asked: Asked<never> | null) => void serve(asked));
 }
