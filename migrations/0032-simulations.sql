@@ -28,8 +28,10 @@ create index rule_simulation_running on rule_simulation (made_at, simulation_id)
 create index rule_simulation_finished_at on rule_simulation (finished_at) where state <> 'running';
 comment on table rule_simulation is 'A rehearsal: changes of rules, and what the orders of a period would have earned under them.';
 comment on column rule_simulation.state is 'Running also while it waits for a worker, which has not started it then.';
-comment on column rule_simulation.run is 'How often it was begun: a worker that takes it over begins it anew, and what an earlier run has written is not read.';
-comment on column rule_simulation.attempts is 'How many runs have ended without a word of their worker: after some of them it fails.';
+comment on column rule_simulation.run is
+  'How often it was begun: a worker that takes it over begins it anew, and what an earlier run has written is not read.';
+comment on column rule_simulation.attempts is
+  'How many runs have ended without a word of their worker: after some of them it fails.';
 comment on column rule_simulation.leased_until is 'Until when the worker that runs it need not say that it still does.';
 comment on column rule_simulation.orders_of is 'How many orders are looked at; null until they are listed.';
 
@@ -45,7 +47,8 @@ create table rule_simulation_sum (
 );
 comment on table rule_simulation_sum is 'What a rehearsal adds up, by whom and what it is of.';
 comment on column rule_simulation_sum.merchant_id is 'Of products, whose ids are a merchant''s own; else empty.';
-comment on column rule_simulation_sum.name is 'The promoter, the role, the product or the day; empty for the platform, and for lines without a product.';
+comment on column rule_simulation_sum.name is
+  'The promoter, the role, the product or the day; empty for the platform, and for lines without a product.';
 
 create table rule_simulation_order (
   simulation_id uuid not null references rule_simulation,

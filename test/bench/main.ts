@@ -1,6 +1,6 @@
-// npm run bench [-- redirect|webhook|award|latency|payouts|simulation …] [--rounds N] [--seconds S] [--orders
-// N] [--promoters N]: each figure beside its twin, medians of alternating rounds; `--orders` says
-// how many orders are awarded or rehearsed, `--promoters` how many are paid.
+// npm run bench [-- redirect|webhook|award|latency|payouts|simulation …] [--rounds N] [--seconds S]
+// [--orders N] [--promoters N]: each figure beside its twin, medians of alternating rounds;
+// `--orders` says how many orders are awarded or rehearsed, `--promoters` how many are paid.
 
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';

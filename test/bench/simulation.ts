@@ -1,6 +1,6 @@
-// A rehearsal of a rule that most orders would be decided by, over orders that came as deliveries, beside
-// a bare read of the very rows that it is decided from; and the award of orders that are due, alone
-// and beside rehearsals that never end.
+// A rehearsal of a rule that most orders would be decided by, over orders that came as deliveries,
+// beside a bare read of the very rows that it is decided from; and the award of orders that are
+// due, alone and beside rehearsals that never end.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';

@@ -52,7 +52,7 @@ export function readChange(value: unknown, place: number): Change {
 }
 
 /** From when until when the orders were attributed that are looked at. */
-export interface Period {
+interface Period {
   from: Date;
   to: Date;
 }

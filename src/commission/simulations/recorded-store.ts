@@ -10,7 +10,7 @@ import { readKnownOrder, type KnownOrder, type KnownOrderRow } from '../../order
 import type { DB } from '../../platform/postgres/tables.ts';
 
 /** Which orders are looked at. */
-export interface OrdersQuery {
+interface OrdersQuery {
   from: Date;
   to: Date;
   merchantId: string | null;

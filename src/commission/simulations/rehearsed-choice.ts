@@ -32,8 +32,8 @@ export function changedFacts(facts: Facts, { changed, policies }: Rehearsed): Fa
 
 /**
  * The rule of a pinned line under the changed rules, where that is another one than the rules as
- * they stand choose; `stays` where the changes make no difference to the choice. What is not pinned,
- * the promoter's tier and the product's category, is read as of the attribution time.
+ * they stand choose; `stays` where the changes make no difference to the choice. What is not
+ * pinned, the promoter's tier and the product's category, is read as of the attribution time.
  */
 export function changedRule(pin: Pin, merchantId: string, facts: Facts, { standing, changed }: Rehearsed): RuleVersion | null | 'stays' {
   const at = new Date(pin.attribution_at);
@@ -97,7 +97,9 @@ function chooseRecorded(held: NonNullable<StandingLine['held']>, rule: RuleVersi
   return { decision: 'attributed', reason: null, verdict: null, pin: { ...pin, winners }, rule, rules: [] };
 }
 
-/** Whether the evidence of a line credits others under a policy than under the one it was read by. */
+/**
+ * Whether the evidence of a line credits others under a policy than under the one it was read by.
+ */
 function isWonOtherwise(paid: PaidLine, standing: StandingLine | undefined, policy: Policy, facts: Facts): boolean {
   const recorded = termsOf({ ...paid, facts }, standing?.held?.pin.merchant_version ?? null);
   return !sameCredits(paid.judge(paid.line, recorded.policy).credits, paid.judge(paid.line, policy).credits);

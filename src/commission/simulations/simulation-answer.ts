@@ -46,6 +46,8 @@ export const changedOrder = z
   .object({ ...names, attribution_at: z.date().nullable(), ...both, moved })
   .meta({ id: 'ChangedOrder', description: 'An order that would earn otherwise.' });
 
+const more = (what: string) => z.int().meta({ description: `Further ${what}.` });
+
 const found = {
   orders: z.int().meta({ description: 'Orders that are in the sums.' }),
   lines: z.int(),
@@ -53,33 +55,37 @@ const found = {
   excluded: z.array(z.object({ reason: z.enum(EXCLUSIONS), orders: z.int() })).meta({
     description: 'Orders of the period that are in no sum: they wait for their award, are in another currency, or moved on meanwhile.',
   }),
-  commission_before: z.bigint(),
-  commission_after: z.bigint(),
+  commission_before: z.bigint().meta({ description: 'All shares as they are booked, the platform’s too.' }),
+  commission_after: z.bigint().meta({ description: 'All shares under the changes.' }),
   by_promoter: z
     .array(z.object({ promoter_id: z.string().nullable().meta({ description: 'Null: the platform.' }), ...both }))
     .meta({ description: `Those who gain or lose most first, at most ${TOLD_SUMS_MAX}.` }),
-  by_role: z.array(z.object({ role: z.enum(ROLES), ...both })),
-  by_product: z.array(z.object({ merchant_id: z.string(), product_id: z.string().nullable(), ...both })),
+  by_role: z.array(z.object({ role: z.enum(ROLES), ...both })).meta({ description: 'By what the shares are had as.' }),
+  by_product: z
+    .array(z.object({ merchant_id: z.string(), product_id: z.string().nullable(), ...both }))
+    .meta({ description: `Those that change most first, at most ${TOLD_SUMS_MAX}.` }),
   by_day: z
-    .array(z.object({ day: z.iso.date(), ...both }))
+    .array(z.object({ day: z.iso.date().meta({ description: 'YYYY-MM-DD.' }), ...both }))
     .meta({ description: 'By the day of the attribution time in the time zone of the merchant.' }),
   more: z
-    .object({ by_promoter: z.int(), by_product: z.int(), by_day: z.int() })
+    .object({ by_promoter: more('promoters'), by_product: more('products'), by_day: more('days') })
     .meta({ description: 'How many there are beyond those that are told.' }),
   most_changed: z.array(simulatedOrder).meta({ description: 'The twenty orders that change most, with both arithmetics.' }),
 };
 
 export const simulationAnswer = z
   .object({
-    simulation_id: z.string(),
+    simulation_id: z.string().meta({ description: 'The rehearsal, by an id of ours.' }),
     state: z.enum(SIMULATION_STATES).meta({ description: '`running` also while it waits for others to end.' }),
     made_at: z.date(),
     started_at: z.date().nullable().meta({ description: 'Null while it waits. One whose worker was killed is begun anew.' }),
     finished_at: z.date().nullable(),
-    progress: z.object({
-      orders: z.bigint().meta({ description: 'Orders that were looked at.' }),
-      of: z.bigint().nullable().meta({ description: 'How many there are to look at; null until they are listed.' }),
-    }),
+    progress: z
+      .object({
+        orders: z.bigint().meta({ description: 'Orders that were looked at.' }),
+        of: z.bigint().nullable().meta({ description: 'How many there are to look at; null until they are listed.' }),
+      })
+      .meta({ description: 'How far it has come.' }),
     query: z
       .object({
         changes: z.array(changeSchema),

@@ -1,5 +1,5 @@
-// What a rehearsal finds: the orders that would earn otherwise, and its sums. Rows of an earlier run
-// are not read, and go when the next one begins.
+// What a rehearsal finds: the orders that would earn otherwise, and its sums. Rows of an earlier
+// run are not read, and go when the next one begins.
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
@@ -59,7 +59,7 @@ export async function addSums(trx: Transaction<DB>, { simulationId, run }: Run, 
 }
 
 /** The sums of one kind, as far as they are told, and how many there are beyond those. */
-export interface ToldSums {
+interface ToldSums {
   sums: Omit<Sum, 'kind'>[];
   more: number;
 }

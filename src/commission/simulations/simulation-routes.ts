@@ -65,7 +65,7 @@ const body = z.strictObject({ changes: changeList(changeSchema), ...period }).me
 /** Each change is then read by itself, as a publication is. */
 const bodyRead = z.strictObject({ changes: changeList(z.unknown()), ...period });
 
-const path = z.object({ simulation_id: z.uuid() });
+const path = z.object({ simulation_id: z.uuid().meta({ description: 'The rehearsal, by an id of ours.' }) });
 const place = z.tuple([cursorNumber]);
 
 interface SimulationRoutesDeps {

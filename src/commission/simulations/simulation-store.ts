@@ -12,12 +12,12 @@ export const SIMULATION_STATES = ['running', 'done', 'cancelled', 'failed'] as c
 type SimulationState = (typeof SIMULATION_STATES)[number];
 
 /** Longer than a worker is silent, unless it is gone. */
-export const LEASE_MS = 20 * SECOND_MS;
+const LEASE_MS = 20 * SECOND_MS;
 /** What has ended so many workers is not given to another. */
 const ATTEMPTS_MAX = 5;
 
 /** What a rehearsal was asked; the changes as they were understood. */
-export interface SimulationQuery {
+interface SimulationQuery {
   changes: unknown[];
   from: Date;
   to: Date;
@@ -155,7 +155,7 @@ export async function releaseLease(db: Kysely<DB>, { simulationId, run }: Run): 
 }
 
 /** How a run ended. */
-export type RunEnd = { result: SimulationResult; done: number } | { error: string };
+type RunEnd = { result: SimulationResult; done: number } | { error: string };
 
 /** Ends a run, unless it was cancelled or taken over meanwhile. */
 export async function endRun(db: Kysely<DB>, { simulationId, run }: Run, end: RunEnd): Promise<void> {

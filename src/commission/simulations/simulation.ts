@@ -1,6 +1,6 @@
-// A rehearsal from its beginning to its end: the orders of the period are listed in one snapshot and
-// given in slices to simulators, whose sums are laid together. A worker that takes over from another
-// one begins anew; what stands for it in the database are rows that nothing else reads.
+// A rehearsal from its beginning to its end: the orders of the period are listed in one snapshot
+// and given in slices to simulators, whose sums are laid together. A worker that takes over from
+// another one begins anew; what stands for it in the database are rows that nothing else reads.
 
 import type { KeyObject } from 'node:crypto';
 
@@ -44,7 +44,7 @@ const BEAT_MS = 2 * SECOND_MS;
 const LISTING_MS = 10 * MINUTE_MS;
 const CONNECTIONS = 3;
 /** So long the results are kept. */
-export const KEPT_DAYS = 30;
+const KEPT_DAYS = 30;
 const REMOVED_AT_ONCE = 10_000;
 const FORGOTTEN_AT_ONCE = 10;
 

@@ -1,5 +1,5 @@
-// Who works on a rehearsal: this thread itself where it is small, else threads of their own, so that
-// requests are answered meanwhile and all processors work.
+// Who works on a rehearsal: this thread itself where it is small, else threads of their own, so
+// that requests are answered meanwhile and all processors work.
 
 import type { Kysely } from 'kysely';
 

@@ -36,7 +36,7 @@ import { writeChangedOrders, type ChangedOrder } from './simulation-order-store.
 import { Tally, type Sum } from './tally.ts';
 
 /** Orders that are told with their whole reckoning. */
-export const TOLD_MAX = 20;
+const TOLD_MAX = 20;
 /** Lines that are told of each of them. */
 export const TOLD_LINES_MAX = 20;
 

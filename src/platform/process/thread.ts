@@ -32,7 +32,7 @@ interface Waiting<Answer> {
   reject: (error: Error) => void;
 }
 
-export interface Thread<Question, Answer> {
+interface Thread<Question, Answer> {
   /** Rejects with what has ended the thread. */
   ask: (question: Question) => Promise<Answer>;
   /** Ends it, when nothing is asked of it any more. */

@@ -41,15 +41,17 @@ test('a new rule that is meant to follow another one of its place takes over fro
   expect(chosenAt(versions, day(10))).toBe('changes.0/1');
 });
 
+/** What is thrown of these changes, beside one rule for everything; null where nothing is. */
+function refusal(changes: unknown[], ends: [string, Date][] = []): unknown {
+  try {
+    apply([rule('a')], changes, ends);
+  } catch (error) {
+    return error;
+  }
+  return null;
+}
+
 test('what could not be published cannot be rehearsed, and says which change it is', () => {
-  const refusal = (changes: unknown[], ends: [string, Date][] = []) => {
-    try {
-      apply([rule('a')], changes, ends);
-    } catch (error) {
-      return error;
-    }
-    return null;
-  };
   const plan = { rate_ppm: 1, split: [{ to: 'upline', level: 2, share_ppm: 1 }] };
   expect(refusal([{ name: 'same place', plan: SIMPLE_PLAN }])).toMatchObject({ code: 'rule_conflict', errors: [{ path: 'changes.0' }] });
   expect(refusal([{ rule_id: 'a', plan }])).toMatchObject({

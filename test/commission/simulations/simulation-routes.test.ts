@@ -84,9 +84,10 @@ test('one that has ended is not cancelled, one that waits is', async () => {
 });
 
 test('sums are of one currency: which, must be said where there are several or none', async () => {
-  const { m, changes, order } = await openSoldShop();
+  const shop = await openSoldShop();
+  const { m, changes } = shop;
   const ask = (more: object) => service.post('/v1/rule-simulations', { changes, ...period, merchant_id: m, ...more });
-  await order('dollars', { currency: 'USD' });
+  await shop.order('dollars', { currency: 'USD' });
   expect((await ask({})).body).toMatchObject({ code: 'currency_needed', errors: [{ path: 'currency' }] });
   expect((await ask({ from: ago(1000), to: ago(900) })).body.code).toBe('currency_needed');
   expect((await ask({ currency: 'CNY' })).status).toBe(202);

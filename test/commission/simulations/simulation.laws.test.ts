@@ -99,7 +99,9 @@ type Change = typeof changes extends fc.Arbitrary<infer Value> ? Value : never;
 
 const TERMS = { order_lock_days: 0, product_click_days: 3 };
 
-/** A merchant with two rules, of which the one for everything may be missing; in it an order told. */
+/**
+ * A merchant with two rules, of which the one for everything may be missing; in it an order told.
+ */
 async function openMerchant(isRuled: boolean, policy: object = {}) {
   const m = `m-${randomUUID().slice(0, 8)}`;
   await world.merchant(m, { ...TERMS, ...policy });
@@ -137,7 +139,10 @@ function asRehearsed(change: Change, { m, base, toys }: Merchant): object {
   return { merchant_id: m, attribution: { ...TERMS, ...change.policy } };
 }
 
-/** The same as it is published before the first order. A policy is the merchant's from its beginning. */
+/**
+ * The same as it is published before the first order. A policy is the merchant's from its
+ * beginning.
+ */
 async function publish(change: Change, { m, base, toys }: Merchant): Promise<void> {
   if (change.kind === 'rule') await world.rule({ scope: { merchant_id: m, ...change.scope }, priority: 7, plan: change.plan });
   if (change.kind === 'policy' || change.kind === 'rule') return;

@@ -88,10 +88,11 @@ test('a line that is pinned to a rule which would not be chosen today keeps it, 
 });
 
 test('orders that wait, of another currency or of another time are in no sum, and are told', async () => {
-  const { m, ruleId, fields, order } = await openRuledShop();
-  await order('dollars', { currency: 'USD' });
-  await order('earlier', { paid_at: ago(90) });
-  await world.report({ fields: fields('waits', {}) });
+  const shop = await openRuledShop();
+  const { m, ruleId } = shop;
+  await shop.order('dollars', { currency: 'USD' });
+  await shop.order('earlier', { paid_at: ago(90) });
+  await world.report({ fields: shop.fields('waits', {}) });
   const rehearsed = await rehearse(world, [{ rule_id: ruleId, plan: EIGHT_PERCENT }], { merchantId: m });
   const told = Object.fromEntries(rehearsed.result.excluded.map(({ reason, orders }) => [reason, orders]));
   expect([rehearsed.result.orders, told]).toEqual([1, { due: 1, other_currency: 1 }]);
@@ -145,15 +146,15 @@ test('of three that are asked for one runs at a time where there is one slot, an
 test('one that is cancelled while it runs stays cancelled, and is not begun again', async () => {
   const { m, ruleId } = await openRuledShop();
   const simulationId = await askForSimulation(world, [{ rule_id: ruleId, plan: EIGHT_PERCENT }], { merchantId: m });
-  let running: Promise<boolean> | null = null;
+  const running: Promise<boolean>[] = [];
   // Its statement waits behind this lock until it has been cancelled.
   await world.owner.transaction().execute(async (trx) => {
     await sql`lock table rule_simulation_sum in access exclusive mode`.execute(trx);
-    running = runNext();
+    running.push(runNext());
     await expect.poll(async () => (await findSimulation(world.db, simulationId))!.startedAt).not.toBeNull();
     await inTransaction(world.db, ({ trx: other, now }) => cancelSimulation(other, simulationId, now));
   });
-  expect([await running, await runNext()]).toEqual([true, false]);
+  expect([await running[0], await runNext()]).toEqual([true, false]);
   expect(await findSimulation(world.db, simulationId)).toMatchObject({ state: 'cancelled', result: null });
 });
 
@@ -161,21 +162,22 @@ test('a signal that ends the process gives it back, and the next worker begins i
   const { m, ruleId } = await openRuledShop();
   const simulationId = await askForSimulation(world, [{ rule_id: ruleId, plan: EIGHT_PERCENT }], { merchantId: m });
   const ending = new AbortController();
-  let running: Promise<boolean> | null = null;
+  const running: Promise<boolean>[] = [];
   await world.owner.transaction().execute(async (trx) => {
     await sql`lock table rule_simulation_order in access exclusive mode`.execute(trx);
-    running = simulateNext(simulationDeps(world), ending.signal);
+    running.push(simulateNext(simulationDeps(world), ending.signal));
     await expect.poll(async () => (await findSimulation(world.db, simulationId))!.startedAt).not.toBeNull();
     ending.abort();
   });
-  expect([await running, await runNext()]).toEqual([true, true]);
+  expect([await running[0], await runNext()]).toEqual([true, true]);
   expect(await findSimulation(world.db, simulationId)).toMatchObject({ state: 'done', run: 2 });
 });
 
 test('threads find what is found without them', async () => {
-  const { m, ruleId, order, code } = await openRuledShop();
-  await order('o2', { link_code: code, refunds: [{ refund_id: 'r', line_id: '1', amount: 3000 }] });
-  await order('nobody', { lines: [{ line_id: '1', product_id: 'p1', quantity: 1, paid_amount: 50 }] });
+  const shop = await openRuledShop();
+  const { m, ruleId } = shop;
+  await shop.order('o2', { link_code: shop.code, refunds: [{ refund_id: 'r', line_id: '1', amount: 3000 }] });
+  await shop.order('nobody', { lines: [{ line_id: '1', product_id: 'p1', quantity: 1, paid_amount: 50 }] });
   const changes = [{ rule_id: ruleId, plan: EIGHT_PERCENT }];
   const alone = await rehearse(world, changes, { merchantId: m });
   const inThreads = await rehearse(world, changes, { merchantId: m }, { ordersOfThreads: 0 });

@@ -70,6 +70,10 @@ describe('the environment', () => {
     expect(readConfig({ HOME: '/home/somebody', npm_config_port: '1' })).toEqual(DEFAULTS);
   });
 
+  test('how many rehearsals may run at once is taken', () => {
+    expect(readConfig({ SIMULATIONS_MAX: '3' }).simulationsMax).toBe(3);
+  });
+
   test('every value that is set is taken', () => {
     const config = readConfig({
       PORT: '8080',
@@ -125,7 +129,7 @@ describe('the environment', () => {
       rateRefused: 6,
       rateRedirects: 600,
       linksPerDay: 1000,
-      simulationsMax: 3,
+      simulationsMax: 2,
       withholding: 'cn_platform_cumulative',
       withholdingGap: 'keep',
       taxTimeZone: 'Asia/Urumqi',
