@@ -242,7 +242,7 @@ async function readyToAsk(service: Service, type: string | null): Promise<void> 
 }
 
 describe('the examples of answers', () => {
-  it('are what the document says of these answers', () => {
+  it('are what the document says of these answers', { timeout: 120_000 }, () => {
     const faults = calls.flatMap(({ id, operation }) =>
       Object.entries(operation.responses ?? {}).flatMap(([status, response]) =>
         Object.values(resolved<OpenAPIV3_1.ResponseObject>(response).content ?? {}).flatMap((media) =>

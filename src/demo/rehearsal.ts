@@ -32,7 +32,7 @@ export function rehearsalSection({ orders = 0, changed_orders: changed = 0, by_p
   const [before = 0, after = 0] = [sums.commission_before, sums.commission_after];
   const told = table(columns, [...rows, ['all commission', yuan(before), yuan(after), yuan(after - before)]]);
   const words = `${changed} of ${orders} orders would have earned otherwise; nothing of it is booked.`;
-  return `\n7. A rehearsal: what if “${CHANGED}” had been 8 %?\n\n${told}\n${words}\n`;
+  return `\n8. A rehearsal: what if “${CHANGED}” had been 8 %?\n\n${told}\n${words}\n`;
 }
 
 /** What is not as it must be: a rehearsal begins with what is booked. */
