@@ -9,6 +9,7 @@ import { MINUTE_MS } from '../../platform/durations.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { productKey, type Facts } from '../facts/facts.ts';
 import { readMerchants, readProducts, readPromoters } from '../facts/facts-store.ts';
+import { readTierPeriods } from '../tiers/tier-store.ts';
 import { readZones } from './recorded-store.ts';
 import type { RecordedOrder } from './simulated-order.ts';
 
@@ -18,7 +19,7 @@ const KNOWN_MAX = 100_000;
 const QUARTER_MS = 15 * MINUTE_MS;
 
 export class KnownFacts {
-  readonly facts: Facts;
+  private readonly facts: Facts;
   private readonly named: readonly string[];
   private readonly zones = new Map<string, string>();
   private readonly clocks = new Map<string, (at: Date) => string>();
@@ -27,7 +28,7 @@ export class KnownFacts {
   /** `named` are promoters whom plans name, which every order may ask for. */
   constructor(rules: RuleBook, named: readonly string[], levelsMax: number) {
     const nothing = { merchants: new Map(), products: new Map(), promoters: new Map(), coupons: new Map(), links: new Map() };
-    this.facts = { ...nothing, rules, levelsMax };
+    this.facts = { ...nothing, tierPeriods: [], rules, levelsMax };
     this.named = named;
   }
 
@@ -36,8 +37,11 @@ export class KnownFacts {
     return [merchants, products, promoters, this.days].some((known) => known.size > KNOWN_MAX);
   }
 
-  /** Reads what is not known yet of what these orders ask for. */
-  async read(trx: Transaction<DB>, orders: readonly RecordedOrder[]): Promise<void> {
+  /**
+   * What these orders ask for: what is not known of it yet is read, and so are the tiers that
+   * programs have set for those who won.
+   */
+  async read(trx: Transaction<DB>, orders: readonly RecordedOrder[]): Promise<Facts> {
     const { merchants, products, promoters } = this.facts;
     const wanted = { merchants: new Set<string>(), products: new Map<string, { merchantId: string; productId: string }>() };
     const promoterIds = new Set(this.named.filter((id) => !promoters.has(id)));
@@ -62,6 +66,7 @@ export class KnownFacts {
       keep(products, wanted.products.keys(), await readProducts(trx, [...wanted.products.values()]), []);
     }
     if (promoterIds.size > 0) keep(promoters, promoterIds, await readPromoters(trx, [...promoterIds]), []);
+    return { ...this.facts, tierPeriods: orders.length === 0 ? [] : await readTierPeriods(trx, tierQuestion(orders)) };
   }
 
   /** The day of a moment where the merchant is. */
@@ -77,6 +82,12 @@ export class KnownFacts {
     }
     return day;
   }
+}
+
+function tierQuestion(orders: readonly RecordedOrder[]) {
+  const won = orders.flatMap(({ lines }) => lines.flatMap(({ pin }) => pin?.winners.map((winner) => winner.promoter_id) ?? []));
+  const since = orders.reduce((earliest, { head }) => Math.min(earliest, head.attributionAt.getTime()), Infinity);
+  return { merchantIds: [...new Set(orders.map(({ head }) => head.merchantId))], promoterIds: [...new Set(won)], since };
 }
 
 function keep<Value>(known: Map<string, Value>, asked: Iterable<string>, found: ReadonlyMap<string, Value>, nothing: Value): void {

@@ -8,7 +8,7 @@ import { candidatesFor, type RuleBook, type RuleContext, type RuleVersion } from
 import { chooseLine, termsOf, UNDECIDED, type PaidLine } from '../award/decide.ts';
 import type { Choice, StandingLine } from '../award/decision.ts';
 import { heaviestWinner, type Pin, type PinnedWinner } from '../award/pin.ts';
-import { inForce, isPresent, productKey, type Facts, type History, type MerchantFacts } from '../facts/facts.ts';
+import { inForce, isPresent, productKey, tierAt, type Facts, type History, type MerchantFacts } from '../facts/facts.ts';
 import { namedAccounts } from '../rules/rule-cache.ts';
 
 /** The rules as they stand and as they would be, and the policies that would be others. */
@@ -52,7 +52,7 @@ function contextOf(pin: Pin, merchantId: string, facts: Facts, at: number): Rule
     productId: pin.product_id,
     promoterId,
     category: pin.category ?? product?.category ?? null,
-    tier: inForce(facts.promoters.get(promoterId), at)?.tier ?? null,
+    tier: tierAt(facts, { merchantId, promoterId, at }),
     agencyId,
     campaignId,
   };

@@ -15,6 +15,7 @@ import { subjectOf, termsAndCurrency } from '../award/award-order.ts';
 import { readDueOrders } from '../award/award-store.ts';
 import type { SettledLine } from '../award/decide.ts';
 import { gatherInputs } from '../facts/award-facts.ts';
+import type { Facts } from '../facts/facts.ts';
 import { namedAccounts, rulesOf, type Rules } from '../rules/rule-cache.ts';
 import type { Changed } from './changes.ts';
 import { KnownFacts } from './known-facts.ts';
@@ -130,7 +131,7 @@ async function simulateSlice(trx: Transaction<DB>, slice: OrderSlice, work: Work
     lines: lines.get(head.orderKey) ?? [],
     booked: booked.get(head.orderKey) ?? [],
   }));
-  await work.known.read(trx, orders);
+  const facts = await work.known.read(trx, orders);
   const { policies } = work.rehearsed;
   const byEvidence = orders.filter(({ head }) => head.lacksRule || policies.has(head.merchantId));
   const asked = new Set(byEvidence);
@@ -139,6 +140,7 @@ async function simulateSlice(trx: Transaction<DB>, slice: OrderSlice, work: Work
     ...(await settleRecorded(
       trx,
       orders.filter((order) => !asked.has(order)),
+      facts,
       work,
     )),
   ]);
@@ -149,7 +151,8 @@ async function simulateSlice(trx: Transaction<DB>, slice: OrderSlice, work: Work
 async function settleRecorded(
   trx: Transaction<DB>,
   orders: readonly RecordedOrder[],
-  { task, rules, rehearsed, known: { facts } }: Work,
+  facts: Facts,
+  { task, rules, rehearsed }: Work,
 ): Promise<[bigint, SettledLine[]][]> {
   const touched = orders.filter((order) => isRuledOtherwise(order, facts, rehearsed));
   const merged = await readMerged(
