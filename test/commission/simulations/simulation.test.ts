@@ -87,6 +87,18 @@ test('a line that is pinned to a rule which would not be chosen today keeps it, 
   expect(ofHeavier.result).toMatchObject({ before: '999', after: '99', changed_orders: 1 });
 });
 
+test('a rule of a tier is matched with the tier that a program has set, as the award does', async () => {
+  const { m, bob } = await openRuledShop();
+  const [program, since] = [`program of ${m}`, new Date(ago(10))];
+  await sql`insert into tier_program values (${program}, ${m}, 'UTC', '2026-01', now())`.execute(world.owner);
+  await sql`insert into tier_program_version values (${program}, 1, 'orders', null, '[]', now())`.execute(world.owner);
+  await sql`insert into tier_period values (${program}, ${since}, '2026-01', 1, null, now())`.execute(world.owner);
+  await sql`insert into promoter_tier values (${program}, ${since}, ${bob}, 1, 'gold')`.execute(world.owner);
+  const ofTier = (tier: string) => [{ name: tier, scope: { merchant_id: m, tier }, plan: EIGHT_PERCENT }];
+  expect((await rehearse(world, ofTier('gold'), { merchantId: m })).result).toMatchObject({ before: '999', after: '799' });
+  expect((await rehearse(world, ofTier('silver'), { merchantId: m })).result).toMatchObject({ before: '999', after: '999' });
+});
+
 test('orders that wait, of another currency or of another time are in no sum, and are told', async () => {
   const shop = await openRuledShop();
   const { m, ruleId } = shop;
