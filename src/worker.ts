@@ -118,11 +118,7 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
   const asking = startAsking({ ...pull, log });
   const tracking = repeat({ everyMs: TRACKING_INTERVAL_MS, work: () => retryTrackedLinks(pull), onError: complain('tracked links') });
   const ending = new AbortController();
-  const erasing = repeat({
-    everyMs: ERASING_INTERVAL_MS,
-    work: () => eraseAll({ db, adapters, identityKey: runtime.identityKey, dataDir: config.dataDir }, ending.signal),
-    onError: (error) => ending.signal.aborted || complain('erasures')(error),
-  });
+  const erasing = erase(runtime, adapters, ending.signal, complain);
   const { payouts, measuring } = payOut(runtime, payoutMetrics, complain);
   const simulating = simulate(runtime, ending.signal, complain);
   const woken: Record<string, Repeating[]> = {
@@ -142,6 +138,15 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
       await messenger.close();
     },
   };
+}
+
+/** What ends it in the middle, as the end of the process, is no fault. */
+function erase({ config, db, identityKey }: Runtime, adapters: readonly Adapter[], signal: AbortSignal, complain: Complain): Repeating {
+  return repeat({
+    everyMs: ERASING_INTERVAL_MS,
+    work: () => eraseAll({ db, adapters, identityKey, dataDir: config.dataDir }, signal),
+    onError: (error) => signal.aborted || complain('erasures')(error),
+  });
 }
 
 /** As many rehearsals as may run at once: each takes one after the other. */
