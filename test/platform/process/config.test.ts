@@ -88,7 +88,6 @@ describe('the environment', () => {
       SECRETS_KEY: `${'b'.repeat(32)},${'d'.repeat(16)}`,
       IDENTITY_KEY: 'c'.repeat(32),
       ...RATES,
-      SIMULATIONS_MAX: '3',
       WITHHOLDING: 'cn_platform_cumulative',
       WITHHOLDING_GAP: 'keep',
       TAX_TIME_ZONE: 'Asia/Urumqi',
