@@ -13,6 +13,7 @@ import { merchantDrafts } from './commission/rules/drafts/merchant-drafts.ts';
 import { endDrafts, reversionDrafts, ruleDrafts } from './commission/rules/drafts/rule-drafts.ts';
 import { tierProgramRoutes } from './commission/tiers/tier-program-routes.ts';
 import { ruleRoutes } from './commission/rules/rule-routes.ts';
+import { simulationRoutes } from './commission/simulations/simulation-routes.ts';
 import { emptyRuleCache } from './commission/rules/rule-cache.ts';
 import { consoleRoutes } from './console/routes.ts';
 import { pullDeps, sendingDeps, type Runtime } from './runtime.ts';
@@ -207,6 +208,7 @@ async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, door: 
 function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void {
   const deps = { db, levelsMax: config.referralLevelsMax, reviewRequired: config.ruleReview === 'required', nudge: queue.nudge };
   ruleRoutes(app, deps);
+  simulationRoutes(app, deps);
   draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, merchantDrafts] });
 }
 

@@ -6,6 +6,7 @@ import { takeUpClaims } from './claims/take-up.ts';
 import { countPrograms } from './commission/programs.ts';
 import { awardBacklog, type AwardDeps } from './commission/award/award.ts';
 import { emptyRuleCache } from './commission/rules/rule-cache.ts';
+import { forgetSimulations, simulateNext, type SimulationDeps } from './commission/simulations/simulation.ts';
 import { eraseAll } from './erasures/erasing.ts';
 import { runGuards, type GuardMetrics } from './guards/run.ts';
 import { sweep } from './guards/sweep.ts';
@@ -43,6 +44,7 @@ const PAYOUTS_INTERVAL_MS = 1000;
 const MEASURE_INTERVAL_MS = 15_000;
 const DEBTS_INTERVAL_MS = 5 * MINUTE_MS;
 const ERASING_INTERVAL_MS = 5000;
+const SIMULATIONS_INTERVAL_MS = 5000;
 const PARTITION_INTERVAL_MS = 6 * HOUR_MS;
 
 interface WorkerDeps {
@@ -116,24 +118,52 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
   const asking = startAsking({ ...pull, log });
   const tracking = repeat({ everyMs: TRACKING_INTERVAL_MS, work: () => retryTrackedLinks(pull), onError: complain('tracked links') });
   const ending = new AbortController();
-  const erasing = repeat({
-    everyMs: ERASING_INTERVAL_MS,
-    work: () => eraseAll({ db, adapters, identityKey: runtime.identityKey, dataDir: config.dataDir }, ending.signal),
-    onError: (error) => ending.signal.aborted || complain('erasures')(error),
-  });
+  const erasing = erase(runtime, adapters, ending.signal, complain);
   const { payouts, measuring } = payOut(runtime, payoutMetrics, complain);
-  const woken: Record<string, Repeating> = { messages: outbound, pull: asking, erasures: erasing, payouts };
-  queue.onNudge(async (kind) => (woken[kind] ?? main).wake());
+  const simulating = simulate(runtime, ending.signal, complain);
+  const woken: Record<string, Repeating[]> = {
+    messages: [outbound],
+    pull: [asking],
+    erasures: [erasing],
+    payouts: [payouts],
+    simulations: simulating,
+  };
+  queue.onNudge(async (kind) => (woken[kind] ?? [main]).forEach((one) => one.wake()));
   return {
     wake: main.wake,
     close: async () => {
       ending.abort();
-      await Promise.all(
-        [main, sweeping, programs, outbound, asking, tracking, erasing, payouts, ...measuring, ...others].map((one) => one.close()),
-      );
+      const all = [main, sweeping, programs, outbound, asking, tracking, erasing, payouts, ...measuring, ...simulating, ...others];
+      await Promise.all(all.map((one) => one.close()));
       await messenger.close();
     },
   };
+}
+
+/** What ends it in the middle, as the end of the process, is no fault. */
+function erase({ config, db, identityKey }: Runtime, adapters: readonly Adapter[], signal: AbortSignal, complain: Complain): Repeating {
+  return repeat({
+    everyMs: ERASING_INTERVAL_MS,
+    work: () => eraseAll({ db, adapters, identityKey, dataDir: config.dataDir }, signal),
+    onError: (error) => signal.aborted || complain('erasures')(error),
+  });
+}
+
+/** As many rehearsals as may run at once: each takes one after the other. */
+function simulate(runtime: Runtime, signal: AbortSignal, complain: Complain): Repeating[] {
+  const { config, db, log, connectionString, tokenKeys, identityKey } = runtime;
+  const { referralLevelsMax: levelsMax, simulationsMax: slots } = config;
+  const deps: SimulationDeps = { db, log, connectionString, tokenKeys, identityKey, levelsMax, slots };
+  return Array.from({ length: slots }, (_, place) =>
+    repeat({
+      everyMs: SIMULATIONS_INTERVAL_MS,
+      work: async () => {
+        if (place === 0) await forgetSimulations(db, new Date());
+        while (await simulateNext(deps, signal));
+      },
+      onError: complain('simulations'),
+    }),
+  );
 }
 
 type Complain = (task: string) => (error: unknown) => void;

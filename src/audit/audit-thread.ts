@@ -7,9 +7,9 @@ import type { MessagePort } from 'node:worker_threads';
 import { emptyRuleCache } from '../commission/rules/rule-cache.ts';
 import { openDatabase } from '../platform/postgres/database.ts';
 import { buildLogger } from '../platform/process/log.ts';
+import { serveThread } from '../platform/process/thread.ts';
 import { ADAPTERS } from '../sources/adapters.ts';
-import { batchAuditor, type BatchAudit } from './batch.ts';
-import type { Range } from './audit-store.ts';
+import { batchAuditor } from './batch.ts';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -21,26 +21,9 @@ export interface ThreadData {
   auditors: number;
 }
 
-/** The answer to a range, which is told apart by where it begins. */
-export interface ThreadAnswer {
-  after: bigint;
-  batch: BatchAudit;
-}
-
-/**
- * Serves a port. What goes wrong ends the thread, and is told to who has started it as its error.
- */
+/** Serves a port. */
 export function auditInThread(port: MessagePort, { connectionString, auditors, ...deps }: ThreadData): void {
   const log = buildLogger('warn');
   const { db, close } = openDatabase({ connectionString, poolSize: auditors, applicationName: 'fenyong-audit', log });
-  const audit = batchAuditor({ ...deps, db, adapters: ADAPTERS }, emptyRuleCache());
-  const answer = async (range: Range | null): Promise<void> => {
-    if (range !== null) {
-      port.postMessage({ after: range.after, batch: await audit(range) } satisfies ThreadAnswer);
-      return;
-    }
-    await close();
-    port.close();
-  };
-  port.on('message', (range: Range | null) => void answer(range));
+  serveThread(port, { answer: batchAuditor({ ...deps, db, adapters: ADAPTERS }, emptyRuleCache()), close });
 }

@@ -9,7 +9,7 @@ import { auditBonuses } from './bonus-audit.ts';
 import { auditBalances } from './balance-audit.ts';
 import type { BatchAudit, BatchAuditor } from './batch.ts';
 import type { Difference } from './difference.ts';
-import { retryWhileAway } from './retry.ts';
+import { retryWhileAway } from '../platform/postgres/retry.ts';
 import { auditPayouts } from './payout-audit.ts';
 import { nextRange, readDeliveryPage, type Range } from './audit-store.ts';
 

@@ -14,7 +14,7 @@ import type { DB } from '../platform/postgres/tables.ts';
 import type { Adapter } from '../sources/source.ts';
 import { groupedBy } from '../platform/grouped-by.ts';
 import type { Difference } from './difference.ts';
-import { retryWhileAway } from './retry.ts';
+import { retryWhileAway } from '../platform/postgres/retry.ts';
 import { rebook, slotsOf } from './rebooking.ts';
 import { redecide } from './redeciding.ts';
 import { remerge, subjectOf } from './remerging.ts';

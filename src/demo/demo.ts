@@ -14,6 +14,7 @@ import { withPlatforms, type Platforms } from './platforms/platforms.ts';
 import { pushEverything } from './platforms/pushes.ts';
 import { readBooks, readGuards, readOrders, readUntil, type Order, type Rule } from './readings.ts';
 import { payOut, payoutDifferences, payoutSection } from './payout.ts';
+import { rehearsalDifferences, rehearsalSection, rehearse } from './rehearsal.ts';
 import { booksSections, guardsSection, trialBalanceSection } from './sections.ts';
 import { browse, orderAgain, orderAtDuoduo, orderFromMumu, tellLateClick } from './shoppers.ts';
 
@@ -73,7 +74,10 @@ async function tellStory({ url, adminKey }: Service, platforms: Platforms, signa
   const paidAt = new Date();
   const guards = await readGuards(admin, signal, paidAt);
   process.stdout.write(guardsSection(guards));
-  return [...bookDifferences(books), ...payoutDifferences(paid), ...guardDifferences(guards, paidAt)];
+  const rehearsal = await rehearse(admin, books, signal);
+  process.stdout.write(rehearsalSection(rehearsal));
+  const differences = [...bookDifferences(books), ...payoutDifferences(paid), ...guardDifferences(guards, paidAt)];
+  return [...differences, ...rehearsalDifferences(rehearsal, books)];
 }
 
 /**

@@ -1,6 +1,6 @@
-// npm run bench [-- redirect|webhook|award|latency|payouts …] [--rounds N] [--seconds S] [--orders
-// N] [--promoters N]: each figure beside its twin, medians of alternating rounds; `--orders` says
-// how many orders are awarded, `--promoters` how many are paid.
+// npm run bench [-- redirect|webhook|award|latency|payouts|simulation …] [--rounds N] [--seconds S]
+// [--orders N] [--promoters N]: each figure beside its twin, medians of alternating rounds;
+// `--orders` says how many orders are awarded or rehearsed, `--promoters` how many are paid.
 
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -10,6 +10,7 @@ import { ORDERS } from './crowd.ts';
 import { benchLatency } from './latency.ts';
 import { benchPayouts, PROMOTERS } from './payouts.ts';
 import { benchRedirect } from './redirect.ts';
+import { benchSimulation } from './simulation.ts';
 import { benchWebhook } from './webhook.ts';
 
 const { values, positionals } = parseArgs({
@@ -29,6 +30,7 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
   webhook: () => benchWebhook({ rounds, seconds }),
   award: () => benchAward({ rounds, orders: Number(values.orders) }),
   payouts: () => benchPayouts({ rounds, promoters: Number(values.promoters) }),
+  simulation: () => benchSimulation({ rounds, orders: Number(values.orders) }),
   latency: () => benchLatency({ perSecond: 50, seconds: seconds * 2 }),
 };
 

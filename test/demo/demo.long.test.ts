@@ -15,10 +15,11 @@ const HEADINGS = [
   '5. A payout: ',
   '6. Trial balance',
   '7. Guards: ',
+  '8. A rehearsal: ',
 ];
 const KINDS = ['REST', 'standard-webhooks', 'shopify', 'woocommerce', 'wechat-shop', 'pdd'];
 /** What somebody reads without scrolling back for long. */
-const LINES_MAX = 140;
+const LINES_MAX = 150;
 
 const demo = useDemo();
 

@@ -103,6 +103,12 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   ids['batch_id'] = batch.body.batch_id;
   const payouts = await ask('GET', `/v1/payout-batches/${ids['batch_id']}/payouts`);
   ids['payout_id'] = payouts.body.data[0].payout_id;
+  const changes = [
+    { name: 'dearer', scope: { merchant_id: 'm1' }, plan: { rate_ppm: 120_000, split: [{ to: 'promoter', share_ppm: 1_000_000 }] } },
+  ];
+  const rehearsed = { changes, from: '2026-01-01T00:00:00Z', to: '2099-01-01T00:00:00Z', merchant_id: 'm1' };
+  ids['simulation_id'] = (await ask('POST', '/v1/rule-simulations', rehearsed)).body.simulation_id;
+  await until(async () => (await ask('GET', `/v1/rule-simulations/${ids['simulation_id']}`)).body.state === 'done');
   // By somebody else than who asks later: what he made himself nobody approves.
   const { key } = await makeKey({ scope: 'admin', role: 'finance', person: 'Li' });
   const wanted = { promoter_id: 'alice', merchant_id: 'm1', currency: 'CNY', amount: 1, reason: 'She has left.' };

@@ -5,9 +5,9 @@ import { bonusProgram, NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
 
 /**
  * Keys of the owners: of the shop m1, of the merchant m1, and of the promoter alice. The admin may
- * do everything, and the auditor read everything.
+ * do everything, and the auditor read everything and do what says so.
  */
-type Owner = 'shop' | 'merchant' | 'alice';
+type Owner = 'shop' | 'merchant' | 'alice' | 'auditor';
 
 /** What an admin with a role may do besides reading, which all may where no row says otherwise. */
 export type Role = 'operator' | 'finance' | 'risk';
@@ -60,6 +60,8 @@ const readers: Owner[] = ['shop', 'merchant', 'alice'];
 const operator: Owner[] = [];
 const finance: Role[] = ['finance'];
 const ofMoney: Role[] = ['finance', 'risk'];
+const auditors: Owner[] = ['auditor'];
+const everyRole: Role[] = ['operator', 'finance', 'risk'];
 const ofMerchant: Owner[] = ['merchant'];
 
 const merchant = { name: 'taken over', currency: 'CNY', landing_hosts: ['evil.example.com'] };
@@ -207,6 +209,21 @@ const TABLE: Record<string, Row> = {
   'POST /v1/rule-drafts/{draft_id}/approval': { open: operator, body: { content_hash: '0'.repeat(64) }, answered: 409 },
   'POST /v1/rule-drafts/{draft_id}/publication': { open: operator, answered: 409 },
   'POST /v1/rule-drafts/{draft_id}/rejection': { open: operator, body: { reason: 'I say so.' } },
+
+  'POST /v1/rule-simulations': {
+    open: auditors,
+    roles: everyRole,
+    body: {
+      changes: [ruleOf('rehearsed', { promoter_id: 'alice' })],
+      from: '2026-06-01T00:00:00Z',
+      to: '2099-06-01T00:00:00Z',
+      currency: 'CNY',
+    },
+  },
+  'GET /v1/rule-simulations/{simulation_id}': { open: operator },
+  'GET /v1/rule-simulations/{simulation_id}/orders': { open: operator },
+  'GET /v1/rule-simulations/{simulation_id}/orders.csv': { open: operator },
+  'DELETE /v1/rule-simulations/{simulation_id}': { open: auditors, roles: everyRole, answered: 409 },
 
   'GET /v1/ledger/trial-balance': { open: operator },
   'GET /v1/ledger/accounts': { open: operator, url: '/v1/ledger/accounts?promoter_id=alice' },

@@ -35,7 +35,13 @@ const TOP_FLOOR = 6;
 /** What speaks to the service by HTTP alone takes the client, and nothing else of ours. */
 const SPEAKS_HTTP = new Set(['demo', 'console', 'me']);
 /** Run by Node itself, imported by nobody. */
-const ENTRIES = new Set(['src/start.mjs', 'src/install.mjs', 'src/main.ts', 'src/audit/audit-thread.mjs']);
+const ENTRIES = new Set([
+  'src/start.mjs',
+  'src/install.mjs',
+  'src/main.ts',
+  'src/audit/audit-thread.mjs',
+  'src/commission/simulations/simulation-thread.mjs',
+]);
 const STORES = /(^src\/platform\/postgres\/(database|tables)|store)\.ts$/;
 
 const src = codeBelow('src');

@@ -43,8 +43,7 @@ export function awardOrder(one: AwardInput, booked: readonly BookedSlot[], conte
   const { orderKey, merchantId } = due;
   const { facts, now } = context;
   const standing = due.award?.header ?? null;
-  const terms = order.attributionAt === null ? null : inForce(facts.merchants.get(merchantId), order.attributionAt);
-  const currency = order.currencyConflict ? null : (order.currency ?? terms?.currency ?? null);
+  const { terms, currency } = termsAndCurrency(one, facts);
   const lines = decideOrder(subjectOf(one, { terms, currency }, context), facts);
   const holds = due.award?.holds ?? NO_HOLDS;
   const hold = { order, lines, standing, holds, terms, now };
@@ -78,12 +77,19 @@ function lockChangesOf(
   return [{ orderKey, since: new Date(Math.min(...since)), identities }];
 }
 
+/** In which terms and which currency an order is decided. */
+export function termsAndCurrency({ due, order }: AwardInput, facts: Facts): TermsAndCurrency {
+  const terms = order.attributionAt === null ? null : inForce(facts.merchants.get(due.merchantId), order.attributionAt);
+  return { terms, currency: order.currencyConflict ? null : (order.currency ?? terms?.currency ?? null) };
+}
+
 interface TermsAndCurrency {
   terms: MerchantFacts | null;
   currency: string | null;
 }
 
-function subjectOf(
+/** An order as it is decided: what it says, what ties it to promoters, and what stands of it. */
+export function subjectOf(
   { due, order, told }: AwardInput,
   { terms, currency }: TermsAndCurrency,
   { facts, rules, identityKey, now }: BatchContext,

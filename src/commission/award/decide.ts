@@ -45,10 +45,28 @@ export interface Subject {
   isPastCutoff: boolean;
 }
 
-const UNDECIDED = { pin: null, rule: null, rules: [] };
+export const UNDECIDED = { pin: null, rule: null, rules: [] };
+
+/** A line with what was chosen for it and what that comes to, before it is explained. */
+export interface SettledLine {
+  line: OrderLine;
+  choice: Choice;
+  split: LineSplit;
+}
 
 /** Decides every line of an order. */
 export function decideOrder(subject: Subject, facts: Facts): LineDecision[] {
+  const settled = settleOrder(subject, facts, chooseLine);
+  const explainer = new OrderExplainer(subject.evidence.all, subject.evidence.more);
+  const lines = settled.map((one) => decisionOf(one, explainer, subject.order.attributionAt));
+  return lines.map((line, index) => ({ ...line, orderExplanation: index === 0 ? explainer.order() : null }));
+}
+
+/**
+ * Every line of an order with its split. `choose` chooses for a line that its order does not keep
+ * from earning: the award itself, or a rehearsal of it.
+ */
+export function settleOrder(subject: Subject, facts: Facts, choose: (paid: PaidLine) => Choice): SettledLine[] {
   const { order } = subject;
   const judge = judgeOf(subject);
   const bars = order.lines.map((line) => barOf(subject, line));
@@ -56,19 +74,17 @@ export function decideOrder(subject: Subject, facts: Facts): LineDecision[] {
     const bar = bars[index]!;
     if (order.attributionAt === null) return { ...UNDECIDED, ...bar, verdict: null };
     const paid: PaidLine = { line, subject, facts, attributionAt: order.attributionAt, judge };
-    return bar === null ? chooseLine(paid) : { ...UNDECIDED, ...bar, verdict: judge(line, termsOf(paid).policy) };
+    return bar === null ? choose(paid) : { ...UNDECIDED, ...bar, verdict: judge(line, termsOf(paid).policy) };
   });
   const splits = splitOrder({
     currency: subject.currency ?? '',
     lines: order.lines.map((line, index) => splitLine(line, choices[index]!, bars[index]!)),
     refunds: order.refunds.filter((refund) => refund.status === 'succeeded'),
   });
-  const explainer = new OrderExplainer(subject.evidence.all, subject.evidence.more);
-  const lines = order.lines.map((line, index) => decisionOf(line, choices[index]!, splits[index]!, explainer, order.attributionAt));
-  return lines.map((line, index) => ({ ...line, orderExplanation: index === 0 ? explainer.order() : null }));
+  return order.lines.map((line, index) => ({ line, choice: choices[index]!, split: splits[index]! }));
 }
 
-function decisionOf(line: OrderLine, choice: Choice, split: LineSplit, explainer: OrderExplainer, attributionAt: number | null) {
+function decisionOf({ line, choice, split }: SettledLine, explainer: OrderExplainer, attributionAt: number | null) {
   const lead = choice.pin && heaviestWinner(choice.pin);
   return {
     lineId: line.lineId,
@@ -100,7 +116,7 @@ function barOf({ order, yields, isTooLarge, isReleased }: Subject, line: OrderLi
 }
 
 /** A line with all that it is decided from. */
-interface PaidLine {
+export interface PaidLine {
   line: OrderLine;
   subject: Subject;
   facts: Facts;
@@ -111,7 +127,7 @@ interface PaidLine {
 type Terms = Pick<MerchantFacts, 'version' | 'policy' | 'rateLock'>;
 
 /** The merchant's terms at the attribution time, or those of the given version. */
-function termsOf({ subject, facts, attributionAt }: PaidLine, version: number | null = null): Terms {
+export function termsOf({ subject, facts, attributionAt }: PaidLine, version: number | null = null): Terms {
   const history = facts.merchants.get(subject.merchantId);
   const terms = version === null ? inForce(history, attributionAt) : history?.find((stated) => stated.version === version);
   if (!terms) throw new Error(`merchant ${subject.merchantId} has no terms in force`);
@@ -161,7 +177,8 @@ function speaksFor({ kind, lineId, ruling }: Evidence, line: string, ownKinds: O
   return kind === 'click' || kind === 'lock' || kind === 'claim' || !(ownKinds.get(line)?.has(kind) ?? false);
 }
 
-function chooseLine(paid: PaidLine): Choice {
+/** Who earns a line, and by which rule, as far as what stands of it leaves that open. */
+export function chooseLine(paid: PaidLine): Choice {
   const { line, subject, facts, attributionAt, judge } = paid;
   const standing = subject.standing.get(line.lineId);
   const held = standing?.held ?? null;

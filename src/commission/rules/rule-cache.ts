@@ -30,15 +30,18 @@ export function emptyRuleCache(): RuleCache {
 export async function currentRules(db: Kysely<DB>, cache: RuleCache): Promise<Rules> {
   const { revision } = await db.selectFrom('rule_book').select('revision').executeTakeFirstOrThrow();
   if (cache.rules?.revision === revision) return cache.rules;
-  const versions = await readRules(db);
-  const rules = {
+  cache.rules = rulesOf(await readRules(db), revision);
+  return cache.rules;
+}
+
+/** The rules that these versions make, as of this revision of the book. */
+export function rulesOf(versions: readonly RuleVersion[], revision: bigint): Rules {
+  return {
     revision,
     book: ruleBook(versions),
     versions: new Map(versions.map((rule) => [versionKey(rule.ruleId, rule.version), rule])),
     named: [...new Set(versions.flatMap((rule) => namedAccounts(rule.plan.split)))],
   };
-  cache.rules = rules;
-  return rules;
 }
 
 export function findRule(rules: Rules, ruleId: string, version: number): RuleVersion {

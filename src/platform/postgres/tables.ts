@@ -1269,6 +1269,70 @@ export interface RuleEnd {
   rule_id: string;
 }
 
+export interface RuleSimulation {
+  /**
+   * How many runs have ended without a word of their worker: after some of them it fails.
+   */
+  attempts: Generated<number>;
+  changes: Json;
+  currency: string;
+  error: string | null;
+  finished_at: Timestamp | null;
+  /**
+   * Until when the worker that runs it need not say that it still does.
+   */
+  leased_until: Timestamp | null;
+  made_at: Timestamp;
+  made_by: string;
+  merchant_id: string | null;
+  orders_done: Generated<bigint>;
+  /**
+   * How many orders are looked at; null until they are listed.
+   */
+  orders_of: bigint | null;
+  period_from: Timestamp;
+  period_to: Timestamp;
+  result: Json | null;
+  /**
+   * How often it was begun: a worker that takes it over begins it anew, and what an earlier run has written is not read.
+   */
+  run: Generated<number>;
+  simulation_id: string;
+  started_at: Timestamp | null;
+  /**
+   * Running also while it waits for a worker, which has not started it then.
+   */
+  state: string;
+}
+
+export interface RuleSimulationOrder {
+  after: bigint;
+  before: bigint;
+  /**
+   * By how much the shares of all who earn on it differ, more or less, in all.
+   */
+  moved: bigint;
+  order_key: bigint;
+  run: number;
+  simulation_id: string;
+}
+
+export interface RuleSimulationSum {
+  after: bigint;
+  before: bigint;
+  kind: string;
+  /**
+   * Of products, whose ids are a merchant's own; else empty.
+   */
+  merchant_id: string;
+  /**
+   * The promoter, the role, the product or the day; empty for the platform, and for lines without a product.
+   */
+  name: string;
+  run: number;
+  simulation_id: string;
+}
+
 export interface RuleVersion {
   effective_from: Timestamp;
   effective_to: Timestamp | null;
@@ -1612,6 +1676,9 @@ export interface DB {
   rule_draft: RuleDraft;
   rule_draft_edit: RuleDraftEdit;
   rule_end: RuleEnd;
+  rule_simulation: RuleSimulation;
+  rule_simulation_order: RuleSimulationOrder;
+  rule_simulation_sum: RuleSimulationSum;
   rule_version: RuleVersion;
   setting: Setting;
   source: Source;

@@ -62,6 +62,8 @@ export interface Config {
   readonly rateRedirects: number;
   /** How many links a promoter's own key may make within 24 hours. */
   readonly linksPerDay: number;
+  /** How many rehearsals of rules may run at once, in all processes. */
+  readonly simulationsMax: number;
   /** By which rules tax is withheld from payouts to people. */
   readonly withholding: 'none' | 'cn_labor_service' | 'cn_platform_cumulative';
   /** What a month without income does to the cumulative scheme. */
@@ -108,6 +110,7 @@ const schema = z.object({
   ORDER_REFUNDS_MAX: wholeNumber(1, 10_000).default(1000),
   RATE_REDIRECTS: wholeNumber(1, RATE_MAX).default(6000),
   LINKS_PER_DAY: wholeNumber(LINKS_PER_DAY_MIN, RATE_MAX).default(10_000),
+  SIMULATIONS_MAX: wholeNumber(1, 100).default(2),
   WITHHOLDING: oneOf(['none', 'cn_labor_service', 'cn_platform_cumulative']).default('none'),
   WITHHOLDING_GAP: oneOf(['restart', 'keep']).default('restart'),
   TAX_TIME_ZONE: z.string().refine(isTimeZone, 'must be a name of the IANA database, like Asia/Shanghai').default('Asia/Shanghai'),
@@ -158,6 +161,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     orderRefundsMax: data.ORDER_REFUNDS_MAX,
     rateRedirects: data.RATE_REDIRECTS,
     linksPerDay: data.LINKS_PER_DAY,
+    simulationsMax: data.SIMULATIONS_MAX,
     withholding: data.WITHHOLDING,
     withholdingGap: data.WITHHOLDING_GAP,
     taxTimeZone: data.TAX_TIME_ZONE,

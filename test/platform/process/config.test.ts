@@ -26,6 +26,7 @@ const DEFAULTS = {
   rateRefused: 300,
   rateRedirects: 6000,
   linksPerDay: 10_000,
+  simulationsMax: 2,
   withholding: 'none',
   withholdingGap: 'restart',
   taxTimeZone: 'Asia/Shanghai',
@@ -67,6 +68,10 @@ describe('the environment', () => {
 
   test('whatever else stands in the environment is left alone', () => {
     expect(readConfig({ HOME: '/home/somebody', npm_config_port: '1' })).toEqual(DEFAULTS);
+  });
+
+  test('how many rehearsals may run at once is taken', () => {
+    expect(readConfig({ SIMULATIONS_MAX: '3' }).simulationsMax).toBe(3);
   });
 
   test('every value that is set is taken', () => {
@@ -123,6 +128,7 @@ describe('the environment', () => {
       rateRefused: 6,
       rateRedirects: 600,
       linksPerDay: 1000,
+      simulationsMax: 2,
       withholding: 'cn_platform_cumulative',
       withholdingGap: 'keep',
       taxTimeZone: 'Asia/Urumqi',

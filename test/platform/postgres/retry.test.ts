@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { retryWhileAway } from '../../src/audit/retry.ts';
+import { retryWhileAway } from '../../../src/platform/postgres/retry.ts';
 
 const away = () => new Error('Connection terminated due to connection timeout');
 

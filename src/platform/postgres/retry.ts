@@ -1,9 +1,9 @@
-// Reading again while the database is away for a moment, or has no connection left: an audit takes
+// Reading again while the database is away for a moment, or has no connection left: work that takes
 // long, and need not begin anew for that.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isUnavailable } from '../platform/postgres/database.ts';
+import { isUnavailable } from './database.ts';
 
 const TRIES_MAX = 8;
 const REST_MS = 500;
