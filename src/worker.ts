@@ -17,7 +17,7 @@ import { failureLog } from './inbox/deliveries/failure-log.ts';
 import { processDeliveries, type ProcessDeps } from './inbox/process.ts';
 import { foldBalances } from './ledger/balances.ts';
 import { chainTransfers } from './ledger/hash-chain-store.ts';
-import { accountCache } from './ledger/booking-store.ts';
+import { accountCache, type AccountCache } from './ledger/booking-store.ts';
 import { allowedFor } from './platform/net/address.ts';
 import { openMessenger, type MessageMetrics } from './outbound/messenger.ts';
 import { draftScheduled } from './payouts/schedules/scheduled-drafts.ts';
@@ -99,11 +99,7 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
     },
     onError: complain('work'),
   });
-  const programs = repeat({
-    everyMs: config.sweepIntervalMs,
-    work: () => countPrograms({ db, accounts: award.accounts }, new Date()),
-    onError: complain('programs'),
-  });
+  const programs = count(runtime, award.accounts, complain);
   const sweeping = repeat({
     everyMs: config.sweepIntervalMs,
     work: async () => {
@@ -138,6 +134,15 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
       await messenger.close();
     },
   };
+}
+
+/** Keeps what programs count, and reckons what they pay. */
+function count({ config, db }: Runtime, accounts: AccountCache, complain: Complain): Repeating {
+  return repeat({
+    everyMs: config.sweepIntervalMs,
+    work: () => countPrograms({ db, accounts }, new Date()),
+    onError: complain('programs'),
+  });
 }
 
 /** What ends it in the middle, as the end of the process, is no fault. */

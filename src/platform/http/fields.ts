@@ -60,7 +60,7 @@ export const timeText = z.iso.datetime({ offset: true, error: 'must be an RFC 33
 );
 
 /** An RFC 3339 time, read as a Date. */
-export const time = timeText.transform((value) => new Date(value));
+export const time = timeText.transform((value) => new Date(value)).pipe(z.date());
 
 const TIME_ZONE_LENGTH_MAX = 64;
 
