@@ -117,13 +117,8 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
   const erasing = erase(runtime, adapters, ending.signal, complain);
   const { payouts, measuring } = payOut(runtime, payoutMetrics, complain);
   const simulating = simulate(runtime, ending.signal, complain);
-  const woken: Record<string, Repeating[]> = {
-    messages: [outbound],
-    pull: [asking],
-    erasures: [erasing],
-    payouts: [payouts],
-    simulations: simulating,
-  };
+  const woken: Record<string, Repeating[]> = { messages: [outbound], pull: [asking], erasures: [erasing], payouts: [payouts] };
+  woken['simulations'] = simulating;
   queue.onNudge(async (kind) => (woken[kind] ?? [main]).forEach((one) => one.wake()));
   return {
     wake: main.wake,

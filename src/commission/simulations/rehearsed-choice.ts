@@ -7,7 +7,8 @@ import type { Policy } from '../../core/policy.ts';
 import { candidatesFor, type RuleBook, type RuleContext, type RuleVersion } from '../../core/rule.ts';
 import { chooseLine, termsOf, UNDECIDED, type PaidLine } from '../award/decide.ts';
 import type { Choice, StandingLine } from '../award/decision.ts';
-import { heaviestWinner, type Pin, type PinnedWinner } from '../award/pin.ts';
+import { heaviestWinner, toWinner, type Pin, type PinnedWinner } from '../award/pin.ts';
+import { paysMore } from '../award/rate-lock.ts';
 import { inForce, isPresent, productKey, tierAt, type Facts, type History, type MerchantFacts } from '../facts/facts.ts';
 import { namedAccounts } from '../rules/rule-cache.ts';
 
@@ -30,18 +31,47 @@ export function changedFacts(facts: Facts, { changed, policies }: Rehearsed): Fa
   return { ...facts, rules: changed, merchants };
 }
 
+/** What a book has for a line: at the attribution time, and at the click that a rate lock is of. */
+interface Candidates {
+  rule: RuleVersion | null;
+  locked: RuleVersion | null;
+}
+
 /**
- * The rule of a pinned line under the changed rules, where that is another one than the rules as
- * they stand choose; `stays` where the changes make no difference to the choice. What is not
- * pinned, the promoter's tier and the product's category, is read as of the attribution time.
+ * Whether the changes make a difference to the rules that a pinned line may be decided by. What is
+ * not pinned, the promoter's tier and the product's category, is read as of the attribution time.
  */
-export function changedRule(pin: Pin, merchantId: string, facts: Facts, { standing, changed }: Rehearsed): RuleVersion | null | 'stays' {
+export function isRuledOtherwise(pin: Pin, merchantId: string, facts: Facts, { standing, changed }: Rehearsed): boolean {
+  const [was, is] = [standing, changed].map((book) => candidatesIn(book, pin, merchantId, facts)) as [Candidates, Candidates];
+  return !isSame(was.rule, is.rule) || !isSame(was.locked, is.locked);
+}
+
+function candidatesIn(book: RuleBook, pin: Pin, merchantId: string, facts: Facts): Candidates {
   const at = new Date(pin.attribution_at);
   const context = contextOf(pin, merchantId, facts, at.getTime());
-  const [was] = candidatesFor(standing, context, at);
-  const [is] = candidatesFor(changed, context, at);
-  if (was?.ruleId === is?.ruleId && was?.version === is?.version) return 'stays';
-  return is ?? null;
+  const clickedAt = new Date(heaviestWinner(pin).chain_at);
+  const terms = facts.merchants.get(merchantId)?.find(({ version }) => version === pin.merchant_version);
+  const isLocked = terms?.rateLock === 'click' && clickedAt < at;
+  const locked = isLocked ? (candidatesFor(book, context, clickedAt)[0] ?? null) : null;
+  return { rule: candidatesFor(book, context, at)[0] ?? null, locked };
+}
+
+const isSame = (a: RuleVersion | null, b: RuleVersion | null): boolean => a?.ruleId === b?.ruleId && a?.version === b?.version;
+
+/** Of the two the one by which the award would decide the line. */
+function ruleOf({ rule, locked }: Candidates, { line, subject }: PaidLine, pin: Pin, facts: Facts): RuleVersion | null {
+  if (locked === null || isSame(locked, rule)) return rule;
+  const named = [locked, ...(rule === null ? [] : [rule])].flatMap(({ plan }) => namedAccounts(plan.split));
+  const winners = withNamed(pin, named, facts).map(toWinner);
+  const winnerId = heaviestWinner(pin).promoter_id;
+  const { currency, order } = subject;
+  return paysMore(locked, rule, { line, winners, winnerId, refunds: order.refunds, currency }) ? locked : rule;
+}
+
+/** The pinned winners, to whom those are absent who are named and could not be paid. */
+function withNamed(pin: Pin, named: readonly string[], facts: Facts): PinnedWinner[] {
+  const away = named.filter((id) => !isPresent(facts, id, Date.parse(pin.attribution_at)));
+  return pin.winners.map((winner) => ({ ...winner, absent: [...new Set([...winner.absent, ...away])] }));
 }
 
 function contextOf(pin: Pin, merchantId: string, facts: Facts, at: number): RuleContext {
@@ -73,9 +103,11 @@ export function rehearsedChoice(facts: Facts, rehearsed: Rehearsed): (paid: Paid
     if (standing?.decision !== 'attributed' || held === null) {
       return { ...UNDECIDED, decision: standing?.decision ?? 'unattributed', reason: null, verdict: null };
     }
-    const rule = changedRule(held.pin, subject.merchantId, facts, rehearsed);
-    if (rule === 'stays') return { ...held, decision: 'attributed', reason: null, verdict: null };
-    return chooseRecorded(held, rule, facts);
+    const [was, is] = [rehearsed.standing, rehearsed.changed].map((book) =>
+      ruleOf(candidatesIn(book, held.pin, subject.merchantId, facts), paid, held.pin, facts),
+    ) as [RuleVersion | null, RuleVersion | null];
+    if (isSame(was, is)) return { ...held, decision: 'attributed', reason: null, verdict: null };
+    return chooseRecorded(held.pin, is, facts);
   };
 }
 
@@ -88,12 +120,9 @@ function chooseAnew(paid: PaidLine): Choice {
 const NOTHING_STANDS: ReadonlyMap<string, StandingLine> = new Map();
 
 /** The same winners by another rule, or by none. */
-function chooseRecorded(held: NonNullable<StandingLine['held']>, rule: RuleVersion | null, facts: Facts): Choice {
-  const { pin } = held;
+function chooseRecorded(pin: Pin, rule: RuleVersion | null, facts: Facts): Choice {
   if (rule === null) return { decision: 'no_rule', reason: 'no_rule_matches', verdict: null, pin, rule, rules: [] };
-  const at = Date.parse(pin.attribution_at);
-  const away = namedAccounts(rule.plan.split).filter((id) => !isPresent(facts, id, at));
-  const winners = pin.winners.map((winner): PinnedWinner => ({ ...winner, absent: [...new Set([...winner.absent, ...away])] }));
+  const winners = withNamed(pin, namedAccounts(rule.plan.split), facts);
   return { decision: 'attributed', reason: null, verdict: null, pin: { ...pin, winners }, rule, rules: [] };
 }
 

@@ -10,7 +10,7 @@ import type { Facts } from '../facts/facts.ts';
 import { findRule, type Rules } from '../rules/rule-cache.ts';
 import type { KnownOrder } from '../../orders/order-store.ts';
 import type { BookedShare, RecordedHead, RecordedLine } from './recorded-store.ts';
-import { changedFacts, changedRule, rehearsedChoice, type Rehearsed } from './rehearsed-choice.ts';
+import { changedFacts, isRuledOtherwise, rehearsedChoice, type Rehearsed } from './rehearsed-choice.ts';
 
 /** An order as it was recorded. */
 export interface RecordedOrder {
@@ -19,10 +19,10 @@ export interface RecordedOrder {
   booked: readonly BookedShare[];
 }
 
-/** Whether the changes choose another rule for a line of the order. */
-export function isRuledOtherwise({ head, lines }: RecordedOrder, facts: Facts, rehearsed: Rehearsed): boolean {
+/** Whether the changes make a difference to the rule of a line of the order. */
+export function isTouched({ head, lines }: RecordedOrder, facts: Facts, rehearsed: Rehearsed): boolean {
   return lines.some(
-    ({ decision, pin }) => decision === 'attributed' && pin !== null && changedRule(pin, head.merchantId, facts, rehearsed) !== 'stays',
+    ({ decision, pin }) => decision === 'attributed' && pin !== null && isRuledOtherwise(pin, head.merchantId, facts, rehearsed),
   );
 }
 

@@ -24,7 +24,7 @@ import type { Rehearsed } from './rehearsed-choice.ts';
 import {
   compareShares,
   isDecidedOtherwise,
-  isRuledOtherwise,
+  isTouched,
   recordedSubject,
   settleChanged,
   sharesOf,
@@ -154,7 +154,7 @@ async function settleRecorded(
   facts: Facts,
   { task, rules, rehearsed }: Work,
 ): Promise<[bigint, SettledLine[]][]> {
-  const touched = orders.filter((order) => isRuledOtherwise(order, facts, rehearsed));
+  const touched = orders.filter((order) => isTouched(order, facts, rehearsed));
   const merged = await readMerged(
     trx,
     touched.map(({ head }) => head.orderKey),

@@ -102,9 +102,9 @@ const TERMS = { order_lock_days: 0, product_click_days: 3 };
 /**
  * A merchant with two rules, of which the one for everything may be missing; in it an order told.
  */
-async function openMerchant(isRuled: boolean, policy: object = {}) {
+async function openMerchant(isRuled: boolean, policy: object = {}, rate_lock = 'none') {
   const m = `m-${randomUUID().slice(0, 8)}`;
-  await world.merchant(m, { ...TERMS, ...policy });
+  await world.merchant(m, { ...TERMS, ...policy, rate_lock });
   await world.product(m, 'p1', { category: 'baby' });
   await world.product(m, 'p2', { category: 'toys' });
   await world.coupon(m, 'ALICES', people.alice);
@@ -178,19 +178,26 @@ test('before is what the books have, and no effective change leaves every fen wh
 }, 600_000);
 
 test('a change comes to what publishing it gives when the same orders are told under it', async () => {
-  const property = fc.asyncProperty(orders, changes, fc.boolean(), async (told, change, isRuled) => {
-    const [as, under] = [await openMerchant(isRuled), await openMerchant(isRuled, change.kind === 'policy' ? change.policy : {})];
-    await publish(change, under);
-    await as.tell(told);
-    await under.tell(told);
-    const rehearsed = await rehearse(world, [asRehearsed(change, as)], { merchantId: as.m });
-    expect(side(sumsOf(rehearsed, 'promoter'), 0)).toEqual(await bookedOf(world, as.m));
-    expect(side(sumsOf(rehearsed, 'promoter'), 1)).toEqual(await bookedOf(world, under.m));
-    for (const kind of ['role', 'product', 'day'] as const) {
-      const sums = Object.values(sumsOf(rehearsed, kind));
-      const totals = [0, 1].map((which) => sums.reduce((all, both) => all + both[which]!, 0));
-      expect(totals).toEqual([Number(rehearsed.result.before), Number(rehearsed.result.after)]);
-    }
-  });
+  const property = fc.asyncProperty(
+    orders,
+    changes,
+    fc.boolean(),
+    fc.constantFrom('none', 'click'),
+    async (told, change, isRuled, rateLock) => {
+      const as = await openMerchant(isRuled, {}, rateLock);
+      const under = await openMerchant(isRuled, change.kind === 'policy' ? change.policy : {}, rateLock);
+      await publish(change, under);
+      await as.tell(told);
+      await under.tell(told);
+      const rehearsed = await rehearse(world, [asRehearsed(change, as)], { merchantId: as.m });
+      expect(side(sumsOf(rehearsed, 'promoter'), 0)).toEqual(await bookedOf(world, as.m));
+      expect(side(sumsOf(rehearsed, 'promoter'), 1)).toEqual(await bookedOf(world, under.m));
+      for (const kind of ['role', 'product', 'day'] as const) {
+        const sums = Object.values(sumsOf(rehearsed, kind));
+        const totals = [0, 1].map((which) => sums.reduce((all, both) => all + both[which]!, 0));
+        expect(totals).toEqual([Number(rehearsed.result.before), Number(rehearsed.result.after)]);
+      }
+    },
+  );
   await fc.assert(property, { numRuns: runs(30) });
 }, 600_000);

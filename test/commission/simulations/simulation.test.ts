@@ -87,6 +87,15 @@ test('a line that is pinned to a rule which would not be chosen today keeps it, 
   expect(ofHeavier.result).toMatchObject({ before: '999', after: '99', changed_orders: 1 });
 });
 
+test('a rate lock keeps what was in force at the click where the change begins after it and pays less', async () => {
+  const shop = await openShop(world, { rate_lock: 'click' });
+  const ruleId = await shop.rule(SIMPLE_PLAN);
+  await shop.order('o1', { click_token: world.token(shop.code, { at: ago(3) }), paid_at: ago(1) });
+  const from = (rate_ppm: number) => [{ rule_id: ruleId, plan: { ...SIMPLE_PLAN, rate_ppm }, effective_from: ago(2), retroactive: true }];
+  expect((await rehearse(world, from(80_000), { merchantId: shop.m })).result).toMatchObject({ before: '999', after: '999' });
+  expect((await rehearse(world, from(120_000), { merchantId: shop.m })).result).toMatchObject({ before: '999', after: '1199' });
+});
+
 test('a rule of a tier is matched with the tier that a program has set, as the award does', async () => {
   const { m, bob } = await openRuledShop();
   const [program, since] = [`program of ${m}`, new Date(ago(10))];
