@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
 import { dayOf } from '../../platform/calendar.ts';
@@ -35,17 +35,17 @@ interface Stating {
  */
 export async function stateBonusProgram(
   trx: Transaction<DB>,
-  { terms: stated, ...wanted }: StatedBonusProgram,
+  stated: StatedBonusProgram,
   { actor, now }: Stating,
 ): Promise<{ book: BonusBook; made: boolean }> {
-  const terms = { ...stated, steps: stated.steps.toSorted((a, b) => (a.atLeast < b.atLeast ? -1 : 1)) };
-  refuseSenseless(terms);
-  const before = await lockBonusBook(trx, wanted.programId);
-  if (before !== null) refuseMoved(before, wanted);
-  const latest = before?.versions.at(-1) ?? null;
-  if (before !== null && latest !== null && isDeepStrictEqual(termsOf(latest), terms)) return { book: before, made: false };
-  const version = { ...terms, version: (latest?.version ?? 0) + 1, recordedAt: now };
-  const book = { ...(before ?? (await makeProgram(trx, wanted, now))), versions: [...(before?.versions ?? []), version] };
+  const before = await lockBonusBook(trx, stated.programId);
+  const book = await nextBonusBook(trx, stated, before, now);
+  const version = book.versions.at(-1)!;
+  if (before !== null && isDeepStrictEqual(termsOf(before.versions.at(-1)!), termsOf(version))) return { book: before, made: false };
+  if (before === null) {
+    await addBonusProgram(trx, book);
+    await addReach(trx, { kind: 'bonus', programId: book.programId, merchantId: book.merchantId }, now);
+  }
   await addBonusVersion(trx, book.programId, version);
   if (before !== null) await markBonusesSince(trx, book.programId, dayOf(now, book.timeZone).slice(0, 7), now);
   const subject = { subjectKind: 'bonus_program', subjectId: book.programId };
@@ -54,16 +54,31 @@ export async function stateBonusProgram(
   return { book, made: before === null };
 }
 
-async function makeProgram(trx: Transaction<DB>, wanted: Omit<StatedBonusProgram, 'terms'>, now: Date): Promise<BonusProgram> {
-  const merchant = await findMerchant(trx, wanted.merchantId);
+/**
+ * The program with its next version, which nothing is written of: `before` is the program as it
+ * stands, null where there is none. Throws what `stateBonusProgram` throws.
+ */
+export async function nextBonusBook(
+  db: Kysely<DB>,
+  { terms: stated, ...wanted }: StatedBonusProgram,
+  before: BonusBook | null,
+  now: Date,
+): Promise<BonusBook> {
+  const terms = { ...stated, steps: stated.steps.toSorted((a, b) => (a.atLeast < b.atLeast ? -1 : 1)) };
+  refuseSenseless(terms);
+  if (before !== null) refuseMoved(before, wanted);
+  const program = before ?? (await newProgram(db, wanted, now));
+  const versions = before?.versions ?? [];
+  return { ...program, versions: [...versions, { ...terms, version: (versions.at(-1)?.version ?? 0) + 1, recordedAt: now }] };
+}
+
+async function newProgram(db: Kysely<DB>, wanted: Omit<StatedBonusProgram, 'terms'>, now: Date): Promise<BonusProgram> {
+  const merchant = await findMerchant(db, wanted.merchantId);
   if (merchant === null) throw unknownMerchant();
-  if ((await countBonusPrograms(trx, wanted.merchantId)) >= PROGRAMS_MAX) {
+  if ((await countBonusPrograms(db, wanted.merchantId)) >= PROGRAMS_MAX) {
     throw new DomainError('unprocessable', `The merchant has ${PROGRAMS_MAX} bonus programs, which are as many as it may have.`);
   }
-  const program = { ...wanted, timeZone: merchant.time_zone, madeAt: now };
-  await addBonusProgram(trx, program);
-  await addReach(trx, { kind: 'bonus', programId: program.programId, merchantId: program.merchantId }, now);
-  return program;
+  return { ...wanted, timeZone: merchant.time_zone, madeAt: now };
 }
 
 function refuseSenseless({ measure, steps, startsAt, endsAt }: BonusTerms): void {

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 
 import { DomainError } from '../../core/errors.ts';
 import { dayOf } from '../../platform/calendar.ts';
@@ -48,7 +48,7 @@ export async function stateTierProgram(
 ): Promise<{ program: TierProgram; made: boolean }> {
   await lockTierPrograms(trx);
   const before = await findTierProgram(trx, stated.programId);
-  const program = await nextOf(trx, stated, before, now);
+  const program = await nextTierProgram(trx, stated, before, now);
   if (before !== null && isDeepStrictEqual(termsOf(before), termsOf(program))) return { program: before, made: false };
   if (before === null) {
     await addTierProgram(trx, program);
@@ -61,9 +61,18 @@ export async function stateTierProgram(
   return { program, made: before === null };
 }
 
-async function nextOf(trx: Transaction<DB>, stated: StatedTierProgram, before: TierProgram | null, now: Date): Promise<TierProgram> {
+/**
+ * The program with its next version, which nothing is written of: `before` is the program as it
+ * stands, null where there is none. Throws what `stateTierProgram` throws.
+ */
+export async function nextTierProgram(
+  db: Kysely<DB>,
+  stated: StatedTierProgram,
+  before: TierProgram | null,
+  now: Date,
+): Promise<TierProgram> {
   const { programId, merchantId, measure } = stated;
-  const merchant = merchantId === null ? null : await findMerchant(trx, merchantId);
+  const merchant = merchantId === null ? null : await findMerchant(db, merchantId);
   if (merchantId !== null && merchant === null) throw unknownMerchant();
   const tiers = stated.tiers.toSorted((a, b) => (a.atLeast < b.atLeast ? -1 : 1));
   const currency = stated.currency ?? (measure === 'orders' ? null : (merchant?.currency ?? null));
@@ -76,7 +85,7 @@ async function nextOf(trx: Transaction<DB>, stated: StatedTierProgram, before: T
     refuseMoved(before, stated);
     return { ...before, ...terms, version: before.version + 1, recordedAt: now };
   }
-  const rival = await findTierProgramOf(trx, merchantId);
+  const rival = await findTierProgramOf(db, merchantId);
   if (rival !== null) {
     const whose = merchantId === null ? 'all merchants' : `the merchant ${merchantId}`;
     throw new DomainError('program_conflict', `There is the tier program ${rival.programId} of ${whose} already.`);

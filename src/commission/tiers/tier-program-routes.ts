@@ -4,96 +4,16 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
-import { isCurrency } from '../../core/money.ts';
-import { MEASURES } from '../../core/programs/steps.ts';
-import { spanOfMonths } from '../../platform/calendar.ts';
 import type { App } from '../../platform/http/app.ts';
-import { bodyExamples, callerId, timeZone, words } from '../../platform/http/fields.ts';
+import { callerId } from '../../platform/http/fields.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { stateTierProgram } from './stating-tier-program.ts';
-import { findTierProgram, listTierPrograms, showTierStep, type TierProgram } from './tier-program-store.ts';
+import { showTierProgram, tierProgramAnswer, tierProgramBody, tierProgramId, tierProgramStated } from './tier-program-body.ts';
+import { findTierProgram, listTierPrograms, type TierProgram } from './tier-program-store.ts';
 import { listPromoterTiers, type PromoterTier } from './tier-store.ts';
-
-const TIERS_MAX = 50;
-const FIGURE_MAX = 10 ** 15;
-
-const programId = callerId.meta({ description: 'The program, by an id of yours.', example: 'tiers' });
-const measure = z.enum(MEASURES).meta({
-  description:
-    'What is counted: what buyers paid and kept of completed lines, times the weight of the promoter, or orders with such a line.',
-});
-const tier = z.strictObject({
-  tier: words(64).meta({ description: 'As rules name it.' }),
-  at_least: z.int().min(0).max(FIGURE_MAX).meta({ description: 'The least figure of a month that sets it; 0: everybody has it.' }),
-});
-
-const body = z
-  .strictObject({
-    merchant_id: callerId
-      .nullish()
-      .meta({ description: 'Whose lines it counts, and for whose rules it counts; left out: all merchants’.' }),
-    measure,
-    period: z.literal('month').default('month').meta({ description: 'How long is counted.' }),
-    currency: z
-      .string()
-      .refine(isCurrency, 'is no currency of ISO 4217')
-      .nullish()
-      .meta({ description: 'Of the lines that count; left out: the merchant’s, or of orders any.' }),
-    tiers: z
-      .array(tier)
-      .min(1)
-      .max(TIERS_MAX)
-      .refine((tiers) => new Set(tiers.map((one) => one.tier)).size === tiers.length, 'must name each tier once')
-      .refine((tiers) => new Set(tiers.map((one) => one.at_least)).size === tiers.length, 'must begin each at another figure')
-      .meta({ description: 'Which tiers there are, in any order.' }),
-    takes_effect: z.literal('next_period').default('next_period').meta({ description: 'From when a figure sets the tier.' }),
-    time_zone: timeZone.nullish().meta({ description: 'Where the months of a program of all merchants begin, Asia/Shanghai if left out.' }),
-  })
-  .meta(
-    bodyExamples({
-      merchant_id: 'm1',
-      measure: 'paid_amount',
-      tiers: [
-        { tier: 'silver', at_least: 100_000 },
-        { tier: 'gold', at_least: 1_000_000 },
-      ],
-    }),
-  );
-
-const answer = z
-  .object({
-    program_id: programId,
-    merchant_id: callerId.nullable().meta({ description: 'Null: all merchants.' }),
-    measure,
-    period: z.literal('month').meta({ description: 'How long is counted.' }),
-    currency: z.string().nullable().meta({ description: 'Null: orders in any currency count.' }),
-    tiers: z.array(tier).meta({ description: 'The lowest first.' }),
-    takes_effect: z.literal('next_period').meta({ description: 'From when a figure sets the tier.' }),
-    time_zone: z.string().meta({ description: 'Where its months begin: the merchant’s zone when the program was made.' }),
-    decides_at: z.date().meta({ description: 'When the next month ends whose figures set tiers; in the past while that is under way.' }),
-    version: z.int(),
-    made_at: z.date(),
-    changed_at: z.date(),
-  })
-  .meta({ id: 'TierProgram' });
-
-const show = (program: TierProgram): z.output<typeof answer> => ({
-  program_id: program.programId,
-  merchant_id: program.merchantId,
-  measure: program.measure,
-  period: 'month',
-  currency: program.currency,
-  tiers: program.tiers.map(showTierStep),
-  takes_effect: 'next_period',
-  time_zone: program.timeZone,
-  decides_at: spanOfMonths(program.nextMonth, program.timeZone).until,
-  version: program.version,
-  made_at: program.madeAt,
-  changed_at: program.recordedAt,
-});
 
 const promoterTier = z
   .object({
@@ -114,7 +34,7 @@ const showTier = (one: PromoterTier): z.output<typeof promoterTier> => ({
 });
 
 const tags = ['programs'];
-const path = z.object({ program_id: programId });
+const path = z.object({ program_id: tierProgramId });
 const place = z.tuple([callerId]);
 
 async function programOf(db: Kysely<DB>, programId: string): Promise<TierProgram> {
@@ -137,20 +57,17 @@ export function tierProgramRoutes(app: App, { db }: { db: Kysely<DB> }): void {
         'program of all merchants, else the one stated with the promoter. Lines that were decided before stay, and what comes late changes ' +
         'no tier. A merchant has one program. Changed terms count from the next decision on.',
       params: path,
-      body,
-      response: { 200: answer, 201: answer, ...problems('unknown_merchant', 'program_conflict', 'conflict', 'unprocessable') },
+      body: tierProgramBody,
+      response: {
+        200: tierProgramAnswer,
+        201: tierProgramAnswer,
+        ...problems('unknown_merchant', 'program_conflict', 'conflict', 'unprocessable'),
+      },
     },
     handler: async ({ params, body: stated, actor }, reply) => {
-      const wanted = {
-        programId: params.program_id,
-        merchantId: stated.merchant_id ?? null,
-        measure: stated.measure,
-        currency: stated.currency ?? null,
-        tiers: stated.tiers.map((one) => ({ tier: one.tier, atLeast: BigInt(one.at_least) })),
-        timeZone: stated.time_zone ?? null,
-      };
+      const wanted = tierProgramStated(params.program_id, stated);
       const { program, made } = await inTransaction(db, ({ trx, now }) => stateTierProgram(trx, wanted, { actor, now }));
-      return reply.code(made ? 201 : 200).send(show(program));
+      return reply.code(made ? 201 : 200).send(showTierProgram(program));
     },
   });
 
@@ -166,9 +83,9 @@ function readingRoutes(app: App, db: Kysely<DB>): void {
       summary: 'One tier program',
       description: 'With its latest terms, and when it decides next.',
       params: path,
-      response: { 200: answer, ...problems('not_found') },
+      response: { 200: tierProgramAnswer, ...problems('not_found') },
     },
-    handler: async ({ params }) => show(await programOf(db, params.program_id)),
+    handler: async ({ params }) => showTierProgram(await programOf(db, params.program_id)),
   });
 
   app.get('/v1/tier-programs', {
@@ -179,11 +96,11 @@ function readingRoutes(app: App, db: Kysely<DB>): void {
       summary: 'Tier programs, by id',
       description: 'Each with its latest terms.',
       querystring: pageQuery.extend({ merchant_id: callerId.optional().meta({ description: 'Of this merchant.' }) }),
-      response: { 200: pageOf(answer) },
+      response: { 200: pageOf(tierProgramAnswer) },
     },
     handler: async ({ query: { limit, cursor, merchant_id: merchantId = null } }) => {
       const after = cursor === undefined ? '' : decodeCursor(cursor, place)[0];
-      return toPage(await listTierPrograms(db, { merchantId, after, limit }), limit, show, ({ programId }) => [programId]);
+      return toPage(await listTierPrograms(db, { merchantId, after, limit }), limit, showTierProgram, ({ programId }) => [programId]);
     },
   });
 
