@@ -10,6 +10,7 @@ import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order
 import { bonusProgramRoutes } from './commission/bonuses/bonus-program-routes.ts';
 import { draftRoutes } from './commission/rules/drafts/draft-routes.ts';
 import { merchantDrafts } from './commission/rules/drafts/merchant-drafts.ts';
+import { programDrafts } from './commission/rules/drafts/program-drafts.ts';
 import { endDrafts, reversionDrafts, ruleDrafts } from './commission/rules/drafts/rule-drafts.ts';
 import { tierProgramRoutes } from './commission/tiers/tier-program-routes.ts';
 import { ruleRoutes } from './commission/rules/rule-routes.ts';
@@ -147,8 +148,6 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       levelsMax: config.referralLevelsMax,
       ruleCache: emptyRuleCache(),
     };
-    tierProgramRoutes(rest, { db });
-    bonusProgramRoutes(rest, { db });
     awardedOrderRoutes(rest, { db });
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
@@ -204,12 +203,14 @@ async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, door: 
   await openHotRoutes(app, { url: WEBHOOKS, count, routes: (scope) => webhookRoutes(scope, { ...door, adapters, registry, refused }) });
 }
 
-/** Rules, and the drafts of whatever changes what is earned. */
+/** Rules, programs, and the drafts of whatever changes what is earned. */
 function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void {
   const deps = { db, levelsMax: config.referralLevelsMax, reviewRequired: config.ruleReview === 'required', nudge: queue.nudge };
   ruleRoutes(app, deps);
   simulationRoutes(app, deps);
-  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, merchantDrafts] });
+  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, programDrafts, merchantDrafts] });
+  tierProgramRoutes(app, deps);
+  bonusProgramRoutes(app, deps);
 }
 
 /** Merchants, promoters, links and clicks. */

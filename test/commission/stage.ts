@@ -1,9 +1,12 @@
 // The routes of commission over a world, with keys of every scope, and without a port.
+import { bonusProgramRoutes } from '../../src/commission/bonuses/bonus-program-routes.ts';
 import { orderViewRoutes } from '../../src/commission/orders/order-view-routes.ts';
 import { draftRoutes } from '../../src/commission/rules/drafts/draft-routes.ts';
 import { merchantDrafts } from '../../src/commission/rules/drafts/merchant-drafts.ts';
+import { programDrafts } from '../../src/commission/rules/drafts/program-drafts.ts';
 import { endDrafts, reversionDrafts, ruleDrafts } from '../../src/commission/rules/drafts/rule-drafts.ts';
 import { ruleRoutes } from '../../src/commission/rules/rule-routes.ts';
+import { tierProgramRoutes } from '../../src/commission/tiers/tier-program-routes.ts';
 import { callersOf, keyedApp } from '../platform/callers.ts';
 import type { World } from './world.ts';
 
@@ -30,7 +33,9 @@ export async function openService(world: World, { reviewRequired = false } = {})
   const nudged: string[] = [];
   const deps = { db: world.db, levelsMax: world.deps.levelsMax, reviewRequired, nudge: (kind: string) => void nudged.push(kind) };
   ruleRoutes(app, deps);
-  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, merchantDrafts] });
+  tierProgramRoutes(app, deps);
+  bonusProgramRoutes(app, deps);
+  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, programDrafts, merchantDrafts] });
   orderViewRoutes(app, { db: world.db });
   return { nudged, close: () => app.close(), ...(await callersOf<Body>(app, world.db)) };
 }

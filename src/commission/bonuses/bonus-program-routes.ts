@@ -8,6 +8,7 @@ import type { App } from '../../platform/http/app.ts';
 import { callerId } from '../../platform/http/fields.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
+import { refuseUnreviewed } from '../../platform/keys/persons.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { bonusProgramAnswer, bonusProgramBody, bonusProgramId, bonusProgramStated, showBonusProgram } from './bonus-program-body.ts';
@@ -20,7 +21,7 @@ const path = z.object({ program_id: bonusProgramId });
 const place = z.tuple([callerId]);
 
 /** PUT and GET /v1/bonus-programs/{program_id}, the list, and the progress of a promoter. */
-export function bonusProgramRoutes(app: App, { db }: { db: Kysely<DB> }): void {
+export function bonusProgramRoutes(app: App, { db, reviewRequired }: { db: Kysely<DB>; reviewRequired: boolean }): void {
   app.put('/v1/bonus-programs/:program_id', {
     config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
@@ -38,10 +39,11 @@ export function bonusProgramRoutes(app: App, { db }: { db: Kysely<DB> }): void {
       response: {
         200: bonusProgramAnswer,
         201: bonusProgramAnswer,
-        ...problems('unknown_merchant', 'conflict', 'unprocessable'),
+        ...problems('review_required', 'unknown_merchant', 'conflict', 'unprocessable'),
       },
     },
     handler: async ({ params, body: stated, actor }, reply) => {
+      refuseUnreviewed({ reviewRequired });
       const wanted = bonusProgramStated(params.program_id, stated);
       const { book, made } = await inTransaction(db, ({ trx, now }) => stateBonusProgram(trx, wanted, { actor, now }));
       return reply.code(made ? 201 : 200).send(showBonusProgram(book));

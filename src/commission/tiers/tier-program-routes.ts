@@ -8,6 +8,7 @@ import type { App } from '../../platform/http/app.ts';
 import { callerId } from '../../platform/http/fields.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problems } from '../../platform/http/problem.ts';
+import { refuseUnreviewed } from '../../platform/keys/persons.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { stateTierProgram } from './stating-tier-program.ts';
@@ -44,7 +45,7 @@ async function programOf(db: Kysely<DB>, programId: string): Promise<TierProgram
 }
 
 /** PUT and GET /v1/tier-programs/{program_id}, the list, and the tiers that a program has set. */
-export function tierProgramRoutes(app: App, { db }: { db: Kysely<DB> }): void {
+export function tierProgramRoutes(app: App, { db, reviewRequired }: { db: Kysely<DB>; reviewRequired: boolean }): void {
   app.put('/v1/tier-programs/:program_id', {
     config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
@@ -61,10 +62,11 @@ export function tierProgramRoutes(app: App, { db }: { db: Kysely<DB> }): void {
       response: {
         200: tierProgramAnswer,
         201: tierProgramAnswer,
-        ...problems('unknown_merchant', 'program_conflict', 'conflict', 'unprocessable'),
+        ...problems('review_required', 'unknown_merchant', 'program_conflict', 'conflict', 'unprocessable'),
       },
     },
     handler: async ({ params, body: stated, actor }, reply) => {
+      refuseUnreviewed({ reviewRequired });
       const wanted = tierProgramStated(params.program_id, stated);
       const { program, made } = await inTransaction(db, ({ trx, now }) => stateTierProgram(trx, wanted, { actor, now }));
       return reply.code(made ? 201 : 200).send(showTierProgram(program));

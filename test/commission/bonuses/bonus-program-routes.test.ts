@@ -19,7 +19,7 @@ let close: () => Promise<void>;
 beforeAll(async () => {
   world = await openWorld();
   const app = keyedApp(world.db);
-  bonusProgramRoutes(app, { db: world.db });
+  bonusProgramRoutes(app, { db: world.db, reviewRequired: false });
   service = await callersOf<Body>(app, world.db);
   close = () => app.close();
 });

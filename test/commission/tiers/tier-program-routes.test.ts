@@ -21,7 +21,7 @@ let close: () => Promise<void>;
 beforeAll(async () => {
   world = await openWorld();
   const app = keyedApp(world.db);
-  tierProgramRoutes(app, { db: world.db });
+  tierProgramRoutes(app, { db: world.db, reviewRequired: false });
   ruleRoutes(app, { db: world.db, levelsMax: 2, reviewRequired: false, nudge: () => undefined });
   service = await callersOf<Body>(app, world.db);
   close = () => app.close();

@@ -9,6 +9,7 @@ import { faultSchema, showWarning, warningSchema, type RuleFault } from '../rule
 import { DRAFT_KINDS, type DraftKind } from './draft-kind.ts';
 import { DRAFT_STATES, type Draft } from './draft-store.ts';
 import { earningTerms } from './merchant-drafts.ts';
+import { programTerms } from './program-drafts.ts';
 import { endOfRule, returnOfRule } from './rule-drafts.ts';
 
 const NOTE_LENGTH_MAX = 1000;
@@ -38,6 +39,10 @@ export const draftBody = z
     z.strictObject({ rule: statedRule, ...beside }),
     z.strictObject({ end: endOfRule.meta({ description: 'The end of a rule for good.' }), ...beside }),
     z.strictObject({ reversion: returnOfRule.meta({ description: 'The content of an earlier version as the next one.' }), ...beside }),
+    z.strictObject({
+      program: programTerms.meta({ description: 'All terms of a tier or bonus program, as it is put itself, with its `kind` and its id.' }),
+      ...beside,
+    }),
     z.strictObject({ merchant: earningTerms.meta({ description: 'Terms of a merchant; what is left out stays.' }), ...beside }),
     newRule.extend({ rule_id: callerId.optional(), ...beside }),
   ])
@@ -102,8 +107,14 @@ const listedDraft = z.object({
   note: z.string().nullable().meta({ description: 'What the approver should know.' }),
   emergency: z.object({ reason: z.string() }).nullable().meta({ description: 'Why promoters are not told before; null: they are.' }),
   merchant_id: z.string().nullable().meta({ description: 'Whose lines alone it is about; null: of several merchants, or of all.' }),
-  subject_id: z.string().nullable().meta({ description: 'The rule or merchant that it changes; null: a rule that is not made yet.' }),
-  base_version: z.int().nullable().meta({ description: 'What it was drafted against; with a newer version it is stale.' }),
+  subject_id: z
+    .string()
+    .nullable()
+    .meta({ description: 'The rule, program or merchant that it changes; null: a rule that is not made yet.' }),
+  base_version: z
+    .int()
+    .nullable()
+    .meta({ description: 'What it was drafted against, null: nothing was there; with a newer version it is stale.' }),
   revision: z.int().meta({ description: 'How often it was written.' }),
   content_hash: z.string().meta({ description: 'What an approval names. Every writing has another one.' }),
   edited_by: z

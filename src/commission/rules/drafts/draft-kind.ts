@@ -7,8 +7,8 @@ import type { DB } from '../../../platform/postgres/tables.ts';
 import type { RuleFault } from '../rule-check-routes.ts';
 
 /**
- * All kinds of drafts, by the names under which they are stated. Those of offers, campaigns and
- * programs are brought by what makes them.
+ * All kinds of drafts, by the names under which they are stated. Those of offers and
+ * campaigns are brought by what makes them.
  */
 export const DRAFT_KINDS = ['rule', 'end', 'reversion', 'offer', 'campaign', 'program', 'merchant'] as const;
 
@@ -23,7 +23,7 @@ export interface DraftKind {
 export interface DraftSubject {
   /** Whose lines alone it is about; null: of several merchants, or of all. */
   merchantId: string | null;
-  /** The rule or merchant that it changes; null: a new one. */
+  /** The rule, program or merchant that it changes; null: a rule that is not made yet. */
   subjectId: string | null;
   /** Its latest version; null: of a new one. */
   version: number | null;

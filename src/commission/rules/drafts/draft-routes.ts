@@ -12,6 +12,8 @@ import { inTransaction } from '../../../platform/postgres/database.ts';
 import type { DB } from '../../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../../platform/uuid.ts';
 import { merchantAnswer } from '../../../promotion/merchants/merchant-body.ts';
+import { bonusProgramAnswer } from '../../bonuses/bonus-program-body.ts';
+import { tierProgramAnswer } from '../../tiers/tier-program-body.ts';
 import { ruleSchema, versionSchema } from '../rule-body.ts';
 import {
   approvalBody,
@@ -45,7 +47,15 @@ export function draftRoutes(app: App, deps: DraftRoutesDeps): void {
 // The body is read by its handler, as where rules are published.
 const unread = () => (data: unknown) => ({ value: data });
 
-const refusedDrafts = problems('not_found', 'invalid_plan', 'referral_levels_exceeded', 'retroactive_not_allowed', 'unprocessable');
+const refusedDrafts = problems(
+  'not_found',
+  'invalid_plan',
+  'referral_levels_exceeded',
+  'retroactive_not_allowed',
+  'program_conflict',
+  'conflict',
+  'unprocessable',
+);
 
 function writingDrafts(app: App, deps: DraftRoutesDeps): void {
   const { db } = deps;
@@ -56,8 +66,9 @@ function writingDrafts(app: App, deps: DraftRoutesDeps): void {
       tags,
       summary: 'Draft a change of what is earned',
       description:
-        'A rule (with `rule_id` its next version), the end of one, the return of an earlier version, or terms of a merchant. Nothing changes ' +
-        'until another person has approved it and it is published. A merchant’s key drafts what is about that merchant alone.',
+        'A rule (with `rule_id` its next version), the end of one, the return of an earlier version, a tier or bonus program, or terms of a ' +
+        'merchant. Nothing changes until another person has approved it and it is published. A merchant’s key drafts what is about that ' +
+        'merchant alone.',
       body: draftBody,
       response: { 201: draftSchema, ...refusedDrafts },
     },
@@ -148,11 +159,11 @@ function publishingDrafts(app: App, deps: DraftRoutesDeps): void {
       tags,
       summary: 'Publish an approved draft',
       description:
-        'Answers what was made: the version, the ended rule, or the merchant. It counts from the time that was drafted, or where that has ' +
-        'passed by now, as soon as it may. What it replaces must have no newer version than when it was drafted.',
+        'Answers what was made: the version, the ended rule, the program, or the merchant. It counts from the time that was drafted, or ' +
+        'where that has passed by now, as soon as it may. What it replaces must have no newer version than when it was drafted.',
       params: draftPath,
       response: {
-        201: z.union([versionSchema, ruleSchema, merchantAnswer]),
+        201: z.union([versionSchema, ruleSchema, tierProgramAnswer, bonusProgramAnswer, merchantAnswer]),
         ...problems(
           'not_found',
           'draft_decided',
@@ -160,6 +171,9 @@ function publishingDrafts(app: App, deps: DraftRoutesDeps): void {
           'draft_stale',
           'rule_conflict',
           'rule_ended',
+          'unknown_merchant',
+          'program_conflict',
+          'conflict',
           'referral_levels_exceeded',
           'notice_too_short',
           'unprocessable',

@@ -140,7 +140,8 @@ async function openDraft(trx: Transaction<DB>, { draftId, actor }: By): Promise<
 async function refuseStale(trx: Transaction<DB>, drafted: DraftedChange, { baseVersion }: Draft): Promise<void> {
   const { version, subjectId } = await drafted.subject(trx);
   if (version === baseVersion) return;
-  throw new DomainError('draft_stale', `${subjectId} has version ${version} by now, and this was drafted against version ${baseVersion}.`);
+  const basis = baseVersion === null ? 'before it was made' : `against version ${baseVersion}`;
+  throw new DomainError('draft_stale', `${subjectId} has version ${version} by now, and this was drafted ${basis}.`);
 }
 
 /** SHA-256 of all that is approved; every writing has another one. */
