@@ -46,8 +46,12 @@ interface WireChange {
 const WIRE_CHANGES: readonly WireChange[] = [
   // Ids are strings everywhere.
   { of: /\/explanation\?/, was: /"transfer_id":(\d+)/g, is: '"transfer_id":"$1"' },
-  // Merchants say when their promoters are paid.
-  { of: /^\/v1\/merchants\?/, was: /("hold_days":\d+,)("attribution")/g, is: '$1"payouts":"always",$2' },
+  // Merchants say when their promoters are paid, and what notice they are given of lower rates.
+  {
+    of: /^\/v1\/merchants\?/,
+    was: /("hold_days":\d+,)("attribution")/g,
+    is: '$1"payouts":"always","rate_notice":null,"rate_lock":"none",$2',
+  },
   // Entries and transfers tell their cause, which was an order's revision until then.
   {
     of: /^\/v1\/(promoters\/[^/]+\/entries|ledger\/transfers)\b/,

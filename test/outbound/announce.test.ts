@@ -128,5 +128,15 @@ describe('an id of an event', () => {
 });
 
 test('what can be subscribed to is every type, and every family once', () => {
-  expect(SUBSCRIPTIONS).toEqual(['order.*', 'commission.*', 'claim.*', 'payout.*', 'payee.*', 'debt.*', 'guard.*', ...EVENT_TYPES]);
+  expect(SUBSCRIPTIONS).toEqual([
+    'order.*',
+    'commission.*',
+    'claim.*',
+    'payout.*',
+    'payee.*',
+    'debt.*',
+    'rule.*',
+    'guard.*',
+    ...EVENT_TYPES,
+  ]);
 });

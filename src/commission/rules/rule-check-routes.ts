@@ -7,7 +7,7 @@ import { checkPlan } from '../../core/plan.ts';
 import { WARNING_CODES, warningsOf, type RuleWarning } from '../../core/rules/rule-check.ts';
 import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
-import { problems } from '../../platform/http/problem.ts';
+import { checkAllButBody, problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import { readCheckedWorld } from './checked-world.ts';
@@ -54,8 +54,7 @@ export function ruleCheckRoutes(app: App, { db, levelsMax }: { db: Kysely<DB>; l
       body: statedRule,
       response: { 200: checkAnswer, ...problems('not_found', 'invalid_plan') },
     },
-    // The body is read by its handler, as where rules are published.
-    validatorCompiler: () => (data: unknown) => ({ value: data }),
+    validatorCompiler: checkAllButBody,
     handler: async (request, reply) => {
       const stated = readStatedRule(request.body);
       await answerOnce(request, reply, db, async ({ trx, now }) => {

@@ -5,7 +5,7 @@ import { bodyExamples, callerId, time } from '../../platform/http/fields.ts';
 import type { App } from '../../platform/http/app.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
-import { problems } from '../../platform/http/problem.ts';
+import { checkAllButBody, problems } from '../../platform/http/problem.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import { effectiveRuleRoutes } from './effective-rule-routes.ts';
@@ -45,10 +45,6 @@ export function ruleRoutes(app: App, deps: RuleRoutesDeps): void {
   ruleCheckRoutes(app, deps);
   effectiveRuleRoutes(app, deps.db);
 }
-
-// The body is read by its handler, because a well-formed rule that may not be published is 422 and
-// not 400.
-const unread = () => (data: unknown) => ({ value: data });
 
 /** POST /v1/rules. */
 const publishing = {
@@ -103,7 +99,7 @@ function publishingRoutes(app: App, { db, levelsMax, reviewRequired, nudge }: Ru
   app.post('/v1/rules', {
     config: { scopes: ['admin'], roles: ['operator'] },
     schema: publishing,
-    validatorCompiler: unread,
+    validatorCompiler: checkAllButBody,
     handler: async (request, reply) => {
       refuseUnreviewed({ reviewRequired });
       const stated = readTerms(newRule, request.body);
@@ -120,7 +116,7 @@ function publishingRoutes(app: App, { db, levelsMax, reviewRequired, nudge }: Ru
   app.post('/v1/rules/:rule_id/versions', {
     config: { scopes: ['admin'], roles: ['operator'] },
     schema: publishingVersions,
-    validatorCompiler: unread,
+    validatorCompiler: checkAllButBody,
     handler: async (request, reply) => {
       refuseUnreviewed({ reviewRequired });
       const stated = readTerms(nextVersion, request.body);

@@ -13,7 +13,7 @@ import { bodyExamples, callerId, time } from '../../platform/http/fields.ts';
 import { answerOnce } from '../../platform/http/idempotency.ts';
 import { stringifyJson } from '../../platform/http/json.ts';
 import { cursorNumber, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
-import { faultsOf, problems } from '../../platform/http/problem.ts';
+import { checkAllButBody, faultsOf, problems } from '../../platform/http/problem.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
@@ -111,8 +111,7 @@ function askingRoute(app: App, { db, levelsMax, nudge }: SimulationRoutesDeps): 
   app.post('/v1/rule-simulations', {
     config: { scopes: ['admin', 'auditor'], roles: [...READERS] },
     schema: asking,
-    // Read by its handler, because a well-formed rule that may not be published is 422 and not 400.
-    validatorCompiler: () => (data: unknown) => ({ value: data }),
+    validatorCompiler: checkAllButBody,
     handler: async (request, reply) => {
       const asked = readBody(request.body);
       await answerOnce(request, reply, db, async ({ trx, now }) => {

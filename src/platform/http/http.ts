@@ -9,12 +9,11 @@ import { fastify, LogController } from 'fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
-import type { z } from 'zod';
 
 import { DomainError } from '../../core/errors.ts';
 import { acceptJson, isStreaming } from './bodies.ts';
 import { stringifyJson } from './json.ts';
-import { faultsOf, problemHeaders, problemOf, problemOfRefusal, PROBLEM_TYPE } from './problem.ts';
+import { checkParts, problemHeaders, problemOf, problemOfRefusal, PROBLEM_TYPE } from './problem.ts';
 import { sendSecurityHeaders } from './security-headers.ts';
 import type { App } from './app.ts';
 
@@ -39,8 +38,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const CHECKING_INTERVAL_MS = 2000;
 const IDLE_CHECK_MS = 100;
 
-const PART_NAMES: Record<string, string> = { querystring: 'query', params: 'path', headers: 'header' };
-
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 export interface HttpOptions {
@@ -60,11 +57,7 @@ export interface HttpOptions {
  */
 export function openHttp(options: HttpOptions = {}): App {
   const app: App = fastify(serverOptions(options)).withTypeProvider<ZodTypeProvider>();
-  app.setValidatorCompiler<z.ZodType>(
-    ({ schema, httpPart }) =>
-      (data) =>
-        checkPart(schema, data, httpPart ?? 'request'),
-  );
+  app.setValidatorCompiler(checkParts);
   app.setSerializerCompiler(() => stringifyJson);
   app.setReplySerializer(stringifyJson);
   logTo(app, options.logger);
@@ -167,17 +160,6 @@ export function closingOf(app: App): () => boolean {
     done();
   });
   return () => closing;
-}
-
-function checkPart(schema: z.ZodType, data: unknown, part: string) {
-  const result = schema.safeParse(data);
-  if (result.success) return { value: result.data };
-  const errors = faultsOf(result.error);
-  const first = errors[0]!;
-  const place = first.path === '' ? 'as a whole' : `at ${first.path}`;
-  return {
-    error: new DomainError('malformed_request', `The ${PART_NAMES[part] ?? part} is wrong ${place}: ${first.message}.`, { errors }),
-  };
 }
 
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

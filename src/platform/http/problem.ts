@@ -160,3 +160,35 @@ function formMeant({ errors }: z.core.$ZodIssueInvalidUnion): readonly z.core.$Z
   const forms = errors.filter((issues) => issues.every(({ code, path }) => code !== 'invalid_type' || path.length > 0));
   return forms.length === 1 ? forms[0] : undefined;
 }
+
+const PART_NAMES: Record<string, string> = { querystring: 'query', params: 'path', headers: 'header' };
+
+/**
+ * A part of a request with the schema that its route declares for it: of zod, though the framework
+ * does not know.
+ */
+interface CheckedPart {
+  schema: unknown;
+  httpPart?: string | undefined;
+}
+
+/** Checks every part of a request, and refuses it by the first fault. */
+export function checkParts({ schema, httpPart = 'request' }: CheckedPart) {
+  return (data: unknown) => {
+    const result = (schema as z.ZodType).safeParse(data);
+    if (result.success) return { value: result.data };
+    const errors = faultsOf(result.error);
+    const first = errors[0]!;
+    const place = first.path === '' ? 'as a whole' : `at ${first.path}`;
+    const detail = `The ${PART_NAMES[httpPart] ?? httpPart} is wrong ${place}: ${first.message}.`;
+    return { error: new DomainError('malformed_request', detail, { errors }) };
+  };
+}
+
+/**
+ * Checks every part but the body, for routes that read theirs themselves: a well-formed rule that
+ * may not be published is 422 and not 400.
+ */
+export function checkAllButBody(part: CheckedPart): ReturnType<typeof checkParts> {
+  return part.httpPart === 'body' ? (data) => ({ value: data }) : checkParts(part);
+}

@@ -70,7 +70,8 @@ export function readDraft(body: unknown): StatedDraft {
   const named = DRAFT_KINDS.filter((kind) => kind in stated);
   const [kind = 'rule', ...others] = named;
   const more = Object.keys(stated).find((key) => key !== kind);
-  if (others.length > 0 || (named.length > 0 && more !== undefined)) throw malformed(more!, 'must not stand beside another change');
+  if (others.length > 0) throw malformed(more!, 'must not stand beside another change');
+  if (named.length > 0 && more !== undefined) throw malformed(more, 'Unknown key');
   const change = named.length === 0 ? stated : stated[kind];
   return { kind, change, note: read.data.note ?? null, emergency: read.data.emergency?.reason ?? null };
 }

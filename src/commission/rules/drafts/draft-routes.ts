@@ -6,7 +6,7 @@ import { callerId } from '../../../platform/http/fields.ts';
 import type { App } from '../../../platform/http/app.ts';
 import { answerOnce } from '../../../platform/http/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../../../platform/http/paging.ts';
-import { problems } from '../../../platform/http/problem.ts';
+import { checkAllButBody, problems } from '../../../platform/http/problem.ts';
 import { mayActFor } from '../../../platform/keys/actor.ts';
 import { inTransaction } from '../../../platform/postgres/database.ts';
 import type { DB } from '../../../platform/postgres/tables.ts';
@@ -44,9 +44,6 @@ export function draftRoutes(app: App, deps: DraftRoutesDeps): void {
   readingDrafts(app, deps);
 }
 
-// The body is read by its handler, as where rules are published.
-const unread = () => (data: unknown) => ({ value: data });
-
 const refusedDrafts = problems(
   'not_found',
   'invalid_plan',
@@ -72,7 +69,7 @@ function writingDrafts(app: App, deps: DraftRoutesDeps): void {
       body: draftBody,
       response: { 201: draftSchema, ...refusedDrafts },
     },
-    validatorCompiler: unread,
+    validatorCompiler: checkAllButBody,
     handler: async (request, reply) => {
       const stated = readDraft(request.body);
       await answerOnce(request, reply, db, async ({ trx, now }) => {
@@ -93,7 +90,7 @@ function writingDrafts(app: App, deps: DraftRoutesDeps): void {
       body: draftBody,
       response: { 200: draftSchema, ...refusedDrafts, ...problems('draft_decided') },
     },
-    validatorCompiler: unread,
+    validatorCompiler: checkAllButBody,
     handler: async ({ params, body, actor }) => {
       const stated = readDraft(body);
       return inTransaction(db, async ({ trx, now }) =>
