@@ -7,6 +7,7 @@ import everyDay from './vitest.config.ts';
 /** They take as much as RUNS says. */
 const DRAWN = [
   'test/commission/award/award.laws.test.ts',
+  'test/commission/simulations/simulation.laws.test.ts',
   'test/guards/catalogue.award.test.ts',
   'test/guards/laws.test.ts',
   'test/inbox/process.test.ts',
