@@ -99,7 +99,7 @@ export function compareShares(before: readonly BookedShare[], after: readonly Bo
 }
 
 /** A line as it is told of the orders that change most; amounts as digits. */
-export interface ToldLine {
+export interface RehearsedLine {
   decision: LineDecisionKind;
   rule_id: string | null;
   rule_version: number | null;
@@ -109,7 +109,7 @@ export interface ToldLine {
 }
 
 /** A settled line as it is told. */
-export function tellSettled({ choice, split }: SettledLine): ToldLine {
+export function tellSettled({ choice, split }: SettledLine): RehearsedLine {
   return {
     decision: choice.decision,
     rule_id: choice.rule?.ruleId ?? null,

@@ -7,7 +7,7 @@ import { ROLES } from '../../core/party.ts';
 import { DECISION_KINDS } from '../award/decision.ts';
 import { changeSchema } from './changes.ts';
 import { EXCLUSIONS } from './recorded-store.ts';
-import type { ToldLine } from './simulated-order.ts';
+import type { RehearsedLine } from './simulated-order.ts';
 import type { ListedOrder } from './simulation-order-store.ts';
 import { TOLD_SUMS_MAX, type SimulationResult } from './simulation-result.ts';
 import { SIMULATION_STATES, type Simulation } from './simulation-store.ts';
@@ -145,7 +145,7 @@ function showResult({ sums, most_changed: most, before, after, ...counts }: Simu
   };
 }
 
-const showLine = (line: ToldLine) => ({ ...line, commission: BigInt(line.commission) });
+const showLine = (line: RehearsedLine) => ({ ...line, commission: BigInt(line.commission) });
 
 export const showChangedOrder = (order: ListedOrder): z.output<typeof changedOrder> => ({
   merchant_id: order.merchantId,

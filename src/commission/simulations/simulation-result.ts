@@ -8,7 +8,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import { readDecisions } from '../award/decision-store.ts';
 import type { StandingDecision } from '../award/standing-award.ts';
 import { readMerged, type Exclusion } from './recorded-store.ts';
-import type { ToldLine } from './simulated-order.ts';
+import type { RehearsedLine } from './simulated-order.ts';
 import { readSums, type Run } from './simulation-order-store.ts';
 import type { MostChanged } from './simulator.ts';
 import { SUM_KINDS, type SumKind } from './tally.ts';
@@ -30,7 +30,7 @@ interface KeptOrder {
   before: string;
   after: string;
   moved: string;
-  lines: { line_id: string; before: ToldLine | null; after: ToldLine }[];
+  lines: { line_id: string; before: RehearsedLine | null; after: RehearsedLine }[];
   lines_more: number;
 }
 
@@ -104,7 +104,7 @@ async function tellMost(db: Kysely<DB>, most: readonly MostChanged[]): Promise<K
   });
 }
 
-function tellRecorded(line: StandingDecision): ToldLine {
+function tellRecorded(line: StandingDecision): RehearsedLine {
   const { arithmetic } = JSON.parse(line.explanation) as { arithmetic: ExplainedStep[] };
   return {
     decision: line.decision,

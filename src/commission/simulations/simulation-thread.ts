@@ -12,7 +12,7 @@ import { serveThread } from '../../platform/process/thread.ts';
 import { openSimulator, type SimulationTask } from './simulator.ts';
 
 /** What a thread is started with. */
-export interface ThreadData {
+export interface SimulationThreadData {
   connectionString: string;
   task: SimulationTask;
   /** How many slices it is sent at a time. */
@@ -20,7 +20,7 @@ export interface ThreadData {
 }
 
 /** Serves a port. */
-export function simulateInThread(port: MessagePort, { connectionString, task, simulators }: ThreadData): void {
+export function simulateInThread(port: MessagePort, { connectionString, task, simulators }: SimulationThreadData): void {
   const log = buildLogger('warn');
   stepBack();
   const { db, close } = openDatabase({ connectionString, poolSize: simulators, applicationName: 'fenyong-simulation', log });

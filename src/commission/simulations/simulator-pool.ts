@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { openThread, threadsHere } from '../../platform/process/thread.ts';
 import type { OrderSlice } from './recorded-store.ts';
-import type { ThreadData } from './simulation-thread.ts';
+import type { SimulationThreadData } from './simulation-thread.ts';
 import { openSimulator, type SimulationTask, type Simulator, type SliceOutcome } from './simulator.ts';
 
 /** So that a thread computes one slice while the database reads another for it. */
@@ -27,7 +27,7 @@ export function ownSimulators(db: Kysely<DB>, task: SimulationTask): SimulatorPo
 
 /** Starts as many threads as this machine can run at once. */
 export function openSimulatorPool(connectionString: string, task: SimulationTask, count = threadsHere()): SimulatorPool {
-  const data: ThreadData = { connectionString, task, simulators: SIMULATORS_PER_THREAD };
+  const data: SimulationThreadData = { connectionString, task, simulators: SIMULATORS_PER_THREAD };
   const door = new URL('simulation-thread.mjs', import.meta.url);
   const threads = Array.from({ length: count }, () => openThread<OrderSlice, SliceOutcome>(door, data));
   return {

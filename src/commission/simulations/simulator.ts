@@ -31,7 +31,7 @@ import {
   tellSettled,
   type Comparison,
   type RecordedOrder,
-  type ToldLine,
+  type RehearsedLine,
 } from './simulated-order.ts';
 import { writeChangedOrders, type ChangedOrder } from './simulation-order-store.ts';
 import { Tally, type Sum } from './tally.ts';
@@ -65,7 +65,7 @@ export interface SimulationTask {
 export interface MostChanged extends Comparison {
   orderKey: bigint;
   revision: number;
-  lines: { lineId: string; after: ToldLine }[];
+  lines: { lineId: string; after: RehearsedLine }[];
   /** Lines beyond those that are told. */
   more: number;
 }

@@ -6,6 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Transaction } from 'kysely';
 
 import type { MasterKeys } from '../../platform/keys/secrets.ts';
+import { dayOf } from '../../platform/calendar.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { billNumber } from '../bills/bill-number.ts';
 import { openPayees, type PayeeSecrets } from '../payees/payee-store.ts';
@@ -16,7 +17,7 @@ import type { PayeeAccount } from '../providers/provider.ts';
 import type { ProviderRow } from '../providers/provider-store.ts';
 import { keepBatchFile, readSent, sentByProvider } from './batch-file-store.ts';
 import type { BatchRow } from './batch-store.ts';
-import { dayOf, type Tax, type TaxSettings } from './taxing.ts';
+import type { Tax, TaxSettings } from './taxing.ts';
 
 const PAYOUTS_PER_PAGE = 1000;
 const NO_UUID = '00000000-0000-0000-0000-000000000000';

@@ -5,6 +5,7 @@ import { sql, type Transaction } from 'kysely';
 
 import { earlierIncome, schemeOf, withholdingOf, type LivePayout, type WithholdingStep } from '../../core/payouts/withholding.ts';
 import type { WithholdingGap, WithholdingScheme } from '../../core/payouts/withholding.ts';
+import { dayOf } from '../../platform/calendar.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { PayeeKind } from '../payees/payee-store.ts';
 import { WITHHOLDING_LOCK } from '../settling.ts';
@@ -105,11 +106,4 @@ async function readLive(trx: Transaction<DB>, taxpayers: readonly string[], year
 /** The month of a moment in a time zone, YYYY-MM. */
 function monthOf(at: Date, timeZone: string): string {
   return dayOf(at, timeZone).slice(0, 'YYYY-MM'.length);
-}
-
-/** The day of a moment in a time zone, YYYY-MM-DD. */
-export function dayOf(at: Date, timeZone: string): string {
-  const parts = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(at);
-  const part = (type: string): string => parts.find((one) => one.type === type)!.value;
-  return `${part('year')}-${part('month')}-${part('day')}`;
 }

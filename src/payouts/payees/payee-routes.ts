@@ -20,19 +20,10 @@ import type { MasterKeys } from '../../platform/keys/secrets.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { requireSecondPerson } from '../../platform/keys/persons.ts';
+import { PAYEE_KINDS } from '../../promotion/promoters/promoter-store.ts';
 import { kindOf } from '../providers/kinds.ts';
 import { findProvider } from '../providers/provider-store.ts';
-import {
-  confirmPayee,
-  findPayee,
-  insertPayee,
-  lockPayee,
-  openPayee,
-  PAYEE_KINDS,
-  plainTaxId,
-  type Payee,
-  type PayeeRow,
-} from './payee-store.ts';
+import { confirmPayee, findPayee, insertPayee, lockPayee, openPayee, plainTaxId, type Payee, type PayeeRow } from './payee-store.ts';
 
 const NAME_MAX = 100;
 const TAX_ID_MAX = 50;

@@ -8,8 +8,7 @@ import type { SealedColumn } from '../../platform/keys/reseal.ts';
 import { open, seal, type MasterKeys } from '../../platform/keys/secrets.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { unnestOf } from '../../platform/postgres/unnest.ts';
-
-export const PAYEE_KINDS = ['individual', 'sole_trader', 'company'] as const;
+import type { PAYEE_KINDS } from '../../promotion/promoters/promoter-store.ts';
 
 export type PayeeKind = (typeof PAYEE_KINDS)[number];
 

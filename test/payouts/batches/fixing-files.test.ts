@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { accountCache, bookTransfers } from '../../../src/ledger/booking-store.ts';
 import { findBatchFiles, keepBatchFile, readBatchFile, SEALED_BATCH_FILES } from '../../../src/payouts/batches/batch-file-store.ts';
-import { dayOf } from '../../../src/payouts/batches/taxing.ts';
+import { dayOf } from '../../../src/platform/calendar.ts';
 import { insertPayee } from '../../../src/payouts/payees/payee-store.ts';
 import { reseal } from '../../../src/platform/keys/reseal.ts';
 import { masterKeys } from '../../../src/platform/keys/secrets.ts';

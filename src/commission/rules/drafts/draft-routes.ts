@@ -26,12 +26,12 @@ import {
   showListedDraft,
 } from './draft-body.ts';
 import { DRAFT_STATES, findDraft, listDrafts, type Draft } from './draft-store.ts';
-import { approveDraft, changeDraft, changeOfDraft, makeDraft, publishDraft, rejectDraft, type DraftDeps } from './drafting.ts';
+import { approveDraft, changeDraft, changeOfDraft, makeDraft, publishDraft, rejectDraft, type RuleDraftDeps } from './drafting.ts';
 
 const tags = ['rules'];
 const draftPath = z.object({ draft_id: z.uuid() });
 
-interface DraftRoutesDeps extends DraftDeps {
+interface DraftRoutesDeps extends RuleDraftDeps {
   db: Kysely<DB>;
   nudge: (kind: 'awards') => void;
 }
@@ -230,7 +230,7 @@ function readingDrafts(app: App, deps: DraftRoutesDeps): void {
 }
 
 /** A draft with what is to be said of it now; of one that is decided there is nothing to say. */
-async function shown(trx: Transaction<DB>, deps: DraftDeps, draft: Draft, now: Date) {
+async function shown(trx: Transaction<DB>, deps: RuleDraftDeps, draft: Draft, now: Date) {
   const isOpen = draft.state === 'draft' || draft.state === 'approved';
   const said = isOpen ? await changeOfDraft(deps, draft).check(trx, { now, levelsMax: deps.levelsMax }) : { errors: [], warnings: [] };
   return showDraft(draft, said);

@@ -11,7 +11,7 @@ import type { StatedDraft } from './draft-body.ts';
 import type { DraftedChange, DraftKind, Published } from './draft-kind.ts';
 import { findDraft, lockDraft, saveApproval, saveDecision, writeDraft, type Draft, type DraftContent } from './draft-store.ts';
 
-export interface DraftDeps {
+export interface RuleDraftDeps {
   levelsMax: number;
   kinds: readonly DraftKind[];
 }
@@ -27,7 +27,7 @@ interface By {
  * Makes a draft. Throws what the change throws that could never be published, `not_found` for what
  * is not there, `forbidden` for a key that is bound to another merchant.
  */
-export async function makeDraft(trx: Transaction<DB>, deps: DraftDeps, stated: StatedDraft, by: By): Promise<Draft> {
+export async function makeDraft(trx: Transaction<DB>, deps: RuleDraftDeps, stated: StatedDraft, by: By): Promise<Draft> {
   const draft = await write(trx, deps, stated, { ...by, revision: 1 });
   await audit(trx, by, { action: 'rule_draft_made', before: null, after: draft });
   return draft;
@@ -37,7 +37,7 @@ export async function makeDraft(trx: Transaction<DB>, deps: DraftDeps, stated: S
  * Writes a draft anew: it has another hash, and no approval. Throws `draft_decided`, and what
  * making it throws.
  */
-export async function changeDraft(trx: Transaction<DB>, deps: DraftDeps, stated: StatedDraft, by: By): Promise<Draft> {
+export async function changeDraft(trx: Transaction<DB>, deps: RuleDraftDeps, stated: StatedDraft, by: By): Promise<Draft> {
   const before = await openDraft(trx, by);
   const draft = await write(trx, deps, stated, { ...by, revision: before.revision + 1 });
   await audit(trx, by, { action: 'rule_draft_changed', before, after: draft });
@@ -46,7 +46,7 @@ export async function changeDraft(trx: Transaction<DB>, deps: DraftDeps, stated:
 
 async function write(
   trx: Transaction<DB>,
-  deps: DraftDeps,
+  deps: RuleDraftDeps,
   { kind, change, note, emergency }: StatedDraft,
   { draftId, actor, now, revision }: By & { revision: number },
 ): Promise<Draft> {
@@ -65,7 +65,7 @@ async function write(
  */
 export async function approveDraft(
   trx: Transaction<DB>,
-  deps: DraftDeps,
+  deps: RuleDraftDeps,
   { contentHash, acknowledged }: { contentHash: Buffer; acknowledged: readonly string[] },
   by: By,
 ): Promise<Draft> {
@@ -97,7 +97,7 @@ export async function approveDraft(
  * Publishes an approved draft, once. Throws `not_found`, `draft_decided`, `draft_not_approved`,
  * `draft_stale`, and what the change itself is refused for.
  */
-export async function publishDraft(trx: Transaction<DB>, deps: DraftDeps, by: By): Promise<Published> {
+export async function publishDraft(trx: Transaction<DB>, deps: RuleDraftDeps, by: By): Promise<Published> {
   const before = await openDraft(trx, by);
   if (before.state !== 'approved') throw new DomainError('draft_not_approved', 'This draft was not approved as it is.');
   const drafted = changeOfDraft(deps, before);
@@ -120,7 +120,10 @@ export async function rejectDraft(trx: Transaction<DB>, reason: string, by: By):
 }
 
 /** The change that a draft states. Throws `unprocessable` for a kind that is not drafted here. */
-export function changeOfDraft({ kinds }: Pick<DraftDeps, 'kinds'>, { kind, change }: Pick<DraftContent, 'kind' | 'change'>): DraftedChange {
+export function changeOfDraft(
+  { kinds }: Pick<RuleDraftDeps, 'kinds'>,
+  { kind, change }: Pick<DraftContent, 'kind' | 'change'>,
+): DraftedChange {
   const known = kinds.find((one) => one.kind === kind);
   if (known !== undefined) return known.read(change);
   throw new DomainError('unprocessable', `A draft of ${kind} is not known here.`, {
