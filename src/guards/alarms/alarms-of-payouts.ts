@@ -40,10 +40,17 @@ const noticesUnexplained = alarm(
 const approvalByRelatedKey = alarm(
   'present',
   'approval_by_related_key',
-  `select batch_id, drafted_by, approved_by, approved_at, approver.made_at, approver.made_by
-  from payout_batch join api_key approver on approver.key_id = approved_by
-  where approved_at > now() - interval '90 days' and not approved_alone
-    and (approver.made_at > drafted_at or approver.made_by = drafted_by)`,
+  `select made.*, approver.made_at, approver.made_by
+  from (
+    select 'payout_batch' as what, batch_id as id, array[drafted_by] as drafted_by, drafted_at, approved_by, approved_at
+    from payout_batch where approved_at > now() - interval '90 days' and not approved_alone
+    union all
+    select 'rule_draft', draft_id, (select array_agg(key_id) from rule_draft_edit as edit where edit.draft_id = rule_draft.draft_id),
+      changed_at, approved_by, approved_at
+    from rule_draft where approved_at > now() - interval '90 days' and not approved_alone
+  ) as made
+  join api_key approver on approver.key_id = approved_by
+  where approver.made_at > drafted_at or approver.made_by = any(drafted_by)`,
 );
 
 const taxpayersUnknown = alarm(

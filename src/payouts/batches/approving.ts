@@ -78,7 +78,7 @@ export async function approveBatch(
     update payout_batch set approved_at = ${now}, approved_by = ${actor.keyId}, approved_person = ${actor.person}, approved_alone = ${alone}
     where batch_id = ${batchId}`.execute(trx);
   await fixFiles(trx, deps, { batch, providers, now });
-  const related = await isRelatedKey(trx, { keyId: batch.drafted_by, at: batch.drafted_at }, actor);
+  const related = await isRelatedKey(trx, { keyIds: batch.drafted_by === null ? [] : [batch.drafted_by], at: batch.drafted_at }, actor);
   return { approved: true, alone, related, batch: { ...batch, approved_at: now, approved_by: actor.keyId, approved_alone: alone } };
 }
 

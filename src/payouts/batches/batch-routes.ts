@@ -12,6 +12,7 @@ import { answerOnce } from '../../platform/http/idempotency.ts';
 import { ANSWERED_LATE } from '../../platform/http/late-answers.ts';
 import { cursorText, decodeCursor, pageOf, pageQuery, toPage } from '../../platform/http/paging.ts';
 import { problemOfRefusal, problems } from '../../platform/http/problem.ts';
+import { approvedAs } from '../../platform/keys/persons.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { Queue } from '../../platform/queue/queue.ts';
@@ -273,7 +274,7 @@ function decidingRoutes(app: App, deps: BatchDeps): void {
         const contentHash = Buffer.from(body.content_hash, 'hex');
         const approval = await approveBatch(trx, deps, { batchId, contentHash, actor, now });
         const after = await showDetail(trx, await batchOf(trx, batchId));
-        const action = approval.approved ? approvedAs(approval) : 'payout_batch_dropped_from';
+        const action = approval.approved ? approvedAs('payout_batch_approved', approval) : 'payout_batch_dropped_from';
         await recordChange(trx, { actor, now, action, subjectKind: 'payout_batch', subjectId: batchId, before: null, after });
         if (approval.approved) return { status: 200, body: after };
         const changed = new DomainError(
@@ -307,12 +308,6 @@ function decidingRoutes(app: App, deps: BatchDeps): void {
         return { status: 200, body: after };
       }),
   });
-}
-
-/** What the audit log calls an approval: it says where one person could have made it all. */
-function approvedAs({ alone, related }: { alone: boolean; related: boolean }): string {
-  if (alone) return 'payout_batch_approved_alone';
-  return related ? 'payout_batch_approved_by_related_key' : 'payout_batch_approved';
 }
 
 async function batchOf(db: Kysely<DB>, batchId: string): Promise<BatchRow> {

@@ -34,13 +34,21 @@ export async function requireSecondPerson(
 }
 
 /**
- * Whether the key of who approves was made after what is approved, or by the key of who made that:
- * one person could hold both. Nobody is refused for it; the audit log says so, and an alarm rings.
+ * Whether the key of who approves was made after what is approved, or by a key of those who made
+ * that: one person could hold both. Nobody is refused for it; the audit log says so, and an alarm
+ * rings.
  */
-export async function isRelatedKey(trx: Transaction<DB>, made: { keyId: string | null; at: Date }, actor: Actor): Promise<boolean> {
+export async function isRelatedKey(trx: Transaction<DB>, made: { keyIds: readonly string[]; at: Date }, actor: Actor): Promise<boolean> {
   const { rows } = await sql`
-    select from api_key where key_id = ${actor.keyId} and (made_at > ${made.at} or made_by = ${made.keyId})`.execute(trx);
+    select from api_key
+    where key_id = ${actor.keyId} and (made_at > ${made.at} or made_by = any(${made.keyIds}::uuid[]))`.execute(trx);
   return rows.length > 0;
+}
+
+/** What the audit log calls an approval: it says where one person could have made it all. */
+export function approvedAs(action: string, { alone, related }: { alone: boolean; related: boolean }): string {
+  if (alone) return `${action}_alone`;
+  return related ? `${action}_by_related_key` : action;
 }
 
 /**

@@ -100,7 +100,7 @@ interface Line {
 
 const PRICES = [100, 10_000, 1_000_000];
 
-/** What the promoter would get of one unit at each price, by the rule that is shown for that time. */
+/** What the promoter gets of one unit at each price, by the rule that is shown for that time. */
 async function shownFor({ m }: Shop, { product, promoter }: Line, at: number): Promise<number[]> {
   const question = new URLSearchParams({
     merchant_id: m,
@@ -108,7 +108,7 @@ async function shownFor({ m }: Shop, { product, promoter }: Line, at: number): P
     promoter_id: promoter,
     at: new Date(at).toISOString(),
   });
-  const { body } = await service.get(`/v1/rules/effective?${question}`);
+  const { body } = await service.get(`/v1/rules/effective?${question.toString()}`);
   const winner = body['winner'] as { rule_id: string; version: number } | null;
   if (winner === null) return PRICES.map(() => 0);
   const rule = (await service.get(`/v1/rules/${winner.rule_id}`)).body;
@@ -144,7 +144,7 @@ test('no time within the notice pays less than was shown for it, whatever is ask
         for (const [index, line] of lines.entries()) {
           const current = before[index]![0]!;
           for (const [time, amounts] of after[index]!.entries()) {
-            // What was shown for that time stands, and what changes is no less than what is paid now.
+            // What was shown for that time stands; what changes is no less than what is paid now.
             const shownBefore = before[index]![time]!;
             const isKept = amounts.join() === shownBefore.join();
             for (const [price, floor] of (isKept ? shownBefore : larger(shownBefore, current)).entries()) {
@@ -161,7 +161,7 @@ test('no time within the notice pays less than was shown for it, whatever is ask
           const orderId = `${product}-${promoter}-${amount}`;
           const sold = [{ line_id: '1', product_id: product, quantity: 1, paid_amount: amount }];
           await shop.order(orderId, { link_code: codes[promoter], paid_at: new Date().toISOString(), lines: sold });
-          const earned = (await shop.transfers(orderId)).reduce((sum, transfer) => sum + Number(transfer.amount), 0);
+          const earned = (await shop.transfers(orderId)).reduce((sum, transfer) => sum + transfer.amount, 0);
           expect(earned, orderId).toBeGreaterThanOrEqual(promised[index]![price]!);
         }
       }

@@ -31,7 +31,7 @@ const refused = async (batch: { batch_id: string; content_hash: string }, key: s
 async function told(batchId: string): Promise<{ action: string; rings: boolean }> {
   const { data } = await till.must('GET', `/v1/audit-log?subject_kind=payout_batch&subject_id=${batchId}`);
   const { sample } = await till.must('POST', '/v1/guards/approval_by_related_key/runs');
-  return { action: data[0].action, rings: sample.some(({ batch_id }: { batch_id: string }) => batch_id === batchId) };
+  return { action: data[0].action, rings: sample.some(({ id }: { id: string }) => id === batchId) };
 }
 
 test('keys of one person are one, and a role that may not pay approves nothing', async () => {

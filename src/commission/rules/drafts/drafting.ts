@@ -5,7 +5,7 @@ import { DomainError } from '../../../core/errors.ts';
 import { stringifyJson } from '../../../platform/http/json.ts';
 import { mayActFor, type Actor } from '../../../platform/keys/actor.ts';
 import { recordChange } from '../../../platform/keys/audit-log.ts';
-import { requireSecondPerson } from '../../../platform/keys/persons.ts';
+import { approvedAs, isRelatedKey, requireSecondPerson } from '../../../platform/keys/persons.ts';
 import type { DB } from '../../../platform/postgres/tables.ts';
 import type { StatedDraft } from './draft-body.ts';
 import type { DraftedChange, DraftKind, Published } from './draft-kind.ts';
@@ -89,7 +89,8 @@ export async function approveDraft(
   }
   await saveApproval(trx, by.draftId, { ...by, alone, acknowledged });
   const after = await findDraft(trx, by.draftId);
-  await audit(trx, by, { action: 'rule_draft_approved', before, after });
+  const related = await isRelatedKey(trx, { keyIds: before.edits.map(({ keyId }) => keyId), at: before.changedAt }, by.actor);
+  await audit(trx, by, { action: approvedAs('rule_draft_approved', { alone, related }), before, after });
   return after;
 }
 

@@ -2,6 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { midnightFrom } from '../../../../src/platform/calendar.ts';
+import { ALARMS_OF_PAYOUTS } from '../../../../src/guards/alarms/alarms-of-payouts.ts';
 import { makeKey } from '../../../../src/platform/keys/keys-store.ts';
 import { inTransaction } from '../../../../src/platform/postgres/database.ts';
 import { openService } from '../../stage.ts';
@@ -98,6 +99,15 @@ describe('a draft', () => {
     expect((await approve(anew, ben)).status).toBe(403);
     expect((await approve(anew, await keyOf('finance', 'finance'))).body.code).toBe('role_forbidden');
     expect((await approve(anew, await keyOf('cleo'))).status).toBe(200);
+  });
+
+  test('approved by a key that was made after it is written down as such', async () => {
+    const made = await drafted();
+    expect((await approve(made, await keyOf('dora'))).body).toMatchObject({ state: 'approved', approved_alone: false });
+    expect((await auditOf(made.body.draft_id)).map(({ action }) => action)).toContain('rule_draft_approved_by_related_key');
+    const alarm = ALARMS_OF_PAYOUTS.find(({ name }) => name === 'approval_by_related_key')!;
+    const { rows } = await sql<{ id: string }>`select id from (${sql.raw(alarm.sql)}) as ringing`.execute(world.db);
+    expect(rows.map(({ id }) => id)).toContain(made.body.draft_id);
   });
 
   test('has every warning acknowledged by its approver', async () => {
