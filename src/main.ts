@@ -3,16 +3,17 @@
 import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { DomainError } from './core/errors.ts';
-import { openRuntime, openBareRuntime, type Runtime } from './runtime.ts';
+import { givenSecrets, openRuntime, openBareRuntime, reachServer, type Runtime } from './runtime.ts';
 import { rebuildBalances } from './ledger/balances.ts';
 import { SEALED_ENDPOINT_SECRETS } from './outbound/endpoint-store.ts';
 import { givenDataDir, readConfig, type Config } from './platform/process/config.ts';
-import { inTransaction, openDatabase } from './platform/postgres/database.ts';
+import { inTransaction, openDatabase, WHOLE_BOOKS_MS } from './platform/postgres/database.ts';
 import { grantKey, readKeyWish } from './platform/keys/keys-wish.ts';
 import { buildLogger, terminalOfLog } from './platform/process/log.ts';
 import { folderOf, moveOwnSecrets } from './platform/keys/own-secrets.ts';
 import { reseal, type SealedColumn } from './platform/keys/reseal.ts';
 import { StartFailure } from './platform/process/start-failure.ts';
+import { carryErasures, erasureLogOf } from './erasures/erasure-log.ts';
 import { merchantExists } from './promotion/merchants/merchant-store.ts';
 import { promoterExists } from './promotion/promoters/promoter-store.ts';
 import { SEALED_TOKENS } from './pull/token-store.ts';
@@ -20,7 +21,6 @@ import { SEALED_BATCH_FILES } from './payouts/batches/batch-file-store.ts';
 import { SEALED_PAYEES } from './payouts/payees/payee-store.ts';
 import { SEALED_PROVIDER_SECRETS, stopProviders } from './payouts/providers/provider-store.ts';
 import { SEALED_SECRETS } from './sources/connections/source-store.ts';
-import { HOUR_MS } from './platform/durations.ts';
 
 /** Everything that is sealed at rest: a further one is one line here. */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
@@ -32,8 +32,6 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   SEALED_BATCH_FILES,
 ];
 
-/** Of a statement over all of the books, which nobody waits for but its operator. */
-const WHOLE_BOOKS_MS = 6 * HOUR_MS;
 const ENV_FILE = '.env';
 const NO_ENV_FILE = '--no-env-file';
 
@@ -49,6 +47,10 @@ const USAGE = `fenyong <command>
   move-keys move the secrets that earlier versions keep in the database into DATA_DIR/keys
   rebuild-balances
             add up all balances again from the transfers, for when the law balances_folded is broken
+  backup DIR [--with-keys]
+            every row as of one moment into a new folder, while the service goes on; with the secrets only where that is said
+  restore DIR
+            a backup into an empty database, of the same version or a later one
   restored  say that the database comes from a backup: no payout is approved or sent until an operator has compared
   audit     compute every order, award and balance again and compare; ends with 1 where anything differs
   statement-check FILE
@@ -94,6 +96,8 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 const COMMANDS: Record<string, (config: Config, log: Logger, args: string[]) => Promise<void>> = {
+  backup: backupCommand,
+  restore: restoreCommand,
   restored: restoredCommand,
   serve: (config, log) => serveAs(config, log, { api: true, worker: true }),
   api: (config, log) => serveAs(config, log, { api: true, worker: false }),
@@ -169,6 +173,57 @@ function fail(message: string): never {
 async function serveAs(config: Config, log: Logger, roles: { api: boolean; worker: boolean }): Promise<void> {
   const { serve } = await import('./serving.ts');
   await serve(config, log, roles);
+}
+
+const WITH_KEYS = '--with-keys';
+
+/** Backs up the database as it is: a version that is about to be upgraded is not upgraded by it. */
+async function backupCommand(config: Config, log: Logger, args: string[]): Promise<void> {
+  const { backUp } = await import('./backup/backup.ts');
+  const { secretsAt } = await import('./backup/secret-fingerprints.ts');
+  const withKeys = args.includes(WITH_KEYS);
+  const folder = folderGiven(args.filter((arg) => arg !== WITH_KEYS));
+  const server = await reachServer(config, log);
+  try {
+    const secrets = await secretsAt(config.dataDir, givenSecrets(config));
+    const { connectionString } = server;
+    const beside = [erasureLogOf(config.dataDir)];
+    const manifest = await backUp({ connectionString, folder, beside, secrets, withKeys, log, now: new Date() });
+    const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
+    print(`${folder}: ${rows} rows of ${manifest.tables.length} tables as of ${manifest.made_at}.`);
+    if (withKeys) return print('The secrets are in it: who has the folder reads everything.');
+    print(`The secrets are not in it, and nothing of it can be used without them: keep a copy of ${folderOf(config.dataDir)} apart,`);
+    print('or of TOKEN_SECRET, SECRETS_KEY and IDENTITY_KEY where they are set. A restore asks for the same ones.');
+  } finally {
+    await server.leave();
+  }
+}
+
+async function restoreCommand(config: Config, log: Logger, args: string[]): Promise<void> {
+  const { checkBackup, restore } = await import('./backup/restore.ts');
+  const wish = { dataDir: config.dataDir, folder: folderGiven(args), given: givenSecrets(config), log };
+  const manifest = await checkBackup(wish);
+  const server = await reachServer(config, log);
+  try {
+    await restore(server.connectionString, manifest, wish);
+    await carryErasures(wish.folder, config.dataDir);
+    const runtime = await openBareRuntime(config, log);
+    try {
+      await inTransaction(runtime.db, ({ trx, now }) => stopProviders(trx, now));
+    } finally {
+      await runtime.close();
+    }
+  } finally {
+    await server.leave();
+  }
+  print(`Restored as of ${manifest.made_at}. Payout providers are stopped until an operator has compared what each has paid since, see`);
+  print('POST /v1/payout-providers/{provider_id}/resumption. Now run the audit: node src/start.mjs audit');
+}
+
+function folderGiven(args: readonly string[]): string {
+  const [folder, ...more] = args;
+  if (folder === undefined || folder.startsWith('-') || more.length > 0) throw new StartFailure('Name one folder for the backup.');
+  return folder;
 }
 
 /** Stops what pays money out, until an operator has compared the lists of providers with ours. */

@@ -13,7 +13,7 @@ import type { SendingDeps } from './payouts/bills/sending.ts';
 import { accountCache } from './ledger/booking-store.ts';
 import { publicFetch } from './platform/net/public-fetch.ts';
 import { awaitDatabase } from './platform/postgres/awaiting.ts';
-import { findOwnSecrets } from './platform/keys/own-secrets.ts';
+import { findOwnSecrets, type SecretName } from './platform/keys/own-secrets.ts';
 import { cureOf, roleStandingOf } from './platform/postgres/role.ts';
 import { masterKeys, type MasterKeys } from './platform/keys/secrets.ts';
 import type { DB } from './platform/postgres/tables.ts';
@@ -60,15 +60,26 @@ export function sendingDeps({ db, masterKeys, identityKey, config, log }: Runtim
 /** The database alone, for what needs no secret. */
 type BareRuntime = Pick<Runtime, 'config' | 'log' | 'db' | 'connectionString' | 'close'>;
 
+/** The PostgreSQL that is given, once it answers, or one of our own: started, and nothing more. */
+export async function reachServer(
+  { databaseUrl, dataDir }: Config,
+  log: Logger,
+): Promise<{ connectionString: string; leave: () => Promise<void> }> {
+  if (databaseUrl === null) {
+    const { connectionString, stop } = await startEmbedded({ dataDir, log });
+    return { connectionString, leave: stop };
+  }
+  await awaitDatabase(databaseUrl, log);
+  return { connectionString: databaseUrl, leave: async () => undefined };
+}
+
 /** Opens the database, migrating first. What was opened is closed again when a later step fails. */
 export async function openBareRuntime(config: Config, log: Logger): Promise<BareRuntime> {
-  if (config.databaseUrl !== null) await awaitDatabase(config.databaseUrl, log);
-  const own = config.databaseUrl === null ? await startEmbedded({ dataDir: config.dataDir, log }) : null;
-  const connectionString = config.databaseUrl ?? own!.connectionString;
+  const { connectionString, leave } = await reachServer(config, log);
   const database = openDatabase({ connectionString, poolSize: config.databasePoolSize, applicationName: 'fenyong', log });
   const close = async () => {
     await database.close();
-    await own?.stop();
+    await leave();
   };
   try {
     await migrate(connectionString);
@@ -87,6 +98,11 @@ export async function openBareRuntime(config: Config, log: Logger): Promise<Bare
   }
 }
 
+/** The secrets that the environment gives, the newest first. */
+export function givenSecrets({ tokenSecret, secretsKey, identityKey }: Config): Record<SecretName, readonly string[]> {
+  return { TOKEN_SECRET: tokenSecret, SECRETS_KEY: secretsKey, IDENTITY_KEY: identityKey === null ? [] : [identityKey] };
+}
+
 /**
  * Opens the runtime: the database, and the secrets that the service lives by. With a database of
  * its own it makes those that nobody gave; beside others on a given one only where `mayMakeSecrets`
@@ -98,11 +114,7 @@ export async function openRuntime(config: Config, log: Logger, { mayMakeSecrets 
     const { secrets, inDatabase } = await findOwnSecrets({
       db: store.db,
       dataDir: config.dataDir,
-      given: {
-        TOKEN_SECRET: config.tokenSecret,
-        SECRETS_KEY: config.secretsKey,
-        IDENTITY_KEY: config.identityKey === null ? [] : [config.identityKey],
-      },
+      given: givenSecrets(config),
       mayMake: mayMakeSecrets || config.databaseUrl === null,
     });
     if (inDatabase.length > 0) {

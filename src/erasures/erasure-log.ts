@@ -65,6 +65,15 @@ export async function appendErasures(dataDir: string, erasures: readonly KeptEra
   }
 }
 
+/** Adds what the log in another folder has, as a backup's, to the log of `DATA_DIR`. */
+export async function carryErasures(folder: string, dataDir: string): Promise<void> {
+  const { entries } = await readLog(folder);
+  const erasures = entries.map(({ erasure_id: erasureId, merchant_id: merchantId, made_at: madeAt, identities }) => {
+    return { erasureId, merchantId, identities, madeBy: null, madeAt: new Date(madeAt) };
+  });
+  await appendErasures(dataDir, erasures);
+}
+
 function toEntry({ erasureId, merchantId, madeAt, identities }: KeptErasure): Entry {
   return { erasure_id: erasureId, merchant_id: merchantId, made_at: madeAt.toISOString(), identities };
 }

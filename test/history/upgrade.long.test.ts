@@ -1,12 +1,9 @@
 // What earlier versions have made, brought up to date: nothing of it may read otherwise afterwards,
 // and it goes on.
 
-import { readFile, readdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
+import { readdir } from 'node:fs/promises';
 
-import { sql, type Kysely, type Transaction } from 'kysely';
-import { Migrator } from 'kysely/migration';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { auditCommand } from '../../src/audit/commands.ts';
@@ -14,22 +11,15 @@ import { openRuntime, type Runtime } from '../../src/runtime.ts';
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
 import { readConfig } from '../../src/platform/process/config.ts';
-import type { DB } from '../../src/platform/postgres/tables.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
 import { testDatabase, testLog, type TestDatabase } from '../harness.ts';
 import { ADMIN_KEY, openService, type Service } from '../running.ts';
-import { recordingOf, type Answers, type Recording } from './recording.ts';
+import { readRecording, restoreRecording, type Answers } from './recording.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-const MIGRATIONS = new URL('../../migrations/', import.meta.url);
 const NAMES = (await readdir(new URL('.', import.meta.url))).flatMap((file) => /^(.*)\.json\.gz$/.exec(file)?.[1] ?? []).toSorted();
-const RECORDINGS = await Promise.all(
-  NAMES.map(async (name) => {
-    const bytes = await readFile(fileURLToPath(recordingOf(name)));
-    return { name, recorded: JSON.parse(gunzipSync(bytes).toString('utf8')) as Recording };
-  }),
-);
+const RECORDINGS = await Promise.all(NAMES.map(async (name) => ({ name, recorded: await readRecording(name) })));
 const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ kind }) => kind === 'law');
 
 interface WireChange {
@@ -65,48 +55,6 @@ function asAnsweredNow(path: string, text: string): string {
   return WIRE_CHANGES.filter(({ of }) => of.test(path)).reduce((said, { was, is }) => said.replace(was, is), text);
 }
 
-/**
- * The database as that version had it: made by the migrations that it had run, and filled with its
- * rows.
- */
-async function restore(owner: Kysely<DB>, { migrations, tables }: Recording): Promise<void> {
-  const provider = {
-    getMigrations: async () =>
-      Object.fromEntries(
-        await Promise.all(
-          migrations.map(async (name) => {
-            const text = await readFile(new URL(`${name}.sql`, MIGRATIONS), 'utf8');
-            return [name, { up: async (db: Kysely<unknown>) => void (await sql.raw(text).execute(db)) }] as const;
-          }),
-        ),
-      ),
-  };
-  const { error } = await new Migrator({ db: owner, provider }).migrateToLatest();
-  if (error !== undefined) throw error;
-  await owner.transaction().execute(async (trx) => {
-    // As a restore of a dump does: what refers to each other comes in any order, and no trigger
-    // judges it again.
-    await sql`set local session_replication_role = replica`.execute(trx);
-    for (const [table, rows] of Object.entries(tables)) {
-      await sql`delete from ${sql.table(table)}`.execute(trx);
-      await sql`
-        insert into ${sql.table(table)} overriding system value
-        select * from json_populate_recordset(null::${sql.table(table)}, ${rows}::json)`.execute(trx);
-    }
-    await continueCounts(trx);
-  });
-}
-
-async function continueCounts(trx: Transaction<DB>): Promise<void> {
-  const { rows } = await sql<{ table: string; column: string }>`
-    select attrelid::regclass::text as table, attname::text as column from pg_attribute join pg_class on pg_class.oid = attrelid
-    where attidentity <> '' and relnamespace = 'public'::regnamespace and relkind = 'r'`.execute(trx);
-  for (const { table, column } of rows) {
-    await sql`select setval(pg_get_serial_sequence(${table}, ${column}), coalesce(max(${sql.ref(column)}), 0) + 1, false)
-      from ${sql.table(table)}`.execute(trx);
-  }
-}
-
 describe.each(RECORDINGS)('what was made by the version $name', ({ recorded }) => {
   let database: TestDatabase;
   let runtime: Runtime;
@@ -114,7 +62,7 @@ describe.each(RECORDINGS)('what was made by the version $name', ({ recorded }) =
 
   beforeAll(async () => {
     database = await testDatabase({ migrated: false });
-    await restore(database.owner, recorded);
+    await restoreRecording(database.owner, recorded);
     // As a process of a fleet is started: with nothing but what the old installation has.
     const config = readConfig({ ...recorded.keys, DATABASE_URL: database.connectionString, DATA_DIR: '/nonexistent' });
     runtime = await openRuntime(config, testLog, { mayMakeSecrets: false });
@@ -195,7 +143,7 @@ describe.each(RECORDINGS)('what was made by the version $name', ({ recorded }) =
    */
   async function reopened({ orders }: Answers): Promise<{ database: TestDatabase; service: Service }> {
     const fresh = await testDatabase({ migrated: false });
-    await restore(fresh.owner, recorded);
+    await restoreRecording(fresh.owner, recorded);
     const config = readConfig({ ...recorded.keys, DATABASE_URL: fresh.connectionString, DATA_DIR: '/nonexistent' });
     await runtime.close();
     runtime = await openRuntime(config, testLog, { mayMakeSecrets: false });

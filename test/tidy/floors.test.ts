@@ -27,6 +27,7 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
   pull: 5,
   erasures: 5,
   audit: 5,
+  backup: 5,
   console: 5,
   demo: 5,
 };

@@ -2,7 +2,7 @@
 // its owner can read.
 
 import { randomBytes } from 'node:crypto';
-import { chown, lchown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, lchown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { ifMissing, launch, type Account, type Binaries, type Runner } from './embedded-binaries.ts';
 import { StartFailure } from '../process/start-failure.ts';
 import { MINUTE_MS } from '../durations.ts';
+import { syncFolder } from '../sync-folder.ts';
 
 const PASSWORD_BYTES = 24;
 /**
@@ -109,16 +110,6 @@ async function sweepLeftOvers(dataDir: string): Promise<void> {
   for (const path of names.map((name) => join(dataDir, name))) {
     const age = Date.now() - ((await stat(path).catch(ifMissing(undefined)))?.mtimeMs ?? Date.now());
     if (age > LEFT_OVER_AGE_MS) await rm(path, { recursive: true, force: true });
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -11,9 +11,10 @@ import type { Kysely } from 'kysely';
 import { ifMissing } from '../embedded/embedded-binaries.ts';
 import { StartFailure } from '../process/start-failure.ts';
 import type { DB } from '../postgres/tables.ts';
+import { syncFolder } from '../sync-folder.ts';
 
 export const SECRET_NAMES = ['TOKEN_SECRET', 'SECRETS_KEY', 'IDENTITY_KEY'] as const;
-type SecretName = (typeof SECRET_NAMES)[number];
+export type SecretName = (typeof SECRET_NAMES)[number];
 
 const SECRET_BYTES = 32;
 const SECRET = /^[\x21-\x2b\x2d-\x7e]{16,}$/;
@@ -117,7 +118,8 @@ export function folderOf(dataDir: string): string {
   return join(resolve(dataDir), 'keys');
 }
 
-function fileOf(dataDir: string, name: SecretName): string {
+/** Where that secret lies. */
+export function fileOf(dataDir: string, name: SecretName): string {
   return join(folderOf(dataDir), name);
 }
 
@@ -141,7 +143,7 @@ async function mark(db: Kysely<DB>, name: SecretName): Promise<void> {
 /**
  * The secrets of a file, separated by commas as in the environment; none where there is no file.
  */
-async function readKept(dataDir: string, name: SecretName): Promise<string[]> {
+export async function readKept(dataDir: string, name: SecretName): Promise<string[]> {
   const file = fileOf(dataDir, name);
   const text = await readFile(file, 'utf8')
     .catch(ifMissing(null))
@@ -158,7 +160,7 @@ async function readKept(dataDir: string, name: SecretName): Promise<string[]> {
  * Makes the file, whole and on the disk or not at all, and gives what it holds: where another
  * process was faster, that one's.
  */
-async function makeKept(dataDir: string, name: SecretName, secret: string): Promise<string[]> {
+export async function makeKept(dataDir: string, name: SecretName, secret: string): Promise<string[]> {
   const folder = folderOf(dataDir);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -188,19 +190,5 @@ async function writeDurably(path: string, text: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-/**
- * The name of a new file is durable only with its folder; Windows has no way to say that, and needs
- * none.
- */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

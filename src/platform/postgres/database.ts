@@ -7,6 +7,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import { Pool, type ClientBase } from 'pg';
 import type { Logger } from 'pino';
 
+import { HOUR_MS } from '../durations.ts';
 import { beginSession, connectionOptions, SILENCE_MS_MAX, socketOf } from './session.ts';
 import { StartFailure } from '../process/start-failure.ts';
 import type { DB } from './tables.ts';
@@ -16,6 +17,9 @@ const RETRY_PAUSE_MS = 10;
 const CLOCK_DIFFERENCE_MS_MAX = 2000;
 /** Below the silence that cuts a connection, so that an idle one is closed in good order first. */
 const IDLE_TIMEOUT_MS = 30_000;
+
+/** Of a statement over all of the books, which nobody waits for but its operator. */
+export const WHOLE_BOOKS_MS = 6 * HOUR_MS;
 
 export interface Database {
   db: Kysely<DB>;

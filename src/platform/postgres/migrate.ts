@@ -28,10 +28,11 @@ const INSUFFICIENT_PRIVILEGE = '42501';
  * Runs what has not run yet, all of it in one transaction, and gives the names. Several processes
  * may start at once: one migrates, the others wait. A database that is ahead of this code, as while
  * a fleet is updated, is left as it is. The role of the application is made and given its
- * privileges where the login may do that. Throws a `StartFailure` with the cure where the server or
- * its rights do not do.
+ * privileges where the login may do that. With `upTo` it stops after the migration of that name, as
+ * an earlier version would have. Throws a `StartFailure` with the cure where the server or its
+ * rights do not do.
  */
-export async function migrate(connectionString: string): Promise<string[]> {
+export async function migrate(connectionString: string, { upTo = null }: { upTo?: string | null } = {}): Promise<string[]> {
   const pool = new Pool({ connectionString, max: 2, options: `-c lock_timeout=${LOCK_TIMEOUT}`, application_name: 'fenyong migrate' });
   const broken = new Promise<never>((_, reject) => {
     pool.on('error', reject);
@@ -39,13 +40,13 @@ export async function migrate(connectionString: string): Promise<string[]> {
   });
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
   try {
-    return await Promise.race([migrateWith(db), broken]);
+    return await Promise.race([migrateWith(db, upTo), broken]);
   } finally {
     await db.destroy();
   }
 }
 
-async function migrateWith(db: Kysely<DB>): Promise<string[]> {
+async function migrateWith(db: Kysely<DB>, upTo: string | null): Promise<string[]> {
   refuseOldServer(await versionOf(db));
   const { takes, privileged, owns } = await roleStandingOf(db);
   const done = await isMigrated(db);
@@ -53,7 +54,7 @@ async function migrateWith(db: Kysely<DB>): Promise<string[]> {
   // says.
   if (done && ((takes && privileged) || owns !== true)) return [];
   const hasRole = await settleRole(db);
-  const fresh = done ? [] : await runMigrations(db, hasRole);
+  const fresh = done ? [] : await runMigrations(db, { hasRole, upTo });
   if (hasRole && !(await roleStandingOf(db)).privileged) await settlePrivileges(db, await allRights());
   return fresh;
 }
@@ -69,10 +70,10 @@ async function versionOf(db: Kysely<DB>): Promise<string> {
   return rows[0]!.version;
 }
 
-async function runMigrations(db: Kysely<DB>, hasRole: boolean): Promise<string[]> {
+async function runMigrations(db: Kysely<DB>, { hasRole, upTo }: { hasRole: boolean; upTo: string | null }): Promise<string[]> {
   await refuseForeign(db);
   const migrator = new Migrator({ db, provider: sqlFiles(hasRole) });
-  const { error, results = [] } = await migrator.migrateToLatest();
+  const { error, results = [] } = await (upTo === null ? migrator.migrateToLatest() : migrator.migrateTo(upTo));
   if (error === undefined) return results.map(({ migrationName }) => migrationName);
   await explainRights(db, error);
   const failed = results.find(({ status }) => status === 'Error');
@@ -84,7 +85,7 @@ async function runMigrations(db: Kysely<DB>, hasRole: boolean): Promise<string[]
  * there is no way from it to here.
  */
 async function refuseForeign(db: Kysely<DB>): Promise<void> {
-  const [ran, ours] = [await namesRun(db), new Set(await names())];
+  const [ran, ours] = [await migrationNamesRun(db), new Set(await migrationNames())];
   const foreign = [...ran].filter((name) => !ours.has(name));
   if (foreign.length === 0) return;
   throw new StartFailure(
@@ -117,11 +118,12 @@ export async function isMigrated(db: Kysely<DB>): Promise<boolean> {
   const table = sql`to_regclass(${DEFAULT_MIGRATION_TABLE})`;
   const { rows: readable } = await sql<{ yes: boolean | null }>`select has_table_privilege(${table}, 'select') as yes`.execute(db);
   if (readable[0]?.yes !== true) return false;
-  const done = await namesRun(db);
-  return (await names()).every((name) => done.has(name));
+  const done = await migrationNamesRun(db);
+  return (await migrationNames()).every((name) => done.has(name));
 }
 
-async function namesRun(db: Kysely<DB>): Promise<Set<string>> {
+/** The names of the migrations that this database has run. */
+export async function migrationNamesRun(db: Kysely<DB>): Promise<Set<string>> {
   const { rows: there } = await sql<{ yes: boolean }>`select to_regclass(${DEFAULT_MIGRATION_TABLE}) is not null as yes`.execute(db);
   if (there[0]?.yes !== true) return new Set();
   const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db);
@@ -153,7 +155,7 @@ export async function migrateQueue(connectionString: string): Promise<void> {
 let known: Promise<string[]> | undefined;
 
 /** The names of the migrations of this code, which do not change while it runs. */
-async function names(): Promise<string[]> {
+export async function migrationNames(): Promise<string[]> {
   known ??= readdir(FOLDER).then((files) =>
     files
       .filter((file) => FILE_NAME.test(file))
@@ -168,7 +170,7 @@ async function textOf(name: string): Promise<string> {
 }
 
 async function allRights(): Promise<string[]> {
-  return (await Promise.all((await names()).map(textOf))).flatMap(rightsIn);
+  return (await Promise.all((await migrationNames()).map(textOf))).flatMap(rightsIn);
 }
 
 async function runFile(db: Kysely<unknown>, text: string, hasRole: boolean): Promise<void> {
@@ -180,7 +182,7 @@ async function runFile(db: Kysely<unknown>, text: string, hasRole: boolean): Pro
 function sqlFiles(hasRole: boolean): MigrationProvider {
   return {
     async getMigrations(): Promise<Record<string, Migration>> {
-      const migrations = (await names()).map(async (name): Promise<[string, Migration]> => {
+      const migrations = (await migrationNames()).map(async (name): Promise<[string, Migration]> => {
         const text = await textOf(name);
         return [name, { up: (db) => runFile(db, text, hasRole) }];
       });

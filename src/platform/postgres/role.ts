@@ -7,7 +7,7 @@ import { DEFAULT_MIGRATION_LOCK_TABLE, DEFAULT_MIGRATION_TABLE } from 'kysely/mi
 
 import type { DB } from './tables.ts';
 
-const APP_ROLE = 'fenyong_app';
+export const APP_ROLE = 'fenyong_app';
 const ATTEMPTS_MAX = 5;
 /** Another process made or granted the role at the same moment. */
 const MADE_BY_ANOTHER = new Set(['42710', '23505', 'XX000', '40001']);
