@@ -1201,6 +1201,114 @@ export interface Relocked {
   relocked_id: Generated<bigint>;
 }
 
+export interface ReRating {
+  approved_alone: boolean | null;
+  approved_at: Timestamp | null;
+  approved_by: string | null;
+  approved_person: string | null;
+  /**
+   * How many previews have ended without a word of their worker: after some of them it fails.
+   */
+  attempts: Generated<number>;
+  /**
+   * The revision of the rule book by which it was previewed: it is approved by no other.
+   */
+  book_revision: bigint | null;
+  cancelled_at: Timestamp | null;
+  cancelled_by: string | null;
+  /**
+   * SHA-256 of all that is approved: the request, the revision of the book, and of each order its revision and difference.
+   */
+  content_hash: Buffer | null;
+  currency: string;
+  error: string | null;
+  executed_at: Timestamp | null;
+  failed_at: Timestamp | null;
+  leased_until: Timestamp | null;
+  /**
+   * Whoever asked for it says that promoters may get less by it.
+   */
+  lowers: boolean;
+  made_at: Timestamp;
+  made_by: string;
+  made_person: string;
+  merchant_id: string | null;
+  orders_done: Generated<bigint>;
+  orders_of: bigint | null;
+  period_from: Timestamp;
+  period_to: Timestamp;
+  previewed_at: Timestamp | null;
+  re_rating_id: string;
+  reason: string;
+  /**
+   * The key that approved was made after it was asked for, or by the key that asked.
+   */
+  related_key: boolean | null;
+  result: Json | null;
+  /**
+   * Only lines that one of these rules pays, or would pay now; null: whichever rule.
+   */
+  rule_ids: string[] | null;
+  /**
+   * How often the preview was begun: a worker that takes it over begins it anew.
+   */
+  run: Generated<number>;
+  started_at: Timestamp | null;
+  /**
+   * running: it is previewed, or waits for it. ready: it waits for a second person. approved: it is executed, or waits for it.
+   */
+  state: string;
+}
+
+export interface ReRatingOrder {
+  after: bigint;
+  before: bigint;
+  /**
+   * The award by which it was booked; null while it was not.
+   */
+  booked_revision: number | null;
+  decided_at: Timestamp | null;
+  /**
+   * SHA-256 of what is to be booked, and by which rules.
+   */
+  digest: Buffer;
+  error: string | null;
+  /**
+   * Which rule is chosen for which line, and why; the other lines stay as they are.
+   */
+  lines: Json;
+  /**
+   * Some promoter gets less of it.
+   */
+  lowers: boolean;
+  /**
+   * By how much the shares of all who earn on it differ, more or less, in all.
+   */
+  moved: bigint;
+  order_key: bigint;
+  re_rating_id: string;
+  /**
+   * The award that was previewed: an order that has moved on is left out.
+   */
+  revision: number;
+  state: Generated<string>;
+}
+
+export interface ReRatingSum {
+  after: bigint;
+  /**
+   * By how much it moves what is available: below zero, released or paid money is taken back.
+   */
+  available: bigint;
+  before: bigint;
+  merchant_id: string;
+  /**
+   * Empty for the platform.
+   */
+  promoter_id: string;
+  re_rating_id: string;
+}
+
 export interface Rule {
   made_at: Timestamp;
   rule_id: string;
@@ -1668,6 +1776,9 @@ export interface DB {
   pull_token: PullToken;
   pull_wanted: PullWanted;
   rate_count: RateCount;
+  re_rating: ReRating;
+  re_rating_order: ReRatingOrder;
+  re_rating_sum: ReRatingSum;
   reconciled_order: ReconciledOrder;
   reconciliation: Reconciliation;
   relocked: Relocked;
