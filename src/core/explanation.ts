@@ -124,11 +124,27 @@ const explainedStep = z
   .meta({ id: 'ExplainedStep' });
 export type ExplainedStep = z.output<typeof explainedStep>;
 
+/** What a line would come to by the rule that it had before a re-rating chose another one. */
+const explainedReRating = z
+  .object({
+    re_rating_id: z.string().meta({ description: 'The run that chose the rule which the line has now.' }),
+    former: z.object({
+      rule_id: z.string(),
+      version: z.int(),
+      pool: amount,
+      arithmetic: z.array(explainedStep).meta({ description: 'The reckoning by the former rule, of what the line keeps today.' }),
+    }),
+  })
+  .meta({ id: 'ExplainedReRating' });
+export type ExplainedReRating = z.output<typeof explainedReRating>;
+
 /** The explanation of a line as it is read back. */
 export interface ExplainedLine {
   attribution_at: string | null;
   /** The click at which the rule was in force, where a rate lock kept it. */
   rule_at?: string;
+  /** Of a line whose rule a re-rating has chosen anew. */
+  re_rating?: ExplainedReRating;
   reason: string | null;
   evidence: ExplainedEvidence[];
   winners: ExplainedWinner[];
@@ -141,6 +157,9 @@ export const toldExplanation = {
   reason: z.string().nullable(),
   attribution_at: time.nullable(),
   rule_at: time.optional().meta({ description: 'The click at which the rule was in force, where the merchant’s rate lock kept it.' }),
+  re_rating: explainedReRating
+    .optional()
+    .meta({ description: 'Of a line whose rule a re-rating has chosen anew: the run, and the reckoning by the rule before it.' }),
   evidence: z
     .array(explainedEvidence.partial().required({ kind: true, promoter_id: true, won: true, reason: true }).meta({ id: 'ToldEvidence' }))
     .meta({ description: 'Every evidence considered: it won, or the reason why it lost.' }),

@@ -156,14 +156,16 @@ function unnestAccounts(names: readonly AccountName[]) {
 }
 
 /**
- * Books a batch of postings by one insert, opening the accounts they need. Refused by
- * `transfer_once` when one was booked before.
+ * Books a batch of postings by one insert, opening the accounts they need. All of them are of one
+ * re-rating, or of none. Refused by `transfer_once` when one was booked before, and by
+ * `transfer_re_rated_once` when this re-rating has booked for the order at another revision.
  */
 export async function bookTransfers(
   trx: Transaction<DB>,
   transfers: readonly NewTransfer[],
   cache: AccountCache,
   now: Date,
+  reRatingId: string | null = null,
 ): Promise<void> {
   if (transfers.length === 0) return;
   const sources = transfers.map((transfer) => accountOf(transfer, transfer.from));
@@ -174,8 +176,8 @@ export async function bookTransfers(
   // row.
   await sql`
     insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, level,
-      from_account_id, to_account_id, amount, booked_at, booked_xid)
-    select posting.*, ${now}::timestamptz, (select ledger_xid())
+      from_account_id, to_account_id, amount, booked_at, booked_xid, cause, cause_id)
+    select posting.*, ${now}::timestamptz, (select ledger_xid()), ${reRatingId === null ? 'order' : 're_rating'}, ${reRatingId}::text
     from ${unnestOf(
       transfers,
       {

@@ -5,8 +5,8 @@ import { differences, type Target } from '../../core/posting.ts';
 import type { BookedSlot, NewTransfer } from '../../ledger/booking-store.ts';
 import type { AwardHeader, DueOrder, LineHold, NewDecision, NewHeader, NewHold, StandingDecision } from './standing-award.ts';
 import type { LockChange } from './lock-change-store.ts';
-import { decideOrder, type Subject } from './decide.ts';
-import type { LineDecision, StandingLine } from './decision.ts';
+import { decideOrder, type PaidLine, type Subject } from './decide.ts';
+import type { Choice, LineDecision, StandingLine } from './decision.ts';
 import { SET_ASIDE } from './decision-store.ts';
 import { gatherEvidence } from '../facts/evidence.ts';
 import type { ExplainedRule } from '../../core/explanation.ts';
@@ -23,9 +23,11 @@ export interface BatchContext {
   rules: Rules;
   identityKey: KeyObject;
   now: Date;
+  /** Chooses for a line of this order in the award's place: a re-rating does. */
+  choose?: (paid: PaidLine, orderKey: bigint) => Choice;
 }
 
-interface AwardResult {
+export interface AwardResult {
   /** What every line is decided to be, whether or not that is new. */
   lines: LineDecision[];
   transfers: NewTransfer[];
@@ -44,7 +46,9 @@ export function awardOrder(one: AwardInput, booked: readonly BookedSlot[], conte
   const { facts, now } = context;
   const standing = due.award?.header ?? null;
   const { terms, currency } = termsAndCurrency(one, facts);
-  const lines = decideOrder(subjectOf(one, { terms, currency }, context), facts);
+  const { choose } = context;
+  const subject = subjectOf(one, { terms, currency }, context);
+  const lines = decideOrder(subject, facts, choose && ((paid) => choose(paid, orderKey)));
   const holds = due.award?.holds ?? NO_HOLDS;
   const hold = { order, lines, standing, holds, terms, now };
   const holdsNow = holdsAfter(hold);
@@ -127,7 +131,8 @@ function heldBy(
 ): StandingLine['held'] {
   if (pin === null) return null;
   const { rules: considered } = JSON.parse(explanation) as { rules: ExplainedRule[] };
-  return { pin, rule: findRule(rules, ruleId!, version!), rules: considered };
+  const former = pin.re_rating && findRule(rules, pin.re_rating.former_rule_id, pin.re_rating.former_version);
+  return { pin, rule: findRule(rules, ruleId!, version!), rules: considered, ...(former !== undefined && { former }) };
 }
 
 function targetsOf(lines: readonly LineDecision[]): Target[] {

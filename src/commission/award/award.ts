@@ -8,7 +8,7 @@ import { announce } from '../../outbound/announce.ts';
 import { inTransaction, isOfQuery, isUnavailable } from '../../platform/postgres/database.ts';
 import { inSlices } from '../../platform/slices.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { awardOrder, type BatchContext } from './award-order.ts';
+import { awardOrder, type AwardResult, type BatchContext } from './award-order.ts';
 import { takeDueOrders, takeOrders, postponeDue, readDueOrders } from './award-store.ts';
 import { writeDecisions, writeHeaders, writeHolds } from './award-writer.ts';
 import { commissionEvents } from './commission-events.ts';
@@ -116,19 +116,41 @@ export async function awardOrders(
 ): Promise<NotedLockChanges | null> {
   if (orderKeys.length === 0) return null;
   const rules = await currentRules(trx, deps.ruleCache);
-  const due = await readDueOrders(trx, orderKeys);
+  const decided = await decideOrders(trx, await readDueOrders(trx, orderKeys), { ...deps, rules, now });
+  return writeAwards(trx, decided, { now, accounts: deps.accounts });
+}
+
+/** What orders are decided with; `choose` is a re-rating's. */
+interface Deciding extends Pick<AwardDeps, 'tokenKeys' | 'identityKey' | 'levelsMax'>, Pick<BatchContext, 'choose' | 'now' | 'rules'> {}
+
+/** An order that was read, and what its award would write. */
+export interface DecidedOrder {
+  due: DueOrder;
+  result: AwardResult;
+}
+
+/** Decides orders that were read, each by itself. Reads only. */
+export async function decideOrders(trx: Transaction<DB>, due: readonly DueOrder[], deps: Deciding): Promise<DecidedOrder[]> {
+  const { rules, now, choose } = deps;
   const awarded = due.filter((one) => one.award !== null).map((one) => one.orderKey);
   const booked = await bookedSlots(trx, awarded);
   const { inputs, facts } = await gatherInputs(trx, due, rules, deps);
-  const context: BatchContext = { facts, rules, identityKey: deps.identityKey, now };
-  const results = await inSlices(inputs, (one) => awardOrder(one, booked.get(one.due.orderKey) ?? [], context));
+  const context: BatchContext = { facts, rules, identityKey: deps.identityKey, now, ...(choose && { choose }) };
+  return inSlices(inputs, (one) => ({ due: one.due, result: awardOrder(one, booked.get(one.due.orderKey) ?? [], context) }));
+}
 
-  await bookTransfers(
-    trx,
-    results.flatMap((result) => result.transfers),
-    deps.accounts,
-    now,
-  );
+/**
+ * Writes what was decided, in bulk; transfers name the re-rating that they are of. The same order
+ * must not be decided anywhere else before this commits.
+ */
+export async function writeAwards(
+  trx: Transaction<DB>,
+  decided: readonly DecidedOrder[],
+  { now, accounts, reRatingId = null }: { now: Date; accounts: AccountCache; reRatingId?: string | null },
+): Promise<NotedLockChanges | null> {
+  const results = decided.map(({ result }) => result);
+  const transfers = results.flatMap((result) => result.transfers);
+  await bookTransfers(trx, transfers, accounts, now, reRatingId);
   await writeDecisions(
     trx,
     results.flatMap((result) => result.decisions),
@@ -144,10 +166,10 @@ export async function awardOrders(
   );
   await markWonLinesDue(
     trx,
-    inputs.flatMap(({ due: one }, index) => (wonBefore(one) || results[index]!.lines.some(isWon) ? [one.orderKey] : [])),
+    decided.flatMap(({ due, result }) => (wonBefore(due) || result.lines.some(isWon) ? [due.orderKey] : [])),
     now,
   );
-  await announce(trx, () => inputs.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
+  await announce(trx, () => decided.flatMap(({ due, result }) => commissionEvents(due, result, { now, reRatingId })), now);
   return noteLockChanges(
     trx,
     results.flatMap((result) => result.lockChanges),

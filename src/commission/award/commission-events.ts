@@ -22,7 +22,7 @@ const EARNING: Partial<Record<State, EventType>> = {
 export function commissionEvents(
   due: DueOrder,
   { headers: [header], lines }: { headers: readonly NewHeader[]; lines: readonly LineDecision[] },
-  now: Date,
+  { now, reRatingId = null }: { now: Date; reRatingId?: string | null },
 ): Event[] {
   if (header === undefined) return [];
   const { orderKey, merchantId, sourceId, orderId, award } = due;
@@ -46,6 +46,7 @@ export function commissionEvents(
     currency: header.currency,
     releases_at: header.releasesAt?.toISOString() ?? null,
     totals,
+    ...(reRatingId !== null && { re_rating_id: reRatingId }),
   };
   return [{ type, key: `${orderKey} ${header.revision} ${former} ${header.state}`, merchantId, at: now, data }];
 }

@@ -8,7 +8,7 @@ import { candidatesFor, rankOutcomes, untimelyRules, type RuleContext } from '..
 import { splitOrder, type LineSplit, type SplitLine } from '../../core/split.ts';
 import { explainRule, OrderExplainer } from './explanation-text.ts';
 import { inForce, productKey, tierAt, type Facts, type MerchantFacts } from '../facts/facts.ts';
-import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin } from './pin.ts';
+import { heaviestWinner, pinWinners, readsTheSame, sameWinners, toWinner, type Pin, type PinnedWinner } from './pin.ts';
 import { paysMore } from './rate-lock.ts';
 import { namedAccounts } from '../rules/rule-cache.ts';
 import type { StandingLine, LineDecision, Choice } from './decision.ts';
@@ -52,11 +52,13 @@ export interface SettledLine {
   line: OrderLine;
   choice: Choice;
   split: LineSplit;
+  /** What it would come to by the rule before a re-rating; null where none has chosen its rule. */
+  former: LineSplit | null;
 }
 
-/** Decides every line of an order. */
-export function decideOrder(subject: Subject, facts: Facts): LineDecision[] {
-  const settled = settleOrder(subject, facts, chooseLine);
+/** Decides every line of an order; a re-rating chooses for itself. */
+export function decideOrder(subject: Subject, facts: Facts, choose: (paid: PaidLine) => Choice = chooseLine): LineDecision[] {
+  const settled = settleOrder(subject, facts, choose);
   const explainer = new OrderExplainer(subject.evidence.all, subject.evidence.more);
   const lines = settled.map((one) => decisionOf(one, explainer, subject.order.attributionAt));
   return lines.map((line, index) => ({ ...line, orderExplanation: index === 0 ? explainer.order() : null }));
@@ -76,15 +78,22 @@ export function settleOrder(subject: Subject, facts: Facts, choose: (paid: PaidL
     const paid: PaidLine = { line, subject, facts, attributionAt: order.attributionAt, judge };
     return bar === null ? choose(paid) : { ...UNDECIDED, ...bar, verdict: judge(line, termsOf(paid).policy) };
   });
-  const splits = splitOrder({
-    currency: subject.currency ?? '',
-    lines: order.lines.map((line, index) => splitLine(line, choices[index]!, bars[index]!)),
-    refunds: order.refunds.filter((refund) => refund.status === 'succeeded'),
+  const splitBy = (made: readonly Choice[]): LineSplit[] =>
+    splitOrder({
+      currency: subject.currency ?? '',
+      lines: order.lines.map((line, index) => splitLine(line, made[index]!, bars[index]!)),
+      refunds: order.refunds.filter((refund) => refund.status === 'succeeded'),
+    });
+  const splits = splitBy(choices);
+  const isReRated = choices.some((choice) => choice.former !== undefined);
+  const formerSplits = isReRated ? splitBy(choices.map((choice) => ({ ...choice, rule: choice.former ?? choice.rule }))) : null;
+  return order.lines.map((line, index) => {
+    const choice = choices[index]!;
+    return { line, choice, split: splits[index]!, former: choice.former === undefined ? null : formerSplits![index]! };
   });
-  return order.lines.map((line, index) => ({ line, choice: choices[index]!, split: splits[index]! }));
 }
 
-function decisionOf({ line, choice, split }: SettledLine, explainer: OrderExplainer, attributionAt: number | null) {
+function decisionOf({ line, choice, split, former }: SettledLine, explainer: OrderExplainer, attributionAt: number | null) {
   const lead = choice.pin && heaviestWinner(choice.pin);
   return {
     lineId: line.lineId,
@@ -96,7 +105,7 @@ function decisionOf({ line, choice, split }: SettledLine, explainer: OrderExplai
     quantity: line.quantity,
     split,
     pin: choice.decision === 'attributed' ? choice.pin : null,
-    explanation: explainer.line(choice, split, attributionAt),
+    explanation: explainer.line(choice, { split, former }, attributionAt),
   };
 }
 
@@ -247,7 +256,9 @@ function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, 
   };
   const pinContext = { line, attributionAt, policy: terms.policy, facts };
   const paid = { line, subject, facts, attributionAt };
-  const chosen = stays ? null : chooseVersion(paid, { terms, credits: verdict.credits, context });
+  const winnersWith = (named: readonly string[]) => pinWinners(verdict.credits, { ...pinContext, named });
+  const lead = heaviest(verdict.credits)!.evidence;
+  const chosen = stays ? null : chooseVersion(paid, { terms, lead: { ...lead, promoterId: promoterId! }, winnersWith, context });
   const rule = stays ? held!.rule : chosen!.rule;
   const rules = stays ? held!.rules : chosen!.rules;
   const ruleAt = stays ? held!.pin.rule_at : chosen!.ruleAt;
@@ -259,15 +270,20 @@ function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, 
     merchant_version: terms.version,
     ...(ruleAt !== undefined && { rule_at: ruleAt }),
     clock_skew_seconds: terms.policy.clock_skew_seconds,
-    winners: pinWinners(verdict.credits, { ...pinContext, named }),
+    winners: winnersWith(named),
+    ...(stays && held!.pin.re_rating !== undefined && { re_rating: held!.pin.re_rating }),
   };
   if (rule === null) return { decision: 'no_rule', reason: 'no_rule_matches', verdict, pin, rule, rules };
-  return { decision: 'attributed', reason: null, verdict, pin, rule, rules };
+  const former = stays ? held!.former : undefined;
+  return { decision: 'attributed', reason: null, verdict, pin, rule, rules, ...(former !== undefined && { former }) };
 }
 
 interface Question {
-  terms: Terms;
-  credits: Verdict['credits'];
+  terms: Pick<Terms, 'rateLock'>;
+  /** The heaviest winner, and when it was led by. */
+  lead: { promoterId: string; chainAt: number };
+  /** The winners, with the promoters whom a rule names among those who may be absent. */
+  winnersWith: (named: readonly string[]) => PinnedWinner[];
   context: RuleContext;
 }
 
@@ -275,19 +291,21 @@ interface Question {
  * The rule in force at the attribution time; with a rate lock that of the click of the heaviest
  * winner where it pays that one more. `ruleAt` is told of a click's only.
  */
-function chooseVersion({ line, subject, facts, attributionAt }: Omit<PaidLine, 'judge'>, { terms, credits, context }: Question) {
+export function chooseVersion(
+  { line, subject, facts, attributionAt }: Omit<PaidLine, 'judge'>,
+  { terms, lead, winnersWith, context }: Question,
+) {
   const at = new Date(attributionAt);
   const candidates = candidatesFor(facts.rules, context, at);
   const rule = candidates[0] ?? null;
   const outcomes = rule === null ? untimelyRules(facts.rules, context, at, RULES_EXPLAINED_MAX) : rankOutcomes(candidates);
-  const lead = heaviest(credits)!.evidence;
   const clickedAt = terms.rateLock === 'click' && lead.chainAt < attributionAt ? new Date(lead.chainAt) : null;
   const earlier = clickedAt === null ? [] : candidatesFor(facts.rules, context, clickedAt);
   const locked = earlier[0];
   if (locked === undefined || locked === rule) return { rule, rules: outcomes.slice(0, RULES_EXPLAINED_MAX).map(explainRule) };
   const named = [locked, ...candidates.slice(0, 1)].flatMap(({ plan }) => namedAccounts(plan.split));
-  const winners = pinWinners(credits, { line, attributionAt, policy: terms.policy, facts, named }).map(toWinner);
-  const decided = { line, winners, winnerId: lead.promoterId!, refunds: subject.order.refunds, currency: subject.currency };
+  const winners = winnersWith(named).map(toWinner);
+  const decided = { line, winners, winnerId: lead.promoterId, refunds: subject.order.refunds, currency: subject.currency };
   if (!paysMore(locked, rule, decided)) return { rule, rules: outcomes.slice(0, RULES_EXPLAINED_MAX).map(explainRule) };
   const late = outcomes.slice(0, rule === null ? 0 : 1).map((one) => ({ ...one, outcome: 'lost' as const, reason: 'rate_lock' }));
   const rules = [...rankOutcomes(earlier), ...late].slice(0, RULES_EXPLAINED_MAX).map(explainRule);

@@ -42,7 +42,15 @@ export interface StandingLine {
    * What an attributed line holds on to: its winners, its rule, and the rules as they were
    * considered then.
    */
-  held: { pin: Pin; rule: RuleVersion; rules: ExplainedRule[] } | null;
+  held: HeldDecision | null;
+}
+
+interface HeldDecision {
+  pin: Pin;
+  rule: RuleVersion;
+  rules: ExplainedRule[];
+  /** The rule before a re-rating chose this one. */
+  former?: RuleVersion;
 }
 
 /** What is decided of a line before any amount is reckoned. */
@@ -53,4 +61,6 @@ export interface Choice {
   pin: Pin | null;
   rule: RuleVersion | null;
   rules: ExplainedRule[];
+  /** The rule before a re-rating chose this one. */
+  former?: RuleVersion;
 }

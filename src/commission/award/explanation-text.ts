@@ -2,11 +2,12 @@
 // anything again. What all lines share, the evidence and how it was judged, is kept once for the
 // order, with its first line; a line says which judgement is its own.
 import type { Evidence, EvidenceFault, Judged, LossReason, Ruling, Verdict } from '../../core/attribution.ts';
-import type { ExplainedEvidence, ExplainedLine, ExplainedRule, ExplainedWinner } from '../../core/explanation.ts';
+import type { ExplainedEvidence, ExplainedLine, ExplainedReRating, ExplainedRule, ExplainedWinner } from '../../core/explanation.ts';
+import { jsonAmount } from '../../core/money.ts';
 import type { RuleOutcome } from '../../core/rule.ts';
 import type { LineSplit } from '../../core/split.ts';
 import type { Choice } from './decision.ts';
-import type { PinnedWinner } from './pin.ts';
+import type { Pin, PinnedWinner } from './pin.ts';
 
 /**
  * The form in which explanations are written. Format 1, without the number, kept all evidence with
@@ -67,11 +68,13 @@ export class OrderExplainer {
    * The explanation of one line as JSON text. It holds nothing that differs between two runs over
    * the same facts.
    */
-  line(choice: Choice, split: LineSplit, attributionAt: number | null): string {
+  line(choice: Choice, { split, former }: { split: LineSplit; former: LineSplit | null }, attributionAt: number | null): string {
+    const reRating = choice.pin?.re_rating;
     return JSON.stringify({
       format: EXPLANATION_FORMAT,
       attribution_at: attributionAt === null ? null : new Date(attributionAt).toISOString(),
       ...(choice.pin?.rule_at !== undefined && { rule_at: choice.pin.rule_at }),
+      ...(reRating !== undefined && former !== null && { re_rating: explainReRating(reRating, former) }),
       reason: choice.reason,
       judgement: choice.verdict === null ? null : this.judgementOf(choice.verdict),
       winners: choice.pin?.winners.map(explainWinner) ?? [],
@@ -101,6 +104,11 @@ export class OrderExplainer {
     this.byVerdict.set(verdict, place);
     return place;
   }
+}
+
+function explainReRating({ re_rating_id, ...former }: NonNullable<Pin['re_rating']>, split: LineSplit): ExplainedReRating {
+  const { former_rule_id: rule_id, former_version: version } = former;
+  return { re_rating_id, former: { rule_id, version, pool: jsonAmount(split.pool), arithmetic: split.arithmetic } };
 }
 
 function explainVerdict(judged: readonly Judged[], places: ReadonlyMap<Evidence, number>): Judgement {

@@ -50,6 +50,14 @@ export interface Pin {
   rule_at?: string;
   clock_skew_seconds: number;
   winners: PinnedWinner[];
+  /** The re-rating that chose the rule, and the rule that the line had before it. */
+  re_rating?: PinnedReRating;
+}
+
+interface PinnedReRating {
+  re_rating_id: string;
+  former_rule_id: string;
+  former_version: number;
 }
 
 /** Whether the order still says what the pinned decision read of it. */

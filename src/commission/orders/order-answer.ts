@@ -1,6 +1,13 @@
 // How an order looks to the world: its lines with what they earn, its totals, and why.
 import { z } from 'zod';
-import { EXPLAINED_KINDS, toldExplanation, type ExplainedLine, type ExplainedStep, type ToldLine } from '../../core/explanation.ts';
+import {
+  EXPLAINED_KINDS,
+  toldExplanation,
+  type ExplainedLine,
+  type ExplainedReRating,
+  type ExplainedStep,
+  type ToldLine,
+} from '../../core/explanation.ts';
 import { viewOrder, type OrderLine } from '../../core/order.ts';
 import { ACCOUNT_KINDS, TRANSFER_KINDS } from '../../core/posting.ts';
 import { ORDER_STATUSES } from '../../core/report.ts';
@@ -145,6 +152,7 @@ export const explanationSchema = z
         amount: z.bigint(),
         currency: z.string(),
         booked_at: z.date(),
+        re_rating_id: z.string().optional().meta({ description: 'The re-rating that booked it; absent where none did.' }),
       }),
     ),
   })
@@ -259,10 +267,12 @@ export function showExplanation(
     }),
     evidence_more: evidenceMore,
     next_cursor: nextCursor,
-    transfers: transfers.map(({ level, transfer_id, ...transfer }) => {
-      const shown = { transfer_id: String(transfer_id), ...transfer };
-      return level === null ? shown : { ...shown, level };
-    }),
+    transfers: transfers.map(({ level, transfer_id, re_rating_id: reRatingId, ...transfer }) => ({
+      transfer_id: String(transfer_id),
+      ...transfer,
+      ...(level !== null && { level }),
+      ...(reRatingId !== null && { re_rating_id: reRatingId }),
+    })),
   };
 }
 
@@ -284,8 +294,14 @@ function ownPart(explained: ExplainedLine, actor: Actor): ToldLine {
     winners: explained.winners.map((one) => ({ promoter_id: isOwn(one) ? one.promoter_id : ANOTHER, weight_ppm: one.weight_ppm })),
     rules: [],
     arithmetic: explained.arithmetic.flatMap((step) => ownStep(step, actor)),
+    ...(explained.re_rating !== undefined && { re_rating: ownReRating(explained.re_rating, actor) }),
   };
 }
+
+const ownReRating = ({ re_rating_id, former }: ExplainedReRating, actor: Actor): ExplainedReRating => ({
+  re_rating_id,
+  former: { ...former, arithmetic: former.arithmetic.flatMap((step) => ownStep(step, actor)) },
+});
 
 /**
  * A step that is the promoter's own or nobody's; parties that a plan names by their account are

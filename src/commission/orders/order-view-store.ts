@@ -118,6 +118,8 @@ export interface OrderTransfer {
   amount: bigint;
   currency: string;
   booked_at: Date;
+  /** The re-rating that booked it; null where an award did of itself. */
+  re_rating_id: string | null;
 }
 
 /**
@@ -151,7 +153,7 @@ export async function readOrderTransfers(
 ): Promise<OrderTransfer[]> {
   const { rows } = await sql<OrderTransfer>`
     select transfer_id, revision, latest.kind, line_id, role, level, latest.promoter_id, payer.kind as from, payee.kind as to,
-      amount, latest.currency, booked_at
+      amount, latest.currency, booked_at, cause_id as re_rating_id
     from (
       select * from transfer where order_key = ${orderKey} and line_id = any(${lineIds}::text[])
         ${promoterId === null ? sql`` : sql`and promoter_id = ${promoterId}`}
