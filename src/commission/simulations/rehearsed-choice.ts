@@ -32,7 +32,7 @@ export function changedFacts(facts: Facts, { changed, policies }: Rehearsed): Fa
 }
 
 /** What a book has for a line: at the attribution time, and at the click that a rate lock is of. */
-interface Candidates {
+export interface Candidates {
   rule: RuleVersion | null;
   locked: RuleVersion | null;
 }
@@ -46,7 +46,8 @@ export function isRuledOtherwise(pin: Pin, merchantId: string, facts: Facts, { s
   return !isSame(was.rule, is.rule) || !isSame(was.locked, is.locked);
 }
 
-function candidatesIn(book: RuleBook, pin: Pin, merchantId: string, facts: Facts): Candidates {
+/** What a book has for a pinned line. */
+export function candidatesIn(book: RuleBook, pin: Pin, merchantId: string, facts: Facts): Candidates {
   const at = new Date(pin.attribution_at);
   const context = contextOf(pin, merchantId, facts, at.getTime());
   const clickedAt = new Date(heaviestWinner(pin).chain_at);
@@ -56,7 +57,9 @@ function candidatesIn(book: RuleBook, pin: Pin, merchantId: string, facts: Facts
   return { rule: candidatesFor(book, context, at)[0] ?? null, locked };
 }
 
-const isSame = (a: RuleVersion | null, b: RuleVersion | null): boolean => a?.ruleId === b?.ruleId && a?.version === b?.version;
+/** Whether both are one version, or none. */
+export const isSame = (a: Pick<RuleVersion, 'ruleId' | 'version'> | null, b: Pick<RuleVersion, 'ruleId' | 'version'> | null): boolean =>
+  a?.ruleId === b?.ruleId && a?.version === b?.version;
 
 /** Of the two the one by which the award would decide the line. */
 function ruleOf({ rule, locked }: Candidates, { line, subject }: PaidLine, pin: Pin, facts: Facts): RuleVersion | null {
@@ -69,12 +72,13 @@ function ruleOf({ rule, locked }: Candidates, { line, subject }: PaidLine, pin: 
 }
 
 /** The pinned winners, to whom those are absent who are named and could not be paid. */
-function withNamed(pin: Pin, named: readonly string[], facts: Facts): PinnedWinner[] {
+export function withNamed(pin: Pin, named: readonly string[], facts: Facts): PinnedWinner[] {
   const away = named.filter((id) => !isPresent(facts, id, Date.parse(pin.attribution_at)));
   return pin.winners.map((winner) => ({ ...winner, absent: [...new Set([...winner.absent, ...away])] }));
 }
 
-function contextOf(pin: Pin, merchantId: string, facts: Facts, at: number): RuleContext {
+/** What a rule is looked for by, for a pinned line: as of that time, and by its heaviest winner. */
+export function contextOf(pin: Pin, merchantId: string, facts: Facts, at: number): RuleContext {
   const { promoter_id: promoterId, campaign_id: campaignId, agency_id: agencyId } = heaviestWinner(pin);
   const product = pin.product_id === null ? null : inForce(facts.products.get(productKey(merchantId, pin.product_id)), at);
   return {
