@@ -13,6 +13,7 @@ import { merchantDrafts } from './commission/rules/drafts/merchant-drafts.ts';
 import { programDrafts } from './commission/rules/drafts/program-drafts.ts';
 import { endDrafts, reversionDrafts, ruleDrafts } from './commission/rules/drafts/rule-drafts.ts';
 import { tierProgramRoutes } from './commission/tiers/tier-program-routes.ts';
+import { reRatingRoutes } from './commission/re-ratings/re-rating-routes.ts';
 import { ruleRoutes } from './commission/rules/rule-routes.ts';
 import { simulationRoutes } from './commission/simulations/simulation-routes.ts';
 import { emptyRuleCache } from './commission/rules/rule-cache.ts';
@@ -208,6 +209,7 @@ function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void
   const deps = { db, levelsMax: config.referralLevelsMax, reviewRequired: config.ruleReview === 'required', nudge: queue.nudge };
   ruleRoutes(app, deps);
   simulationRoutes(app, deps);
+  reRatingRoutes(app, deps);
   draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, programDrafts, merchantDrafts] });
   tierProgramRoutes(app, deps);
   bonusProgramRoutes(app, deps);

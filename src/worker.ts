@@ -1,10 +1,12 @@
 // The worker: everything that happens behind the door. It is woken by nudges and by the sweep, and
 // what is due is always in rows.
+import type { Logger } from 'pino';
 import { draftDeps } from './app.ts';
 import { tellClaim } from './claims/claim-events.ts';
 import { takeUpClaims } from './claims/take-up.ts';
 import { countPrograms } from './commission/programs.ts';
 import { awardBacklog, type AwardDeps } from './commission/award/award.ts';
+import { forgetReRatings, reRateNext } from './commission/re-ratings/running.ts';
 import { emptyRuleCache } from './commission/rules/rule-cache.ts';
 import { forgetSimulations, simulateNext, type SimulationDeps } from './commission/simulations/simulation.ts';
 import { eraseAll } from './erasures/erasing.ts';
@@ -45,6 +47,7 @@ const MEASURE_INTERVAL_MS = 15_000;
 const DEBTS_INTERVAL_MS = 5 * MINUTE_MS;
 const ERASING_INTERVAL_MS = 5000;
 const SIMULATIONS_INTERVAL_MS = 5000;
+const RE_RATINGS_INTERVAL_MS = 5000;
 const PARTITION_INTERVAL_MS = 6 * HOUR_MS;
 
 interface WorkerDeps {
@@ -117,14 +120,29 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
   const erasing = erase(runtime, adapters, ending.signal, complain);
   const { payouts, measuring } = payOut(runtime, payoutMetrics, complain);
   const simulating = simulate(runtime, ending.signal, complain);
+  const reRating = reRate(award, log, ending.signal, complain);
   const woken: Record<string, Repeating[]> = { messages: [outbound], pull: [asking], erasures: [erasing], payouts: [payouts] };
   woken['simulations'] = simulating;
+  woken['re-ratings'] = [reRating];
   queue.onNudge(async (kind) => (woken[kind] ?? [main]).forEach((one) => one.wake()));
   return {
     wake: main.wake,
     close: async () => {
       ending.abort();
-      const all = [main, sweeping, programs, outbound, asking, tracking, erasing, payouts, ...measuring, ...simulating, ...others];
+      const all = [
+        main,
+        sweeping,
+        programs,
+        outbound,
+        asking,
+        tracking,
+        erasing,
+        payouts,
+        reRating,
+        ...measuring,
+        ...simulating,
+        ...others,
+      ];
       await Promise.all(all.map((one) => one.close()));
       await messenger.close();
     },
@@ -164,6 +182,18 @@ function simulate(runtime: Runtime, signal: AbortSignal, complain: Complain): Re
       onError: complain('simulations'),
     }),
   );
+}
+
+/** Re-ratings are previewed and executed one after the other. */
+function reRate(award: AwardDeps, log: Logger, signal: AbortSignal, complain: Complain): Repeating {
+  return repeat({
+    everyMs: RE_RATINGS_INTERVAL_MS,
+    work: async () => {
+      await forgetReRatings(award.db, new Date());
+      while (await reRateNext({ ...award, log }, signal));
+    },
+    onError: complain('re-ratings'),
+  });
 }
 
 type Complain = (task: string) => (error: unknown) => void;

@@ -35,6 +35,9 @@ export const EVENT_TYPES = [
   'debt.written_off',
   'rule.published',
   'rule.ended',
+  're_rating.approved',
+  're_rating.executed',
+  're_rating.cancelled',
   'guard.violated',
   'guard.healed',
 ] as const;

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { ExplainedStep, ExplainedReRating, ExplainedRule } from '../../core/explanation.ts';
 import type { DecidedOrder } from '../award/award.ts';
 import type { LineDecision } from '../award/decision.ts';
+import type { DueOrder } from '../award/standing-award.ts';
 import { compareShares, type Comparison, type RehearsedLine } from '../simulations/simulated-order.ts';
 import type { BookedShare } from '../simulations/recorded-store.ts';
 import type { ReRatedLine } from './re-rated-choice.ts';
@@ -31,6 +32,12 @@ export interface PartySum {
   /** By how much it moves what is available. */
   available: bigint;
 }
+
+/** Whether a hold of the order has ended, so that its next award comes without being asked for. */
+export const isMatured = ({ award }: DueOrder, now: Date): boolean => {
+  const releasesAt = award?.header.releasesAt ?? null;
+  return releasesAt !== null && releasesAt <= now;
+};
 
 /** The order as it would be written; null where no line of it gets another rule. */
 export function reRatedOrder(reRatingId: string, decided: DecidedOrder): ReRatedOrder | null {

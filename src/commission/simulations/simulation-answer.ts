@@ -19,7 +19,7 @@ const both = {
 };
 const moved = z.bigint().meta({ description: 'By how much the shares of all who earn on it differ, more or less, in all.' });
 
-const lineSide = z
+export const lineSide = z
   .object({
     decision: z.enum(DECISION_KINDS),
     rule_id: z.string().nullable().meta({ description: 'A new rule of the changes is called `changes.N` by its place among them.' }),
