@@ -12,6 +12,7 @@ import { lawsOfDecisions } from './laws/laws-of-decisions.ts';
 import { LAWS_OF_ORDERS } from './laws/laws-of-orders.ts';
 import { LAWS_OF_PAYOUTS } from './laws/laws-of-payouts.ts';
 import { LAWS_OF_PROGRAMS } from './laws/laws-of-programs.ts';
+import { LAWS_OF_RE_RATINGS } from './laws/laws-of-re-ratings.ts';
 
 interface GuardSettings {
   /** How many levels of a referral chain may be paid, the seller being the first. */
@@ -28,6 +29,7 @@ export function allGuards({ levelsMax, spooled }: GuardSettings): Guard[] {
     ...LAWS_OF_BOOKS,
     ...LAWS_OF_PAYOUTS,
     ...LAWS_OF_PROGRAMS,
+    ...LAWS_OF_RE_RATINGS,
     ...LAWS_OF_BORDERS,
     ...ALARMS_OF_REPORTS,
     ...ALARMS_OF_SOURCES,

@@ -78,8 +78,8 @@ export const PAYOUT_GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     whatToDo: 'If the database was restored, compare what was paid since the backup. Otherwise find out who else pays by this account.',
   },
   approval_by_related_key: {
-    says: 'Batches and changes of rules are approved by keys that were there before the draft, and were not made by the drafter’s.',
-    broken: 'A batch or a change of rules was approved by a key that was made after the draft, or by the drafter’s own key.',
+    says: 'Batches, changes of rules and re-ratings are approved by keys that were there before, and were not made by the drafter’s.',
+    broken: 'A batch, a change of rules or a re-rating was approved by a key that was made after it, or by the drafter’s own key.',
     whatToDo: 'Ask both persons. The audit log tells who has made the key.',
   },
   taxpayers_unknown: {

@@ -61,8 +61,8 @@ export const PAYOUT_GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     whatToDo: '若数据库曾恢复，请核对备份之后的付款；否则查明还有谁使用该账户付款。',
   },
   approval_by_related_key: {
-    says: '批次和规则变更由起草前已存在、且不是由起草密钥创建的密钥批准。',
-    broken: '有批次或规则变更由起草之后创建的密钥或由起草密钥创建的密钥批准。',
+    says: '批次、规则变更和重新计佣由起草前已存在、且不是由起草密钥创建的密钥批准。',
+    broken: '有批次、规则变更或重新计佣由起草之后创建的密钥或由起草密钥创建的密钥批准。',
     whatToDo: '询问双方。审计日志记录了谁创建了该密钥。',
   },
   taxpayers_unknown: {

@@ -1,4 +1,4 @@
-// What the guards of programs say in English.
+// What the guards of programs and of re-ratings say in English.
 
 import type { GuardWords } from './words-en.ts';
 
@@ -17,5 +17,15 @@ export const PROGRAM_GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'Every tier that a program has set is what its figure says.',
     broken: 'A tier that a program has set is not what its figure says.',
     whatToDo: 'Look at what the rules of that tier have paid since. Report it: it is a fault of the program.',
+  },
+  re_ratings: {
+    says: 'What a re-rating has executed stands in the books once, and its orders are paid by the rules that were approved.',
+    broken: 'What a re-rating has booked of an order is not what was approved, or the order is not paid by it.',
+    whatToDo: 'Approve no payout of the merchant before it is explained. Run `node src/start.mjs audit`, and report it.',
+  },
+  re_ratings_by_two: {
+    says: 'No re-rating that lowers was approved by who asked for it, or without having been asked to lower.',
+    broken: 'A re-rating was approved by who asked for it, or lowers without having been asked to.',
+    whatToDo: 'Look at the re-rating and the audit log, and have a second person look at it. Report it: it is a fault of the program.',
   },
 };

@@ -1,4 +1,4 @@
-// What the guards of programs say in Chinese.
+// What the guards of programs and of re-ratings say in Chinese.
 
 import type { GuardWords } from './words-en.ts';
 
@@ -17,5 +17,15 @@ export const PROGRAM_GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     says: '方案设定的每个等级都与其业绩一致。',
     broken: '有方案设定的等级与其业绩不符。',
     whatToDo: '查看此后按该等级规则支付的佣金。请报告：这是程序的错误。',
+  },
+  re_ratings: {
+    says: '重新计佣执行的每笔差额只记一次，相关订单按批准的规则计佣。',
+    broken: '重新计佣对某订单的记账与批准的不符，或订单未按其计佣。',
+    whatToDo: '查明之前不要批准该商家的付款。运行 `node src/start.mjs audit`，并报告。',
+  },
+  re_ratings_by_two: {
+    says: '降低佣金的重新计佣，必须事先声明，且由发起人之外的人批准。',
+    broken: '有重新计佣由发起人自己批准，或未声明却降低了佣金。',
+    whatToDo: '查看该次重新计佣和审计日志，并请第二个人核对。请报告：这是程序的错误。',
   },
 };

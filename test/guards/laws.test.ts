@@ -20,6 +20,7 @@ import { PLANTS_OF_ORDERS } from './plants-of-orders.ts';
 import { payWorld } from './payouts.ts';
 import { PLANTS_OF_PAYOUTS } from './plants-of-payouts.ts';
 import { PLANTS_OF_PROGRAMS } from './plants-of-programs.ts';
+import { PLANTS_OF_RE_RATINGS } from './plants-of-re-ratings.ts';
 import { foundWorld } from './world.ts';
 
 let database: TestDatabase;
@@ -30,6 +31,7 @@ const plants = [
   ...PLANTS_OF_BOOKS,
   ...PLANTS_OF_PAYOUTS,
   ...PLANTS_OF_PROGRAMS,
+  ...PLANTS_OF_RE_RATINGS,
   ...PLANTS_OF_DATABASE,
 ];
 

@@ -134,8 +134,7 @@ function readingRoutes(app: App, { db }: ReRatingRoutesDeps): void {
     handler: async ({ query: { limit, cursor, state, merchant_id: merchantId } }) => {
       const before = cursor === undefined ? null : decodeCursor(cursor, z.tuple([z.uuid()]))[0];
       const filter = { state: state ?? null, merchantId: merchantId ?? null };
-      const show = (one: ReRating) => showReRating(one, null);
-      return toPage(await listReRatings(db, filter, { before, limit }), limit, show, (one) => [one.reRatingId]);
+      return toPage(await listReRatings(db, filter, { before, limit }), limit, showListed, (one) => [one.reRatingId]);
     },
   });
 
@@ -155,6 +154,8 @@ function readingRoutes(app: App, { db }: ReRatingRoutesDeps): void {
     },
   });
 }
+
+const showListed = (one: ReRating) => showReRating(one, null);
 
 async function executionOf(db: Kysely<DB>, { reRatingId, approvedAt }: ReRating): Promise<ShownExecution | null> {
   if (approvedAt === null) return null;

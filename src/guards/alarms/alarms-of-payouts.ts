@@ -48,6 +48,9 @@ const approvalByRelatedKey = alarm(
     select 'rule_draft', draft_id, (select array_agg(key_id) from rule_draft_edit as edit where edit.draft_id = rule_draft.draft_id),
       changed_at, approved_by, approved_at
     from rule_draft where approved_at > now() - interval '90 days' and not approved_alone
+    union all
+    select 're_rating', re_rating_id, array[made_by], made_at, approved_by, approved_at
+    from re_rating where approved_at > now() - interval '90 days' and not approved_alone
   ) as made
   join api_key approver on approver.key_id = approved_by
   where approver.made_at > drafted_at or approver.made_by = any(drafted_by)`,

@@ -86,6 +86,10 @@ const changesAudited = law(
     unrecorded('rule_draft', 'rule_draft', 'draft_id::text', 'changed_at'),
     unrecorded('rule_draft', 'rule_draft', 'draft_id::text', 'approved_at'),
     unrecorded('rule_draft', 'rule_draft', 'draft_id::text', 'decided_at'),
+    unrecorded('re_rating', 're_rating', 're_rating_id::text', 'made_at'),
+    unrecorded('re_rating', 're_rating', 're_rating_id::text', 'approved_at'),
+    unrecorded('re_rating', 're_rating', 're_rating_id::text', 'executed_at'),
+    unrecorded('re_rating', 're_rating', 're_rating_id::text', 'cancelled_at'),
   ].join('\n  union all\n  '),
 );
 
