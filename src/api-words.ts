@@ -154,6 +154,7 @@ export const API_WORDS = {
   'RuleScope.promoter_id': 'Lines that this promoter has won.',
   quantity: 'How many units; 0: the line was removed.',
   rate_ppm: 'The part of the base that is earned, in parts per million.',
+  re_rating_id: 'The re-rating, by an id of ours.',
   reason: 'Why, for people; null where there is nothing to say.',
   'RuleOutcome.reason': 'Why it won or lost.',
   'claims.decide.reason': 'Why, for the promoter to read.',

@@ -47,6 +47,7 @@ const REFUSED: Readonly<Record<string, number>> = {
   'payoutBatches.approve': 409,
   'payouts.tellResult': 409,
   'payouts.correct': 409,
+  'reRatings.approve': 409,
   'ruleDrafts.approve': 409,
   'ruleSimulations.cancel': 409,
 };
@@ -186,6 +187,7 @@ describe('every example is accepted by the service', () => {
       await until('/v1/webhook-endpoints/erp/messages', ({ data }) => Array.isArray(data) && data.length > 0);
     }
     if (id === 'ruleSimulations.get') await until(`/v1/rule-simulations/${told.get('simulation_id')!}`, ({ state }) => state === 'done');
+    if (id === 'reRatings.get') await until(`/v1/re-ratings/${told.get('re_rating_id')!}`, ({ state }) => state === 'ready');
     if (id === 'payoutRequests.make') await earn();
   }
 

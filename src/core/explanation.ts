@@ -128,12 +128,14 @@ export type ExplainedStep = z.output<typeof explainedStep>;
 const explainedReRating = z
   .object({
     re_rating_id: z.string().meta({ description: 'The run that chose the rule which the line has now.' }),
-    former: z.object({
-      rule_id: z.string(),
-      version: z.int(),
-      pool: amount,
-      arithmetic: z.array(explainedStep).meta({ description: 'The reckoning by the former rule, of what the line keeps today.' }),
-    }),
+    former: z
+      .object({
+        rule_id: z.string(),
+        version: z.int(),
+        pool: amount,
+        arithmetic: z.array(explainedStep).meta({ description: 'The reckoning by the former rule, of what the line keeps today.' }),
+      })
+      .meta({ description: 'The rule before it, and what the line would come to by that.' }),
   })
   .meta({ id: 'ExplainedReRating' });
 export type ExplainedReRating = z.output<typeof explainedReRating>;

@@ -109,6 +109,10 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   const rehearsed = { changes, from: '2026-01-01T00:00:00Z', to: '2099-01-01T00:00:00Z', merchant_id: 'm1' };
   ids['simulation_id'] = (await ask('POST', '/v1/rule-simulations', rehearsed)).body.simulation_id;
   await until(async () => (await ask('GET', `/v1/rule-simulations/${ids['simulation_id']}`)).body.state === 'done');
+  const reRated = { merchant_id: 'm1', from: '2026-01-01T00:00:00Z', to: '2099-01-01T00:00:00Z', reason: 'So.', currency: 'CNY' };
+  ids['re_rating_id'] = (await ask('POST', '/v1/re-ratings', reRated)).body.re_rating_id;
+  await until(async () => (await ask('GET', `/v1/re-ratings/${ids['re_rating_id']}`)).body.state === 'ready');
+  await ask('DELETE', `/v1/re-ratings/${ids['re_rating_id']}`);
   // By somebody else than who asks later: what he made himself nobody approves.
   const { key } = await makeKey({ scope: 'admin', role: 'finance', person: 'Li' });
   const wanted = { promoter_id: 'alice', merchant_id: 'm1', currency: 'CNY', amount: 1, reason: 'She has left.' };

@@ -225,6 +225,17 @@ const TABLE: Record<string, Row> = {
   'GET /v1/rule-simulations/{simulation_id}/orders.csv': { open: operator },
   'DELETE /v1/rule-simulations/{simulation_id}': { open: auditors, roles: everyRole, answered: 409 },
 
+  'GET /v1/re-ratings': { open: operator },
+  'POST /v1/re-ratings': {
+    open: operator,
+    body: { merchant_id: 'm1', from: '2026-06-01T00:00:00Z', to: '2026-06-02T00:00:00Z', reason: 'I say so.', currency: 'CNY' },
+  },
+  'GET /v1/re-ratings/{re_rating_id}': { open: operator },
+  'GET /v1/re-ratings/{re_rating_id}/orders': { open: operator },
+  'GET /v1/re-ratings/{re_rating_id}/orders.csv': { open: operator },
+  'POST /v1/re-ratings/{re_rating_id}/approval': { open: operator, body: { content_hash: '0'.repeat(64) }, answered: 409 },
+  'DELETE /v1/re-ratings/{re_rating_id}': { open: operator, answered: 409 },
+
   'GET /v1/ledger/trial-balance': { open: operator },
   'GET /v1/ledger/accounts': { open: operator, url: '/v1/ledger/accounts?promoter_id=alice' },
   'GET /v1/ledger/transfers': { open: operator, url: '/v1/ledger/transfers?order_id=O-1' },

@@ -64,7 +64,12 @@ export const readAsked = (body: z.output<typeof reRatingBody>): AskedReRating =>
 });
 
 export const approvalBody = z
-  .strictObject({ content_hash: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits') })
+  .strictObject({
+    content_hash: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits')
+      .meta({ description: 'Of what was looked at.' }),
+  })
   .meta(bodyExamples({ content_hash: '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef' }));
 
 const names = { merchant_id: z.string(), source_id: z.string(), order_id: z.string() };
