@@ -61,6 +61,7 @@ export async function openMarket() {
     door,
     db,
     owner,
+    deps,
     ...stated,
     click: (...told: Parameters<typeof happens.click>) => happens.click(...told),
     award,

@@ -136,6 +136,7 @@ test('what can be subscribed to is every type, and every family once', () => {
     'payee.*',
     'debt.*',
     'rule.*',
+    're_rating.*',
     'guard.*',
     ...EVENT_TYPES,
   ]);

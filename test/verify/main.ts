@@ -3,7 +3,8 @@
 // afterwards; `--fault pull` is every order system pulled while it moves and fails, once; `--fault
 // hostile-market` tells orders through all doors with every oddity of the world, and reckons what
 // must come of them; `--fault payouts` pays promoters through a provider that fails, and kills the
-// service at every step. Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with
+// service at every step; `--fault re-rating` corrects a rate for the past under load, and kills the
+// service while that is previewed, approved and booked. Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with
 // mutants, when all are caught.
 
 import { randomInt } from 'node:crypto';
@@ -17,6 +18,7 @@ import { HOSTILE_MARKET, runHostile } from './hostile/run.ts';
 import { buildMutant, MUTANTS, type Mutant } from './mutants.ts';
 import { openPostgres, type Postgres } from './postgres.ts';
 import { PAYOUTS, runPayouts } from './payouts/run.ts';
+import { RE_RATING, runReRatings } from './re-ratings/run.ts';
 import { runPull } from './pull/run.ts';
 import { pullHeading, showPullRow, SERVICE } from './pull/table.ts';
 import { runSeries } from './series.ts';
@@ -28,7 +30,7 @@ const SEED_MAX = 1_000_000_000;
 const FINDINGS_SHOWN = 5;
 const PULL = 'pull';
 /** Faults that are stories of their own, not a load that is broken. */
-const WHOLE = [HOSTILE_MARKET, PAYOUTS, PULL];
+const WHOLE = [HOSTILE_MARKET, PAYOUTS, RE_RATING, PULL];
 /** Of each order system that is pulled. */
 const ORDERS = 10_000;
 const ORDERS_LEAST = 100;
@@ -38,6 +40,8 @@ const HOSTILE_ORDERS_SHORT = 80;
 const HOSTILE_TRIALS_MAX = 10;
 /** Of five kills each. */
 const PAYOUT_TRIALS_MAX = 10;
+/** Of six kills each. */
+const RE_RATING_TRIALS_MAX = 10;
 /** What is tried before every change is taken, once each: one of every family. */
 const SHORT = [
   'doubled',
@@ -125,6 +129,15 @@ async function verifyPayouts(ground: Ground, trials: number): Promise<boolean> {
   return row.findings.length === 0;
 }
 
+/** A rate is corrected for the past under load, and the service is killed while that is booked. */
+async function verifyReRatings(ground: Ground, trials: number): Promise<boolean> {
+  say(heading());
+  const row = await runReRatings({ ...ground, trials, root: ROOT, onTrial: complain });
+  say(showRow(row));
+  say(`killed ${row.kills} times while orders were re-rated`);
+  return row.findings.length === 0;
+}
+
 /** Every order system is pulled while it moves, fails, and whoever pulls is killed. */
 async function verifyPull(ground: Ground, orders: number): Promise<boolean> {
   const { rows, findings, kills } = await runPull({ ...ground, orders, root: ROOT });
@@ -204,6 +217,7 @@ async function main(): Promise<void> {
               await verify(ground, names, trials),
               !all.includes(HOSTILE_MARKET) || (await verifyHostile(ground, Math.min(trials, HOSTILE_TRIALS_MAX), hostile)),
               !all.includes(PAYOUTS) || (await verifyPayouts(ground, Math.min(trials, PAYOUT_TRIALS_MAX))),
+              !all.includes(RE_RATING) || (await verifyReRatings(ground, Math.min(trials, RE_RATING_TRIALS_MAX))),
               !all.includes(PULL) || (await verifyPull(ground, orders)),
             ]
           : [await huntAll(ground, options.mutant)];

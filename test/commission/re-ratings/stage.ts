@@ -30,7 +30,7 @@ export interface AskedOf {
 }
 
 /** Zhang asks, Li approves; each with a key of an admin. */
-export async function openDesk(world: World) {
+export async function openDesk(world: Pick<World, 'db' | 'deps'>) {
   const actorOf = async (person: string): Promise<Actor> => {
     const key = { scope: 'admin' as const, merchantId: null, promoterId: null, label: person, person };
     const { row } = await inTransaction(world.db, ({ trx, now }) => makeKey(trx, key, null, now));
@@ -73,8 +73,13 @@ export async function openDesk(world: World) {
 }
 
 /** The next version of a rule, in force since long ago: what was pinned before stays pinned. */
-export async function republish(world: World, ruleId: string, plan: PlanInput, { from, to }: { from?: string; to?: string } = {}) {
-  await inTransaction(world.owner, async ({ trx, now }) => {
+export async function republish(
+  { owner }: Pick<World, 'owner'>,
+  ruleId: string,
+  plan: PlanInput,
+  { from, to }: { from?: string; to?: string } = {},
+) {
+  await inTransaction(owner, async ({ trx, now }) => {
     await openBook(trx);
     const last = (await readRules(trx, [ruleId])).at(-1)!;
     const effectiveFrom = from === undefined ? last.effectiveFrom : new Date(from);
@@ -84,7 +89,7 @@ export async function republish(world: World, ruleId: string, plan: PlanInput, {
 }
 
 /** What a run has booked: signed amounts, in the order of their places. */
-export async function bookedBy(world: World, reRatingId: string) {
+export async function bookedBy(world: Pick<World, 'db'>, reRatingId: string) {
   const { rows } = await sql<{ promoter_id: string | null; amount: bigint; revision: number; way: string }>`
     select transfer.promoter_id, case transfer.kind when 'reverse' then -amount else amount end as amount, revision,
       source.kind || ' > ' || target.kind as way
