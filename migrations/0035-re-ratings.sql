@@ -44,7 +44,8 @@ create table re_rating (
   constraint re_rating_failed check ((state = 'failed') = (failed_at is not null) and (failed_at is null) = (error is null))
 );
 create index re_rating_unfinished on re_rating (made_at, re_rating_id) where state in ('running', 'approved');
-comment on table re_rating is 'A run that pays orders of a time by the rules as they stand now: previewed, approved by a second person, executed once.';
+comment on table re_rating is
+  'A run that pays orders of a time by the rules as they stand now: previewed, approved by a second person, executed once.';
 comment on column re_rating.state is
   'running: it is previewed, or waits for it. ready: it waits for a second person. approved: it is executed, or waits for it.';
 comment on column re_rating.rule_ids is 'Only lines that one of these rules pays, or would pay now; null: whichever rule.';

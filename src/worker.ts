@@ -112,7 +112,6 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
     },
     onError: complain('sweep'),
   });
-  const others = keepBooks({ runtime, guards, metrics }, complain);
   const pull = pullDeps(runtime, adapters, main.wake);
   const asking = startAsking({ ...pull, log });
   const tracking = repeat({ everyMs: TRACKING_INTERVAL_MS, work: () => retryTrackedLinks(pull), onError: complain('tracked links') });
@@ -121,6 +120,7 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
   const { payouts, measuring } = payOut(runtime, payoutMetrics, complain);
   const simulating = simulate(runtime, ending.signal, complain);
   const reRating = reRate(award, log, ending.signal, complain);
+  const others = [...keepBooks({ runtime, guards, metrics }, complain), reRating];
   const woken: Record<string, Repeating[]> = { messages: [outbound], pull: [asking], erasures: [erasing], payouts: [payouts] };
   woken['simulations'] = simulating;
   woken['re-ratings'] = [reRating];
@@ -129,20 +129,7 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
     wake: main.wake,
     close: async () => {
       ending.abort();
-      const all = [
-        main,
-        sweeping,
-        programs,
-        outbound,
-        asking,
-        tracking,
-        erasing,
-        payouts,
-        reRating,
-        ...measuring,
-        ...simulating,
-        ...others,
-      ];
+      const all = [main, sweeping, programs, outbound, asking, tracking, erasing, payouts, ...measuring, ...simulating, ...others];
       await Promise.all(all.map((one) => one.close()));
       await messenger.close();
     },

@@ -1,5 +1,5 @@
-// Violations of the laws of re-ratings, each planted after a run that is in order: the last revision
-// of an order that was awarded twice is told to be the run's.
+// Violations of the laws of re-ratings, each planted after a run that is in order: the last
+// revision of an order that was awarded twice is told to be the run's.
 
 import { sql, type Transaction } from 'kysely';
 

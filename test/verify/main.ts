@@ -4,8 +4,8 @@
 // hostile-market` tells orders through all doors with every oddity of the world, and reckons what
 // must come of them; `--fault payouts` pays promoters through a provider that fails, and kills the
 // service at every step; `--fault re-rating` corrects a rate for the past under load, and kills the
-// service while that is previewed, approved and booked. Ends with 0 when nothing is lost, missed, doubled, wrong or refused; with
-// mutants, when all are caught.
+// service while that is previewed, approved and booked. Ends with 0 when nothing is lost, missed,
+// doubled, wrong or refused; with mutants, when all are caught.
 
 import { randomInt } from 'node:crypto';
 import { tmpdir } from 'node:os';

@@ -7,7 +7,7 @@ import { DomainError } from '../../core/errors.ts';
 import { announce } from '../../outbound/announce.ts';
 import type { Actor } from '../../platform/keys/actor.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
-import { isRelatedKey, requireSecondPerson } from '../../platform/keys/persons.ts';
+import { approvedAs, isRelatedKey, requireSecondPerson } from '../../platform/keys/persons.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { merchantExists } from '../../promotion/merchants/merchant-store.ts';
 import { readRules } from '../rules/rule-cache.ts';
@@ -98,9 +98,9 @@ export async function approveReRating(trx: Transaction<DB>, contentHash: Buffer,
     throw new DomainError('re_rating_lowers', detail, { errors });
   }
   await refuseOtherBook(trx, before);
-  const related = await isRelatedKey(trx, { keyId: before.madeBy, at: before.madeAt }, by.actor);
+  const related = await isRelatedKey(trx, { keyIds: [before.madeBy], at: before.madeAt }, by.actor);
   const after = await saveApproval(trx, by.reRatingId, { ...by, alone, related });
-  await audit(trx, by, { action: 're_rating_approved', before, after });
+  await audit(trx, by, { action: approvedAs('re_rating_approved', { alone, related }), before, after });
   await announce(trx, () => [reRatingApproved(after, by.now)], by.now);
   return after;
 }

@@ -74,7 +74,7 @@ export async function removeFound(db: Kysely<DB>, reRatingId: string, limit: num
   return false;
 }
 
-/** What is hashed of an order: its key, the award that was looked at, the difference, the digest. */
+/** What is hashed of an order: its key, the award looked at, the difference, the digest. */
 export interface HashedOrder {
   orderKey: bigint;
   revision: number;
@@ -138,7 +138,7 @@ export interface ExpectedDebt {
   difference: bigint;
 }
 
-/** Debts that would be made or grow, the greatest first, at most `limit`, and how many there are. */
+/** Debts that would be made or raised, the greatest first, at most `limit`, and their number. */
 export async function readExpectedDebts(
   db: Kysely<DB>,
   { reRatingId, currency }: { reRatingId: string; currency: string },

@@ -232,7 +232,7 @@ export async function holdsLease(trx: Transaction<DB>, taken: TakenWork): Promis
   return rows.length > 0;
 }
 
-/** Gives work back that was ended by no fault of its own, so that another worker takes it at once. */
+/** Gives work back that was ended by no fault of its own: another worker takes it at once. */
 export async function releaseLease(db: Kysely<DB>, taken: TakenWork): Promise<void> {
   const uncounted = taken.state === 'running' ? sql`, attempts = attempts - 1` : sql``;
   await sql`update re_rating set leased_until = null ${uncounted} where ${isOwn(taken)}`.execute(db);
@@ -311,7 +311,7 @@ export async function rulesChangedSince(db: Kysely<DB>, since: Date, limit: numb
   return rows.map((row) => row.rule_id);
 }
 
-/** Those that were cancelled or failed before that, and of which orders are kept; at most so many. */
+/** Those cancelled or failed before that, of which orders are kept still; at most so many. */
 export async function endedInVain(db: Kysely<DB>, before: Date, limit: number): Promise<string[]> {
   const { rows } = await sql<{ re_rating_id: string }>`
     select re_rating_id from re_rating

@@ -85,7 +85,7 @@ async function executeToEnd(deps: ReRatingDeps, taken: ReRating, signal: AbortSi
   if (!isDone && signal.aborted) await releaseLease(deps.db, taken);
 }
 
-/** Removes what cancelled and failed ones have found more than thirty days ago, a part at a time. */
+/** Removes what cancelled and failed ones found more than thirty days ago, a part at a time. */
 export async function forgetReRatings(db: Kysely<DB>, now: Date): Promise<void> {
   const before = new Date(now.getTime() - KEPT_DAYS * DAY_MS);
   for (const reRatingId of await endedInVain(db, before, FORGOTTEN_AT_ONCE)) {

@@ -13,7 +13,8 @@ const EXECUTED = `
     from transfer where transfer.order_key = rated.order_key and cause = 're_rating' and cause_id = re_rating_id::text
   ) as booked
   where ${inRange('orders', 'rated')} and case rated.state
-    when 'booked' then run.state not in ('approved', 'executed') or booked_revision <> rated.revision + 1 or booked.amount <> rated.after - rated.before
+    when 'booked' then run.state not in ('approved', 'executed') or booked_revision <> rated.revision + 1
+      or booked.amount <> rated.after - rated.before
       or revisions > 1 or booked.revision <> booked_revision
       or exists (
         select from jsonb_array_elements(rated.lines) as chosen where not exists (

@@ -13,7 +13,7 @@ import type { Random } from '../random.ts';
 import type { Stage } from '../stage.ts';
 
 const PROMOTERS = 4;
-const ORDERS = 900;
+const ORDERS = 600;
 const TELLERS = 12;
 const KILLS_OF_EXECUTION = 4;
 const [PAID_LEAST, PAID_MOST] = [1000, 90_000];
