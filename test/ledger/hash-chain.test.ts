@@ -36,6 +36,7 @@ const transfer: ChainedTransfer = {
   to: 'pending:bob',
   cause: 'order',
   causeId: '1',
+  campaignId: '',
 };
 
 const TEXT = `17
