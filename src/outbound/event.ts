@@ -35,6 +35,10 @@ export const EVENT_TYPES = [
   'debt.written_off',
   'rule.published',
   'rule.ended',
+  'campaign.published',
+  'campaign.paused',
+  'campaign.resumed',
+  'campaign.exhausted',
   'guard.violated',
   'guard.healed',
 ] as const;

@@ -8,7 +8,11 @@ import { announce } from '../../outbound/announce.ts';
 import { inTransaction, isOfQuery, isUnavailable } from '../../platform/postgres/database.ts';
 import { inSlices } from '../../platform/slices.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { awardOrder, type BatchContext } from './award-order.ts';
+import { lockBudgets, writeBudgets, type LockedBudgets } from '../campaigns/budget-store.ts';
+import { currentCampaigns } from '../campaigns/campaign-cache.ts';
+import { campaignExhausted } from '../campaigns/campaign-events.ts';
+import { awardSettled, settleAward, type BatchContext, type SettledOrder } from './award-order.ts';
+import { needsOf } from './boosting.ts';
 import { takeDueOrders, takeOrders, postponeDue, readDueOrders } from './award-store.ts';
 import { writeDecisions, writeHeaders, writeHolds } from './award-writer.ts';
 import { commissionEvents } from './commission-events.ts';
@@ -120,8 +124,12 @@ export async function awardOrders(
   const awarded = due.filter((one) => one.award !== null).map((one) => one.orderKey);
   const booked = await bookedSlots(trx, awarded);
   const { inputs, facts } = await gatherInputs(trx, due, rules, deps);
+  facts.campaigns = await currentCampaigns(trx, deps.ruleCache);
   const context: BatchContext = { facts, rules, identityKey: deps.identityKey, now };
-  const results = await inSlices(inputs, (one) => awardOrder(one, booked.get(one.due.orderKey) ?? [], context));
+  const settled = await inSlices(inputs, (one) => settleAward(one, context));
+  const budgets = await budgetsFor(trx, settled, deps.ruleCache, now);
+  const results = await inSlices(settled, (one) => awardSettled(one, booked.get(one.input.due.orderKey) ?? [], { now, budgets }));
+  const exhausted = budgets === null ? [] : await writeBudgets(trx, budgets);
 
   await bookTransfers(
     trx,
@@ -147,12 +155,30 @@ export async function awardOrders(
     inputs.flatMap(({ due: one }, index) => (wonBefore(one) || results[index]!.lines.some(isWon) ? [one.orderKey] : [])),
     now,
   );
-  await announce(trx, () => inputs.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)), now);
+  const events = () => [
+    ...inputs.flatMap(({ due: one }, index) => commissionEvents(one, results[index]!, now)),
+    ...exhausted.map((campaignId) => campaignExhausted(facts.campaigns.byId.get(campaignId)!, now)),
+  ];
+  await announce(trx, events, now);
   return noteLockChanges(
     trx,
     results.flatMap((result) => result.lockChanges),
     now,
   );
+}
+
+/**
+ * The budgets that these orders take from or give back to, locked; null where there are none, and
+ * nobody waits for anybody.
+ */
+async function budgetsFor(
+  trx: Transaction<DB>,
+  settled: readonly SettledOrder[],
+  cache: RuleCache,
+  now: Date,
+): Promise<LockedBudgets | null> {
+  const needs = settled.flatMap(({ wishes }) => wishes.flatMap((wish) => (wish === null ? [] : needsOf(wish))));
+  return needs.length === 0 ? null : lockBudgets(trx, needs, cache, now);
 }
 
 const isWon = ({ decision }: { decision: LineDecisionKind }): boolean => decision === 'attributed';

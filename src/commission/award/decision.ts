@@ -3,7 +3,7 @@ import type { Evidence, Verdict } from '../../core/attribution.ts';
 import type { RuleVersion } from '../../core/rule.ts';
 import type { LineSplit } from '../../core/split.ts';
 import type { Pin } from './pin.ts';
-import type { ExplainedRule } from '../../core/explanation.ts';
+import type { ExplainedCampaign, ExplainedRule } from '../../core/explanation.ts';
 
 export const DECISION_KINDS = [
   'attributed',
@@ -39,10 +39,10 @@ export interface LineDecision {
 export interface StandingLine {
   decision: LineDecisionKind;
   /**
-   * What an attributed line holds on to: its winners, its rule, and the rules as they were
-   * considered then.
+   * What an attributed line holds on to: its winners, its rule, and the rules and campaigns as they
+   * were considered then.
    */
-  held: { pin: Pin; rule: RuleVersion; rules: ExplainedRule[] } | null;
+  held: { pin: Pin; rule: RuleVersion; rules: ExplainedRule[]; campaigns?: ExplainedCampaign[] } | null;
 }
 
 /** What is decided of a line before any amount is reckoned. */
@@ -53,4 +53,6 @@ export interface Choice {
   pin: Pin | null;
   rule: RuleVersion | null;
   rules: ExplainedRule[];
+  /** Absent where the merchant had none. */
+  campaigns?: ExplainedCampaign[];
 }

@@ -2,11 +2,11 @@
 // anything again. What all lines share, the evidence and how it was judged, is kept once for the
 // order, with its first line; a line says which judgement is its own.
 import type { Evidence, EvidenceFault, Judged, LossReason, Ruling, Verdict } from '../../core/attribution.ts';
-import type { ExplainedEvidence, ExplainedLine, ExplainedRule, ExplainedWinner } from '../../core/explanation.ts';
+import type { ExplainedEvidence, ExplainedLine, ExplainedRule, ExplainedWinner, ShownBoost } from '../../core/explanation.ts';
 import type { RuleOutcome } from '../../core/rule.ts';
 import type { LineSplit } from '../../core/split.ts';
 import type { Choice } from './decision.ts';
-import type { PinnedWinner } from './pin.ts';
+import type { PinnedBoost, PinnedPart, PinnedWinner } from './pin.ts';
 
 /**
  * The form in which explanations are written. Format 1, without the number, kept all evidence with
@@ -76,6 +76,8 @@ export class OrderExplainer {
       judgement: choice.verdict === null ? null : this.judgementOf(choice.verdict),
       winners: choice.pin?.winners.map(explainWinner) ?? [],
       rules: choice.rules,
+      ...(choice.campaigns !== undefined && choice.campaigns.length > 0 && { campaigns: choice.campaigns }),
+      ...(choice.pin?.boost !== undefined && { boost: explainBoost(choice.pin.boost) }),
       arithmetic: split.arithmetic,
     });
   }
@@ -163,6 +165,12 @@ function explainWinner(winner: PinnedWinner): ExplainedWinner {
     talent_agency_id: winner.talent_agency_id,
     absent: winner.absent,
   };
+}
+
+/** What stands of a boost, without whose parts it has. */
+export function explainBoost({ campaign_id, parts }: PinnedBoost): ShownBoost {
+  const sum = (read: (part: PinnedPart) => number) => parts.reduce((whole, part) => whole + read(part), 0);
+  return { campaign_id, wanted: sum((part) => part.wanted), granted: sum((part) => part.granted), amount: sum((part) => part.amount) };
 }
 
 /**
