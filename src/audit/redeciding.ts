@@ -12,7 +12,16 @@ import { NOT_IN_FORCE } from '../core/rule.ts';
 import type { BookedSlot } from '../ledger/booking-store.ts';
 import { differingFields, shown, type Difference } from './difference.ts';
 
-const EXPLAINED = ['attribution_at', 'reason', 'evidence', 'winners', 'rules', 'arithmetic'] as const satisfies (keyof ExplainedLine)[];
+const EXPLAINED = [
+  'attribution_at',
+  'reason',
+  'evidence',
+  'winners',
+  'rules',
+  'campaigns',
+  'boost',
+  'arithmetic',
+] as const satisfies (keyof ExplainedLine)[];
 
 /**
  * Of a released line nobody asks again what evidence came later, so that its explanation need not
