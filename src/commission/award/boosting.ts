@@ -18,7 +18,7 @@ import { heaviestWinner, readsTheSame, samePromoters, toWinner, type Pin, type P
 const CAMPAIGNS_EXPLAINED_MAX = 20;
 
 /** A campaign that a line may be granted something of. */
-interface Candidate {
+export interface Candidate {
   campaign: Campaign;
   version: CampaignVersion;
   wanted: bigint;
@@ -65,23 +65,23 @@ function wishOf(one: SettledLine, subject: Subject, facts: Facts): LineWish | nu
 }
 
 /** What of a boost is with a line that stands as it was decided; a line that is set aside has none. */
-function takenBy(standing: StandingLine | undefined): PinnedBoost | null {
+export function takenBy(standing: StandingLine | undefined): PinnedBoost | null {
   return standing?.decision === 'attributed' ? (standing.held?.pin.boost ?? null) : null;
 }
 
 /** Whether a line is still won by the same promoters, for the same product and time. */
-function isSameLine(held: Pin, pin: Pin, line: OrderLine, attributionAt: number): boolean {
+export function isSameLine(held: Pin, pin: Pin, line: OrderLine, attributionAt: number): boolean {
   return pin === held || (readsTheSame(held, line, attributionAt) && samePromoters(held, pin));
 }
 
-const splitOf = ({ line, split }: SettledLine) => ({ base: split.base, pool: split.pool, quantity: line.quantity });
+export const splitOf = ({ line, split }: SettledLine) => ({ base: split.base, pool: split.pool, quantity: line.quantity });
 
-function pinnedTerms({ combine, rate_ppm: ratePpm, fixed_per_unit: fixed }: PinnedBoost): BoostTerms {
+export function pinnedTerms({ combine, rate_ppm: ratePpm, fixed_per_unit: fixed }: PinnedBoost): BoostTerms {
   return ratePpm === undefined ? { combine, fixedPerUnit: BigInt(fixed!) } : { combine, ratePpm };
 }
 
 /** By the weights of the winners, as the pool is. */
-function divide(amount: bigint, pin: Pin): bigint[] {
+export function divide(amount: bigint, pin: Pin): bigint[] {
   return allocate(
     amount,
     pin.winners.map((winner) => toWinner(winner).weight),
@@ -89,7 +89,7 @@ function divide(amount: bigint, pin: Pin): bigint[] {
 }
 
 /** The campaigns of the merchant in whose time the line was attributed; null where there are none. */
-function campaignsFor(one: SettledLine, subject: Subject, facts: Facts, attributionAt: number) {
+export function campaignsFor(one: SettledLine, subject: Subject, facts: Facts, attributionAt: number) {
   const campaigns = facts.campaigns.byMerchant.get(subject.merchantId);
   if (campaigns === undefined) return null;
   const at = new Date(attributionAt);
@@ -210,7 +210,7 @@ function grantWish(one: SettledLine, wish: LineWish, budgets: LockedBudgets | nu
   return askCampaigns(one, wish, budgets);
 }
 
-function partsOf({ parts }: PinnedBoost, amountOf: (part: PinnedPart, index: number) => bigint): BoostPart[] {
+export function partsOf({ parts }: PinnedBoost, amountOf: (part: PinnedPart, index: number) => bigint): BoostPart[] {
   return parts.map((part, index) => ({ promoterId: part.promoter_id, amount: amountOf(part, index) }));
 }
 
@@ -238,7 +238,11 @@ function keepBoost(boost: PinnedBoost, { taken, kept }: LineWish, budgets: Locke
 }
 
 /** Asks one campaign after the other until one grants something. */
-function askCampaigns({ choice }: SettledLine, { candidates, passedOver, day }: LineWish, budgets: LockedBudgets | null): Granted {
+export function askCampaigns(
+  { choice }: SettledLine,
+  { candidates, passedOver, day }: Pick<LineWish, 'candidates' | 'passedOver' | 'day'>,
+  budgets: LockedBudgets | null,
+): Granted {
   let won: PinnedBoost | null = null;
   const asked = candidates.map((candidate): ExplainedCampaign => {
     if (won !== null) return explain(candidate, 'lost', 'wants_less');

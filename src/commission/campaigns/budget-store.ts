@@ -3,7 +3,7 @@
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
-import { Budget, type Spend } from '../../core/programs/budget.ts';
+import { Budget, type BudgetState, type Spend } from '../../core/programs/budget.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { unnestOf } from '../../platform/postgres/unnest.ts';
 import { limitsAt } from './campaign.ts';
@@ -164,13 +164,42 @@ async function writeSpends(trx: Transaction<DB>, kind: SpendKind, spends: readon
     on conflict (campaign_id, ${sql.ref(name)}) do update set cap = excluded.cap, spent = excluded.spent`.execute(trx);
 }
 
-/** What is spent of a campaign for some lines, as a rehearsal begins with it. */
-export async function readSpentBefore(db: Kysely<DB>, campaignId: string, before: Date) {
+/** What is spent of budgets, as they stand, by campaign. */
+export async function readBudgetStates(db: Kysely<DB>, campaignIds: readonly string[]): Promise<Map<string, BudgetState>> {
+  if (campaignIds.length === 0) return new Map();
+  const { rows } = await sql<BudgetRow>`
+    select campaign_id, spent, orders, exhausted_total from campaign_budget where campaign_id = any(${campaignIds}::text[])`.execute(db);
+  const { rows: spends } = await sql<{ kind: SpendKind; campaign_id: string; name: string; spent: bigint }>`
+    select 'day' as kind, campaign_id, day::text as name, spent from campaign_day where campaign_id = any(${campaignIds}::text[])
+    union all
+    select 'promoter', campaign_id, promoter_id, spent from campaign_promoter where campaign_id = any(${campaignIds}::text[])`.execute(db);
+  const states = new Map(rows.map((row) => [row.campaign_id, stateOf(row)]));
+  for (const { kind, campaign_id: campaignId, name, spent } of spends) states.get(campaignId)![`${kind}s`].set(name, spent);
+  return states;
+}
+
+interface MutableState extends BudgetState {
+  days: Map<string, bigint>;
+  promoters: Map<string, bigint>;
+}
+
+function stateOf({ spent, orders, exhausted_total: exhaustedTotal }: Omit<BudgetRow, 'campaign_id'>): MutableState {
+  return { spent, orders, exhaustedTotal, days: new Map(), promoters: new Map() };
+}
+
+/** What is spent of a campaign for the lines that were attributed before a time, as pins say. */
+export async function readSpentBefore(db: Kysely<DB>, campaignId: string, before: Date): Promise<BudgetState> {
   const { rows } = await sql<{ day: string; promoter_id: string; amount: string }>`
     select pinned -> 'boost' ->> 'day' as day, part ->> 'promoter_id' as promoter_id, sum((part ->> 'amount')::bigint)::text as amount
     from (select distinct order_key from transfer where campaign_id = ${campaignId}) as boosted
     join award using (order_key) join decision using (order_key, revision), jsonb_array_elements(pinned -> 'boost' -> 'parts') as part
     where decision = 'attributed' and pinned -> 'boost' ->> 'campaign_id' = ${campaignId} and attribution_at < ${before}
     group by 1, 2`.execute(db);
-  return rows.map((row) => ({ day: row.day, promoterId: row.promoter_id, amount: BigInt(row.amount) }));
+  const state = stateOf({ spent: 0n, orders: 0, exhausted_total: null });
+  for (const { day, promoter_id: promoterId, amount } of rows) {
+    state.spent += BigInt(amount);
+    state.days.set(day, (state.days.get(day) ?? 0n) + BigInt(amount));
+    state.promoters.set(promoterId, (state.promoters.get(promoterId) ?? 0n) + BigInt(amount));
+  }
+  return state;
 }

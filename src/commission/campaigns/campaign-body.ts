@@ -92,6 +92,9 @@ export const campaignBody = z
     }),
   );
 
+/** The same beside its id, where it does not stand in the path. */
+export const campaignTerms = z.strictObject({ campaign_id: campaignId, ...campaignBody.shape });
+
 export const pauseBody = z
   .strictObject({
     effective_from: time.nullish().meta({

@@ -1,8 +1,7 @@
 // Drafts of campaigns: a new one, or new terms of one.
-import { z } from 'zod';
 import { DomainError } from '../../../core/errors.ts';
 import type { Circumstances, DraftKind } from './draft-kind.ts';
-import { campaignBody, campaignId, campaignStated, showCampaign } from '../../campaigns/campaign-body.ts';
+import { campaignStated, campaignTerms, showCampaign } from '../../campaigns/campaign-body.ts';
 import { latestOf } from '../../campaigns/campaign.ts';
 import { findCampaign, lockCampaign, readSpends } from '../../campaigns/campaign-store.ts';
 import { nextCampaign, stateCampaign } from '../../campaigns/stating-campaign.ts';
@@ -10,9 +9,6 @@ import { faultsOfRefusal } from '../rule-check-routes.ts';
 import { readChange } from './rule-drafts.ts';
 import type { Kysely } from 'kysely';
 import type { DB } from '../../../platform/postgres/tables.ts';
-
-/** The body of the campaign's own PUT beside its id. */
-export const campaignTerms = z.strictObject({ campaign_id: campaignId, ...campaignBody.shape });
 
 /** What may be otherwise by the time of the publication. */
 const PASSING = new Set(['unknown_merchant', 'budget_below_spent', 'notice_too_short', 'retroactive_not_allowed']);

@@ -6,9 +6,9 @@ import { bodyExamples, callerId, words } from '../../../platform/http/fields.ts'
 import { faultsOf } from '../../../platform/http/problem.ts';
 import { newRule, statedRule } from '../rule-body.ts';
 import { faultSchema, showWarning, warningSchema, type RuleFault } from '../rule-check-routes.ts';
+import { campaignTerms } from '../../campaigns/campaign-body.ts';
 import { DRAFT_KINDS, type DraftKind } from './draft-kind.ts';
 import { DRAFT_STATES, type Draft } from './draft-store.ts';
-import { campaignTerms } from './campaign-drafts.ts';
 import { earningTerms } from './merchant-drafts.ts';
 import { programTerms } from './program-drafts.ts';
 import { endOfRule, returnOfRule } from './rule-drafts.ts';
