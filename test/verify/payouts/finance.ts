@@ -67,7 +67,7 @@ export async function openFinance(url: () => string, double: WechatPayDouble): P
   return { ask, must, zhang: await keyOf('zhang'), li: await keyOf('li') };
 }
 
-function asking(url: () => string): Pick<Finance, 'ask' | 'must'> {
+export function asking(url: () => string): Pick<Finance, 'ask' | 'must'> {
   const ask: Finance['ask'] = async (method, path, body, key = ADMIN_KEY) => {
     const headers = {
       authorization: `Bearer ${key}`,
