@@ -8,8 +8,10 @@ import { markDueByIdentities, markNamedDue } from './commission/award/due-store.
 import { identityPreviewRoutes } from './commission/orders/identity-preview-routes.ts';
 import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
 import { bonusProgramRoutes } from './commission/bonuses/bonus-program-routes.ts';
+import { campaignRoutes } from './commission/campaigns/campaign-routes.ts';
 import { draftRoutes } from './commission/rules/drafts/draft-routes.ts';
 import { merchantDrafts } from './commission/rules/drafts/merchant-drafts.ts';
+import { campaignDrafts } from './commission/rules/drafts/campaign-drafts.ts';
 import { programDrafts } from './commission/rules/drafts/program-drafts.ts';
 import { endDrafts, reversionDrafts, ruleDrafts } from './commission/rules/drafts/rule-drafts.ts';
 import { tierProgramRoutes } from './commission/tiers/tier-program-routes.ts';
@@ -210,9 +212,10 @@ function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void
   ruleRoutes(app, deps);
   simulationRoutes(app, deps);
   reRatingRoutes(app, deps);
-  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, programDrafts, merchantDrafts] });
+  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, programDrafts, campaignDrafts, merchantDrafts] });
   tierProgramRoutes(app, deps);
   bonusProgramRoutes(app, deps);
+  campaignRoutes(app, deps);
 }
 
 /** Merchants, promoters, links and clicks. */

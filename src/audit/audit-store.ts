@@ -101,6 +101,7 @@ export interface StandingTransfer {
   role: Role;
   level: number | null;
   promoter_id: string | null;
+  campaign_id: string | null;
   currency: string;
   amount: bigint;
   booked_at: Date;
@@ -113,7 +114,8 @@ export interface StandingTransfer {
 /** What the awards have booked, in the order of its places. Payouts are no order's. */
 export async function readStandingTransfers(db: Kysely<DB>, range: Range): Promise<StandingTransfer[]> {
   const { rows } = await sql<StandingTransfer>`
-    select order_key, revision, position, transfer.kind, line_id, role, level, transfer.promoter_id, transfer.currency, amount, booked_at,
+    select order_key, revision, position, transfer.kind, line_id, role, level, transfer.promoter_id, campaign_id, transfer.currency, amount,
+      booked_at,
       source.kind as from_kind, source.promoter_id as from_promoter_id, target.kind as to_kind, target.promoter_id as to_promoter_id
     from transfer
     left join account source on source.account_id = from_account_id

@@ -5,6 +5,7 @@ import type { Kysely } from 'kysely';
 
 import { verifyChain, type ChainCheck } from '../ledger/hash-chain-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { auditCampaigns } from './campaign-audit.ts';
 import { auditBonuses } from './bonus-audit.ts';
 import { auditBalances } from './balance-audit.ts';
 import type { BatchAudit, BatchAuditor } from './batch.ts';
@@ -38,6 +39,7 @@ export interface AuditCounts {
   accounts: number;
   payouts: number;
   bonuses: number;
+  campaigns: number;
   chain: ChainCheck;
   differences: number;
 }
@@ -48,7 +50,18 @@ export interface AuditCounts {
  * deliveries, the balances and the chain are looked at beside them.
  */
 export async function audit(db: Kysely<DB>, auditors: readonly BatchAuditor[], options: AuditOptions): Promise<AuditCounts> {
-  const counts = { orders: 0, waiting: 0, reports: 0, transfers: 0, deliveries: 0, accounts: 0, payouts: 0, bonuses: 0, differences: 0 };
+  const counts = {
+    orders: 0,
+    waiting: 0,
+    reports: 0,
+    transfers: 0,
+    deliveries: 0,
+    accounts: 0,
+    payouts: 0,
+    bonuses: 0,
+    campaigns: 0,
+    differences: 0,
+  };
   const tell = (difference: Difference): void => {
     counts.differences += 1;
     options.onDifference(difference);
@@ -58,6 +71,7 @@ export async function audit(db: Kysely<DB>, auditors: readonly BatchAuditor[], o
     counts.accounts = (await auditBalances(db, tell)).accounts;
     counts.payouts = (await auditPayouts(db, tell)).payouts;
     counts.bonuses = (await auditBonuses(db, tell)).bonuses;
+    counts.campaigns = (await auditCampaigns(db, tell)).campaigns;
     const chain = await retryWhileAway(() => verifyChain(db));
     if (chain.broken !== null) {
       const { linkNo, day, reason } = chain.broken;

@@ -35,9 +35,9 @@ export async function auditCommand(deps: AuditDeps, print: Print): Promise<numbe
     await close();
   }
   const seconds = (performance.now() - started) / 1000;
-  const { orders, waiting, reports, deliveries, transfers, accounts, payouts, bonuses, chain, differences } = audited;
+  const { orders, waiting, reports, deliveries, transfers, accounts, payouts, bonuses, campaigns, chain, differences } = audited;
   print(`${orders} orders (${waiting} wait for their award), ${reports} reports of ${deliveries} deliveries, ${transfers} transfers, `);
-  print(`${accounts} accounts, ${payouts} payouts, ${bonuses} bonuses, `);
+  print(`${accounts} accounts, ${payouts} payouts, ${bonuses} bonuses, ${campaigns} campaigns, `);
   print(`${chain.links} links of ${chain.transfers} transfers, in ${seconds.toFixed(1)} s\n`);
   if (chain.last !== null) {
     print(`the chain ends with link ${chain.last.linkNo} of ${chain.last.day}: ${chain.last.hash.toString('hex')}\n`);

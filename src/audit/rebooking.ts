@@ -44,7 +44,14 @@ export function rebook({ subject, revision: last, released, decided, transfers }
 
 function targetsOf(decided: readonly DecidedShares[]): Target[] {
   return decided.flatMap(({ line_id: lineId, shares }) =>
-    shares.map(({ role, level, promoter_id: promoterId, amount }) => ({ lineId, role, level, promoterId, amount: BigInt(amount) })),
+    shares.map(({ role, level, promoter_id: promoterId, campaign_id: campaignId, amount }) => ({
+      lineId,
+      role,
+      level,
+      promoterId,
+      ...(campaignId !== undefined && { campaignId }),
+      amount: BigInt(amount),
+    })),
   );
 }
 
@@ -57,14 +64,17 @@ function compare(subject: string, revision: number, expected: readonly Posting[]
   });
 }
 
-function postingText({ kind, lineId, role, level, promoterId, from, to, amount }: Posting): string {
-  return `${kind} ${amount} from ${from} to ${to}, line ${lineId}, ${role} ${level ?? ''} ${promoterId ?? ''}`;
+function postingText({ kind, lineId, role, level, promoterId, campaignId, from, to, amount }: Posting): string {
+  const budget = campaignId === undefined ? '' : ` of ${campaignId}`;
+  return `${kind} ${amount} from ${from} to ${to}, line ${lineId}, ${role} ${level ?? ''} ${promoterId ?? ''}${budget}`;
 }
 
 function transferText(one: StandingTransfer): string {
   const { kind, line_id: lineId, role, level, promoter_id: promoterId, from_kind: from, to_kind: to, amount } = one;
-  return postingText({ kind, lineId, role, level, promoterId, from, to, amount });
+  return postingText({ kind, lineId, role, level, promoterId, ...campaignOf(one), from, to, amount });
 }
+
+const campaignOf = ({ campaign_id: campaignId }: Pick<StandingTransfer, 'campaign_id'>) => (campaignId === null ? {} : { campaignId });
 
 /** A promoter's money lies on the promoter's own accounts. */
 function strayAccounts(subject: string, one: StandingTransfer): Difference[] {
@@ -88,6 +98,7 @@ export function slotsOf(transfers: readonly StandingTransfer[]): BookedSlot[] {
       role: one.role,
       level: one.level,
       promoterId,
+      ...campaignOf(one),
       from,
       to,
       amount: one.amount,

@@ -18,6 +18,8 @@ const EXPLAINED = [
   'evidence',
   'winners',
   'rules',
+  'campaigns',
+  'boost',
   'arithmetic',
   're_rating',
 ] as const satisfies (keyof ExplainedLine)[];

@@ -21,6 +21,7 @@ export function storyOf(line, currency) {
     { title: 'story.evidence', sentences: line.evidence.map(tellEvidence) },
     { title: 'story.chain', sentences: line.winners.flatMap(tellWinner) },
     { title: 'story.rule', sentences: line.rules.map(tellRule) },
+    { title: 'story.campaigns', sentences: (line.campaigns ?? []).map((/** @type {any} */ one) => tellCampaign(one, currency)) },
     { title: 'story.arithmetic', sentences: line.arithmetic.flatMap((/** @type {any} */ step) => tellStep(step, currency)) },
   ];
   return chapters.filter(({ sentences }) => sentences.length > 0);
@@ -68,6 +69,12 @@ function tellRule({ name, version, outcome, reason }) {
   return [outcome === 'won' ? 'rule.won' : 'rule.lost', { name, version, reason: nameOf('rule_reason', reason) }];
 }
 
+/** @param {any} campaign @param {string | null} currency @returns {Sentence} */
+function tellCampaign({ campaign_id: campaign, wanted, outcome, reason }, currency) {
+  const values = { campaign, wanted: money(wanted, currency), reason: nameOf('campaign_reason', reason) };
+  return [outcome === 'won' ? 'campaign.won' : 'campaign.lost', values];
+}
+
 /** @param {any} step @param {string | null} currency @returns {Sentence[]} */
 function tellStep(step, currency) {
   const sum = (/** @type {number | string} */ units) => money(units, currency);
@@ -86,6 +93,10 @@ function tellStep(step, currency) {
       return [['step.absent', { role: roleOf(step), gross: sum(step.gross), net: sum(step.net), keeper: keeperOf(step.kept_by) }]];
     case 'uncharged':
       return [['step.uncharged', { amount: sum(step.amount) }]];
+    case 'boost':
+      return [tellBoost(step, sum)];
+    case 'boost_part':
+      return [['step.boost_part', { who: step.promoter_id, granted: sum(step.granted), amount: sum(step.amount) }]];
     default:
       // A step that this page does not know yet is shown as it is, never left out: the numbers
       // around it would not add up.
@@ -112,6 +123,13 @@ function tellPool(step, sum) {
   if (BigInt(step.fixed) > 0n) sentences.push(['step.fixed', { fixed: sum(step.fixed) }]);
   if (step.limited_by !== null) sentences.push(['step.limited', { limit: nameOf('limit', step.limited_by) }]);
   return [...sentences, ['step.pool', { pool: sum(step.pool) }]];
+}
+
+/** @param {any} step @param {(units: number | string) => string} sum @returns {Sentence} */
+function tellBoost(step, sum) {
+  const { campaign_id: campaign } = step;
+  const values = { campaign, boost: sum(step.boost), wanted: sum(step.wanted), granted: sum(step.granted), amount: sum(step.amount) };
+  return [step.combine === 'add' ? 'step.boost_add' : 'step.boost_max', values];
 }
 
 /** @param {any} step @param {(units: number | string) => string} sum @returns {Sentence} */

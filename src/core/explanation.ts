@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { LOSS_REASONS } from './attribution.ts';
 import { ROLES } from './party.ts';
 import { EVIDENCE_KINDS } from './policy.ts';
+import { COMBINATIONS } from './programs/boost.ts';
+import { SHORTAGES } from './programs/budget.ts';
 
 /** The kinds that a policy ranks, and the claim that an operator has approved. */
 export const EXPLAINED_KINDS = [...EVIDENCE_KINDS, 'claim'] as const;
@@ -120,6 +122,20 @@ const explainedStep = z
     }),
     z.object({ step: z.literal('absent'), account: z.string().optional(), ...granted, net: amount, kept_by: z.string() }),
     z.object({ step: z.literal('uncharged'), amount }),
+    z.object({
+      step: z.literal('boost'),
+      campaign_id: z.string(),
+      rate_ppm: ppm.optional(),
+      fixed_per_unit: amount.optional(),
+      combine: z.enum(COMBINATIONS),
+      boost: amount.meta({ description: 'The rate of the base, or the amount of the units that are kept.' }),
+      wanted: amount.meta({
+        description: 'Beside the pool (`add`), or what of it is above the pool (`max`); never more than the base has left.',
+      }),
+      granted: amount,
+      amount: amount.meta({ description: 'The lesser of both, as far as the budget has allowed it.' }),
+    }),
+    z.object({ step: z.literal('boost_part'), promoter_id: z.string(), granted: amount, amount }),
   ])
   .meta({ id: 'ExplainedStep' });
 export type ExplainedStep = z.output<typeof explainedStep>;
@@ -132,6 +148,7 @@ const explainedReRating = z
       .object({
         rule_id: z.string(),
         version: z.int(),
+        base: amount,
         pool: amount,
         arithmetic: z.array(explainedStep).meta({ description: 'The reckoning by the former rule, of what the line keeps today.' }),
       })
@@ -139,6 +156,42 @@ const explainedReRating = z
   })
   .meta({ id: 'ExplainedReRating' });
 export type ExplainedReRating = z.output<typeof explainedReRating>;
+/** Why a campaign of the merchant, in whose time the line was attributed, pays it or not. */
+export const CAMPAIGN_REASONS = [
+  'granted',
+  'granted_in_part',
+  'paused',
+  'currency',
+  'product',
+  'promoter',
+  'scene',
+  'wants_nothing',
+  'wants_less',
+  ...SHORTAGES,
+] as const;
+
+/** A campaign that was looked at when the line was decided, and why it was granted or not. */
+const explainedCampaign = z
+  .object({
+    campaign_id: z.string(),
+    version: z.int(),
+    wanted: amount,
+    outcome: z.enum(['won', 'lost']),
+    reason: z.enum(CAMPAIGN_REASONS),
+  })
+  .meta({ id: 'ExplainedCampaign' });
+export type ExplainedCampaign = z.output<typeof explainedCampaign>;
+
+/** What stands of the boost of a line, in minor units. */
+export const shownBoost = z
+  .object({
+    campaign_id: z.string(),
+    wanted: amount.meta({ description: 'As the line stands now.' }),
+    granted: amount.meta({ description: 'Once and for all, when the line was decided.' }),
+    amount: amount.meta({ description: 'What is paid: never more than either.' }),
+  })
+  .meta({ id: 'Boost' });
+export type ShownBoost = z.output<typeof shownBoost>;
 
 /** The explanation of a line as it is read back. */
 export interface ExplainedLine {
@@ -151,6 +204,9 @@ export interface ExplainedLine {
   evidence: ExplainedEvidence[];
   winners: ExplainedWinner[];
   rules: ExplainedRule[];
+  /** The campaigns that were looked at; absent where the merchant had none then. */
+  campaigns?: ExplainedCampaign[];
+  boost?: ShownBoost;
   arithmetic: ExplainedStep[];
 }
 
@@ -169,6 +225,11 @@ export const toldExplanation = {
     .array(explainedWinner.partial().required({ promoter_id: true, weight_ppm: true }).meta({ id: 'ToldWinner' }))
     .meta({ description: 'Each winner with the chain above and the parties around.' }),
   rules: z.array(explainedRule).meta({ description: 'The rules that matched, and why one won.' }),
+  campaigns: z
+    .array(explainedCampaign)
+    .optional()
+    .meta({ description: 'The campaigns in whose time the line was attributed, and why one pays it or none does.' }),
+  boost: shownBoost.optional().meta({ description: 'What stands of what a campaign pays beside the pool.' }),
   arithmetic: z.array(explainedStep).meta({ description: 'Every number, step by step.' }),
 };
 const toldLine = z.object(toldExplanation);

@@ -1,7 +1,10 @@
 // Who stands around a winner, and what each of them gets of a line.
 
-/** As what somebody is paid: `account` is a party that the plan names itself. */
-export const ROLES = ['promoter', 'upline', 'agency', 'talent', 'talent_agency', 'platform', 'account'] as const;
+/**
+ * As what somebody is paid: `account` is a party that the plan names itself, `boost` is what a
+ * campaign pays the winner beside the plan.
+ */
+export const ROLES = ['promoter', 'upline', 'agency', 'talent', 'talent_agency', 'platform', 'account', 'boost'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Who stands around one winner. Null is absent: there is none, or a suspended one. */
@@ -22,4 +25,6 @@ export interface Share {
   level: number | null;
   promoterId: string | null;
   amount: bigint;
+  /** Out of which budget a boost comes; no other share has one. */
+  campaignId?: string;
 }

@@ -49,6 +49,8 @@ interface Slot {
   role: Role;
   level: number | null;
   promoterId: string | null;
+  /** Of a boost: out of which budget. What comes out of two never is one. */
+  campaignId?: string;
 }
 
 /**
@@ -122,9 +124,7 @@ export function applyPostings(booked: readonly Booked[], postings: readonly Post
     add(balance, posting.from, -posting.amount);
     add(balance, posting.to, posting.amount);
   }
-  return inSlotOrder(balances).map(({ slot: { lineId, role, level, promoterId }, pending, available }) => {
-    return { lineId, role, level, promoterId, pending, available };
-  });
+  return inSlotOrder(balances).map(({ slot, pending, available }) => ({ ...slot, pending, available }));
 }
 
 function add(balance: Balance, account: AccountKind, amount: bigint): void {
@@ -168,12 +168,13 @@ function balancesOf(booked: readonly Booked[]): Map<string, Balance> {
   return balances;
 }
 
-function balanceAt(balances: Map<string, Balance>, { lineId, role, level, promoterId }: Slot): Balance {
+function balanceAt(balances: Map<string, Balance>, { lineId, role, level, promoterId, campaignId }: Slot): Balance {
   // Ids hold no control characters, so that a line feed keeps them apart.
-  const key = `${lineId}\n${role}\n${level ?? ''}\n${promoterId ?? ''}`;
+  const key = `${lineId}\n${role}\n${level ?? ''}\n${promoterId ?? ''}\n${campaignId ?? ''}`;
   let balance = balances.get(key);
   if (balance === undefined) {
-    balance = { slot: { lineId, role, level, promoterId }, pending: 0n, available: 0n, owed: 0n };
+    const slot = { lineId, role, level, promoterId, ...(campaignId !== undefined && { campaignId }) };
+    balance = { slot, pending: 0n, available: 0n, owed: 0n };
     balances.set(key, balance);
   }
   return balance;
@@ -185,7 +186,8 @@ function inSlotOrder(balances: Map<string, Balance>): Balance[] {
       compareLineIds(a.lineId, b.lineId) ||
       compareText(a.role, b.role) ||
       (a.level ?? 0) - (b.level ?? 0) ||
-      compareText(a.promoterId ?? '', b.promoterId ?? ''),
+      compareText(a.promoterId ?? '', b.promoterId ?? '') ||
+      compareText(a.campaignId ?? '', b.campaignId ?? ''),
   );
 }
 

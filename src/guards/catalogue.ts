@@ -8,6 +8,7 @@ import { ALARMS_OF_SOURCES } from './alarms/alarms-of-sources.ts';
 import type { Guard } from './guard.ts';
 import { LAWS_OF_BOOKS } from './laws/laws-of-books.ts';
 import { LAWS_OF_BORDERS } from './laws/laws-of-borders.ts';
+import { LAWS_OF_CAMPAIGNS } from './laws/laws-of-campaigns.ts';
 import { lawsOfDecisions } from './laws/laws-of-decisions.ts';
 import { LAWS_OF_ORDERS } from './laws/laws-of-orders.ts';
 import { LAWS_OF_PAYOUTS } from './laws/laws-of-payouts.ts';
@@ -30,6 +31,7 @@ export function allGuards({ levelsMax, spooled }: GuardSettings): Guard[] {
     ...LAWS_OF_PAYOUTS,
     ...LAWS_OF_PROGRAMS,
     ...LAWS_OF_RE_RATINGS,
+    ...LAWS_OF_CAMPAIGNS,
     ...LAWS_OF_BORDERS,
     ...ALARMS_OF_REPORTS,
     ...ALARMS_OF_SOURCES,

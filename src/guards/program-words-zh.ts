@@ -13,6 +13,16 @@ export const PROGRAM_GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     broken: '有奖金与其订单行应得的数额不符，或提前释放。',
     whatToDo: '查明之前不要批准该商家的付款。运行 `node src/start.mjs audit`，并报告。',
   },
+  boosts_granted: {
+    says: '每笔活动加佣都等于活动对该行应付的数额，与规则佣金并列，且不超过已批给的数额。',
+    broken: '有活动加佣超过已批给的数额，或与活动对该行应付的数额不符。',
+    whatToDo: '暂停该活动，查明之前不要批准该商家的付款。请报告：这是程序的错误。',
+  },
+  budgets_kept: {
+    says: '每个活动预算的已用额都等于订单行所得之和，且不超过任何上限。',
+    broken: '有活动预算超支，或与订单行所得不符。',
+    whatToDo: '暂停该活动。运行 `node src/start.mjs audit`，并报告。',
+  },
   tiers: {
     says: '方案设定的每个等级都与其业绩一致。',
     broken: '有方案设定的等级与其业绩不符。',

@@ -175,7 +175,7 @@ export async function bookTransfers(
   // The number of the transaction is asked for once; the default of the column would ask for every
   // row.
   await sql`
-    insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, level,
+    insert into transfer (order_key, revision, position, kind, merchant_id, currency, promoter_id, line_id, role, level, campaign_id,
       from_account_id, to_account_id, amount, booked_at, booked_xid, cause, cause_id)
     select posting.*, ${now}::timestamptz, (select ledger_xid()), ${reRatingId === null ? 'order' : 're_rating'}, ${reRatingId}::text
     from ${unnestOf(
@@ -191,6 +191,7 @@ export async function bookTransfers(
         line_id: ['text', (one) => one.lineId],
         role: ['text', (one) => one.role],
         level: ['smallint', (one) => one.level],
+        campaign_id: ['text', (one) => one.campaignId ?? null],
         from_account_id: ['bigint', (_, index) => idOf(sources[index])],
         to_account_id: ['bigint', (_, index) => idOf(targets[index])],
         amount: ['bigint', (one) => one.amount],
@@ -258,6 +259,7 @@ interface SlotRow {
   role: Role;
   level: number | null;
   promoter_id: string | null;
+  campaign_id: string | null;
   currency: string;
   pending: string;
   available: string;
@@ -272,22 +274,23 @@ export async function bookedSlots(db: Kysely<DB>, orderKeys: readonly bigint[]):
   if (orderKeys.length === 0) return slots;
   const { rows } = await sql<SlotRow>`
     with moved as (
-      select order_key, line_id, role, level, transfer.promoter_id, transfer.currency, sides.kind, sides.amount
+      select order_key, line_id, role, level, transfer.promoter_id, campaign_id, transfer.currency, sides.kind, sides.amount
       from transfer
       join account source on source.account_id = from_account_id
       join account target on target.account_id = to_account_id,
       lateral (values (source.kind, -amount), (target.kind, amount)) as sides (kind, amount)
       where order_key = any(${orderKeys.map(String)}::bigint[]) and transfer.kind in ('accrue', 'reverse', 'release')
     )
-    select order_key, line_id, role, level, promoter_id, currency,
+    select order_key, line_id, role, level, promoter_id, campaign_id, currency,
       coalesce(sum(amount) filter (where kind = 'pending'), 0) as pending,
       coalesce(sum(amount) filter (where kind in ('available', 'revenue')), 0) as available
-    from moved group by order_key, line_id, role, level, promoter_id, currency`.execute(db);
-  for (const { order_key, line_id: lineId, promoter_id: promoterId, pending, available, ...slot } of rows) {
+    from moved group by order_key, line_id, role, level, promoter_id, campaign_id, currency`.execute(db);
+  for (const { order_key, line_id: lineId, promoter_id: promoterId, campaign_id: campaignId, pending, available, ...slot } of rows) {
     const sums = { pending: BigInt(pending), available: BigInt(available) };
     const booked = slots.get(order_key);
-    if (booked === undefined) slots.set(order_key, [{ lineId, promoterId, ...slot, ...sums }]);
-    else booked.push({ lineId, promoterId, ...slot, ...sums });
+    const one = { lineId, promoterId, ...(campaignId !== null && { campaignId }), ...slot, ...sums };
+    if (booked === undefined) slots.set(order_key, [one]);
+    else booked.push(one);
   }
   return slots;
 }

@@ -44,6 +44,7 @@ export interface ChainedRow {
   to_promoter_id: string | null;
   cause: string;
   cause_id: string | null;
+  campaign_id: string | null;
 }
 
 /**
@@ -51,7 +52,7 @@ export interface ChainedRow {
  * is gone is still a transfer.
  */
 export const CHAINED = sql`transfer_id, booked_xid, booked_at, transfer.kind, transfer.merchant_id, source_id, order_id, revision, position,
-  line_id, role, level, transfer.promoter_id, transfer.currency, amount, cause, cause_id,
+  line_id, role, level, transfer.promoter_id, transfer.currency, amount, cause, cause_id, campaign_id,
   source.kind as from_kind, source.merchant_id as from_merchant_id, source.promoter_id as from_promoter_id,
   target.kind as to_kind, target.merchant_id as to_merchant_id, target.promoter_id as to_promoter_id`;
 
@@ -80,6 +81,7 @@ export function showChained(row: ChainedRow): ChainedTransfer {
     to: accountText(row.to_kind, row.to_merchant_id, row.to_promoter_id),
     cause: row.cause,
     causeId: row.cause_id ?? String(row.revision ?? ''),
+    campaignId: row.campaign_id ?? '',
   };
 }
 

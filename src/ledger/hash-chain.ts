@@ -30,6 +30,8 @@ export interface ChainedTransfer {
   /** `order`, or why else it was made and by what. */
   cause: string;
   causeId: string;
+  /** Empty but of a boost. */
+  campaignId: string;
 }
 
 const FIELDS = [
@@ -65,11 +67,13 @@ export function accountText(kind: AccountKind, merchantId: string, promoterId: s
 /**
  * The canonical text of a transfer: its sixteen fields in this order, each followed by a line feed.
  * No field holds one itself. What is not booked by the award of an order has two more, its cause
- * and what made it: until there were other causes a transfer was hashed without them.
+ * and what made it: until there were other causes a transfer was hashed without them. A boost then
+ * has the word `campaign` and the campaign, as two more.
  */
 export function transferText(transfer: ChainedTransfer): string {
   const fields = FIELDS.map((field) => transfer[field]);
   if (transfer.cause !== 'order') fields.push(transfer.cause, transfer.causeId);
+  if (transfer.campaignId !== '') fields.push('campaign', transfer.campaignId);
   return fields.map((field) => `${field}\n`).join('');
 }
 

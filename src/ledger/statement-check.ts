@@ -91,6 +91,7 @@ function transferOf(row: Row): ChainedTransfer {
     // Statements of before there were other causes say none.
     cause: row.cause ?? 'order',
     causeId: row.cause_id ?? '',
+    campaignId: row.campaign_id ?? '',
   };
 }
 

@@ -38,6 +38,7 @@ const STATEMENT_COLUMNS = [
   'hash',
   'cause',
   'cause_id',
+  'campaign_id',
 ] as const;
 
 export type StatementColumn = (typeof STATEMENT_COLUMNS)[number];
@@ -95,6 +96,7 @@ export function entryRow({ merchantId, account, currency, amount, balance, trans
     to: transfer.to,
     cause: transfer.cause,
     cause_id: transfer.causeId,
+    campaign_id: transfer.campaignId,
     link: proof?.linkNo ?? null,
     path: proof === null ? null : pathText(proof.path),
   });

@@ -38,6 +38,10 @@ export const EVENT_TYPES = [
   're_rating.approved',
   're_rating.executed',
   're_rating.cancelled',
+  'campaign.published',
+  'campaign.paused',
+  'campaign.resumed',
+  'campaign.exhausted',
   'guard.violated',
   'guard.healed',
 ] as const;

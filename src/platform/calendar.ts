@@ -45,9 +45,14 @@ export function clockOf(timeZone: string): (at: Date) => string {
   };
 }
 
+/** Those of days that were asked for: no more than there are zones. */
+const clocks = new Map<string, (at: Date) => string>();
+
 /** The day of a moment in a zone, YYYY-MM-DD. */
 export function dayOf(at: Date, timeZone: string): string {
-  return clockOf(timeZone)(at).slice(0, 10);
+  const clock = clocks.get(timeZone) ?? clockOf(timeZone);
+  clocks.set(timeZone, clock);
+  return clock(at).slice(0, 10);
 }
 
 /**

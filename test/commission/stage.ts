@@ -1,6 +1,8 @@
 // The routes of commission over a world, with keys of every scope, and without a port.
 import { bonusProgramRoutes } from '../../src/commission/bonuses/bonus-program-routes.ts';
+import { campaignRoutes } from '../../src/commission/campaigns/campaign-routes.ts';
 import { orderViewRoutes } from '../../src/commission/orders/order-view-routes.ts';
+import { campaignDrafts } from '../../src/commission/rules/drafts/campaign-drafts.ts';
 import { draftRoutes } from '../../src/commission/rules/drafts/draft-routes.ts';
 import { merchantDrafts } from '../../src/commission/rules/drafts/merchant-drafts.ts';
 import { programDrafts } from '../../src/commission/rules/drafts/program-drafts.ts';
@@ -35,7 +37,8 @@ export async function openService(world: World, { reviewRequired = false } = {})
   ruleRoutes(app, deps);
   tierProgramRoutes(app, deps);
   bonusProgramRoutes(app, deps);
-  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, programDrafts, merchantDrafts] });
+  campaignRoutes(app, deps);
+  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, programDrafts, campaignDrafts, merchantDrafts] });
   orderViewRoutes(app, { db: world.db });
   return { nudged, close: () => app.close(), ...(await callersOf<Body>(app, world.db)) };
 }

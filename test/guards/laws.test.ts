@@ -14,6 +14,7 @@ import { sampleOf } from '../runs.ts';
 import { bookWorld } from './books.ts';
 import { tampering } from './plant.ts';
 import { PLANTS_OF_BOOKS } from './plants-of-books.ts';
+import { PLANTS_OF_CAMPAIGNS } from './plants-of-campaigns.ts';
 import { PLANTS_OF_DECISIONS } from './plants-of-decisions.ts';
 import { PLANTS_OF_DATABASE } from './plants-of-database.ts';
 import { PLANTS_OF_ORDERS } from './plants-of-orders.ts';
@@ -32,6 +33,7 @@ const plants = [
   ...PLANTS_OF_PAYOUTS,
   ...PLANTS_OF_PROGRAMS,
   ...PLANTS_OF_RE_RATINGS,
+  ...PLANTS_OF_CAMPAIGNS,
   ...PLANTS_OF_DATABASE,
 ];
 

@@ -123,6 +123,7 @@ describe('chaining', () => {
       to: 'pending:alice',
       cause: 'order',
       causeId: '999',
+      campaignId: '',
     });
     expect(await chainEntryOf(books.db, (await readChainEntries(books.db, { after: 0n, limit: 1 }))[0]!.belowXid)).toMatchObject({
       linkNo: 2n,

@@ -36,6 +36,7 @@ const transfer: ChainedTransfer = {
   to: 'pending:bob',
   cause: 'order',
   causeId: '1',
+  campaignId: '',
 };
 
 const TEXT = `17
@@ -75,10 +76,16 @@ test('a transfer that no award of an order has made has two lines more, its caus
   expect(transferText({ ...transfer, cause: 're_rating', causeId: 'run-1' })).toBe(`${TEXT}re_rating\nrun-1\n`);
 });
 
+test('a boost has two lines more, the word and its campaign, behind whatever else there is', () => {
+  const boost = { ...transfer, role: 'boost', campaignId: 'june' };
+  expect(transferText(boost)).toBe(`${TEXT.replace('promoter', 'boost')}campaign\njune\n`);
+  expect(transferText({ ...boost, cause: 're_rating', causeId: 'run-1' })).toMatch(/re_rating\nrun-1\ncampaign\njune\n$/);
+});
+
 test('no field of a transfer can be changed without its leaf changing', () => {
   const caused = { ...transfer, cause: 'payout', causeId: 'p-1' };
   const leaves = Object.keys(caused).map((field) => leafOf({ ...caused, [field]: 'x' }).toString('hex'));
-  expect(new Set([...leaves, leafOf(caused).toString('hex'), leafOf(transfer).toString('hex')]).size).toBe(20);
+  expect(new Set([...leaves, leafOf(caused).toString('hex'), leafOf(transfer).toString('hex')]).size).toBe(21);
 });
 
 test('a link is five lines of text', () => {

@@ -95,6 +95,7 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   ids['erasure_id'] = erased.body.erasure_id;
   await put('/v1/tier-programs/tiers', { merchant_id: 'm1', measure: 'paid_amount', tiers: [{ tier: 'gold', at_least: 1000 }] });
   await put('/v1/bonus-programs/spring', bonusProgram);
+  await put('/v1/campaigns/june', campaign);
   await put('/v1/promoters/alice/payee', { kind: 'individual', name: 'Alice', provider_id: 'manual' });
   const done = { status: 'completed', completed_at: new Date().toISOString(), promoter_id: 'alice' };
   await ask('POST', '/v1/orders', { ...orderOf('O-done'), ...done });
@@ -129,6 +130,16 @@ export const bonusProgram = {
   measure: 'paid_amount',
   steps: [{ at_least: 0, rate_ppm: 0 }],
   mode: 'whole',
+};
+
+/** A campaign of nothing, so that it changes no money of others. */
+export const campaign = {
+  merchant_id: 'm1',
+  name: 'June',
+  starts_at: '2026-06-01T00:00:00Z',
+  ends_at: '2099-01-01T00:00:00Z',
+  boost: { rate_ppm: 0 },
+  budget: { currency: 'CNY', total: 0 },
 };
 
 /** A rule that gives 10 % to the promoter. */

@@ -1,7 +1,7 @@
 // Who may ask for what: every route under /v1, written down a second time by hand, with a request
 // that its owner may send.
 
-import { bonusProgram, NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
+import { bonusProgram, campaign, NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
 
 /**
  * Keys of the owners: of the shop m1, of the merchant m1, and of the promoter alice. The admin may
@@ -200,6 +200,11 @@ const TABLE: Record<string, Row> = {
     url: '/v1/bonus-programs/spring',
     body: { ...bonusProgram, steps: [{ at_least: 0, rate_ppm: 1_000_000 }] },
   },
+  'GET /v1/campaigns': { open: operator },
+  'GET /v1/campaigns/{campaign_id}': { open: operator, url: '/v1/campaigns/june' },
+  'PUT /v1/campaigns/{campaign_id}': { open: operator, url: '/v1/campaigns/june', body: { ...campaign, name: 'June, by somebody' } },
+  'POST /v1/campaigns/{campaign_id}/pause': { open: operator, url: '/v1/campaigns/june/pause', body: {} },
+  'POST /v1/campaigns/{campaign_id}/resumption': { open: operator, url: '/v1/campaigns/june/resumption' },
   'POST /v1/rules/checks': { open: operator, body: ruleOf('checked', { promoter_id: 'bob' }) },
   'POST /v1/rules/{rule_id}/reversion': { open: operator, body: { to_version: 1 } },
   'GET /v1/rule-drafts': { open: ofMerchant, url: '/v1/rule-drafts?merchant_id=m1' },

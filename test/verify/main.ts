@@ -4,8 +4,9 @@
 // hostile-market` tells orders through all doors with every oddity of the world, and reckons what
 // must come of them; `--fault payouts` pays promoters through a provider that fails, and kills the
 // service at every step; `--fault re-rating` corrects a rate for the past under load, and kills the
-// service while that is previewed, approved and booked. Ends with 0 when nothing is lost, missed,
-// doubled, wrong or refused; with mutants, when all are caught.
+// service while that is previewed, approved and booked; `--fault campaigns` spends budgets from
+// everywhere at once, and kills it in the middle. Ends with 0 when nothing is lost, missed, doubled,
+// wrong or refused; with mutants, when all are caught.
 
 import { randomInt } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { temporaryFolder } from '../leftovers.ts';
+import { CAMPAIGNS, runCampaigns } from './campaigns/run.ts';
 import { FAULTS, faultsNamed } from './faults/all.ts';
 import { HOSTILE_MARKET, runHostile } from './hostile/run.ts';
 import { buildMutant, MUTANTS, type Mutant } from './mutants.ts';
@@ -30,7 +32,7 @@ const SEED_MAX = 1_000_000_000;
 const FINDINGS_SHOWN = 5;
 const PULL = 'pull';
 /** Faults that are stories of their own, not a load that is broken. */
-const WHOLE = [HOSTILE_MARKET, PAYOUTS, RE_RATING, PULL];
+const WHOLE = [CAMPAIGNS, HOSTILE_MARKET, PAYOUTS, RE_RATING, PULL];
 /** Of each order system that is pulled. */
 const ORDERS = 10_000;
 const ORDERS_LEAST = 100;
@@ -42,6 +44,8 @@ const HOSTILE_TRIALS_MAX = 10;
 const PAYOUT_TRIALS_MAX = 10;
 /** Of six kills each. */
 const RE_RATING_TRIALS_MAX = 10;
+/** Of four kills each. */
+const CAMPAIGN_TRIALS_MAX = 10;
 /** What is tried before every change is taken, once each: one of every family. */
 const SHORT = [
   'doubled',
@@ -53,6 +57,7 @@ const SHORT = [
   'api-postgres-answers-cut',
   HOSTILE_MARKET,
   PAYOUTS,
+  CAMPAIGNS,
 ];
 /** How many trials a mutant may live for. */
 const MUTANT_TRIALS = 3;
@@ -138,6 +143,15 @@ async function verifyReRatings(ground: Ground, trials: number): Promise<boolean>
   return row.findings.length === 0;
 }
 
+/** Budgets are spent from everywhere at once, and the service is killed in the middle. */
+async function verifyCampaigns(ground: Ground, trials: number): Promise<boolean> {
+  say(heading());
+  const row = await runCampaigns({ ...ground, trials, root: ROOT, onTrial: complain });
+  say(showRow(row));
+  say(`killed ${row.kills} times while budgets were spent`);
+  return row.findings.length === 0;
+}
+
 /** Every order system is pulled while it moves, fails, and whoever pulls is killed. */
 async function verifyPull(ground: Ground, orders: number): Promise<boolean> {
   const { rows, findings, kills } = await runPull({ ...ground, orders, root: ROOT });
@@ -177,6 +191,7 @@ async function hunt(ground: Ground, mutant: Mutant): Promise<string | null> {
 
 function huntingRow({ fault }: Mutant, given: Parameters<typeof runPayouts>[0]): Promise<Row> {
   if (fault === PAYOUTS) return runPayouts(given);
+  if (fault === CAMPAIGNS) return runCampaigns(given);
   if (fault === HOSTILE_MARKET) return runHostile({ ...given, orders: HOSTILE_ORDERS_SHORT });
   return runSeries({ ...given, fault: faultsNamed([fault])[0]! });
 }
@@ -218,6 +233,7 @@ async function main(): Promise<void> {
               !all.includes(HOSTILE_MARKET) || (await verifyHostile(ground, Math.min(trials, HOSTILE_TRIALS_MAX), hostile)),
               !all.includes(PAYOUTS) || (await verifyPayouts(ground, Math.min(trials, PAYOUT_TRIALS_MAX))),
               !all.includes(RE_RATING) || (await verifyReRatings(ground, Math.min(trials, RE_RATING_TRIALS_MAX))),
+              !all.includes(CAMPAIGNS) || (await verifyCampaigns(ground, Math.min(trials, CAMPAIGN_TRIALS_MAX))),
               !all.includes(PULL) || (await verifyPull(ground, orders)),
             ]
           : [await huntAll(ground, options.mutant)];

@@ -5,11 +5,13 @@ import { differences, type Target } from '../../core/posting.ts';
 import type { BookedSlot, NewTransfer } from '../../ledger/booking-store.ts';
 import type { AwardHeader, DueOrder, LineHold, NewDecision, NewHeader, NewHold, StandingDecision } from './standing-award.ts';
 import type { LockChange } from './lock-change-store.ts';
-import { decideOrder, type PaidLine, type Subject } from './decide.ts';
+import type { LockedBudgets } from '../campaigns/budget-store.ts';
+import { grantWishes, wishesOf, type LineWish } from './boosting.ts';
+import { chooseLine, explainOrder, settleOrder, type PaidLine, type SettledLine, type Subject } from './decide.ts';
 import type { Choice, LineDecision, StandingLine } from './decision.ts';
 import { SET_ASIDE } from './decision-store.ts';
 import { gatherEvidence } from '../facts/evidence.ts';
-import type { ExplainedRule } from '../../core/explanation.ts';
+import type { ExplainedLine } from '../../core/explanation.ts';
 import { sharedOf } from './explanation-text.ts';
 import { inForce, type Facts, type MerchantFacts } from '../facts/facts.ts';
 import type { AwardInput } from '../facts/award-facts.ts';
@@ -39,16 +41,42 @@ export interface AwardResult {
   lockChanges: LockChange[];
 }
 
-/** What one order's award writes: nothing at all when it already stands as it should. */
+/** An order that is decided but for what campaigns grant it. */
+export interface SettledOrder extends TermsAndCurrency {
+  input: AwardInput;
+  subject: Subject;
+  lines: readonly SettledLine[];
+  /** What each line has of campaigns, and what it wants; null where that is nothing. */
+  wishes: readonly (LineWish | null)[];
+}
+
+/** Decides an order as far as that can be done without any budget. */
+export function settleAward(input: AwardInput, context: BatchContext): SettledOrder {
+  const terms = termsAndCurrency(input, context.facts);
+  const subject = subjectOf(input, terms, context);
+  const { choose } = context;
+  const { orderKey } = input.due;
+  const lines = settleOrder(subject, context.facts, choose === undefined ? chooseLine : (paid) => choose(paid, orderKey));
+  return { input, ...terms, subject, lines, wishes: wishesOf(lines, subject, context.facts) };
+}
+
+/**
+ * What one order's award writes where no budget is at hand: nothing is granted that was not before.
+ */
 export function awardOrder(one: AwardInput, booked: readonly BookedSlot[], context: BatchContext): AwardResult {
+  return awardSettled(settleAward(one, context), booked, { now: context.now, budgets: null });
+}
+
+/** What one order's award writes: nothing at all when it already stands as it should. */
+export function awardSettled(
+  { input: one, terms, currency, subject, lines: settled, wishes }: SettledOrder,
+  booked: readonly BookedSlot[],
+  { now, budgets }: { now: Date; budgets: LockedBudgets | null },
+): AwardResult {
   const { due, order } = one;
   const { orderKey, merchantId } = due;
-  const { facts, now } = context;
   const standing = due.award?.header ?? null;
-  const { terms, currency } = termsAndCurrency(one, facts);
-  const { choose } = context;
-  const subject = subjectOf(one, { terms, currency }, context);
-  const lines = decideOrder(subject, facts, choose && ((paid) => choose(paid, orderKey)));
+  const lines = explainOrder(subject, grantWishes(settled, wishes, budgets));
   const holds = due.award?.holds ?? NO_HOLDS;
   const hold = { order, lines, standing, holds, terms, now };
   const holdsNow = holdsAfter(hold);
@@ -130,9 +158,10 @@ function heldBy(
   rules: Rules,
 ): StandingLine['held'] {
   if (pin === null) return null;
-  const { rules: considered } = JSON.parse(explanation) as { rules: ExplainedRule[] };
+  const { rules: considered, campaigns } = JSON.parse(explanation) as Pick<ExplainedLine, 'rules' | 'campaigns'>;
   const former = pin.re_rating && findRule(rules, pin.re_rating.former_rule_id, pin.re_rating.former_version);
-  return { pin, rule: findRule(rules, ruleId!, version!), rules: considered, ...(former !== undefined && { former }) };
+  const rule = findRule(rules, ruleId!, version!);
+  return { pin, rule, rules: considered, ...(campaigns !== undefined && { campaigns }), ...(former !== undefined && { former }) };
 }
 
 function targetsOf(lines: readonly LineDecision[]): Target[] {
@@ -186,6 +215,7 @@ export function toDecision(line: LineDecision, orderKey: bigint, revision: numbe
       level: share.level,
       promoter_id: share.promoterId,
       amount: Number(share.amount),
+      ...(share.campaignId !== undefined && { campaign_id: share.campaignId }),
     })),
     pinned: line.pin,
     explanation: line.explanation,

@@ -8,7 +8,11 @@ import { announce } from '../../outbound/announce.ts';
 import { inTransaction, isOfQuery, isUnavailable } from '../../platform/postgres/database.ts';
 import { inSlices } from '../../platform/slices.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
-import { awardOrder, type AwardResult, type BatchContext } from './award-order.ts';
+import { lockBudgets, writeBudgets, type LockedBudgets } from '../campaigns/budget-store.ts';
+import { currentCampaigns } from '../campaigns/campaign-cache.ts';
+import { campaignExhausted } from '../campaigns/campaign-events.ts';
+import { awardSettled, settleAward, type AwardResult, type BatchContext, type SettledOrder } from './award-order.ts';
+import { needsOf } from './boosting.ts';
 import { takeDueOrders, takeOrders, postponeDue, readDueOrders } from './award-store.ts';
 import { writeDecisions, writeHeaders, writeHolds } from './award-writer.ts';
 import { commissionEvents } from './commission-events.ts';
@@ -116,12 +120,15 @@ export async function awardOrders(
 ): Promise<NotedLockChanges | null> {
   if (orderKeys.length === 0) return null;
   const rules = await currentRules(trx, deps.ruleCache);
-  const decided = await decideOrders(trx, await readDueOrders(trx, orderKeys), { ...deps, rules, now });
-  return writeAwards(trx, decided, { now, accounts: deps.accounts });
+  const decided = await decideOrders(trx, await readDueOrders(trx, orderKeys), { ...deps, rules, now, locksBudgets: true });
+  return writeAwards(trx, decided, { now, ...deps });
 }
 
 /** What orders are decided with; `choose` is a re-rating's. */
-interface Deciding extends Pick<AwardDeps, 'tokenKeys' | 'identityKey' | 'levelsMax'>, Pick<BatchContext, 'choose' | 'now' | 'rules'> {}
+interface Deciding
+  extends Pick<AwardDeps, 'tokenKeys' | 'identityKey' | 'levelsMax' | 'ruleCache'>, Pick<BatchContext, 'choose' | 'now' | 'rules'> {
+  locksBudgets?: boolean;
+}
 
 /** An order that was read, and what its award would write. */
 export interface DecidedOrder {
@@ -129,14 +136,30 @@ export interface DecidedOrder {
   result: AwardResult;
 }
 
-/** Decides orders that were read, each by itself. Reads only. */
-export async function decideOrders(trx: Transaction<DB>, due: readonly DueOrder[], deps: Deciding): Promise<DecidedOrder[]> {
-  const { rules, now, choose } = deps;
+/** Orders with the budgets of campaigns as they leave them, where those were locked. */
+export interface DecidedOrders {
+  orders: readonly DecidedOrder[];
+  budgets: LockedBudgets | null;
+}
+
+/**
+ * Decides orders that were read, each by itself. Writes nothing; only where budgets are locked does
+ * a campaign grant anything that it did not before.
+ */
+export async function decideOrders(trx: Transaction<DB>, due: readonly DueOrder[], deps: Deciding): Promise<DecidedOrders> {
+  const { rules, now, choose, locksBudgets = false } = deps;
   const awarded = due.filter((one) => one.award !== null).map((one) => one.orderKey);
   const booked = await bookedSlots(trx, awarded);
   const { inputs, facts } = await gatherInputs(trx, due, rules, deps);
+  facts.campaigns = await currentCampaigns(trx, deps.ruleCache);
   const context: BatchContext = { facts, rules, identityKey: deps.identityKey, now, ...(choose && { choose }) };
-  return inSlices(inputs, (one) => ({ due: one.due, result: awardOrder(one, booked.get(one.due.orderKey) ?? [], context) }));
+  const settled = await inSlices(inputs, (one) => settleAward(one, context));
+  const budgets = locksBudgets ? await budgetsFor(trx, settled, deps.ruleCache, now) : null;
+  const orders = await inSlices(settled, (one) => {
+    const { due: standing } = one.input;
+    return { due: standing, result: awardSettled(one, booked.get(standing.orderKey) ?? [], { now, budgets }) };
+  });
+  return { orders, budgets };
 }
 
 /**
@@ -145,10 +168,11 @@ export async function decideOrders(trx: Transaction<DB>, due: readonly DueOrder[
  */
 export async function writeAwards(
   trx: Transaction<DB>,
-  decided: readonly DecidedOrder[],
-  { now, accounts, reRatingId = null }: { now: Date; accounts: AccountCache; reRatingId?: string | null },
+  { orders, budgets }: DecidedOrders,
+  { now, accounts, ruleCache, reRatingId = null }: Pick<AwardDeps, 'accounts' | 'ruleCache'> & { now: Date; reRatingId?: string | null },
 ): Promise<NotedLockChanges | null> {
-  const results = decided.map(({ result }) => result);
+  const results = orders.map(({ result }) => result);
+  const exhausted = budgets === null ? [] : await writeBudgets(trx, budgets);
   const transfers = results.flatMap((result) => result.transfers);
   await bookTransfers(trx, transfers, accounts, now, reRatingId);
   await writeDecisions(
@@ -166,15 +190,34 @@ export async function writeAwards(
   );
   await markWonLinesDue(
     trx,
-    decided.flatMap(({ due, result }) => (wonBefore(due) || result.lines.some(isWon) ? [due.orderKey] : [])),
+    orders.flatMap(({ due, result }) => (wonBefore(due) || result.lines.some(isWon) ? [due.orderKey] : [])),
     now,
   );
-  await announce(trx, () => decided.flatMap(({ due, result }) => commissionEvents(due, result, { now, reRatingId })), now);
+  const { byId } = await currentCampaigns(trx, ruleCache);
+  const events = () => [
+    ...orders.flatMap(({ due, result }) => commissionEvents(due, result, { now, reRatingId })),
+    ...exhausted.map((campaignId) => campaignExhausted(byId.get(campaignId)!, now)),
+  ];
+  await announce(trx, events, now);
   return noteLockChanges(
     trx,
     results.flatMap((result) => result.lockChanges),
     now,
   );
+}
+
+/**
+ * The budgets that these orders take from or give back to, locked; null where there are none, and
+ * nobody waits for anybody.
+ */
+async function budgetsFor(
+  trx: Transaction<DB>,
+  settled: readonly SettledOrder[],
+  cache: RuleCache,
+  now: Date,
+): Promise<LockedBudgets | null> {
+  const needs = settled.flatMap(({ wishes }) => wishes.flatMap((wish) => (wish === null ? [] : needsOf(wish))));
+  return needs.length === 0 ? null : lockBudgets(trx, needs, cache, now);
 }
 
 const isWon = ({ decision }: { decision: LineDecisionKind }): boolean => decision === 'attributed';

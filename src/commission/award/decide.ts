@@ -56,17 +56,16 @@ export interface SettledLine {
   former: LineSplit | null;
 }
 
-/** Decides every line of an order; a re-rating chooses for itself. */
-export function decideOrder(subject: Subject, facts: Facts, choose: (paid: PaidLine) => Choice = chooseLine): LineDecision[] {
-  const settled = settleOrder(subject, facts, choose);
+/** Settled lines as they are decided, each with its explanation. */
+export function explainOrder(subject: Subject, settled: readonly SettledLine[]): LineDecision[] {
   const explainer = new OrderExplainer(subject.evidence.all, subject.evidence.more);
   const lines = settled.map((one) => decisionOf(one, explainer, subject.order.attributionAt));
   return lines.map((line, index) => ({ ...line, orderExplanation: index === 0 ? explainer.order() : null }));
 }
 
 /**
- * Every line of an order with its split. `choose` chooses for a line that its order does not keep
- * from earning: the award itself, or a rehearsal of it.
+ * Every line of an order with its split, without the boosts of campaigns. `choose` chooses for a
+ * line that its order does not keep from earning: the award itself, or a rehearsal of it.
  */
 export function settleOrder(subject: Subject, facts: Facts, choose: (paid: PaidLine) => Choice): SettledLine[] {
   const { order } = subject;

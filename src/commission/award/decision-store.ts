@@ -3,12 +3,14 @@
 import { sql, type Kysely } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { unnestOf } from '../../platform/postgres/unnest.ts';
+import type { PinnedBoost } from './pin.ts';
 import type { StandingDecision } from './standing-award.ts';
 import type { LineDecisionKind } from './decision.ts';
 
-const SHOWN = sql`order_key, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity, paid_amount,
+const DECIDED = sql`order_key, line_id, product_id, decision, evidence, promoter_id, rule_id, rule_version, quantity, paid_amount,
   refunded_amount, base, pool, shares`;
-const DECISION = sql`${SHOWN}, pinned, explanation::text as explanation, order_explanation::text as order_explanation`;
+const SHOWN = sql`${DECIDED}, pinned -> 'boost' as boost`;
+const DECISION = sql`${DECIDED}, pinned, explanation::text as explanation, order_explanation::text as order_explanation`;
 
 type DecisionRow = StandingDecision & { order_key: bigint };
 
@@ -24,7 +26,7 @@ export async function readDecisions(
 }
 
 /** A decision without its reasons, which may be many times as long. */
-export type ShownDecision = Omit<StandingDecision, 'pinned' | 'explanation' | 'order_explanation'>;
+export type ShownDecision = Omit<StandingDecision, 'pinned' | 'explanation' | 'order_explanation'> & { boost: PinnedBoost | null };
 
 /** The decisions of one revision of each order, as they are shown in lists. */
 export async function readShownDecisions(

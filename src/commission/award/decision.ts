@@ -3,7 +3,7 @@ import type { Evidence, Verdict } from '../../core/attribution.ts';
 import type { RuleVersion } from '../../core/rule.ts';
 import type { LineSplit } from '../../core/split.ts';
 import type { Pin } from './pin.ts';
-import type { ExplainedRule } from '../../core/explanation.ts';
+import type { ExplainedCampaign, ExplainedRule } from '../../core/explanation.ts';
 
 export const DECISION_KINDS = [
   'attributed',
@@ -39,8 +39,8 @@ export interface LineDecision {
 export interface StandingLine {
   decision: LineDecisionKind;
   /**
-   * What an attributed line holds on to: its winners, its rule, and the rules as they were
-   * considered then.
+   * What an attributed line holds on to: its winners, its rule, and the rules and campaigns as they
+   * were considered then.
    */
   held: HeldDecision | null;
 }
@@ -49,6 +49,7 @@ interface HeldDecision {
   pin: Pin;
   rule: RuleVersion;
   rules: ExplainedRule[];
+  campaigns?: ExplainedCampaign[];
   /** The rule before a re-rating chose this one. */
   former?: RuleVersion;
 }
@@ -63,4 +64,6 @@ export interface Choice {
   rules: ExplainedRule[];
   /** The rule before a re-rating chose this one. */
   former?: RuleVersion;
+  /** Absent where the merchant had none. */
+  campaigns?: ExplainedCampaign[];
 }

@@ -2,12 +2,19 @@
 // anything again. What all lines share, the evidence and how it was judged, is kept once for the
 // order, with its first line; a line says which judgement is its own.
 import type { Evidence, EvidenceFault, Judged, LossReason, Ruling, Verdict } from '../../core/attribution.ts';
-import type { ExplainedEvidence, ExplainedLine, ExplainedReRating, ExplainedRule, ExplainedWinner } from '../../core/explanation.ts';
+import type {
+  ExplainedEvidence,
+  ExplainedLine,
+  ExplainedReRating,
+  ExplainedRule,
+  ExplainedWinner,
+  ShownBoost,
+} from '../../core/explanation.ts';
 import { jsonAmount } from '../../core/money.ts';
 import type { RuleOutcome } from '../../core/rule.ts';
 import type { LineSplit } from '../../core/split.ts';
 import type { Choice } from './decision.ts';
-import type { Pin, PinnedWinner } from './pin.ts';
+import type { Pin, PinnedBoost, PinnedPart, PinnedWinner } from './pin.ts';
 
 /**
  * The form in which explanations are written. Format 1, without the number, kept all evidence with
@@ -79,6 +86,8 @@ export class OrderExplainer {
       judgement: choice.verdict === null ? null : this.judgementOf(choice.verdict),
       winners: choice.pin?.winners.map(explainWinner) ?? [],
       rules: choice.rules,
+      ...(choice.campaigns !== undefined && choice.campaigns.length > 0 && { campaigns: choice.campaigns }),
+      ...(choice.pin?.boost !== undefined && { boost: explainBoost(choice.pin.boost) }),
       arithmetic: split.arithmetic,
     });
   }
@@ -108,7 +117,10 @@ export class OrderExplainer {
 
 function explainReRating({ re_rating_id, ...former }: NonNullable<Pin['re_rating']>, split: LineSplit): ExplainedReRating {
   const { former_rule_id: rule_id, former_version: version } = former;
-  return { re_rating_id, former: { rule_id, version, pool: jsonAmount(split.pool), arithmetic: split.arithmetic } };
+  return {
+    re_rating_id,
+    former: { rule_id, version, base: jsonAmount(split.base), pool: jsonAmount(split.pool), arithmetic: split.arithmetic },
+  };
 }
 
 function explainVerdict(judged: readonly Judged[], places: ReadonlyMap<Evidence, number>): Judgement {
@@ -171,6 +183,12 @@ function explainWinner(winner: PinnedWinner): ExplainedWinner {
     talent_agency_id: winner.talent_agency_id,
     absent: winner.absent,
   };
+}
+
+/** What stands of a boost, without whose parts it has. */
+export function explainBoost({ campaign_id, parts }: PinnedBoost): ShownBoost {
+  const sum = (read: (part: PinnedPart) => number) => parts.reduce((whole, part) => whole + read(part), 0);
+  return { campaign_id, wanted: sum((part) => part.wanted), granted: sum((part) => part.granted), amount: sum((part) => part.amount) };
 }
 
 /**

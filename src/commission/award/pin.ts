@@ -4,6 +4,7 @@ import { weightsPpm, windowDays, type Credit, type Evidence } from '../../core/a
 import type { OrderLine } from '../../core/order.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { Parties } from '../../core/party.ts';
+import type { Combination } from '../../core/programs/boost.ts';
 import type { Winner } from '../../core/split.ts';
 import { inForce, isPresent, type Facts } from '../facts/facts.ts';
 
@@ -50,6 +51,8 @@ export interface Pin {
   rule_at?: string;
   clock_skew_seconds: number;
   winners: PinnedWinner[];
+  /** What a campaign pays beside the rule; absent where none wanted to when the line was decided. */
+  boost?: PinnedBoost;
   /** The re-rating that chose the rule, and the rule that the line had before it. */
   re_rating?: PinnedReRating;
 }
@@ -58,6 +61,32 @@ interface PinnedReRating {
   re_rating_id: string;
   former_rule_id: string;
   former_version: number;
+}
+
+/** A boost as it was asked for, and what stands of it. Amounts are minor units. */
+export interface PinnedBoost {
+  campaign_id: string;
+  version: number;
+  currency: string;
+  /** One of both. */
+  rate_ppm?: number;
+  fixed_per_unit?: number;
+  combine: Combination;
+  /** Of the attribution time, where the merchant is. */
+  day: string;
+  /** In the order of the winners. */
+  parts: PinnedPart[];
+}
+
+/**
+ * The part of one winner: `granted` once and for all, `wanted` as the line was decided last,
+ * `amount` is what the budget has given for it now.
+ */
+export interface PinnedPart {
+  promoter_id: string;
+  wanted: number;
+  granted: number;
+  amount: number;
 }
 
 /** Whether the order still says what the pinned decision read of it. */
@@ -167,6 +196,15 @@ export function toWinner(winner: PinnedWinner): Winner {
     isPresent: (id) => !winner.absent.includes(id),
   };
   return { promoterId: winner.promoter_id, weight: BigInt(weightOf(winner)), weightPpm: winner.weight_ppm, parties };
+}
+
+/** Whether the same promoters won in the same parts, by whatever evidence. */
+export function samePromoters(a: Pin, b: Pin): boolean {
+  if (a.winners.length !== b.winners.length) return false;
+  return a.winners.every((winner, index) => {
+    const other = b.winners[index]!;
+    return winner.promoter_id === other.promoter_id && weightOf(winner) === weightOf(other);
+  });
 }
 
 const weightOf = (winner: PinnedWinner) => winner.weight ?? winner.weight_ppm;

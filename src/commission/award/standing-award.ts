@@ -91,6 +91,8 @@ export interface WrittenShare {
   level: number | null;
   promoter_id: string | null;
   amount: number;
+  /** Of a boost. */
+  campaign_id?: string;
 }
 
 export interface NewDecision extends StandingDecision {

@@ -13,6 +13,7 @@ import { readApprovedClaims } from './approved-claim-store.ts';
 import { readTokens, reportedOf, type Reported, type EvidenceSources } from './evidence.ts';
 import type { Facts, LinkFacts } from './facts.ts';
 import { readCoupons, readLinks, readMerchants, readProducts, readPromoters } from './facts-store.ts';
+import { NO_CAMPAIGNS } from '../campaigns/campaign-cache.ts';
 import type { Rules } from '../rules/rule-cache.ts';
 import { readTierPeriods } from '../tiers/tier-store.ts';
 import { DAY_MS } from '../../platform/durations.ts';
@@ -78,6 +79,7 @@ export async function gatherInputs(
     links: new Map(),
     tierPeriods: [],
     rules: rules.book,
+    campaigns: NO_CAMPAIGNS,
     levelsMax: deps.levelsMax,
   };
   const inputs = read.map((one) => ({ due: one.due, order: one.order, told: toldBy(one, facts, deps.tokenKeys) }));

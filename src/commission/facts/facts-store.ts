@@ -41,9 +41,18 @@ function histories<Row extends DatedRow, Version extends Dated>(
   return byKey;
 }
 
+interface MerchantRow extends DatedRow {
+  merchant_id: string;
+  currency: string;
+  time_zone: string;
+  hold_days: number;
+  rate_lock: string;
+  policy: Policy;
+}
+
 export async function readMerchants(db: Kysely<DB>, merchantIds: readonly string[]): Promise<Map<string, History<MerchantFacts>>> {
-  const { rows } = await sql<DatedRow & { merchant_id: string; currency: string; hold_days: number; rate_lock: string; policy: Policy }>`
-    select merchant_id, version, ${EFFECTIVE_FROM} as effective_from, currency, hold_days, rate_lock, policy from merchant_version
+  const { rows } = await sql<MerchantRow>`
+    select merchant_id, version, ${EFFECTIVE_FROM} as effective_from, currency, time_zone, hold_days, rate_lock, policy from merchant_version
     where merchant_id = any(${merchantIds}::text[]) order by merchant_version.effective_from desc, version desc`.execute(db);
   return histories(
     rows,
@@ -51,6 +60,7 @@ export async function readMerchants(db: Kysely<DB>, merchantIds: readonly string
     (row) => ({
       ...dated(row),
       currency: row.currency,
+      timeZone: row.time_zone,
       holdDays: row.hold_days,
       rateLock: row.rate_lock === 'click' ? ('click' as const) : ('none' as const),
       policy: row.policy,

@@ -2,6 +2,7 @@
 // promoters, links, rules.
 import type { Policy } from '../../core/policy.ts';
 import type { RuleBook } from '../../core/rule.ts';
+import type { Campaigns } from '../campaigns/campaign-cache.ts';
 
 /** A version; `effectiveFrom` is epoch milliseconds, -Infinity for the first version. */
 export interface Dated {
@@ -17,6 +18,7 @@ export type History<Version extends Dated> = readonly Version[];
 
 export interface MerchantFacts extends Dated {
   currency: string;
+  timeZone: string;
   holdDays: number;
   /** `click`: a rule that was in force at the click counts where it pays the winner more. */
   rateLock: 'none' | 'click';
@@ -73,6 +75,7 @@ export interface Facts {
   /** Those of all programs, the latest first. */
   tierPeriods: readonly TierPeriod[];
   rules: RuleBook;
+  campaigns: Campaigns;
   /** How many levels a chain may be paid, the seller being the first. */
   levelsMax: number;
 }

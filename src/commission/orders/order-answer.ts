@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import {
   EXPLAINED_KINDS,
+  shownBoost,
   toldExplanation,
   type ExplainedLine,
   type ExplainedReRating,
@@ -16,7 +17,8 @@ import type { Actor } from '../../platform/keys/actor.ts';
 import type { LineHold } from '../award/standing-award.ts';
 import { DECISION_KINDS } from '../award/decision.ts';
 import type { ShownDecision } from '../award/decision-store.ts';
-import { readExplanations } from '../award/explanation-text.ts';
+import { explainBoost, readExplanations } from '../award/explanation-text.ts';
+import type { PinnedBoost } from '../award/pin.ts';
 import { lineState } from '../award/award-header.ts';
 import { DELIVERY_ORIGINS, DELIVERY_STATES, type OrderDelivery, type OrderTransfer, type ShownOrder } from './order-view-store.ts';
 
@@ -27,6 +29,7 @@ const share = z.object({
   level: z.int().optional(),
   promoter_id: z.string().nullable().meta({ description: 'Null: the platform.' }),
   amount: z.int().meta({ description: 'Net, in minor units.' }),
+  campaign_id: z.string().optional().meta({ description: 'Of a boost: out of whose budget it is.' }),
 });
 const line = z.object({
   line_id: z.string(),
@@ -48,6 +51,9 @@ const line = z.object({
   rule_id: z.string().nullable(),
   rule_version: z.int().nullable(),
   pool: z.bigint(),
+  boost: shownBoost
+    .optional()
+    .meta({ description: 'What a campaign pays beside the pool; absent where none wanted to when it was decided.' }),
   shares: z.array(share),
 });
 /** The order that is the example of a report, as the example of a rule splits it. */
@@ -227,8 +233,14 @@ function showLine(line: OrderLine, decision: ShownDecision | undefined, hold: Li
     rule_id: isOwn ? decision.rule_id : null,
     rule_version: isOwn ? decision.rule_version : null,
     pool: decision.pool,
+    ...(isOwn && decision.boost !== null && { boost: ownBoost(decision.boost, actor) }),
     shares: shares.map(({ level, ...one }) => (level === null ? one : { ...one, level })),
   };
+}
+
+/** A promoter reads its own parts of a boost. */
+function ownBoost(boost: PinnedBoost, actor: Actor) {
+  return explainBoost({ ...boost, parts: boost.parts.filter((part) => isSeenBy(actor, part.promoter_id)) });
 }
 
 function totalsOf(lines: readonly { shares: readonly { promoter_id: string | null; amount: number }[] }[]) {
@@ -293,6 +305,7 @@ function ownPart(explained: ExplainedLine, actor: Actor): ToldLine {
     }),
     winners: explained.winners.map((one) => ({ promoter_id: isOwn(one) ? one.promoter_id : ANOTHER, weight_ppm: one.weight_ppm })),
     rules: [],
+    ...ownCampaign(explained, actor),
     arithmetic: explained.arithmetic.flatMap((step) => ownStep(step, actor)),
     ...(explained.re_rating !== undefined && { re_rating: ownReRating(explained.re_rating, actor) }),
   };
@@ -302,6 +315,12 @@ const ownReRating = ({ re_rating_id, former }: ExplainedReRating, actor: Actor):
   re_rating_id,
   former: { ...former, arithmetic: former.arithmetic.flatMap((step) => ownStep(step, actor)) },
 });
+/** Of campaigns a winner reads of the one that was to pay the line; of others it may know nothing. */
+function ownCampaign({ winners, campaigns = [], boost }: ExplainedLine, { promoterId }: Actor): Pick<ToldLine, 'campaigns' | 'boost'> {
+  if (boost === undefined || !winners.some((one) => one.promoter_id === promoterId)) return {};
+  const own = campaigns.filter((one) => one.campaign_id === boost.campaign_id);
+  return winners.length === 1 ? { campaigns: own, boost } : { campaigns: own };
+}
 
 /**
  * A step that is the promoter's own or nobody's; parties that a plan names by their account are
@@ -310,6 +329,7 @@ const ownReRating = ({ re_rating_id, former }: ExplainedReRating, actor: Actor):
 function ownStep(step: ExplainedStep, actor: Actor): ExplainedStep[] {
   switch (step.step) {
     case 'winner':
+    case 'boost_part':
       return isSeenBy(actor, step.promoter_id) ? [step] : [];
     case 'share':
       return isSeenBy(actor, step.promoter_id) ? [{ ...step, payer: unnamed(step.payer) }] : [];

@@ -11,8 +11,9 @@ import { inTransaction, isOfQuery, isUnavailable } from '../../platform/postgres
 import type { DB } from '../../platform/postgres/tables.ts';
 import { announce } from '../../outbound/announce.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
-import { decideOrders, writeAwards, type AwardDeps, type DecidedOrder } from '../award/award.ts';
+import { decideOrders, writeAwards, type AwardDeps, type DecidedOrder, type DecidedOrders } from '../award/award.ts';
 import { readDueOrders } from '../award/award-store.ts';
+import type { PaidLine } from '../award/decide.ts';
 import { recheckLockChanges, type NotedLockChanges } from '../award/lock-change-store.ts';
 import { currentRules } from '../rules/rule-cache.ts';
 import { chooseApproved } from './re-rated-choice.ts';
@@ -111,8 +112,8 @@ async function bookBatch(deps: AwardDeps, taken: TakenWork, after: bigint, limit
       orders.filter(({ orderKey }) => free.has(orderKey)),
       { deps, taken, now },
     );
-    noted = await writeAwards(trx, approved, { now, accounts: deps.accounts, reRatingId: taken.reRatingId });
-    const booked = new Map(approved.map(({ due, result }) => [due.orderKey, result.headers[0]!.revision]));
+    noted = await writeAwards(trx, approved, { now, ...deps, reRatingId: taken.reRatingId });
+    const booked = new Map(approved.orders.map(({ due, result }) => [due.orderKey, result.headers[0]!.revision]));
     const decided = keys.filter((key) => free.has(key) || stuck.has(key));
     const outcomes = decided.map((orderKey) => ({ orderKey, bookedRevision: booked.get(orderKey) ?? null }));
     await saveOutcomes(trx, taken.reRatingId, outcomes, now);
@@ -128,15 +129,22 @@ async function decideApproved(
   trx: Transaction<DB>,
   orders: readonly WaitingOrder[],
   { deps, taken: { reRatingId }, now }: { deps: AwardDeps; taken: TakenWork; now: Date },
-): Promise<DecidedOrder[]> {
+): Promise<DecidedOrders> {
   const rules = await currentRules(trx, deps.ruleCache);
   const waiting = new Map(orders.map((order) => [order.orderKey, order]));
   const due = await readDueOrders(trx, [...waiting.keys()]);
   const unmoved = due.filter((one) => one.award?.header.revision === waiting.get(one.orderKey)!.revision && !isMatured(one, now));
   const choices = new Map(unmoved.map(({ orderKey }) => [orderKey, chooseApproved(reRatingId, waiting.get(orderKey)!.lines, rules)]));
-  const decided = await decideOrders(trx, unmoved, { ...deps, rules, now, choose: (paid, orderKey) => choices.get(orderKey)!(paid) });
-  return decided.filter((one) => digestOf(reRatingId, one).equals(waiting.get(one.due.orderKey)!.digest));
+  const deciding = { ...deps, rules, now, choose: (paid: PaidLine, orderKey: bigint) => choices.get(orderKey)!(paid) };
+  const { orders: decided } = await decideOrders(trx, unmoved, deciding);
+  const approved = decided.filter((one) => digestOf(reRatingId, one).equals(waiting.get(one.due.orderKey)!.digest));
+  // What a boost loses goes back to its budget, of the approved orders alone.
+  if (!approved.some(hasBoost)) return { orders: approved, budgets: null };
+  const again = approved.map(({ due: one }) => one);
+  return decideOrders(trx, again, { ...deciding, locksBudgets: true });
 }
+
+const hasBoost = ({ result }: DecidedOrder): boolean => result.lines.some(({ pin }) => pin?.boost !== undefined);
 
 /** Notes that it is done, tells the world, and writes it into the audit log: once. */
 async function finish(db: Kysely<DB>, reRatingId: string): Promise<boolean> {

@@ -86,7 +86,7 @@ async function begin(db: Kysely<DB>, taken: ReRating): Promise<Beginning> {
     const slices: PackedSlice[] = [];
     const excluded = new Map<Exclusion, number>();
     let orders = 0;
-    for await (const one of listOrders(trx, taken, ORDERS_PER_SLICE)) {
+    for await (const one of listOrders(trx, taken, { ordersPerSlice: ORDERS_PER_SLICE, byTime: false })) {
       if ('reason' in one) {
         excluded.set(one.reason, one.orders);
         continue;
@@ -113,7 +113,7 @@ interface Work {
 interface SliceFound {
   orders: RecordedOrder[];
   /** Those that get another rule, as they would be awarded. */
-  decided: DecidedOrder[];
+  decided: readonly DecidedOrder[];
   withoutRule: number;
   excluded: Map<Exclusion, number>;
 }
@@ -190,7 +190,7 @@ async function lookAt(trx: Transaction<DB>, work: Work, slice: OrderSlice): Prom
   const due = await readDueOrders(trx, touched);
   const isSettled = (one: DueOrder) => !isMatured(one, now);
   const choose = chooseAnew(taken.reRatingId, selected);
-  const decided = await decideOrders(trx, due.filter(isSettled), { ...deps, rules, now, choose });
+  const { orders: decided } = await decideOrders(trx, due.filter(isSettled), { ...deps, rules, now, choose });
   const moved = new Set(due.filter((one) => !isSettled(one)).map((one) => one.orderKey));
   return {
     orders: orders.filter(({ head }) => !moved.has(head.orderKey)),

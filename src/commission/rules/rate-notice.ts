@@ -69,6 +69,17 @@ function shortNotice(
   return latest;
 }
 
+/**
+ * When what lets a merchant's promoters earn less may take effect at the earliest; null: at once,
+ * as it has no notice.
+ */
+export async function earliestLowering(db: Kysely<DB>, merchantId: string): Promise<Date | null> {
+  const notice = (await readNotices(db)).find((one) => one.merchant_id === merchantId);
+  if (notice === undefined) return null;
+  const { rows } = await sql<{ at: Date }>`select clock_timestamp() as at`.execute(db);
+  return earliestAfter(rows[0]!.at, { hours: notice.hours, timeZone: notice.time_zone });
+}
+
 /** The first midnight of the zone that is at least so many hours after `now`. */
 function earliestAfter(now: Date, { hours, timeZone }: { hours: number; timeZone: string }): Date {
   return midnightFrom(new Date(now.getTime() + hours * HOUR_MS), timeZone);

@@ -3,6 +3,7 @@
 import { sql, type Kysely } from 'kysely';
 import type { Plan, PlanNode, RuleScope } from '../../core/plan.ts';
 import { ruleBook, type RuleBook, type RuleVersion } from '../../core/rule.ts';
+import type { CampaignCache } from '../campaigns/campaign-cache.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 
 /** All rules as one transaction saw them. */
@@ -14,13 +15,13 @@ export interface Rules {
   named: readonly string[];
 }
 
-/** Where the rules stand that were read last. */
-export interface RuleCache {
+/** Where the rules and the campaigns stand that were read last. */
+export interface RuleCache extends CampaignCache {
   rules: Rules | null;
 }
 
 export function emptyRuleCache(): RuleCache {
-  return { rules: null };
+  return { rules: null, campaigns: null };
 }
 
 /**

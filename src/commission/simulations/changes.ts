@@ -7,6 +7,8 @@ import { DomainError, type Fault } from '../../core/errors.ts';
 import { checkPlan } from '../../core/plan.ts';
 import { policySchema, type Policy } from '../../core/policy.ts';
 import { conflictsOf, type RuleVersion } from '../../core/rule.ts';
+import type { Campaign } from '../campaigns/campaign.ts';
+import { campaignStated, campaignTerms } from '../campaigns/campaign-body.ts';
 import { callerId, time } from '../../platform/http/fields.ts';
 import { newRule, nextVersion, readTerms } from '../rules/rule-body.ts';
 
@@ -19,7 +21,9 @@ const attributed = z.strictObject({
   attribution: policySchema.meta({ description: 'All of the policy: what is left out takes its default.' }),
 });
 const versioned = nextVersion.extend({ rule_id: callerId.meta({ description: 'The rule of which it is the next version.' }) });
-const campaigned = z.strictObject({ campaign: z.record(z.string(), z.unknown()).meta({ description: 'Cannot be rehearsed yet.' }) });
+const campaigned = z.strictObject({
+  campaign: campaignTerms.meta({ description: 'All terms of a campaign: of a new one, or of one that is there.' }),
+});
 
 /**
  * One change. Which kind it is, is told by the key that only that kind has; without any it is a new
@@ -61,6 +65,8 @@ interface Period {
 export interface Changed {
   versions: readonly RuleVersion[];
   policies: ReadonlyMap<string, Policy>;
+  /** The campaigns that would be other ones, each with those terms alone. */
+  campaigns: readonly Campaign[];
 }
 
 /** What changes are applied to. */
@@ -69,6 +75,8 @@ interface Standing {
   versions: readonly RuleVersion[];
   /** When rules were ended for good, of those that were. */
   ends: ReadonlyMap<string, Date>;
+  /** All campaigns. */
+  campaigns: readonly Campaign[];
   period: Period;
   levelsMax: number;
   now: Date;
@@ -80,21 +88,39 @@ interface Standing {
  * period, else the change counts for all of it. Changes build on those before them. Throws what
  * publishing would, with the path of the change: what `checkPlan` throws, `rule_ended`,
  * `rule_conflict`, `unprocessable` for an empty time in force; beside that `not_found` for a rule
- * that is not there, and `unprocessable` for a campaign.
+ * that is not there. What is spent of a budget is no hindrance: it is replayed.
  */
 export function applyChanges(changes: readonly Change[], standing: Standing): Changed {
   let { versions } = standing;
   const policies = new Map<string, Policy>();
+  const campaigns = new Map<string, Campaign>();
   for (const [place, change] of changes.entries()) {
     if ('end' in change) versions = endRule(versions, change, standing.period);
     else if ('attribution' in change) policies.set(change.merchant_id, change.attribution);
-    else if ('campaign' in change) throw refusal('unprocessable', `changes.${place}.campaign`, 'Campaigns cannot be rehearsed yet.');
+    else if ('campaign' in change)
+      campaigns.set(change.campaign.campaign_id, restated(change.campaign, `changes.${place}.campaign`, standing));
     else versions = addStated(versions, stateVersion(change, `changes.${place}`, { ...standing, versions }), `changes.${place}`);
   }
-  return { versions, policies };
+  return { versions, policies, campaigns: [...campaigns.values()] };
 }
 
-function refusal(code: 'unprocessable' | 'rule_ended' | 'rule_conflict', path: string, message: string): DomainError {
+/** A campaign as if it had never had other terms; its pauses stay. */
+function restated(
+  { campaign_id: campaignId, ...body }: z.output<typeof campaignTerms>,
+  path: string,
+  { campaigns, now }: Standing,
+): Campaign {
+  const { terms, merchantId, currency } = campaignStated(campaignId, body);
+  if (terms.endsAt <= terms.startsAt) throw refusal('unprocessable', `${path}.ends_at`, 'ends_at must lie after starts_at.');
+  const before = campaigns.find((one) => one.campaignId === campaignId);
+  if (before !== undefined && (before.merchantId !== merchantId || before.currency !== currency)) {
+    throw refusal('conflict', path, 'A campaign stays that of its merchant, in its currency.');
+  }
+  const version = { ...terms, version: (before?.versions.at(-1)!.version ?? 0) + 1, effectiveFrom: terms.startsAt, recordedAt: now };
+  return { campaignId, merchantId, currency, madeAt: now, versions: [version], pauses: before?.pauses ?? [] };
+}
+
+function refusal(code: 'conflict' | 'unprocessable' | 'rule_ended' | 'rule_conflict', path: string, message: string): DomainError {
   const errors: Fault[] = [{ path, message }];
   return new DomainError(code, message, { errors });
 }

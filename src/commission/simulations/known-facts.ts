@@ -7,6 +7,7 @@ import type { RuleBook } from '../../core/rule.ts';
 import { clockOf } from '../../platform/calendar.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { NO_CAMPAIGNS } from '../campaigns/campaign-cache.ts';
 import { productKey, type Facts } from '../facts/facts.ts';
 import { readMerchants, readProducts, readPromoters } from '../facts/facts-store.ts';
 import { readTierPeriods } from '../tiers/tier-store.ts';
@@ -28,7 +29,7 @@ export class KnownFacts {
   /** `named` are promoters whom plans name, which every order may ask for. */
   constructor(rules: RuleBook, named: readonly string[], levelsMax: number) {
     const nothing = { merchants: new Map(), products: new Map(), promoters: new Map(), coupons: new Map(), links: new Map() };
-    this.facts = { ...nothing, tierPeriods: [], rules, levelsMax };
+    this.facts = { ...nothing, tierPeriods: [], rules, campaigns: NO_CAMPAIGNS, levelsMax };
     this.named = named;
   }
 

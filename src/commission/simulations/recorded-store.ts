@@ -37,18 +37,19 @@ interface ListRow {
 const SLICES_PER_FETCH = 50;
 
 /**
- * Lists the orders of one snapshot in slices, in the order of their keys, and tells how many are
- * left out and why. What waits for its award has no award to compare with.
+ * Lists the orders of one snapshot in slices, in the order of their keys, or by time in that of their
+ * attribution, and tells how many are left out and why. What waits for its award has no award to compare with.
  */
 export async function* listOrders(
   trx: Transaction<DB>,
   { from, to, merchantId, currency }: OrdersQuery,
-  ordersPerSlice: number,
+  { ordersPerSlice, byTime }: { ordersPerSlice: number; byTime: boolean },
 ): AsyncGenerator<OrderSlice | { reason: Exclusion; orders: number }> {
+  const place = byTime ? sql`attribution_at, order_key` : sql`order_key`;
   await sql`
     declare listed no scroll cursor for
     with found as (
-      select orders.order_key, award.revision,
+      select orders.order_key, orders.attribution_at, award.revision,
         case
           when award.revision is null or award_due.order_key is not null then 'due'
           when award.currency is distinct from ${sql.lit(currency)} then 'other_currency'
@@ -59,12 +60,13 @@ export async function* listOrders(
       where orders.attribution_at >= ${sql.lit(from.toISOString())} and orders.attribution_at < ${sql.lit(to.toISOString())}
         ${merchantId === null ? sql`` : sql`and orders.merchant_id = ${sql.lit(merchantId)}`}
     ), placed as (
-      select *, (row_number() over (partition by reason order by order_key) - 1) / ${sql.lit(ordersPerSlice)} as slice from found
+      select *, (row_number() over (partition by reason order by ${place}) - 1) / ${sql.lit(ordersPerSlice)} as slice from found
     )
     select reason, count(*)::int as count,
-      case when reason is null then array_agg(order_key order by order_key) end as order_keys,
-      case when reason is null then array_agg(revision order by order_key) end as revisions
-    from placed group by reason, case when reason is null then slice end`.execute(trx);
+      case when reason is null then array_agg(order_key order by ${place}) end as order_keys,
+      case when reason is null then array_agg(revision order by ${place}) end as revisions
+    from placed group by reason, case when reason is null then slice end
+    order by case when reason is null then slice end`.execute(trx);
   for (;;) {
     const { rows } = await sql<ListRow>`fetch ${sql.lit(SLICES_PER_FETCH)} from listed`.execute(trx);
     if (rows.length === 0) return;

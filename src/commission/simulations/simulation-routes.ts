@@ -19,6 +19,7 @@ import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../platform/uuid.ts';
 import { csvRow } from '../../platform/lines/csv-row.ts';
+import { readCampaigns } from '../campaigns/campaign-store.ts';
 import { readMerchants } from '../facts/facts-store.ts';
 import { readRules } from '../rules/rule-cache.ts';
 import { applyChanges, changeSchema, readChange } from './changes.ts';
@@ -140,6 +141,12 @@ function readBody(value: unknown): Asked {
   return { ...read.data, changes: read.data.changes.map(readChange) };
 }
 
+/** The merchant that a change names by itself. */
+function merchantOf(change: Asked['changes'][number]): string | null {
+  if ('campaign' in change) return change.campaign.merchant_id;
+  return 'attribution' in change ? change.merchant_id : null;
+}
+
 /** Refuses what could not be rehearsed, before anybody waits for it. */
 async function understand(
   trx: Transaction<DB>,
@@ -154,11 +161,18 @@ async function understand(
     throw new DomainError('conflict', `${UNFINISHED_MAX} rehearsals run or wait already: cancel one, or wait.`);
   }
   const merchantId = merchant ?? null;
-  const named = [merchantId, ...changes.map((change) => ('attribution' in change ? change.merchant_id : null))].filter((id) => id !== null);
+  const named = [merchantId, ...changes.map(merchantOf)].filter((id) => id !== null);
   const known = await readMerchants(trx, named);
   const unknown = named.find((id) => !known.has(id));
   if (unknown !== undefined) throw new DomainError('unknown_merchant', `There is no merchant ${unknown}.`);
-  const standing = { versions: await readRules(trx), ends: await readEnds(trx), period: { from, to }, levelsMax, now };
+  const standing = {
+    versions: await readRules(trx),
+    ends: await readEnds(trx),
+    campaigns: await readCampaigns(trx),
+    period: { from, to },
+    levelsMax,
+    now,
+  };
   applyChanges(changes, standing);
   const asIs = JSON.parse(stringifyJson(changes)) as unknown[];
   return { changes: asIs, from, to, merchantId, currency: currency ?? (await onlyCurrency(trx, { from, to, merchantId })) };

@@ -13,6 +13,8 @@ import { messageOf } from '../../platform/error-text.ts';
 import { inTransaction, isUnavailable, openDatabase } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { repeat } from '../../platform/queue/repeat.ts';
+import { readCampaigns } from '../campaigns/campaign-store.ts';
+import { replayOf } from './replayed-budgets.ts';
 import { readRules } from '../rules/rule-cache.ts';
 import { applyChanges, readChange } from './changes.ts';
 import { listOrders, readEnds, type Exclusion, type OrderSlice } from './recorded-store.ts';
@@ -113,7 +115,8 @@ async function simulate(
     const { task, slices, excluded } = await begin(deps, db, taken);
     progress.of = slices.reduce((sum, slice) => sum + slice.orderKeys.length, 0);
     const isSmall = progress.of < (deps.ordersOfThreads ?? ORDERS_OF_THREADS);
-    const pool = isSmall ? ownSimulators(db, task) : openSimulatorPool(connectionString, task);
+    // Budgets are replayed one order after the other.
+    const pool = isSmall || task.replay !== null ? ownSimulators(db, task) : openSimulatorPool(connectionString, task);
     const sums = new RunningSums(db, taken, excluded);
     await drive(pool, { slices, sums, progress, signal });
     return signal.aborted ? null : await sums.close();
@@ -141,15 +144,24 @@ async function begin(deps: SimulationDeps, db: Kysely<DB>, taken: Simulation): P
   const snapshot = db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only');
   return snapshot.execute(async (trx) => {
     const versions = await readRules(trx);
+    const campaigns = await readCampaigns(trx);
     const changes = taken.changes.map(readChange);
     const { levelsMax, tokenKeys, identityKey } = deps;
-    const changed = applyChanges(changes, { versions, ends: await readEnds(trx), period: taken, levelsMax, now: taken.madeAt });
+    const changed = applyChanges(changes, {
+      versions,
+      ends: await readEnds(trx),
+      campaigns,
+      period: taken,
+      levelsMax,
+      now: taken.madeAt,
+    });
+    const replay = await replayOf(trx, taken, campaigns, changed.campaigns);
     const { simulationId, run, currency } = taken;
-    const task = { simulationId, run, currency, versions, changed, levelsMax, tokenKeys, identityKey };
+    const task = { simulationId, run, currency, versions, changed, replay, levelsMax, tokenKeys, identityKey };
     const slices: PackedSlice[] = [];
     const excluded = new Map<Exclusion, number>();
     let orders = 0;
-    for await (const one of listOrders(trx, taken, ORDERS_PER_SLICE)) {
+    for await (const one of listOrders(trx, taken, { ordersPerSlice: ORDERS_PER_SLICE, byTime: replay !== null })) {
       if ('reason' in one) {
         excluded.set(one.reason, one.orders);
         continue;

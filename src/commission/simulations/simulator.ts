@@ -13,14 +13,16 @@ import { retryWhileAway } from '../../platform/postgres/retry.ts';
 import { inSlices } from '../../platform/slices.ts';
 import { subjectOf, termsAndCurrency } from '../award/award-order.ts';
 import { readDueOrders } from '../award/award-store.ts';
-import type { SettledLine } from '../award/decide.ts';
+import type { SettledLine, Subject } from '../award/decide.ts';
 import { gatherInputs } from '../facts/award-facts.ts';
 import type { Facts } from '../facts/facts.ts';
 import { namedAccounts, rulesOf, type Rules } from '../rules/rule-cache.ts';
 import type { Changed } from './changes.ts';
 import { KnownFacts } from './known-facts.ts';
 import { isBusy, readBooked, readHeads, readLines, readMerged, type OrderSlice } from './recorded-store.ts';
+import { RehearsedBoosts } from './rehearsed-boosts.ts';
 import type { Rehearsed } from './rehearsed-choice.ts';
+import type { BudgetReplay } from './replayed-budgets.ts';
 import {
   compareShares,
   isDecidedOtherwise,
@@ -56,6 +58,8 @@ export interface SimulationTask {
   /** All rules as they stand, and what is changed. */
   versions: readonly RuleVersion[];
   changed: Changed;
+  /** Where there are campaigns: their budgets, as they are before the first order. */
+  replay: BudgetReplay | null;
   levelsMax: number;
   tokenKeys: KeyObject[];
   identityKey: KeyObject;
@@ -94,12 +98,13 @@ export function openSimulator(db: Kysely<DB>, task: SimulationTask): Simulator {
   const named = [...new Set(task.changed.versions.flatMap((rule) => namedAccounts(rule.plan.split)))];
   const snapshot = db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only');
   let known = new KnownFacts(rules.book, named, task.levelsMax);
+  const boosts = task.replay === null ? null : new RehearsedBoosts(task.replay);
   return async (slice) => {
     const started = performance.now();
     if (known.isFull) known = new KnownFacts(rules.book, named, task.levelsMax);
-    const work: Work = { task, rules: { ...rules, named: [...new Set([...rules.named, ...named])] }, rehearsed, known };
+    const work: Work = { task, rules: { ...rules, named: [...new Set([...rules.named, ...named])] }, rehearsed, known, boosts };
     const settled = await retryWhileAway(() => snapshot.execute((trx) => simulateSlice(trx, slice, work)));
-    const { outcome, rows } = addUp(settled, slice, work);
+    const { outcome, rows } = addUp(boosts === null ? settled : boostInOrder(settled, boosts), slice, work);
     if (rows.length > 0) await retryWhileAway(() => writeChangedOrders(db, task, rows));
     const tookMs = performance.now() - started;
     if (await retryWhileAway(() => isBusy(db))) await sleep(Math.min(tookMs * REST_RATIO, REST_MS_MAX));
@@ -113,12 +118,32 @@ interface Work {
   rules: Rules;
   rehearsed: Rehearsed;
   known: KnownFacts;
+  boosts: RehearsedBoosts | null;
 }
 
 /** An order with its lines under the changes; null where the changes decide nothing otherwise. */
 interface SimulatedOrder {
   order: RecordedOrder;
-  settled: SettledLine[] | null;
+  settled: readonly SettledLine[] | null;
+  /** What its boosts are reckoned from. */
+  read: { subject: Subject; facts: Facts } | null;
+}
+
+/** Lines of an order under the changes, without their boosts. */
+interface Settled {
+  orderKey: bigint;
+  settled: SettledLine[];
+  subject: Subject;
+  facts: Facts;
+}
+
+/** The orders with their boosts, one after the other as they were attributed. */
+function boostInOrder(orders: readonly SimulatedOrder[], boosts: RehearsedBoosts): SimulatedOrder[] {
+  const time = ({ order: { head } }: SimulatedOrder): number => head.attributionAt.getTime();
+  const ordered = orders.toSorted((a, b) => time(a) - time(b) || (a.order.head.orderKey < b.order.head.orderKey ? -1 : 1));
+  return ordered.map((one) =>
+    one.settled === null || one.read === null ? one : { ...one, settled: boosts.boost(one.settled, one.read.subject, one.read.facts) },
+  );
 }
 
 async function simulateSlice(trx: Transaction<DB>, slice: OrderSlice, work: Work): Promise<SimulatedOrder[]> {
@@ -135,16 +160,13 @@ async function simulateSlice(trx: Transaction<DB>, slice: OrderSlice, work: Work
   const { policies } = work.rehearsed;
   const byEvidence = orders.filter(({ head }) => head.lacksRule || policies.has(head.merchantId));
   const asked = new Set(byEvidence);
-  const settled = new Map([
-    ...(await settleByEvidence(trx, byEvidence, work)),
-    ...(await settleRecorded(
-      trx,
-      orders.filter((order) => !asked.has(order)),
-      facts,
-      work,
-    )),
-  ]);
-  return orders.map((order) => ({ order, settled: settled.get(order.head.orderKey) ?? null }));
+  const recorded = orders.filter((order) => !asked.has(order));
+  const all = [...(await settleByEvidence(trx, byEvidence, work)), ...(await settleRecorded(trx, recorded, facts, work))];
+  const settled = new Map(all.map((one) => [one.orderKey, one]));
+  return orders.map((order) => {
+    const one = settled.get(order.head.orderKey);
+    return { order, settled: one?.settled ?? null, read: one ?? null };
+  });
 }
 
 /** Of orders whose winners stay as they are recorded nothing is read but what they come to. */
@@ -152,16 +174,18 @@ async function settleRecorded(
   trx: Transaction<DB>,
   orders: readonly RecordedOrder[],
   facts: Facts,
-  { task, rules, rehearsed }: Work,
-): Promise<[bigint, SettledLine[]][]> {
-  const touched = orders.filter((order) => isTouched(order, facts, rehearsed));
+  { task, rules, rehearsed, boosts }: Work,
+): Promise<Settled[]> {
+  const touched = orders.filter((order) => isTouched(order, facts, rehearsed) || (boosts?.replays(order.head.merchantId) ?? false));
   const merged = await readMerged(
     trx,
     touched.map(({ head }) => head.orderKey),
   );
+  const boosted = boosts === null ? facts : await boosts.factsFor(trx, touched, facts);
   return inSlices(touched, (order) => {
-    const subject = recordedSubject(order, merged.get(order.head.orderKey)!, task.currency, rules);
-    return [order.head.orderKey, settleChanged(subject, facts, rehearsed)];
+    const { orderKey } = order.head;
+    const subject = recordedSubject(order, merged.get(orderKey)!, task.currency, rules);
+    return { orderKey, settled: settleChanged(subject, facts, rehearsed), subject, facts: boosted };
   });
 }
 
@@ -169,8 +193,8 @@ async function settleRecorded(
 async function settleByEvidence(
   trx: Transaction<DB>,
   orders: readonly RecordedOrder[],
-  { task, rules, rehearsed }: Work,
-): Promise<[bigint, SettledLine[]][]> {
+  { task, rules, rehearsed, boosts }: Work,
+): Promise<Settled[]> {
   if (orders.length === 0) return [];
   const due = await readDueOrders(
     trx,
@@ -178,7 +202,8 @@ async function settleByEvidence(
   );
   const { inputs, facts } = await gatherInputs(trx, due, rules, task);
   const context = { facts, rules, identityKey: task.identityKey, now: new Date(0) };
-  const settled = await inSlices(inputs, (one): [bigint, SettledLine[]] | null => {
+  if (boosts !== null) facts.campaigns = boosts.campaigns;
+  const settled = await inSlices(inputs, (one): Settled | null => {
     const subject = subjectOf(one, termsAndCurrency(one, facts), context);
     const lines = settleChanged(subject, facts, rehearsed);
     const recorded = one.due.award!.lines.map((line) => ({
@@ -189,7 +214,8 @@ async function settleByEvidence(
       ruleVersion: line.rule_version,
       pin: line.pinned,
     }));
-    return isDecidedOtherwise(lines, recorded) ? [one.due.orderKey, lines] : null;
+    const isOther = isDecidedOtherwise(lines, recorded) || (boosts?.replays(one.due.merchantId) ?? false);
+    return isOther ? { orderKey: one.due.orderKey, settled: lines, subject, facts } : null;
   });
   return settled.filter((one) => one !== null);
 }

@@ -18,16 +18,17 @@ const sharesBooked = law(
   'shares_booked',
   `with decided as (
     select orders.order_key, line_id, share ->> 'role' as role, coalesce((share ->> 'level')::integer, 0) as level,
-      coalesce(share ->> 'promoter_id', '') as promoter_id, award.currency, sum((share ->> 'amount')::bigint) as amount
+      coalesce(share ->> 'promoter_id', '') as promoter_id, coalesce(share ->> 'campaign_id', '') as campaign_id, award.currency,
+      sum((share ->> 'amount')::bigint) as amount
     from orders join award using (order_key) join decision using (order_key, revision), jsonb_array_elements(shares) as share
-    where ${inRange('orders', 'award', 'decision')} group by 1, 2, 3, 4, 5, 6
+    where ${inRange('orders', 'award', 'decision')} group by 1, 2, 3, 4, 5, 6, 7
   ), booked as (
     select orders.order_key, line_id, role, coalesce(level, 0)::integer as level, coalesce(promoter_id, '') as promoter_id,
-      transfer.currency, sum(${SIGNED}) as amount
-    ${TRANSFERS} where ${IN_RANGE} and transfer.kind in ('accrue', 'reverse') group by 1, 2, 3, 4, 5, 6
+      coalesce(campaign_id, '') as campaign_id, transfer.currency, sum(${SIGNED}) as amount
+    ${TRANSFERS} where ${IN_RANGE} and transfer.kind in ('accrue', 'reverse') group by 1, 2, 3, 4, 5, 6, 7
   )
-  select order_key, line_id, role, level, promoter_id, currency, decided.amount as decided, booked.amount as booked
-  from decided full join booked using (order_key, line_id, role, level, promoter_id, currency)
+  select order_key, line_id, role, level, promoter_id, campaign_id, currency, decided.amount as decided, booked.amount as booked
+  from decided full join booked using (order_key, line_id, role, level, promoter_id, campaign_id, currency)
   where coalesce(decided.amount, 0) <> coalesce(booked.amount, 0)`,
 );
 
@@ -45,14 +46,14 @@ const slotsCovered = law(
   'orders',
   'slots_covered',
   `with moved as (
-    select orders.order_key, ${ORDER}, line_id, role, level, transfer.promoter_id, transfer.revision, sum(${SIGNED}) as earned,
+    select orders.order_key, ${ORDER}, line_id, role, level, transfer.promoter_id, campaign_id, transfer.revision, sum(${SIGNED}) as earned,
       sum(case transfer.kind when 'accrue' then amount when 'release' then -amount
         when 'reverse' then case source.kind when 'available' then 0 else -amount end else 0 end) as held
     ${TRANSFERS} join account source on source.account_id = from_account_id
-    where ${IN_RANGE} group by orders.order_key, line_id, role, level, transfer.promoter_id, transfer.revision
+    where ${IN_RANGE} group by orders.order_key, line_id, role, level, transfer.promoter_id, campaign_id, transfer.revision
   ), running as (
     select *, sum(earned) over slot as earned_by_then, sum(held) over slot as held_by_then
-    from moved window slot as (partition by order_key, line_id, role, level, promoter_id order by revision)
+    from moved window slot as (partition by order_key, line_id, role, level, promoter_id, campaign_id order by revision)
   )
   select order_key, merchant_id, source_id, order_id, line_id, role, promoter_id, revision, earned_by_then, held_by_then
   from running where earned_by_then < 0 or held_by_then < 0`,

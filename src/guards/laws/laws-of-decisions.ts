@@ -22,7 +22,8 @@ const sharesWithinPool = law(
   'orders',
   'shares_within_pool',
   `select orders.order_key, ${ORDER}, line_id, base, pool, total as shares ${STANDING}, lateral (
-    select coalesce(sum((share ->> 'amount')::bigint), 0) as total, coalesce(min((share ->> 'amount')::bigint), 1) as least
+    select coalesce(sum((share ->> 'amount')::bigint) filter (where share ->> 'role' <> 'boost'), 0) as total,
+      coalesce(min((share ->> 'amount')::bigint), 1) as least
     from jsonb_array_elements(shares) as share
   ) as split
   where ${IN_RANGE} and (total > pool or pool > base or least <= 0 or (decision <> 'attributed' and (pool <> 0 or total <> 0)))`,

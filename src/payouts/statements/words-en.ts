@@ -56,6 +56,7 @@ export const en: StatementWords = {
     talent: 'talent',
     talent_agency: 'agency of the talent',
     platform: 'platform',
+    boost: 'campaign',
     account: 'named party',
   },
   level: (level) => `level ${level}`,

@@ -56,6 +56,7 @@ export const zh: StatementWords = {
     talent: '达人',
     talent_agency: '达人机构',
     platform: '平台',
+    boost: '活动加佣',
     account: '指定方',
   },
   level: (level) => `第 ${level} 级`,

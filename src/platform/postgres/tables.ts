@@ -199,6 +199,87 @@ export interface BuyerIdentity {
   merchant_id: string;
 }
 
+export interface Campaign {
+  campaign_id: string;
+  currency: string;
+  made_at: Timestamp;
+  merchant_id: string;
+}
+
+export interface CampaignBook {
+  only_row: Generated<boolean>;
+  revision: bigint;
+}
+
+export interface CampaignBudget {
+  campaign_id: string;
+  /**
+   * The total when something was granted last or it was stated, and never below what was spent then.
+   */
+  cap: bigint;
+  /**
+   * The total that a grant did not fit: it is exhausted until a higher one is stated. Null where every grant did fit.
+   */
+  exhausted_total: bigint | null;
+  /**
+   * How many orders have something of it now.
+   */
+  orders: Generated<number>;
+  spent: Generated<bigint>;
+}
+
+export interface CampaignDay {
+  campaign_id: string;
+  /**
+   * The limit when something was granted last, and never below what was spent then; null: none.
+   */
+  cap: bigint | null;
+  day: Timestamp;
+  spent: bigint;
+}
+
+export interface CampaignPause {
+  campaign_id: string;
+  pause_no: number;
+  paused_from: Timestamp;
+  paused_until: Timestamp | null;
+  recorded_at: Timestamp;
+}
+
+export interface CampaignPromoter {
+  campaign_id: string;
+  /**
+   * The limit when something was granted last, and never below what was spent then; null: none.
+   */
+  cap: bigint | null;
+  promoter_id: string;
+  spent: bigint;
+}
+
+export interface CampaignVersion {
+  campaign_id: string;
+  combine: string;
+  effective_from: Timestamp;
+  ends_at: Timestamp;
+  fixed_per_unit: bigint | null;
+  name: string;
+  partial_last: boolean;
+  per_day: bigint | null;
+  per_promoter: bigint | null;
+  /**
+   * Null: any. So it is with promoters and scenes.
+   */
+  products: string[] | null;
+  promoters: string[] | null;
+  rate_ppm: number | null;
+  recorded_at: Timestamp;
+  reopens: boolean;
+  scenes: string[] | null;
+  starts_at: Timestamp;
+  total: bigint;
+  version: number;
+}
+
 export interface Claim {
   claim_id: string;
   clicked_at: Timestamp | null;
@@ -1584,6 +1665,10 @@ export interface Transfer {
    */
   booked_xid: Generated<bigint>;
   /**
+   * Out of which budget it came or into which it went back, of what is booked as a boost; else null.
+   */
+  campaign_id: string | null;
+  /**
    * Why it was made. Transfers of `order` and `re_rating` are of that order's revision.
    */
   cause: Generated<string>;
@@ -1722,6 +1807,13 @@ export interface DB {
   bonus_program: BonusProgram;
   bonus_program_version: BonusProgramVersion;
   buyer_identity: BuyerIdentity;
+  campaign: Campaign;
+  campaign_book: CampaignBook;
+  campaign_budget: CampaignBudget;
+  campaign_day: CampaignDay;
+  campaign_pause: CampaignPause;
+  campaign_promoter: CampaignPromoter;
+  campaign_version: CampaignVersion;
   claim: Claim;
   claim_miss: ClaimMiss;
   click: Click;

@@ -18,7 +18,7 @@ function rule(ruleId: string, more: Partial<RuleVersion> = {}): RuleVersion {
 }
 
 function apply(versions: RuleVersion[], changes: unknown[], ends: [string, Date][] = []) {
-  return applyChanges(changes.map(readChange), { versions, ends: new Map(ends), period, levelsMax: 2, now });
+  return applyChanges(changes.map(readChange), { versions, ends: new Map(ends), campaigns: [], period, levelsMax: 2, now });
 }
 
 /** Which version is chosen for a line of which nothing is known but the time. */
@@ -51,6 +51,27 @@ function refusal(changes: unknown[], ends: [string, Date][] = []): unknown {
   return null;
 }
 
+const CAMPAIGN = {
+  campaign_id: 'june',
+  merchant_id: 'm1',
+  name: 'June',
+  starts_at: '2026-06-10T00:00:00Z',
+  ends_at: '2026-06-20T00:00:00Z',
+  boost: { rate_ppm: 30_000 },
+  budget: { currency: 'CNY', total: 10_000 },
+};
+
+test('a campaign is rehearsed by its own terms, and is refused as it would be stated', () => {
+  const { campaigns } = apply([rule('a')], [{ campaign: CAMPAIGN }]);
+  expect(campaigns).toMatchObject([{ campaignId: 'june', versions: [{ version: 1, startsAt: day(10), effectiveFrom: day(10) }] }]);
+  const upsideDown = { ...CAMPAIGN, ends_at: '2026-06-10T00:00:00Z' };
+  expect(refusal([{ rule_id: 'a' }, { campaign: upsideDown }])).toMatchObject({
+    code: 'unprocessable',
+    errors: [{ path: 'changes.1.campaign.ends_at' }],
+  });
+  expect(refusal([{ campaign: { ...CAMPAIGN, budget: undefined } }])).toMatchObject({ code: 'malformed_request' });
+});
+
 test('what could not be published cannot be rehearsed, and says which change it is', () => {
   const plan = { rate_ppm: 1, split: [{ to: 'upline', level: 2, share_ppm: 1 }] };
   expect(refusal([{ name: 'same place', plan: SIMPLE_PLAN }])).toMatchObject({ code: 'rule_conflict', errors: [{ path: 'changes.0' }] });
@@ -60,7 +81,6 @@ test('what could not be published cannot be rehearsed, and says which change it 
   });
   expect(refusal([{ rule_id: 'a' }], [['a', day(1)]])).toMatchObject({ code: 'rule_ended' });
   expect(refusal([{ end: 'b' }])).toMatchObject({ code: 'not_found' });
-  expect(refusal([{ rule_id: 'a' }, { campaign: {} }])).toMatchObject({ code: 'unprocessable', errors: [{ path: 'changes.1.campaign' }] });
   const [from, to] = ['2027-02-01T00:00:00Z', '2027-01-01T00:00:00Z'];
   expect(refusal([{ rule_id: 'a', effective_from: from, effective_to: to }])).toMatchObject({ code: 'unprocessable' });
   expect(refusal([{ rule_id: 'a', plan: { rate_ppm: -1, split: [] } }])).toMatchObject({

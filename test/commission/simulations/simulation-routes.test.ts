@@ -101,7 +101,7 @@ test('what cannot be rehearsed is refused before anybody waits for it', async ()
   expect(await codeOf({ merchant_id: 'nobody' })).toBe('unknown_merchant');
   expect(await codeOf({ from: period.to, to: period.from })).toBe('unprocessable');
   expect(await codeOf({ changes: [] })).toBe('malformed_request');
-  expect(await codeOf({ changes: [{ campaign: { name: '618' } }] })).toBe('unprocessable');
+  expect(await codeOf({ changes: [{ campaign: { name: '618' } }] })).toBe('malformed_request');
   expect(await codeOf({ changes: [{ name: 'x', scope: { merchant: m }, plan: WORKED_PLAN }] })).toBe('invalid_plan');
   expect(await codeOf({ changes: [{ merchant_id: 'nobody', attribution: {} }] })).toBe('unknown_merchant');
 });

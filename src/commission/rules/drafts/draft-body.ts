@@ -6,6 +6,7 @@ import { bodyExamples, callerId, words } from '../../../platform/http/fields.ts'
 import { faultsOf } from '../../../platform/http/problem.ts';
 import { newRule, statedRule } from '../rule-body.ts';
 import { faultSchema, showWarning, warningSchema, type RuleFault } from '../rule-check-routes.ts';
+import { campaignTerms } from '../../campaigns/campaign-body.ts';
 import { DRAFT_KINDS, type DraftKind } from './draft-kind.ts';
 import { DRAFT_STATES, type Draft } from './draft-store.ts';
 import { earningTerms } from './merchant-drafts.ts';
@@ -41,6 +42,10 @@ export const draftBody = z
     z.strictObject({ reversion: returnOfRule.meta({ description: 'The content of an earlier version as the next one.' }), ...beside }),
     z.strictObject({
       program: programTerms.meta({ description: 'All terms of a tier or bonus program, as it is put itself, with its `kind` and its id.' }),
+      ...beside,
+    }),
+    z.strictObject({
+      campaign: campaignTerms.meta({ description: 'All terms of a campaign, as it is put itself, with its id.' }),
       ...beside,
     }),
     z.strictObject({ merchant: earningTerms.meta({ description: 'Terms of a merchant; what is left out stays.' }), ...beside }),

@@ -7,8 +7,8 @@ import type { DB } from '../../../platform/postgres/tables.ts';
 import type { RuleFault } from '../rule-check-routes.ts';
 
 /**
- * All kinds of drafts, by the names under which they are stated. Those of offers and
- * campaigns are brought by what makes them.
+ * All kinds of drafts, by the names under which they are stated. Those of offers are brought by
+ * what makes them.
  */
 export const DRAFT_KINDS = ['rule', 'end', 'reversion', 'offer', 'campaign', 'program', 'merchant'] as const;
 
@@ -29,7 +29,7 @@ export interface DraftSubject {
   version: number | null;
 }
 
-interface Circumstances {
+export interface Circumstances {
   now: Date;
   levelsMax: number;
 }
