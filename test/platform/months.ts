@@ -9,26 +9,25 @@ import type { DB } from '../../src/platform/postgres/tables.ts';
  * the place of the one that would hold all of the past. As the owner.
  */
 export async function openPastMonths(owner: Kysely<DB>, months: number): Promise<void> {
-  const begin = sql`(date_trunc('month', now() at time zone 'UTC') at time zone 'UTC')`;
-  const { rows: past } = await sql<{ suffix: string; lower_at: Date | null; upper_at: Date }>`
-    select case when n = ${months} then 'until_' else '' end || to_char(first, 'YYYYMM') as suffix,
-      case when n < ${months} then first at time zone 'UTC' end as lower_at,
-      case when n = ${months} then first else first + interval '1 month' end at time zone 'UTC' as upper_at
-    from generate_series(1, ${months}::int) as n, lateral (select ${begin} at time zone 'UTC' - n * interval '1 month' as first) as month`.execute(
-    owner,
-  );
   for (const table of ['order_report', 'delivery', 'touch', 'click']) await dropPast(owner, table);
   for (const table of ['click', 'touch', 'delivery']) {
-    for (const { suffix, lower_at: lower, upper_at: upper } of past) {
-      await sql`select make_partitions_between(${table}, ${suffix}, partition_key(${table}, ${lower}), partition_key(${table}, ${upper}))`.execute(
-        owner,
-      );
-    }
-    const last = past.at(-1)!.upper_at;
-    const oldest = past.at(-1)!.suffix.replace('until_', '');
-    await sql`select make_partitions_between(${table}, ${oldest}, partition_key(${table}, ${last}),
-      partition_key(${table}, month_after(${last})))`.execute(owner);
+    await make(owner, table, `until_${nameOf(monthAgo(months))}`, null, monthAgo(months));
+    for (let ago = months; ago > 0; ago--) await make(owner, table, nameOf(monthAgo(ago)), monthAgo(ago), monthAgo(ago - 1));
   }
+}
+
+/** When a month began, in UTC. */
+export function monthAgo(months: number): Date {
+  const now = new Date();
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months));
+}
+
+export const nameOf = (month: Date): string => month.toISOString().slice(0, 7).replace('-', '');
+
+async function make(owner: Kysely<DB>, table: string, suffix: string, from: Date | null, until: Date): Promise<void> {
+  await sql`select make_partitions_between(${table}, ${suffix}, partition_key(${table}, ${from}), partition_key(${table}, ${until}))`.execute(
+    owner,
+  );
 }
 
 async function dropPast(owner: Kysely<DB>, table: string): Promise<void> {
