@@ -208,7 +208,8 @@ begin
   execute format('alter table public.click attach partition public.%I for values from (%s) to (%L)',
     name, coalesce(quote_literal(lower_key), 'minvalue'), until_key);
 end $$;
-comment on function fill_click_gap is 'Makes a partition at the beginning of a gap between others, and takes along what lies in the default one of it.';
+comment on function fill_click_gap is
+  'Makes a partition at the beginning of a gap between others, and takes along what lies in the default one of it.';
 
 -- The partitions of one month become parts of one. Each says first what ids it holds, so that it can be attached without being read.
 create function group_click_month(month timestamptz) returns text
@@ -246,7 +247,8 @@ begin
   end loop;
   return name || ': grouped';
 end $$;
-comment on function group_click_month is 'One step towards a month of clicks that is one partition; clicks wait for the last step only, for an instant.';
+comment on function group_click_month is
+  'One step towards a month of clicks that is one partition; clicks wait for the last step only, for an instant.';
 
 create function keep_clicks() returns text
 language plpgsql set search_path = pg_catalog, public as $$
@@ -255,7 +257,8 @@ declare
   month timestamptz;
 begin
   select lag(upper_key) over ranges as after, lower_key as before into gap from partition_ranges('click') where not is_default
-    window ranges as (order by lower_key nulls first) order by (lag(upper_key) over ranges is not distinct from lower_key), lower_key nulls first limit 1;
+    window ranges as (order by lower_key nulls first)
+    order by (lag(upper_key) over ranges is not distinct from lower_key), lower_key nulls first limit 1;
   if gap.before is distinct from gap.after then
     perform fill_click_gap(gap.after, gap.before);
     return 'click: gap filled';

@@ -5,7 +5,7 @@ import { sql, type Kysely } from 'kysely';
 import { inTransaction } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 
-/** Beyond so many that are due nothing is settled: they are taken soon, and some are enough to see. */
+/** Where more are due it is not raised: they are taken soon, and some are enough to see. */
 const DUE_READ_MAX = 10_000;
 
 /**

@@ -8,7 +8,7 @@ import { guardTexts } from '../guard-words.ts';
 
 const CLOCK_DIFFERENCE_MS_MAX = 2000;
 
-/** What lies in a default partition is found by whoever asks for it, and is in the way of pruning. */
+/** What lies in a default partition is found all the same; it has no month yet. */
 const partitionsMade = alarm(
   'present',
   'partitions_made',
