@@ -75,8 +75,8 @@ test('neither does the door, nor the processing of what came', async () => {
     await processDeliveries(deps);
   });
   const all = [...texts.keys()].join('\n');
-  for (const asking of ['insert into delivery', 'insert into order_report', 'update delivery', 'from delivery'])
-    expect(all).toContain(asking);
+  const asking = ['insert into delivery', 'insert into order_report', 'update delivery', 'from delivery'];
+  expect(asking.filter((words) => !all.includes(words))).toEqual([]);
   expect(await oldMonths(door.database.connectionString, texts)).toEqual([]);
 });
 

@@ -126,11 +126,11 @@ const store = (database: TestDatabase, told: NewDelivery[]) => withClient(databa
 
 /** Writes clicks as the redirect does until it is ended, and tells how long one waited at most. */
 function streamOfClicks(database: TestDatabase): { end: () => Promise<{ clicks: Click[]; longestMs: number }> } {
-  let ended = false;
+  const ending = new AbortController();
   const running = withClient(database, async (client) => {
     const clicks: Click[] = [];
     let longestMs = 0;
-    while (!ended) {
+    while (!ending.signal.aborted) {
       const clickId = uuidv7(Date.now());
       const touches = [{ identity: uuidv7(Date.now()), clickId, clickedAt: Date.now() }];
       const click = { clickId, linkCode: 'code', merchantId: 'm', clickedAt: Date.now(), identity: null, bot: false, touches };
@@ -143,7 +143,7 @@ function streamOfClicks(database: TestDatabase): { end: () => Promise<{ clicks: 
   });
   return {
     end: async () => {
-      ended = true;
+      ending.abort();
       return running;
     },
   };
