@@ -101,7 +101,8 @@ const eraseInOrders: Part = async (trx, pass, after) => {
     trx,
     sql`delivery_id in (
       select distinct delivery_id from orders join order_report using (order_key)
-      where order_key = ${orderKey} and order_report.delivery_id >= ${FIRST_DELIVERY} and (${deliveryAfter}::uuid is null or delivery_id > ${deliveryAfter}::uuid)
+      where order_key = ${orderKey} and order_report.delivery_id >= ${FIRST_DELIVERY}
+        and (${deliveryAfter}::uuid is null or delivery_id > ${deliveryAfter}::uuid)
       order by delivery_id limit ${DELIVERIES_PER_PART})`,
   );
   await redactDeliveries(trx, deliveries, { erasure, buyer, deps });
