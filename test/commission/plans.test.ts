@@ -37,9 +37,8 @@ beforeAll(async () => {
       select order_key, 1, '1', 'unattributed', 1, 100, 0, 100, 0, '[]', '{}' from orders`.execute(trx);
     await sql`insert into delivery (delivery_id, source_id, merchant_id, origin, body, body_hash, headers, received_at, state, next_attempt_at,
         reports, finished_at)
-      select ${idOfNow('delivery')}, 'rest', 'many', 'rest', '', sha256(order_id::bytea), '{}', now(), 'processed', now(), 1, now() from orders`.execute(
-      trx,
-    );
+      select ${idOfNow('delivery')}, 'rest', 'many', 'rest', '', sha256(order_id::bytea), '{}', now(), 'processed', now(), 1, now()
+      from orders`.execute(trx);
     await sql`insert into order_report (order_key, delivery_id, ordinal)
       select row_number() over (), delivery_id, 0 from delivery`.execute(trx);
     await sql`insert into order_identity (identity, order_key) select gen_random_uuid(), order_key from orders`.execute(trx);
