@@ -118,12 +118,11 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
   const asking = startAsking({ ...pull, log });
   const tracking = repeat({ everyMs: TRACKING_INTERVAL_MS, work: () => retryTrackedLinks(pull), onError: complain('tracked links') });
   const ending = new AbortController();
-  const others = keepBooks({ runtime, guards, metrics }, ending.signal, complain);
   const erasing = erase(runtime, adapters, ending.signal, complain);
   const { payouts, measuring } = payOut(runtime, payoutMetrics, complain);
   const simulating = simulate(runtime, ending.signal, complain);
   const reRating = reRate(award, log, ending.signal, complain);
-  const others = [...keepBooks({ runtime, guards, metrics }, complain), reRating];
+  const others = [...keepBooks({ runtime, guards, metrics }, ending.signal, complain), reRating];
   const woken: Record<string, Repeating[]> = { messages: [outbound], pull: [asking], erasures: [erasing], payouts: [payouts] };
   woken['simulations'] = simulating;
   woken['re-ratings'] = [reRating];
