@@ -14,6 +14,7 @@ import { runGuards, type GuardMetrics } from './guards/run.ts';
 import { sweep } from './guards/sweep.ts';
 import type { Guard } from './guards/guard.ts';
 import { pullDeps, sendingDeps, type Runtime } from './runtime.ts';
+import { settleFirstDue } from './inbox/first-due.ts';
 import { unparkExplained } from './inbox/parking.ts';
 import { failureLog } from './inbox/deliveries/failure-log.ts';
 import { processDeliveries, type ProcessDeps } from './inbox/process.ts';
@@ -27,12 +28,12 @@ import { inTransaction } from './platform/postgres/database.ts';
 import type { Queue } from './platform/queue/queue.ts';
 import { sendPayouts } from './payouts/bills/sending.ts';
 import { measureDebts, measurePayouts, type PayoutMetrics } from './payouts/payout-metrics.ts';
+import { keepPartitions } from './platform/postgres/partitions.ts';
 import { repeat, type Repeating } from './platform/queue/repeat.ts';
-import { makeClickPartitions } from './promotion/clicks/click-store.ts';
 import { startAsking } from './pull/start.ts';
 import { retryTrackedLinks } from './pull/tracked-links.ts';
 import type { Adapter } from './sources/source.ts';
-import { HOUR_MS, MINUTE_MS } from './platform/durations.ts';
+import { MINUTE_MS } from './platform/durations.ts';
 
 const DELIVERIES_PER_BATCH = 500;
 const AWARDS_PER_BATCH = 1000;
@@ -48,7 +49,7 @@ const DEBTS_INTERVAL_MS = 5 * MINUTE_MS;
 const ERASING_INTERVAL_MS = 5000;
 const SIMULATIONS_INTERVAL_MS = 5000;
 const RE_RATINGS_INTERVAL_MS = 5000;
-const PARTITION_INTERVAL_MS = 6 * HOUR_MS;
+const PARTITION_INTERVAL_MS = 10 * MINUTE_MS;
 
 interface WorkerDeps {
   runtime: Runtime;
@@ -108,6 +109,7 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
     work: async () => {
       await inTransaction(db, ({ trx }) => unparkExplained(trx, EXPLAINED_PER_SWEEP));
       await sweep(db);
+      await settleFirstDue(db);
       main.wake();
     },
     onError: complain('sweep'),
@@ -120,7 +122,7 @@ export function startWorker({ runtime, queue, adapters, guards, metrics, message
   const { payouts, measuring } = payOut(runtime, payoutMetrics, complain);
   const simulating = simulate(runtime, ending.signal, complain);
   const reRating = reRate(award, log, ending.signal, complain);
-  const others = [...keepBooks({ runtime, guards, metrics }, complain), reRating];
+  const others = [...keepBooks({ runtime, guards, metrics }, ending.signal, complain), reRating];
   const woken: Record<string, Repeating[]> = { messages: [outbound], pull: [asking], erasures: [erasing], payouts: [payouts] };
   woken['simulations'] = simulating;
   woken['re-ratings'] = [reRating];
@@ -205,8 +207,12 @@ function payOut(runtime: Runtime, metrics: PayoutMetrics, complain: Complain): {
  * What goes on beside the orders: balances are folded, transfers chained, laws asked, claims taken
  * up, payouts drafted that are due, and partitions made ahead.
  */
-function keepBooks({ runtime, guards, metrics }: Pick<WorkerDeps, 'runtime' | 'guards' | 'metrics'>, complain: Complain): Repeating[] {
-  const { config, db } = runtime;
+function keepBooks(
+  { runtime, guards, metrics }: Pick<WorkerDeps, 'runtime' | 'guards' | 'metrics'>,
+  signal: AbortSignal,
+  complain: Complain,
+): Repeating[] {
+  const { config, db, connectionString } = runtime;
   const drafting = draftDeps(runtime);
   const asked = () => runGuards(db, guards, { now: new Date(), intervalMs: config.guardIntervalMs, metrics });
   return [
@@ -219,7 +225,7 @@ function keepBooks({ runtime, guards, metrics }: Pick<WorkerDeps, 'runtime' | 'g
       work: () => draftScheduled(db, drafting, new Date()),
       onError: complain('scheduled payouts'),
     }),
-    repeat({ everyMs: PARTITION_INTERVAL_MS, work: () => makeClickPartitions(db), onError: complain('partitions') }),
+    repeat({ everyMs: PARTITION_INTERVAL_MS, work: () => keepPartitions(connectionString, signal), onError: complain('partitions') }),
   ];
 }
 

@@ -14,7 +14,7 @@ const FORMAT = 1;
 const FILE = 'backup.json';
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
 /** As PostgreSQL writes the bounds of a partition by range; they become SQL again. */
-const bound = z.string().regex(/^(?:DEFAULT|FOR VALUES FROM \('[^']+'\) TO \('[^']+'\))$/);
+const bound = z.string().regex(/^(?:DEFAULT|FOR VALUES FROM \((?:'[^']+'|MINVALUE)\) TO \('[^']+'\))$/);
 
 const manifest = z.strictObject({
   format: z.literal(FORMAT),

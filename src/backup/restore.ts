@@ -15,6 +15,8 @@ import { StartFailure } from '../platform/process/start-failure.ts';
 import { readManifest, refuseDamaged, tableFile, type Manifest } from './manifest.ts';
 import { settleSecrets, type Secrets } from './secret-fingerprints.ts';
 
+/** From this migration on a database makes its partitions of months by itself. */
+const MONTHS = '0038-months';
 /** Whichever of them has a row, somebody's data is there. */
 const TELLING_TABLES = ['merchant', 'promoter', 'link', 'click', 'delivery', 'orders', 'transfer', 'audit_log', 'api_key'];
 
@@ -101,7 +103,8 @@ async function fill(client: PoolClient, manifest: Manifest, { folder, log }: Pic
     select conrelid::regclass::text as table, quote_ident(conname) as name, pg_get_constraintdef(oid) as definition from pg_constraint
     where contype = 'f' and conparentid = 0 and connamespace = 'public'::regnamespace order by conname`);
   for (const { table, name } of references) await client.query(`alter table ${table} drop constraint ${name}`);
-  await layPartitions(client, manifest);
+  const ofMonths = manifest.migrations.includes(MONTHS);
+  if (!ofMonths) await layPartitions(client, manifest);
   const tables = manifest.tables.map(({ name }) => escapeIdentifier(name));
   for (const table of tables) await client.query(`alter table ${table} disable trigger user`);
   await client.query(`truncate ${tables.join(', ')}`);
@@ -116,7 +119,20 @@ async function fill(client: PoolClient, manifest: Manifest, { folder, log }: Pic
   for (const { table, name, definition } of references) {
     await client.query(`alter table ${table} add constraint ${name} ${definition}`);
   }
+  if (ofMonths) await knowBodies(client);
   for (const { name, last } of manifest.sequences) await client.query('select setval($1::regclass, $2)', [escapeIdentifier(name), last]);
+}
+
+/**
+ * A new database has its own partitions of months, in which every row finds its place: they need
+ * not be those that the backup was read from, and what was not yet brought into months there is
+ * so here. What waited to be put among the known bodies is put there at once.
+ */
+async function knowBodies(client: PoolClient): Promise<void> {
+  await client.query(`
+    insert into known_body (body_hash, source_id, merchant_id, delivery_id)
+    select body_hash, source_id, merchant_id, delivery_id from delivery on conflict do nothing`);
+  await client.query('update known_body_fill set filled_at = now() where filled_at is null');
 }
 
 /** The partitions that the database had, instead of those that a new one begins with. */

@@ -7,6 +7,7 @@ import { EXPLAINED_KINDS, type ExplainedEvidence } from '../core/explanation.ts'
 import type { DB } from '../platform/postgres/tables.ts';
 import { winnersOf, type ClaimedAward } from './claimed-award.ts';
 import { DAY_MS } from '../platform/durations.ts';
+import { uuidv7 } from '../platform/uuid.ts';
 
 /**
  * Clicks of anybody are looked for so long before the order only: they are found by their time,
@@ -14,6 +15,8 @@ import { DAY_MS } from '../platform/durations.ts';
  */
 const NEAR_MS = DAY_MS;
 const NEAR_CLICKS_MAX = 20;
+/** Of the ids of one moment none lies before this one. */
+const FIRST = new Uint8Array(10);
 
 const piece = z.object({
   line_id: z.string(),
@@ -121,6 +124,7 @@ async function clicksNear(db: Kysely<DB>, { promoterId, merchantId, attributionA
   const { rows } = await sql<NearClick>`
     select click_id, link_code, product_id, clicked_at, bot from click join link on link.code = click.link_code
     where link.promoter_id = ${promoterId} and link.merchant_id = ${merchantId} and clicked_at between ${from} and ${attributionAt}
+      and click_id >= ${uuidv7(from.getTime() - DAY_MS, FIRST)}::uuid
     order by clicked_at desc, click_id desc limit ${NEAR_CLICKS_MAX}`.execute(db);
   return rows;
 }

@@ -8,6 +8,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 
 import { redactDelivery, redactOrders, writeRedacted, type RedactingDeps } from '../inbox/redacting.ts';
 import { TAKEN_COLUMNS, type TakenDelivery } from '../inbox/delivery-store.ts';
+import { FIRST_DELIVERY } from '../orders/order-store.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import { inSlices } from '../platform/slices.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -99,8 +100,9 @@ const eraseInOrders: Part = async (trx, pass, after) => {
   const deliveries = await lockDeliveries(
     trx,
     sql`delivery_id in (
-      select distinct delivery_id from order_report
-      where order_key = ${orderKey} and (${deliveryAfter}::uuid is null or delivery_id > ${deliveryAfter}::uuid)
+      select distinct delivery_id from orders join order_report using (order_key)
+      where order_key = ${orderKey} and order_report.delivery_id >= ${FIRST_DELIVERY}
+        and (${deliveryAfter}::uuid is null or delivery_id > ${deliveryAfter}::uuid)
       order by delivery_id limit ${DELIVERIES_PER_PART})`,
   );
   await redactDeliveries(trx, deliveries, { erasure, buyer, deps });

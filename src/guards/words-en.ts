@@ -308,10 +308,11 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     broken: 'A claim of a promoter has not been seen to within its time.',
     whatToDo: 'GET /v1/claims?state=open lists them; decide each by POST /v1/claims/{id}/decision.',
   },
-  click_partitions: {
-    says: 'The partitions for the clicks of the next two days are made.',
-    broken: 'The partitions for the clicks of the next days are not made.',
-    whatToDo: 'See that a worker runs: it makes them every six hours. Clicks are kept meanwhile, in the partition of the rest.',
+  partitions_made: {
+    says: 'The monthly partitions of clicks, touches, deliveries and their reports are made ahead, and nothing lies outside of them.',
+    broken: 'Monthly partitions are not made ahead, or something lies outside of them.',
+    whatToDo:
+      'See that a worker runs: every ten minutes it makes them three months ahead, and gives a range of its own to what lies in a partition named …_other. Nothing is lost meanwhile. After an upgrade of large tables this takes a while; where it goes on for a day, look in the log of the worker for the task partitions, and for transactions that were left open.',
   },
   clocks_agree: {
     says: 'The clocks of this machine and of the database are less than two seconds apart.',

@@ -282,10 +282,11 @@ export const GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     broken: '有推广者的申诉逾期未处理。',
     whatToDo: 'GET /v1/claims?state=open 列出申诉；逐项调用 POST /v1/claims/{id}/decision 裁定。',
   },
-  click_partitions: {
-    says: '未来两天的点击分区已建好。',
-    broken: '未来几天的点击分区没有建好。',
-    whatToDo: '确认 worker 正在运行：它每六小时建一次。在此期间点击存入默认分区，不会丢失。',
+  partitions_made: {
+    says: '点击、触点、投递及其报告的按月分区已提前建好，没有数据落在分区之外。',
+    broken: '按月分区没有提前建好，或有数据落在分区之外。',
+    whatToDo:
+      '确认 worker 正在运行：它每十分钟检查一次，提前三个月建好分区，并为名为 …_other 的默认分区中的数据划出范围。在此期间数据不会丢失。升级后大表需要一段时间；若持续一天以上，请在 worker 日志中查找任务 partitions，并检查是否有长时间未结束的事务。',
   },
   clocks_agree: {
     says: '本机与数据库的时钟相差不到两秒。',

@@ -1,10 +1,11 @@
 // Deliveries in the database: storing them once, taking them for processing, and finishing them.
-import { CompiledQuery, sql, type Kysely, type Transaction } from 'kysely';
+import { CompiledQuery, sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 import type { Client } from 'pg';
 
 import { byteaArray } from '../platform/postgres/bytea-array.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { unnestOf } from '../platform/postgres/unnest.ts';
+import { firstDue } from './first-due.ts';
 
 export type DeliveryState = 'received' | 'processed' | 'parked' | 'failed';
 
@@ -38,26 +39,41 @@ export const inTrx =
     (await trx.executeQuery<Row>(CompiledQuery.raw(text, values))).rows;
 
 // Prepared by name on the writer's own connection, with bodies as bytes: what `unnestOf` does not
-// do.
+// do. The partitions of deliveries do not know each other's bodies, so a table over all of them
+// decides what is new, in the same statement. Bodies of before that one have an index of their own.
 const INSERT = `
+  with told as (
+    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::text[], $8::jsonb[])
+      as told (delivery_id, source_id, merchant_id, origin, body, body_hash, signed_id, headers)
+  ), fresh as (
+    insert into known_body (body_hash, source_id, merchant_id, delivery_id)
+    select body_hash, source_id, merchant_id, delivery_id from told
+    where not exists (
+      select from unlisted_body where unlisted_body.body_hash = told.body_hash and unlisted_body.source_id = told.source_id
+        and unlisted_body.merchant_id is not distinct from told.merchant_id
+    )
+    on conflict on constraint known_body_once do nothing returning delivery_id
+  )
   insert into delivery (delivery_id, source_id, merchant_id, origin, body, body_hash, signed_id, headers, received_at, next_attempt_at)
-  select *, now(), now() from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::text[], $8::jsonb[])
-  on conflict on constraint delivery_once do nothing returning delivery_id`;
+  select told.*, now(), now() from told join fresh using (delivery_id) returning delivery_id`;
 
-// Two queries in one, because "is not distinct from" could not use the index.
+// The hash alone finds nearly everything; "is not distinct from" could not use the index.
 const FIND = `
   with told as (
     select * from unnest($1::text[], $2::text[], $3::bytea[]) with ordinality as told (source_id, merchant_id, body_hash, place)
   )
-  select place, delivery_id from told
-  join delivery using (source_id, merchant_id, body_hash)
-  union all
-  select place, delivery_id from told
-  join delivery using (source_id, body_hash) where told.merchant_id is null and delivery.merchant_id is null`;
+  select distinct place, delivery_id from told
+  join (
+    select body_hash, source_id, merchant_id, delivery_id from known_body
+    union all
+    select body_hash, source_id, merchant_id, delivery_id from unlisted_body
+  ) as known using (body_hash, source_id)
+  where known.merchant_id is not distinct from told.merchant_id`;
 
 /**
  * Stores deliveries, each once, and gives in their order the ids under which they are kept: a
- * double has the id of the one that came first, in this batch or at any time before.
+ * double has the id of the one that came first, in this batch or at any time before, even where
+ * that delivery itself is gone.
  */
 export async function storeDeliveries(run: Run, deliveries: readonly NewDelivery[]): Promise<string[]> {
   const names = deliveries.map(doubleName);
@@ -136,8 +152,10 @@ export interface TakenIds {
  * millisecond would lie before a delivery that came within it, and leave that to the sweep.
  */
 export async function takeDueDeliveries(trx: Transaction<DB>, { limit, bytesMax }: { limit: number; bytesMax: number }): Promise<TakenIds> {
+  const firstId = await firstDue(trx);
   const { rows } = await sql<{ delivery_id: string; attempts: number; bytes: number }>`
-    select delivery_id, attempts, octet_length(body) as bytes from delivery where state = 'received' and next_attempt_at <= now()
+    select delivery_id, attempts, octet_length(body) as bytes from delivery
+    where state = 'received' and next_attempt_at <= now() and delivery_id >= ${firstId}::uuid
     order by next_attempt_at limit ${limit} for update skip locked`.execute(trx);
   let bytes = 0;
   const taken = rows.filter((row, index) => (bytes += row.bytes) <= bytesMax || index === 0);
@@ -186,7 +204,7 @@ export async function keepTimes(trx: Transaction<DB>, kept: readonly KeptTimes[]
       },
       'told',
     )}
-    where delivery.delivery_id = told.delivery_id`.execute(trx);
+    where delivery.delivery_id = told.delivery_id and ${amongMonthsOf(kept)}`.execute(trx);
 }
 
 /** How a delivery ended for now. */
@@ -219,7 +237,15 @@ export async function finishDeliveries(trx: Transaction<DB>, outcomes: readonly 
       },
       'told',
     )}
-    where delivery.delivery_id = told.delivery_id`.execute(trx);
+    where delivery.delivery_id = told.delivery_id and ${amongMonthsOf(outcomes)}`.execute(trx);
+}
+
+/**
+ * That a delivery is one of these. Said beside a join, it lets the planner see in whose partitions
+ * they lie: a join alone would be planned for every month that is kept.
+ */
+function amongMonthsOf(deliveries: readonly { deliveryId: string }[]): RawBuilder<boolean> {
+  return sql<boolean>`delivery.delivery_id = any(${deliveries.map((one) => one.deliveryId)}::uuid[])`;
 }
 
 /** Which merchants of these ids exist. */

@@ -2,7 +2,7 @@
 // parks at the very moment in which another explains is found by the sweep.
 import { sql, type Transaction } from 'kysely';
 
-import { NAME_COLUMNS, type OrderId } from '../orders/order-store.ts';
+import { FIRST_DELIVERY, NAME_COLUMNS, orderName, unnestOrders, type OrderId } from '../orders/order-store.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { unnestOf } from '../platform/postgres/unnest.ts';
 
@@ -35,7 +35,8 @@ export async function unpark(trx: Transaction<DB>, waitedFor: readonly string[])
     ), due as (
       select delivery_id from delivery where state = 'parked' and waits_for = any(${waitedFor}::text[])
       union
-      select delivery_id from waiting join order_report using (order_key)
+      select delivery_id from waiting join orders using (order_key) join order_report using (order_key)
+      where order_report.delivery_id >= ${FIRST_DELIVERY}
     )
     update delivery set state = 'received', reason = null, waits_for = null, attempts = 0, next_attempt_at = now(), finished_at = null
     from due where delivery.delivery_id = due.delivery_id and state in ('parked', 'processed')`.execute(trx);
@@ -102,9 +103,12 @@ export function roomOf({ merchantId, sourceId, orderId }: OrderId): string {
 /**
  * Lets reports that were too much for these orders be tried again: a whole report has told what is
  * still there. They say what they wait for until they are in, so that the order is not taken for
- * complete meanwhile.
+ * complete meanwhile. Reports wait only for orders that are known to be too large and for those
+ * that had no room just now (`refused`).
  */
-export async function letRoomIn(trx: Transaction<DB>, orders: readonly OrderId[]): Promise<void> {
+export async function letRoomIn(trx: Transaction<DB>, whole: readonly OrderId[], refused: readonly OrderId[]): Promise<void> {
+  const without = new Set(refused.map(orderName));
+  const orders = [...(await tooLargeAmong(trx, whole)), ...whole.filter((order) => without.has(orderName(order)))];
   if (orders.length === 0) return;
   await sql`
     update delivery set state = 'received', reason = null, attempts = 0, next_attempt_at = now(), finished_at = null
@@ -113,9 +117,11 @@ export async function letRoomIn(trx: Transaction<DB>, orders: readonly OrderId[]
 
 /**
  * Notes of orders whether a report of theirs waits for room, and gives the keys of those of which
- * that has changed.
+ * that has changed. It can have changed only where one of these reports found none (`refused`), or
+ * where one waited before: of the others nobody asks, as reports that wait lie in any month.
  */
-export async function noteTooLarge(trx: Transaction<DB>, orders: readonly OrderId[]): Promise<bigint[]> {
+export async function noteTooLarge(trx: Transaction<DB>, merged: readonly OrderId[], refused: readonly OrderId[]): Promise<bigint[]> {
+  const orders = [...(await tooLargeAmong(trx, merged)), ...refused];
   if (orders.length === 0) return [];
   const { rows } = await sql<{ order_key: bigint }>`
     update orders set is_too_large = told.waits
@@ -129,4 +135,12 @@ export async function noteTooLarge(trx: Transaction<DB>, orders: readonly OrderI
       and is_too_large <> waits
     returning orders.order_key`.execute(trx);
   return rows.map((row) => row.order_key);
+}
+
+async function tooLargeAmong(trx: Transaction<DB>, orders: readonly OrderId[]): Promise<OrderId[]> {
+  if (orders.length === 0) return [];
+  const { rows } = await sql<OrderId>`
+    select merchant_id as "merchantId", source_id as "sourceId", order_id as "orderId"
+    from ${unnestOrders(orders)} join orders using (merchant_id, order_id, source_id) where is_too_large`.execute(trx);
+  return rows;
 }

@@ -123,8 +123,9 @@ async function processBatch(trx: Transaction<DB>, deliveryIds: readonly string[]
   await letRoomIn(
     trx,
     merged.filter(({ isWhole }) => isWhole).map(({ orderReport }) => orderReport),
+    refused,
   );
-  const resized = await noteTooLarge(trx, [...touched, ...refused]);
+  const resized = await noteTooLarge(trx, touched, refused);
   await markDue(trx, [...(await relativesOf(trx, touched)), ...resized], now);
   const failed = new Set(outcomes.filter(({ state }) => state === 'failed').map(({ deliveryId }) => deliveryId));
   return deliveries

@@ -65,7 +65,7 @@ export async function mergeIntoOrders(
   for (const [name, own] of asked) {
     const joined = joinWithin(own, before.get(name)?.merged ?? NOTHING_TOLD, bounds);
     refused.push(...joined.refused);
-    if (joined.merged !== null) told.set(name, { ...own[0]!, merged: joined.merged, after: joined.after });
+    if (joined.merged !== null) told.set(name, { ...own[0]!, merged: joined.merged, after: joined.after, firstDeliveryId: firstOf(own) });
   }
   const touched: MergedInto[] = [];
   let wanted = [...told.values()];
@@ -119,7 +119,11 @@ export async function relativesOf(db: Kysely<DB>, touched: readonly TouchedOrder
 interface Wanted extends OrderId {
   merged: MergedOrder;
   after: MergedOrder;
+  firstDeliveryId: string;
 }
+
+/** The least id of their deliveries: of texts of ids the lesser one is that of the lesser id. */
+const firstOf = (own: readonly OrderReport[]): string => own.map((report) => report.deliveryId).reduce((a, b) => (a < b ? a : b));
 
 /**
  * Joins the reports of one order, in their order, as far as the order stays within its bounds;
@@ -166,12 +170,27 @@ async function updateOrders(
       from ${unnestOf(changed, { order_key: ['bigint', (order: (typeof changed)[number]) => order.before.orderKey], ...STATE_COLUMNS }, 'told')}
       where orders.order_key = told.order_key`.execute(trx);
   }
+  await lowerFirstDeliveries(trx, orders);
   return orders.map(({ before, merged, changed, columns, merchantId, sourceId, orderId }) => {
     const parentOrderId = columns.parent?.orderId ?? null;
     const formerParentId = before.parentOrderId === parentOrderId ? null : before.parentOrderId;
     const orderKey = before.orderKey;
     return { orderKey, merchantId, sourceId, orderId, changed, parentOrderId, formerParentId, before: before.merged, merged };
   });
+}
+
+/** Keeps the least id where a delivery comes in that was received before all of its order. */
+async function lowerFirstDeliveries(trx: Transaction<DB>, orders: readonly { before: OrderRow; firstDeliveryId: string }[]): Promise<void> {
+  const lowered = orders.filter(({ before: { firstDeliveryId: first }, firstDeliveryId }) => first !== null && firstDeliveryId < first);
+  if (lowered.length === 0) return;
+  await sql`
+    update orders set first_delivery_id = told.first_delivery_id
+    from ${unnestOf(
+      lowered,
+      { order_key: ['bigint', ({ before }) => before.orderKey], first_delivery_id: ['uuid', (order) => order.firstDeliveryId] },
+      'told',
+    )}
+    where orders.order_key = told.order_key`.execute(trx);
 }
 
 /** Makes the orders that nobody else makes at this moment, and answers with those. */
@@ -188,9 +207,9 @@ async function insertOrders(trx: Transaction<DB>, wanted: readonly Wanted[], now
     parent_order_id: string | null;
   }>`
     insert into orders (merchant_id, source_id, order_id, merged, status, is_void, currency, currency_conflict, attribution_at,
-      parent_order_id, parent_kind, line_count, made_at, changed_at)
+      parent_order_id, parent_kind, line_count, first_delivery_id, made_at, changed_at)
     select told.*, ${now}::timestamptz, ${now}::timestamptz
-    from ${unnestOf(orders, { ...NAME_COLUMNS, ...STATE_COLUMNS }, 'told')}
+    from ${unnestOf(orders, { ...NAME_COLUMNS, ...STATE_COLUMNS, first_delivery_id: ['uuid', (order) => order.firstDeliveryId] }, 'told')}
     on conflict (merchant_id, order_id, source_id) do nothing
     returning order_key, merchant_id, source_id, order_id, parent_order_id`.execute(trx);
   const merged = new Map(orders.map((order) => [orderName(order), order.merged]));

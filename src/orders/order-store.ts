@@ -1,5 +1,5 @@
 // Orders in the database: reading them and locking them.
-import { sql, type Transaction } from 'kysely';
+import { sql, type Kysely, type Transaction } from 'kysely';
 
 import type { MergedOrder } from '../core/merged.ts';
 import type { DB } from '../platform/postgres/tables.ts';
@@ -21,6 +21,8 @@ export interface KnownOrder extends OrderId {
 }
 
 export interface OrderRow extends KnownOrder {
+  /** No delivery of it has a lesser id; null where that was not kept when it was made. */
+  firstDeliveryId: string | null;
   madeAt: Date;
   changedAt: Date;
 }
@@ -34,7 +36,7 @@ export const orderName = ({ merchantId, sourceId, orderId }: OrderId): string =>
  */
 export async function lockOrders(trx: Transaction<DB>, wanted: readonly OrderId[]): Promise<Map<string, OrderRow>> {
   const { rows } = await sql<StoredOrder>`
-    select order_key, merchant_id, source_id, order_id, merged, parent_order_id, parent_kind, made_at, changed_at
+    select order_key, merchant_id, source_id, order_id, merged, parent_order_id, parent_kind, first_delivery_id, made_at, changed_at
     from ${unnestOrders(wanted)} join orders using (merchant_id, order_id, source_id)
     order by order_key for no key update of orders`.execute(trx);
   return new Map(rows.map(readOrder).map((order) => [orderName(order), order]));
@@ -52,6 +54,21 @@ export function unnestOrders(orders: readonly OrderId[]) {
   return unnestOf(orders, NAME_COLUMNS, 'wanted');
 }
 
+/**
+ * From which id on the deliveries of an order lie, of the table `orders` as SQL: reports are asked
+ * for from there on, so that no month is looked through that is older than the order.
+ */
+export const FIRST_DELIVERY = sql`coalesce(orders.first_delivery_id, '00000000-0000-0000-0000-000000000000')`;
+
+/**
+ * From which id on the deliveries of an order lie, read by itself, so that the planner of what asks
+ * for them sees it.
+ */
+export async function firstDeliveryOf(db: Kysely<DB>, orderKey: bigint): Promise<string> {
+  const { rows } = await sql<{ first: string }>`select ${FIRST_DELIVERY} as first from orders where order_key = ${orderKey}`.execute(db);
+  return rows[0]?.first ?? '00000000-0000-0000-0000-000000000000';
+}
+
 /** The columns of a known order. */
 export interface KnownOrderRow {
   order_key: bigint;
@@ -64,6 +81,7 @@ export interface KnownOrderRow {
 }
 
 interface StoredOrder extends KnownOrderRow {
+  first_delivery_id: string | null;
   made_at: Date;
   changed_at: Date;
 }
@@ -81,5 +99,5 @@ export function readKnownOrder(row: KnownOrderRow): KnownOrder {
 }
 
 function readOrder(row: StoredOrder): OrderRow {
-  return { ...readKnownOrder(row), madeAt: row.made_at, changedAt: row.changed_at };
+  return { ...readKnownOrder(row), firstDeliveryId: row.first_delivery_id, madeAt: row.made_at, changedAt: row.changed_at };
 }

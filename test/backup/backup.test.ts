@@ -73,7 +73,7 @@ async function digestsOf(db: Kysely<DB>, { tables }: Manifest): Promise<Record<s
 async function shapeOf(db: Kysely<DB>): Promise<unknown[]> {
   const { rows } = await sql<{ said: unknown }>`
     select row(conrelid::regclass, conname, pg_get_constraintdef(oid))::text as said from pg_constraint
-      where connamespace = 'public'::regnamespace
+      where connamespace = 'public'::regnamespace and conparentid = 0
     union all select row(tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid))::text from pg_trigger where not tgisinternal
     union all select row(oid::regclass, relkind, relacl is null, pg_get_expr(relpartbound, oid))::text from pg_class
       where relnamespace = 'public'::regnamespace and relname not like 'kysely_%'

@@ -120,10 +120,14 @@ async function deliver(db: Kysely<DB>, { first, end, evidence }: Told): Promise<
       Buffer.from(JSON.stringify(reportOf(next + n, evidence))),
     );
     await sql`
+      with told as (
+        select * from unnest(${bodies.map(() => uuidv7(Date.now()))}::uuid[], ${bodies}::bytea[],
+          ${bodies.map((body) => createHash('sha256').update(body).digest())}::bytea[]) as told (id, body, hash)
+      ), known as (
+        insert into known_body (body_hash, source_id, merchant_id, delivery_id) select hash, 'rest', 'm1', id from told
+      )
       insert into delivery (delivery_id, source_id, merchant_id, origin, body, body_hash, headers, received_at, next_attempt_at)
-      select told.id, 'rest', 'm1', 'rest', told.body, told.hash, '{}', now(), now()
-      from unnest(${bodies.map(() => uuidv7(Date.now()))}::uuid[], ${bodies}::bytea[],
-        ${bodies.map((body) => createHash('sha256').update(body).digest())}::bytea[]) as told (id, body, hash)`.execute(db);
+      select told.id, 'rest', 'm1', 'rest', told.body, told.hash, '{}', now(), now() from told`.execute(db);
   }
 }
 

@@ -44,7 +44,6 @@ export async function openCrowd(db: Kysely<DB>, tokenKey: KeyObject, { clicks = 
     insert into link select 'link' || n, 'm1', 'u' || n, 'p' || n % 1000, 'https://shop.example.com/p/' || n, 'group',
       null, null, null, '{}', null, null, now()
     from generate_series(0, ${PROMOTERS}::int - 1) n`.execute(db);
-  await sql`select make_click_partitions(current_date - 31, 32)`.execute(db);
   await openClicks(db, clicks);
   await openOrders(db, tokenKey, orders);
   await sql`analyze`.execute(db);

@@ -1,12 +1,14 @@
-// npm run bench [-- redirect|webhook|award|latency|payouts|simulation …] [--rounds N] [--seconds S]
-// [--orders N] [--promoters N]: each figure beside its twin, medians of alternating rounds;
-// `--orders` says how many orders are awarded or rehearsed, `--promoters` how many are paid.
+// npm run bench [-- redirect|webhook|award|latency|payouts|simulation|growth …] [--rounds N]
+// [--seconds S] [--orders N] [--promoters N]: each figure beside its twin, medians of alternating
+// rounds; `--orders` says how many orders are awarded, rehearsed or told, `--promoters` how many
+// are paid.
 
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 
 import { benchAward } from './award.ts';
 import { ORDERS } from './crowd.ts';
+import { benchGrowth } from './growth.ts';
 import { benchLatency } from './latency.ts';
 import { benchPayouts, PROMOTERS } from './payouts.ts';
 import { benchRedirect } from './redirect.ts';
@@ -22,6 +24,8 @@ const { values, positionals } = parseArgs({
     promoters: { type: 'string', default: String(PROMOTERS) },
   },
 });
+/** One after the other, in each round of the growth. */
+const ORDERS_TOLD = 300;
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 
@@ -31,6 +35,7 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
   award: () => benchAward({ rounds, orders: Number(values.orders) }),
   payouts: () => benchPayouts({ rounds, promoters: Number(values.promoters) }),
   simulation: () => benchSimulation({ rounds, orders: Number(values.orders) }),
+  growth: () => benchGrowth({ rounds, orders: Math.min(ORDERS_TOLD, Number(values.orders)) }),
   latency: () => benchLatency({ perSecond: 50, seconds: seconds * 2 }),
 };
 

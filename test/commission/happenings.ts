@@ -14,6 +14,7 @@ import { insertClicks } from '../../src/promotion/clicks/click-store.ts';
 import { identitiesOf } from '../../src/promotion/buyers/identity.ts';
 import { mintClickToken } from '../../src/promotion/clicks/token.ts';
 import { BOUNDS, buyerOf, readAs } from '../core/reading.ts';
+import { insertDelivery } from '../guards/deliveries.ts';
 
 interface Keys {
   tokenKey: KeyObject;
@@ -85,10 +86,7 @@ export function happenings(db: Kysely<DB>, { tokenKey, identityKey }: Keys) {
       await inTransaction(db, async ({ trx, now }) => {
         const delivery = { delivery_id: deliveryId, source_id: sourceId, merchant_id: merchantId, origin: 'rest', body, headers: '{}' };
         const finished = { received_at: now, state: 'processed', next_attempt_at: now, reports: 1, finished_at: now };
-        await trx
-          .insertInto('delivery')
-          .values({ ...delivery, ...finished, body_hash: hashOf(body.toString()) })
-          .execute();
+        await insertDelivery(trx, { ...delivery, ...finished, body_hash: hashOf(body.toString()) });
         const reports = [{ merchantId, sourceId, orderId, merged, deliveryId, ordinal: 0 }];
         const { touched } = await mergeIntoOrders(trx, reports, now, BOUNDS);
         await markDue(trx, await relativesOf(trx, touched), now);

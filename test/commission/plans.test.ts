@@ -1,13 +1,20 @@
 // The statements of the hot paths on a large, analysed database: none of them reads a table that
 // grows from its beginning to its end.
 import { sql } from 'kysely';
-import { Client, type QueryConfig } from 'pg';
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { asked, planOf } from './asked.ts';
 import { ago, openSimpleShop, openWorld, type World } from './world.ts';
 
 const ORDERS = 30_000;
 const GROWING =
-  /^(orders|order_report|order_identity|delivery|award|decision|transfer|touch|click_other|line_hold|buyer_identity|account)$/;
+  /^(orders|(order_report|delivery|touch|click)_\w+|order_identity|known_body|award|decision|transfer|line_hold|buyer_identity|account)$/;
+
+/** A partition that begins is small enough to be read as a whole. */
+const SMALL = 1000;
+
+/** Another id of this moment for each row. */
+const idOfNow = (table: string) => sql.raw(`(left(partition_key('${table}', now()), 13) || substr(gen_random_uuid()::text, 14))::uuid`);
 
 let world: World;
 
@@ -30,14 +37,13 @@ beforeAll(async () => {
       select order_key, 1, '1', 'unattributed', 1, 100, 0, 100, 0, '[]', '{}' from orders`.execute(trx);
     await sql`insert into delivery (delivery_id, source_id, merchant_id, origin, body, body_hash, headers, received_at, state, next_attempt_at,
         reports, finished_at)
-      select gen_random_uuid(), 'rest', 'many', 'rest', '', sha256(order_id::bytea), '{}', now(), 'processed', now(), 1, now() from orders`.execute(
-      trx,
-    );
+      select ${idOfNow('delivery')}, 'rest', 'many', 'rest', '', sha256(order_id::bytea), '{}', now(), 'processed', now(), 1, now()
+      from orders`.execute(trx);
     await sql`insert into order_report (order_key, delivery_id, ordinal)
       select row_number() over (), delivery_id, 0 from delivery`.execute(trx);
     await sql`insert into order_identity (identity, order_key) select gen_random_uuid(), order_key from orders`.execute(trx);
     await sql`insert into touch (identity, clicked_at, click_id)
-      select identity, now() - order_key * interval '1 minute', gen_random_uuid() from order_identity`.execute(trx);
+      select identity, now() - order_key * interval '1 minute', ${idOfNow('click')} from order_identity`.execute(trx);
     await sql`insert into click (click_id, link_code, clicked_at, bot) select click_id, 'code', clicked_at, false from touch`.execute(trx);
     await sql`insert into buyer_identity (identity, merchant_id, buyer)
       select identity, 'many', identity from order_identity`.execute(trx);
@@ -54,31 +60,6 @@ beforeAll(async () => {
 
 afterAll(() => world.close());
 
-interface Plan {
-  'Node Type': string;
-  'Relation Name'?: string;
-  Plans?: Plan[];
-}
-
-const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
-
-/** What the work asks of the database, each text once with the values of its last time. */
-async function asked(work: () => Promise<void>): Promise<Map<string, unknown[]>> {
-  const texts = new Map<string, unknown[]>();
-  const query = Object.getOwnPropertyDescriptor(Client.prototype, 'query')!.value as (...args: unknown[]) => unknown;
-  Client.prototype.query = function recorded(this: Client, ...args: unknown[]) {
-    const { text, values } = typeof args[0] === 'string' ? { text: args[0], values: args[1] } : (args[0] as QueryConfig);
-    if (/^\s*(select|insert|update|delete|with)\b/i.test(text ?? '')) texts.set(text, Array.isArray(values) ? values : []);
-    return query.apply(this, args);
-  } as typeof Client.prototype.query;
-  try {
-    await work();
-  } finally {
-    Client.prototype.query = query as typeof Client.prototype.query;
-  }
-  return texts;
-}
-
 test('no statement by which an order is merged, awarded and locked reads a growing table as a whole', async () => {
   const shop = await openSimpleShop(world);
   const buyer = { openid: 'o1' };
@@ -91,15 +72,17 @@ test('no statement by which an order is merged, awarded and locked reads a growi
     await world.awardAt(ago(-9));
   });
   expect(texts.size).toBeGreaterThan(20);
+  const { rows: smallOnes } = await sql<{ name: string }>`
+    select relname as name from pg_class where relispartition and reltuples < ${SMALL}`.execute(world.owner);
+  const small = new Set(smallOnes.map(({ name }) => name));
   const client = new Client({ connectionString: world.connectionString });
   await client.connect();
   try {
     const scans: string[] = [];
     for (const [text, values] of texts) {
-      const { rows } = await client.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`explain (format json) ${text}`, values);
-      for (const node of nodesOf(rows[0]!['QUERY PLAN'][0]!.Plan)) {
+      for (const node of await planOf(client, text, values)) {
         const relation = node['Relation Name'] ?? '';
-        if (node['Node Type'] === 'Seq Scan' && GROWING.test(relation)) {
+        if (node['Node Type'] === 'Seq Scan' && GROWING.test(relation) && !small.has(relation)) {
           scans.push(`${relation}: ${text.replaceAll(/\s+/g, ' ').slice(0, 200)}`);
         }
       }

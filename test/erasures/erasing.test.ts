@@ -83,9 +83,8 @@ const shopifyOrder = (orderId: string, more: object = {}) =>
 async function rowsWith(words: readonly string[]): Promise<Record<string, number>> {
   const { owner } = service.database;
   const { rows: tables } = await sql<{ name: string }>`
-    select c.oid::regclass::text as name from pg_class c where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1`.execute(
-    owner,
-  );
+    select c.oid::regclass::text as name from pg_class c
+    where relkind in ('r', 'p') and not relispartition and relnamespace = 'public'::regnamespace order by 1`.execute(owner);
   const like = words.flatMap((word) => [`%${word}%`, `%${Buffer.from(word).toString('hex')}%`]);
   const found: Record<string, number> = {};
   for (const { name } of tables) {

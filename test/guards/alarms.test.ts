@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
+import { DAY_MS } from '../../src/platform/durations.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
+import { uuidv7 } from '../../src/platform/uuid.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { foldAll } from '../ledger/books.ts';
 import { bookWorld } from './books.ts';
@@ -144,13 +146,19 @@ const SIGNS: Sign[] = [
     sign: 'a transfer of long ago that is in no balance, and a fold that took nothing for ten minutes',
     do: (trx) => sql`update ledger_fold set advanced_at = now() - interval '10 minutes'`.execute(trx),
   },
-  { alarm: 'click_partitions', sign: 'a day without its partition', do: (trx) => dropTomorrow(trx) },
+  { alarm: 'partitions_made', sign: 'months ahead without their partitions', do: (trx) => dropMonthsAhead(trx) },
+  {
+    alarm: 'partitions_made',
+    sign: 'a click of a time that no partition is made for',
+    do: (trx) =>
+      sql`insert into click (click_id, link_code, clicked_at, bot)
+        values (${uuidv7(Date.now() + 400 * DAY_MS)}::uuid, 'code', now(), false)`.execute(trx),
+  },
 ];
 
-async function dropTomorrow(trx: Transaction<DB>): Promise<void> {
-  const { rows } = await sql<{ name: string }>`
-    select 'click_' || to_char(now() at time zone 'utc' + interval '1 day', 'YYYYMMDD') as name`.execute(trx);
-  await sql`drop table ${sql.table(rows[0]!.name)}`.execute(trx);
+async function dropMonthsAhead(trx: Transaction<DB>): Promise<void> {
+  const { rows } = await sql<{ partition: string }>`select partition from partition_ranges('touch') where lower_at > now()`.execute(trx);
+  for (const { partition } of rows) await sql`drop table ${sql.table(partition)}`.execute(trx);
 }
 
 test('every alarm that the database can raise has a sign that is given for it', () => {

@@ -12,6 +12,7 @@ import type { Report, ReportLine, ReportRefund } from '../../src/core/report.ts'
 import { accountCache, bookedSlots, bookTransfers } from '../../src/ledger/booking-store.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
+import { insertDelivery } from './deliveries.ts';
 import { ago, BUYER, CLICK } from './world.ts';
 import { NO_EVIDENCE } from '../core/reading.ts';
 
@@ -104,23 +105,20 @@ export async function writeOrder(trx: Transaction<DB>, spec: OrderSpec): Promise
   const deliveryId = uuidv7(at.getTime());
   const body = Buffer.from(`${sourceId} ${spec.orderId}`);
   const hash = createHash('sha256').update(body).digest();
-  await trx
-    .insertInto('delivery')
-    .values({
-      delivery_id: deliveryId,
-      source_id: sourceId,
-      merchant_id: sourceId === 'rest' ? 'm1' : null,
-      origin: 'push',
-      body,
-      body_hash: hash,
-      headers: '{}',
-      received_at: at,
-      state: 'processed',
-      next_attempt_at: at,
-      reports: 1,
-      finished_at: at,
-    })
-    .execute();
+  await insertDelivery(trx, {
+    delivery_id: deliveryId,
+    source_id: sourceId,
+    merchant_id: sourceId === 'rest' ? 'm1' : null,
+    origin: 'push',
+    body,
+    body_hash: hash,
+    headers: '{}',
+    received_at: at,
+    state: 'processed',
+    next_attempt_at: at,
+    reports: 1,
+    finished_at: at,
+  });
   const merged = mergedOf(spec, at, hash.toString('hex'));
   const view = viewOrder(merged);
   const { order_key: orderKey } = await trx

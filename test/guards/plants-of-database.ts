@@ -20,13 +20,19 @@ export const PLANTS_OF_DATABASE: Plant[] = [
   {
     law: 'deliveries_once',
     plant: 'a report that was kept twice',
-    do: async (trx) => {
-      await sql`alter table delivery drop constraint delivery_once`.execute(trx);
-      await sql`
+    do: (trx) =>
+      sql`
         insert into delivery (delivery_id, source_id, merchant_id, origin, body, body_hash, headers, received_at, state, next_attempt_at,
           reports, finished_at)
         select ${uuidv7(Date.now())}::uuid, source_id, merchant_id, origin, body, body_hash, headers, now(), state, now(), 0, now()
-        from delivery limit 1`.execute(trx);
+        from delivery limit 1`.execute(trx),
+  },
+  {
+    law: 'deliveries_once',
+    plant: 'a report whose doubles would not be known',
+    do: async (trx) => {
+      await sql`alter table known_body disable trigger user`.execute(trx);
+      await sql`delete from known_body where delivery_id = (select delivery_id from delivery limit 1)`.execute(trx);
     },
   },
   {

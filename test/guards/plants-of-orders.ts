@@ -4,6 +4,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
+import { insertDelivery } from './deliveries.ts';
 import { earningOrder } from './books.ts';
 import { writeOrder } from './orders.ts';
 import { change, type Plant } from './plant.ts';
@@ -34,11 +35,7 @@ export const PLANTS_OF_ORDERS: Plant[] = [
   {
     law: 'deliveries_finished',
     plant: 'a report that nobody has worked on for two minutes',
-    do: (trx) =>
-      trx
-        .insertInto('delivery')
-        .values(delivery(2 * MINUTE))
-        .execute(),
+    do: (trx) => insertDelivery(trx, delivery(2 * MINUTE)),
   },
   {
     law: 'effects_once',

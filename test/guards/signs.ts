@@ -4,6 +4,7 @@ import { sql, type Transaction } from 'kysely';
 
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
+import { insertDelivery } from './deliveries.ts';
 import { ago } from './world.ts';
 
 export interface Sign {
@@ -25,10 +26,7 @@ export async function deliver(trx: Transaction<DB>, days: number, more: object =
   const deliveryId = uuidv7(at.getTime());
   const row = { delivery_id: deliveryId, source_id: 'shop1', origin: 'push', body: Buffer.from('x'), body_hash: hash, headers: '{}' };
   const state = { received_at: at, next_attempt_at: at, state: 'processed', reports: 0, finished_at: at };
-  await trx
-    .insertInto('delivery')
-    .values({ ...row, ...state, ...more })
-    .execute();
+  await insertDelivery(trx, { ...row, ...state, ...more });
   return deliveryId;
 }
 

@@ -1,8 +1,13 @@
 // The one door: what is answered 2xx is stored for good, once, and nothing else is.
+import { hash } from 'node:crypto';
+
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { DAY_MS } from '../../src/platform/durations.ts';
+import { uuidv7 } from '../../src/platform/uuid.ts';
 import { hmacSha256 } from '../../src/sources/signing.ts';
+import { insertDelivery } from '../guards/deliveries.ts';
 import { message, openDoor, report, SECRET, type Door } from './door.ts';
 
 let door: Door;
@@ -48,6 +53,28 @@ describe('POST /v1/orders', () => {
     expect(new Set(answers.map((answer) => answer.body.delivery_id)).size).toBe(1);
     expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([202]));
     expect(await countDeliveries('rest')).toBe(before + 1);
+  });
+
+  test('takes bytes of thirteen months ago as the delivery of then, even where that is gone', async () => {
+    const [kept, gone] = [report('old'), report('old and gone')].map((body) => JSON.stringify(body));
+    const ids = [uuidv7(Date.now() - 395 * DAY_MS), uuidv7(Date.now() - 395 * DAY_MS)];
+    await door.database.db.transaction().execute(async (trx) => {
+      for (const [place, body] of [kept!, gone!].entries()) {
+        const [bytes, at] = [Buffer.from(body), new Date(Date.now() - 395 * DAY_MS)];
+        const told = { source_id: 'rest', merchant_id: 'm1', origin: 'rest', body: bytes, body_hash: hash('sha256', bytes, 'buffer') };
+        const done = { state: 'processed', reports: 0, finished_at: at, next_attempt_at: at, received_at: at };
+        await insertDelivery(trx, { delivery_id: ids[place]!, headers: '{}', ...told, ...done });
+      }
+    });
+    await sql`delete from delivery where delivery_id = ${ids[1]!}`.execute(door.database.owner);
+    const before = await countDeliveries('rest');
+    for (const [place, body] of [kept!, gone!].entries()) {
+      const answer = await door.call('POST', '/v1/orders', body);
+      expect([answer.status, answer.body.delivery_id]).toEqual([202, ids[place]]);
+    }
+    expect(await countDeliveries('rest')).toBe(before);
+    expect((await door.call('GET', `/v1/deliveries/${ids[0]}`)).status).toBe(200);
+    expect((await door.call('GET', `/v1/deliveries/${ids[1]}`)).status).toBe(404);
   });
 
   test('keeps the same bytes of two merchants apart', async () => {

@@ -37,11 +37,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no-unique-key',
     edits: [
-      { file: 'src/inbox/delivery-store.ts', from: 'on conflict on constraint delivery_once do nothing returning', to: 'returning' },
+      { file: 'src/inbox/delivery-store.ts', from: 'on conflict on constraint known_body_once do nothing returning', to: 'returning' },
       {
-        file: 'migrations/0006-lean-door.sql',
-        from: 'alter table delivery add constraint delivery_once unique nulls not distinct (body_hash, source_id, merchant_id);\n',
-        to: '',
+        file: 'migrations/0037-growth.sql',
+        from: ',\n  constraint known_body_once unique nulls not distinct (body_hash, source_id, merchant_id)\n',
+        to: '\n',
       },
     ],
     fault: 'doubled',

@@ -39,17 +39,21 @@ interface Asked {
 }
 
 /**
- * The clicks of each order's buyer, the earliest first. In two steps, so that the clicks are asked
- * for by ids that the planner sees: then it looks into their partitions only, however many days of
- * clicks are kept.
+ * The clicks of each order's buyer, the earliest first. In two steps, so that the touches are asked
+ * for between times and the clicks by ids that the planner sees: then it looks into their
+ * partitions only, however many months are kept.
  */
 export async function readClicks(db: Kysely<DB>, questions: readonly BuyerQuestion[]): Promise<Map<bigint, BuyerClick[]>> {
   const asked = questions.flatMap(perIdentity);
+  if (asked.length === 0) return new Map();
+  const first = new Date(Math.min(...questions.map((question) => question.from)));
+  const last = new Date(Math.max(...questions.map((question) => question.until)));
   const { rows: touched } = await sql<{ order_key: bigint; click_id: string }>`
     select distinct asked.order_key, click_id
     from ${unnestAsked(asked)},
     lateral (
       select click_id from touch where touch.identity = asked.identity and clicked_at between asked.after and asked.until
+        and clicked_at between ${first} and ${last}
       order by clicked_at desc limit ${CLICKS_MAX}
     ) as touched`.execute(db);
   if (touched.length === 0) return new Map();

@@ -4,6 +4,7 @@ import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { MergedOrder } from '../../core/merged.ts';
 import type { AccountKind, TransferKind } from '../../core/posting.ts';
 import type { Role } from '../../core/party.ts';
+import { firstDeliveryOf } from '../../orders/order-store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readHolds } from '../award/award-store.ts';
 import type { AwardHeader, LineHold } from '../award/standing-award.ts';
@@ -127,10 +128,12 @@ export interface OrderTransfer {
  * can be shown.
  */
 export async function readDeliveries(db: Kysely<DB>, orderKey: bigint, most: number): Promise<OrderDelivery[]> {
+  const first = await firstDeliveryOf(db, orderKey);
   const { rows } = await sql<OrderDelivery>`
     select * from (
       select distinct delivery_id, source_id, origin, state, received_at from order_report join delivery using (delivery_id)
-      where order_key = ${orderKey} order by received_at desc, delivery_id desc limit ${most}
+      where order_key = ${orderKey} and order_report.delivery_id >= ${first}::uuid and delivery.delivery_id >= ${first}::uuid
+      order by received_at desc, delivery_id desc limit ${most}
     ) as latest order by received_at, delivery_id`.execute(db);
   return rows;
 }

@@ -217,6 +217,7 @@ export async function readEnds(db: Kysely<DB>): Promise<Map<string, Date>> {
 export async function isBusy(db: Kysely<DB>): Promise<boolean> {
   const { rows } = await sql<{ busy: boolean }>`
     select exists (select from award_due where due_at <= now())
-      or exists (select from delivery where state = 'received' and next_attempt_at <= now()) as busy`.execute(db);
+      or exists (select from delivery where state = 'received' and next_attempt_at <= now() and delivery_id >= (select first_id from due_delivery))
+        as busy`.execute(db);
   return rows[0]!.busy;
 }

@@ -8,12 +8,17 @@ import { guardTexts } from '../guard-words.ts';
 
 const CLOCK_DIFFERENCE_MS_MAX = 2000;
 
-const clickPartitions = alarm(
+/** What lies in a default partition is found all the same; it has no month yet. */
+const partitionsMade = alarm(
   'present',
-  'click_partitions',
-  `select name as missing from (
-    select 'click_' || to_char(now() at time zone 'utc' + days * interval '1 day', 'YYYYMMDD') as name from generate_series(1, 2) as days
-  ) as wanted where to_regclass('public.' || name) is null`,
+  'partitions_made',
+  `select name as partitioned, made_until, outside from (
+    select 'click' as name, exists (select from click_other) as outside
+    union all select 'touch', exists (select from touch_other)
+    union all select 'delivery', exists (select from delivery_other)
+    union all select 'order_report', exists (select from order_report_other)
+  ) as tables, lateral (select max(upper_at) as made_until from partition_ranges(name)) as ranges
+  where outside or made_until is null or made_until < now() + interval '32 days'`,
 );
 
 /**
@@ -62,5 +67,5 @@ export function alarmsOfProcess({ spooled }: { spooled: () => number }) {
     scope: 'process',
     rows: () => (spooled() === 0 ? [] : [{ files: spooled(), times: spooled() }]),
   };
-  return [clickPartitions, foldAdvances, clocksAgree, spoolEmpty, secretsInDatabase];
+  return [partitionsMade, foldAdvances, clocksAgree, spoolEmpty, secretsInDatabase];
 }

@@ -57,6 +57,7 @@ const BOTH_WAYS = `latest as (
       select min(received_at) filter (where delivery.source_id = 'rest') as told,
         min(received_at) filter (where delivery.source_id = orders.source_id) as reported
       from order_report join delivery using (delivery_id) where order_report.order_key = orders.order_key
+        and order_report.delivery_id >= coalesce(orders.first_delivery_id, '00000000-0000-0000-0000-000000000000')
     ) as news
     where source_id <> 'rest'
   )`;

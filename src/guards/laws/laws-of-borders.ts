@@ -115,7 +115,7 @@ const draftsByTwo = law(
 const TABLES = `unnest(array['merchant_version', 'product_version', 'promoter_version', 'coupon_version', 'rule_version', 'rule_end',
   'mapping_version', 'link', 'identity_statement', 'order_report', 'decision', 'account', 'transfer', 'ledger_link', 'audit_log',
   'payout_item', 'payout_change', 'payout_file', 'merchant_payment', 'tier_program_version', 'tier_period', 'promoter_tier',
-  'bonus_program_version', 'campaign', 'campaign_version', 'rule_draft_edit']) as name`;
+  'bonus_program_version', 'campaign', 'campaign_version', 'rule_draft_edit', 'known_body']) as name`;
 
 const appendOnlyKept = law(
   'present',

@@ -30,10 +30,11 @@ const effectsOnce = law(
 const deliveriesOnce = law(
   'deliveries',
   'deliveries_once',
-  `select delivery.delivery_id, delivery.source_id, delivery.received_at, earlier.delivery_id as kept_before
-  from delivery join delivery earlier on earlier.body_hash = delivery.body_hash and earlier.source_id = delivery.source_id
-  where within(delivery.delivery_id) and earlier.delivery_id < delivery.delivery_id
-    and earlier.merchant_id is not distinct from delivery.merchant_id and delivery.origin <> 'pull' and earlier.origin <> 'pull'`,
+  `select delivery.delivery_id, delivery.source_id, delivery.received_at, known_body.delivery_id as kept_before
+  from delivery left join known_body on known_body.body_hash = delivery.body_hash and known_body.source_id = delivery.source_id
+    and known_body.merchant_id is not distinct from delivery.merchant_id
+  where within(delivery.delivery_id) and known_body.delivery_id is distinct from delivery.delivery_id
+    and (known_body.delivery_id is not null or (select filled_at is not null from known_body_fill))`,
 );
 
 const partsOnce = law(

@@ -120,7 +120,7 @@ export async function settlePrivileges(db: Kysely<DB>, rights: readonly string[]
     await run(`grant usage, select on all sequences in schema public to ${APP_ROLE}`);
     await run(`revoke all on ${DEFAULT_MIGRATION_TABLE}, ${DEFAULT_MIGRATION_LOCK_TABLE} from ${APP_ROLE}`);
     await run(`do $$ declare part regclass; begin
-      for part in select oid from pg_class where relispartition and relkind = 'r' and relnamespace = 'public'::regnamespace loop
+      for part in select oid from pg_class where relispartition and relkind in ('r', 'p') and relnamespace = 'public'::regnamespace loop
         execute format('revoke update, delete, truncate on %s from ${APP_ROLE}', part);
       end loop;
     end $$`);

@@ -449,6 +449,11 @@ export interface Delivery {
   waits_for: string | null;
 }
 
+export interface DueDelivery {
+  first_id: string;
+  only_row: Generated<boolean>;
+}
+
 export interface Entry {
   account_id: bigint | null;
   amount: bigint | null;
@@ -559,6 +564,22 @@ export interface IdentityStatement {
 export interface KeptSecret {
   marked_at: Timestamp;
   name: string;
+}
+
+export interface KnownBody {
+  body_hash: Buffer;
+  /**
+   * The delivery that brought it first, which may be gone; a double is answered with this id.
+   */
+  delivery_id: string;
+  merchant_id: string | null;
+  source_id: string;
+}
+
+export interface KnownBodyFill {
+  filled_at: Timestamp | null;
+  only_row: Generated<boolean>;
+  up_to: string;
 }
 
 export interface LedgerFold {
@@ -713,6 +734,10 @@ export interface Orders {
   changed_at: Timestamp;
   currency: string | null;
   currency_conflict: boolean;
+  /**
+   * The least id of its deliveries: its reports are asked for from there on. Null for orders of before, which are asked for in all months.
+   */
+  first_delivery_id: string | null;
   /**
    * How its reports were read when it was made: 1 before lines had evidence and holds of their own. The audit reads those of today's again.
    */
@@ -1626,6 +1651,9 @@ export interface TierProgramVersion {
 
 export interface Touch {
   click_id: string;
+  /**
+   * When the click was; by its month touches lie in partitions.
+   */
   clicked_at: Timestamp;
   identity: string;
   /**
@@ -1689,6 +1717,13 @@ export interface Transfer {
   role: string | null;
   to_account_id: bigint;
   transfer_id: Generated<bigint>;
+}
+
+export interface UnlistedBody {
+  body_hash: Buffer | null;
+  delivery_id: string | null;
+  merchant_id: string | null;
+  source_id: string | null;
 }
 
 export interface UploadPart {
@@ -1820,6 +1855,7 @@ export interface DB {
   coupon_version: CouponVersion;
   decision: Decision;
   delivery: Delivery;
+  due_delivery: DueDelivery;
   entry: Entry;
   erased_identity: ErasedIdentity;
   erasure: Erasure;
@@ -1829,6 +1865,8 @@ export interface DB {
   identity_reversal: IdentityReversal;
   identity_statement: IdentityStatement;
   kept_secret: KeptSecret;
+  known_body: KnownBody;
+  known_body_fill: KnownBodyFill;
   ledger_fold: LedgerFold;
   ledger_link: LedgerLink;
   line_hold: LineHold;
@@ -1893,6 +1931,7 @@ export interface DB {
   touch: Touch;
   tracked_link: TrackedLink;
   transfer: Transfer;
+  unlisted_body: UnlistedBody;
   upload_part: UploadPart;
   webhook_endpoint: WebhookEndpoint;
   webhook_message: WebhookMessage;

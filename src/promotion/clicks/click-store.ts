@@ -115,6 +115,9 @@ export async function insertClicks(trx: Kysely<DB>, clicks: readonly Click[]): P
 /** Writes touches that may stand there already, and tells how many did not. */
 export async function insertTouches(trx: Kysely<DB>, touches: readonly Touch[]): Promise<number> {
   if (touches.length === 0) return 0;
+  // Bounds that the planner sees leave out the months of which nothing is told.
+  const times = touches.map((touch) => touch.clickedAt);
+  const [first, last] = [new Date(Math.min(...times)), new Date(Math.max(...times))];
   const { numAffectedRows } = await sql`
     insert into touch (identity, clicked_at, click_id)
     select distinct identity, clicked_at, click_id from ${unnestOf(
@@ -129,14 +132,7 @@ export async function insertTouches(trx: Kysely<DB>, touches: readonly Touch[]):
     where not exists (
       select from touch as known
       where known.identity = told.identity and known.clicked_at = told.clicked_at and known.click_id = told.click_id
+        and known.clicked_at between ${first} and ${last}
     )`.execute(trx);
   return Number(numAffectedRows ?? 0n);
-}
-
-/**
- * Makes the partitions of yesterday and of `days` from today on; those that are there stay as they
- * are.
- */
-export async function makeClickPartitions(db: Kysely<DB>, days = 15): Promise<void> {
-  await sql`select make_click_partitions(current_date - 1, ${days + 1})`.execute(db);
 }

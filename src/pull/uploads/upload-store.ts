@@ -96,7 +96,8 @@ export async function keepReading(db: Kysely<DB>, reconciliationId: string, read
     update reconciliation set read_until = ${READING} where reconciliation_id = ${reconciliationId}::uuid and reader = ${reader}::uuid
     returning (
       select count(*) from (
-        (select from delivery where state = 'received' and next_attempt_at <= now() limit ${WAITING_MAX})
+        (select from delivery where state = 'received' and next_attempt_at <= now() and delivery_id >= (select first_id from due_delivery)
+          limit ${WAITING_MAX})
         union all
         (select from award_due where due_at <= now() limit ${WAITING_MAX})
       ) as waiting

@@ -120,7 +120,7 @@ describe.each(MAJORS)('on PostgreSQL $major', ({ major, isHere }) => {
       insert into delivery (delivery_id, source_id, merchant_id, origin, body, body_hash, headers, received_at, next_attempt_at, state, finished_at)
       select gen_random_uuid(), 'rest', 'm0', 'rest', 'x', sha256('x'), '{}', now(), now(), 'processed', now()`.execute(db);
       const proof = await errorOf(run(db, `update delivery set body = 'y'`));
-      expect(proof).toMatchObject({ message: 'rows of delivery are never changed' });
+      expect(proof).toMatchObject({ message: expect.stringMatching(/^rows of delivery\w* are never changed$/) });
       const redacted = await run(db, `select redact_delivery(delivery_id, 'erased', '{}', null) as done from delivery`);
       expect([redacted, await run(db, `select body = 'erased' as is_redacted from delivery`)]).toEqual([
         [{ done: null }],

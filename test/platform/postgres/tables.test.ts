@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 /**
- * As kysely-codegen writes them: without the partitions of the clicks, which come and go, and
+ * As kysely-codegen writes them: without the partitions, which come and go, and
  * without the queue's own schema.
  */
 async function typesOf(connectionString: string): Promise<string> {
@@ -31,7 +31,7 @@ async function typesOf(connectionString: string): Promise<string> {
       dialect,
       outFile: null,
       includePattern: 'public.*',
-      excludePattern: 'click_*',
+      excludePattern: '(click|touch|delivery|order_report)_{other,until,2}*',
       typeMapping: { int8: 'bigint' },
     });
   } finally {

@@ -1,12 +1,11 @@
-// Clicks and touches as rows: each once, in the partition of its day, and unchangeable.
+// Clicks and touches as rows: each once, in the partition of its month, and unchangeable.
 
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { uuidv7 } from '../../../src/platform/uuid.ts';
-import { insertClicks, insertTouches, makeClickPartitions, type Click } from '../../../src/promotion/clicks/click-store.ts';
+import { insertClicks, insertTouches, type Click } from '../../../src/promotion/clicks/click-store.ts';
 import { testDatabase, type TestDatabase } from '../../harness.ts';
-import { DAY_MS } from '../../../src/platform/durations.ts';
 
 let database: TestDatabase;
 
@@ -29,30 +28,22 @@ async function partitionOf({ clickId }: Click): Promise<string | undefined> {
   return rows[0]?.name;
 }
 
-const partitionName = (at: number) => `click_${new Date(at).toISOString().slice(0, 10).replaceAll('-', '')}`;
+/** Of the month of a moment, for the current month and those after it. */
+const partitionName = (at: number) => `click_${new Date(at).toISOString().slice(0, 7).replaceAll('-', '')}`;
+const monthFromNow = (months: number) => Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth() + months);
 
-test('a click stands in the partition of the day of its id, to the millisecond', async () => {
-  const midnight = Math.floor(Date.now() / DAY_MS) * DAY_MS;
-  for (const at of [midnight, midnight - 1, midnight + DAY_MS - 1, midnight + DAY_MS, Date.now()]) {
+test('a click stands in the partition of the month of its id, to the millisecond', async () => {
+  for (const at of [monthFromNow(0), monthFromNow(1) - 1, monthFromNow(1), monthFromNow(4) - 1, Date.now()]) {
     const made = click(at);
     await insertClicks(database.db, [made]);
     expect(await partitionOf(made)).toBe(partitionName(at));
   }
 });
 
-test('partitions are made further ahead, and those that are there stay', async () => {
-  const ahead = click(Date.now() + 20 * DAY_MS);
-  await makeClickPartitions(database.db, 30);
-  await makeClickPartitions(database.db, 30);
-  await insertClicks(database.db, [ahead]);
-  expect(await partitionOf(ahead)).toBe(partitionName(ahead.clickedAt));
-});
-
-test('a click of a day without a partition is kept all the same', async () => {
-  const late = click(Date.now() + 100 * DAY_MS);
-  await insertClicks(database.db, [late]);
-  expect(await partitionOf(late)).toBe('click_other');
-  await makeClickPartitions(database.db, 120);
+test('a click of a time for which no partition is made is kept all the same', async () => {
+  const [early, late] = [click(monthFromNow(0) - 1), click(monthFromNow(4))];
+  await insertClicks(database.db, [early, late]);
+  expect(await partitionOf(early)).toBe(`click_until_${partitionName(Date.now()).slice('click_'.length)}`);
   expect(await partitionOf(late)).toBe('click_other');
 });
 
@@ -69,7 +60,7 @@ test('a click that comes again is written once, with its touches', async () => {
 test('a service cannot change or delete a click, in none of its partitions', async () => {
   const made = click(Date.now());
   await insertClicks(database.db, [made]);
-  for (const table of ['click', 'click_other', partitionName(Date.now()), partitionName(Date.now() + DAY_MS)]) {
+  for (const table of ['click', 'click_other', partitionName(Date.now()), partitionName(monthFromNow(1))]) {
     await expect(sql`update ${sql.table(table)} set bot = true`.execute(database.db)).rejects.toThrow('permission denied');
     await expect(sql`delete from ${sql.table(table)}`.execute(database.db)).rejects.toThrow('permission denied');
   }
