@@ -117,12 +117,12 @@ export async function openShop(world: World, terms: Record<string, unknown> = {}
     code,
     rule: (plan: PlanInput = WORKED_PLAN, more: object = {}) => world.rule({ scope: { merchant_id: m }, plan, ...more }),
     /** Reports an order of this shop, and awards it. */
-    async order(orderId: string, more: Record<string, unknown> = {}, as: Omit<ReportInput, 'fields'> = {}) {
+    order: async (orderId: string, more: Record<string, unknown> = {}, as: Omit<ReportInput, 'fields'> = {}) => {
       await world.report({ fields: fields(orderId, more), ...as });
       await world.award();
     },
     /** Says no more than the given of an order, and awards it. */
-    async tell(orderId: string, more: Record<string, unknown>, as: Omit<ReportInput, 'fields'> = {}) {
+    tell: async (orderId: string, more: Record<string, unknown>, as: Omit<ReportInput, 'fields'> = {}) => {
       await world.report({ fields: { merchant_id: m, order_id: orderId, ...more }, ...as });
       await world.award();
     },

@@ -17,7 +17,7 @@ export const TOLD_ORDERS_MAX = 20;
 export const TOLD_LINES_MAX = 20;
 
 /** An order of those that change most. */
-export interface MostChanged extends Pick<ReRatedOrder, 'orderKey' | 'before' | 'after' | 'moved'> {
+interface MostChanged extends Pick<ReRatedOrder, 'orderKey' | 'before' | 'after' | 'moved'> {
   lines: ToldReRatedLine[];
   /** Lines beyond those that are told. */
   more: number;

@@ -75,7 +75,7 @@ export async function removeFound(db: Kysely<DB>, reRatingId: string, limit: num
 }
 
 /** What is hashed of an order: its key, the award looked at, the difference, the digest. */
-export interface HashedOrder {
+interface HashedOrder {
   orderKey: bigint;
   revision: number;
   difference: bigint;
@@ -129,7 +129,7 @@ export async function readPromoterSums(db: Kysely<DB>, reRatingId: string, limit
 }
 
 /** An `available` account that the differences would leave below zero. */
-export interface ExpectedDebt {
+interface ExpectedDebt {
   promoterId: string;
   merchantId: string;
   /** What it has as of this statement. */

@@ -9,7 +9,7 @@ import type { DB } from '../../platform/postgres/tables.ts';
 import type { PreviewResult } from './preview-result.ts';
 
 export const RE_RATING_STATES = ['running', 'ready', 'approved', 'executed', 'cancelled', 'failed'] as const;
-export type ReRatingState = (typeof RE_RATING_STATES)[number];
+type ReRatingState = (typeof RE_RATING_STATES)[number];
 
 /** Longer than a worker is silent, unless it is gone. */
 const LEASE_MS = 20 * SECOND_MS;

@@ -32,7 +32,7 @@ export function changedFacts(facts: Facts, { changed, policies }: Rehearsed): Fa
 }
 
 /** What a book has for a line: at the attribution time, and at the click that a rate lock is of. */
-export interface Candidates {
+interface Candidates {
   rule: RuleVersion | null;
   locked: RuleVersion | null;
 }

@@ -58,22 +58,22 @@ export async function openCampaignShop(world: World, terms: Record<string, unkno
     refunded: (orderId: string, amount: number, refundId = 'r1') =>
       shop.tell(orderId, { refunds: [{ refund_id: refundId, line_id: '1', amount }] }),
     /** What stands of the boost of the first line: [wanted, granted, amount]; null: none. */
-    async boost(orderId: string): Promise<[number, number, number] | null> {
+    boost: async (orderId: string): Promise<[number, number, number] | null> => {
       const { boost } = (await world.explained(shop.m, orderId)).lines[0]!;
       return boost === undefined ? null : [Number(boost.wanted), Number(boost.granted), Number(boost.amount)];
     },
     /** Why each campaign was granted or not, by campaign. */
-    async reasons(orderId: string): Promise<Record<string, string>> {
+    reasons: async (orderId: string): Promise<Record<string, string>> => {
       const { campaigns = [] } = (await world.explained(shop.m, orderId)).lines[0]!;
       return Object.fromEntries(campaigns.map(({ campaign_id, reason }) => [campaign_id, reason]));
     },
     /** What is spent of the budget, and of how many orders: [spent, orders, is exhausted]. */
-    async spent(campaignId = id): Promise<[number, number, boolean]> {
+    spent: async (campaignId = id): Promise<[number, number, boolean]> => {
       const row = await world.db.selectFrom('campaign_budget').selectAll().where('campaign_id', '=', campaignId).executeTakeFirstOrThrow();
       return [Number(row.spent), row.orders, row.exhausted_total !== null];
     },
     /** What is booked of it, signed, in its order: [kind, amount]. */
-    async booked(campaignId = id): Promise<[string, number][]> {
+    booked: async (campaignId = id): Promise<[string, number][]> => {
       const { rows } = await sql<{ kind: string; amount: bigint }>`
         select kind, amount from transfer where campaign_id = ${campaignId} order by transfer_id`.execute(world.db);
       return rows.map(({ kind, amount }) => [kind, kind === 'reverse' ? -Number(amount) : Number(amount)]);

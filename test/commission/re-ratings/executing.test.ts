@@ -231,7 +231,7 @@ test('two executors at once book every order once', async () => {
     return booked;
   };
   const counts = await Promise.all([all(), all()]);
-  expect(counts[0]! + counts[1]!).toBe(ids.length);
+  expect(counts[0] + counts[1]).toBe(ids.length);
   expect(await bookedBy(world, preview.reRatingId)).toHaveLength(3 * ids.length);
   await sql`update re_rating set leased_until = null where re_rating_id = ${preview.reRatingId}`.execute(world.db);
   await desk.work();

@@ -123,9 +123,9 @@ async function tellOrders(trial: ReRatingTrial, links: readonly string[], from: 
 /** Goes on telling of refunds of known orders and of new orders, until it is stopped. */
 function keepTelling(trial: ReRatingTrial, links: readonly string[], orders: ToldOrder[]): { stop: () => Promise<void> } {
   const { desk, name, random } = trial;
-  let isStopped = false;
+  const stopping = new AbortController();
   const work = async () => {
-    for (let n = 0; !isStopped; n += 1) {
+    for (let n = 0; !stopping.signal.aborted; n += 1) {
       const order = random.pick(orders);
       const amount = random.int(1, 900);
       if (order.refunded === 0) {
@@ -145,7 +145,7 @@ function keepTelling(trial: ReRatingTrial, links: readonly string[], orders: Tol
   running.catch(() => undefined);
   return {
     stop: async () => {
-      isStopped = true;
+      stopping.abort();
       await running;
     },
   };
