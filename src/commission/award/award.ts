@@ -9,6 +9,7 @@ import { inTransaction, isOfQuery, isUnavailable } from '../../platform/postgres
 import { inSlices } from '../../platform/slices.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { lockBudgets, writeBudgets, type LockedBudgets } from '../campaigns/budget-store.ts';
+import type { Campaign } from '../campaigns/campaign.ts';
 import { currentCampaigns } from '../campaigns/campaign-cache.ts';
 import { campaignExhausted } from '../campaigns/campaign-events.ts';
 import { awardSettled, settleAward, type AwardResult, type BatchContext, type SettledOrder } from './award-order.ts';
@@ -193,10 +194,10 @@ export async function writeAwards(
     orders.flatMap(({ due, result }) => (wonBefore(due) || result.lines.some(isWon) ? [due.orderKey] : [])),
     now,
   );
-  const { byId } = await currentCampaigns(trx, ruleCache);
+  const spent = exhausted.length === 0 ? [] : await exhaustedOf(trx, exhausted, ruleCache);
   const events = () => [
     ...orders.flatMap(({ due, result }) => commissionEvents(due, result, { now, reRatingId })),
-    ...exhausted.map((campaignId) => campaignExhausted(byId.get(campaignId)!, now)),
+    ...spent.map((campaign) => campaignExhausted(campaign, now)),
   ];
   await announce(trx, events, now);
   return noteLockChanges(
@@ -204,6 +205,11 @@ export async function writeAwards(
     results.flatMap((result) => result.lockChanges),
     now,
   );
+}
+
+async function exhaustedOf(trx: Transaction<DB>, campaignIds: readonly string[], cache: RuleCache): Promise<Campaign[]> {
+  const { byId } = await currentCampaigns(trx, cache);
+  return campaignIds.map((campaignId) => byId.get(campaignId)!);
 }
 
 /**
