@@ -84,8 +84,8 @@ const exceeded = (limit: string) => `(spent > cap or cap > (
       select max(${limit}) from campaign_version stated where stated.campaign_id = kept.campaign_id having count(*) = count(${limit})))`;
 
 /**
- * What is spent of every budget, in all, by day and by promoter, is what lines have of it, as pinned
- * and as booked, and within its limits; and so many orders have something of it.
+ * What is spent of every budget, in all, by day and by promoter, is what lines have of it, as
+ * pinned and as booked, and within its limits; and so many orders have something of it.
  */
 const budgetsKept = law(
   'whole',
