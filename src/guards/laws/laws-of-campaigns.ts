@@ -21,7 +21,8 @@ const KNOWN = `interval '5 minutes'`;
 
 /**
  * Of every line with a boost: it is what its campaign wants by the version of the time, beside the
- * pool (its own before a re-rating) and within the base; nobody has more of it than was granted; its shares are its parts.
+ * pool (its own before a re-rating) and within the base; nobody has more of it than was granted;
+ * its shares are its parts.
  */
 const boostsGranted = law(
   'orders',
