@@ -157,7 +157,7 @@ const explainedReRating = z
   .meta({ id: 'ExplainedReRating' });
 export type ExplainedReRating = z.output<typeof explainedReRating>;
 /** Why a campaign of the merchant, in whose time the line was attributed, pays it or not. */
-export const CAMPAIGN_REASONS = [
+const CAMPAIGN_REASONS = [
   'granted',
   'granted_in_part',
   'paused',

@@ -1,12 +1,13 @@
-// npm run bench [-- redirect|webhook|award|latency|payouts|simulation|growth …] [--rounds N]
-// [--seconds S] [--orders N] [--promoters N]: each figure beside its twin, medians of alternating
-// rounds; `--orders` says how many orders are awarded, rehearsed or told, `--promoters` how many
-// are paid.
+// npm run bench [-- redirect|webhook|award|campaigns|latency|payouts|simulation|growth …]
+// [--rounds N] [--seconds S] [--orders N] [--promoters N]: each figure beside its twin, medians of
+// alternating rounds; `--orders` says how many orders are awarded, rehearsed or told, `--promoters`
+// how many are paid.
 
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 
 import { benchAward } from './award.ts';
+import { benchCampaigns } from './campaigns.ts';
 import { ORDERS } from './crowd.ts';
 import { benchGrowth } from './growth.ts';
 import { benchLatency } from './latency.ts';
@@ -33,6 +34,7 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
   redirect: () => benchRedirect({ rounds, seconds }),
   webhook: () => benchWebhook({ rounds, seconds }),
   award: () => benchAward({ rounds, orders: Number(values.orders) }),
+  campaigns: () => benchCampaigns({ rounds, orders: Number(values.orders) }),
   payouts: () => benchPayouts({ rounds, promoters: Number(values.promoters) }),
   simulation: () => benchSimulation({ rounds, orders: Number(values.orders) }),
   growth: () => benchGrowth({ rounds, orders: Math.min(ORDERS_TOLD, Number(values.orders)) }),

@@ -137,6 +137,7 @@ test('what can be subscribed to is every type, and every family once', () => {
     'debt.*',
     'rule.*',
     're_rating.*',
+    'campaign.*',
     'guard.*',
     ...EVENT_TYPES,
   ]);

@@ -5,8 +5,8 @@
 // must come of them; `--fault payouts` pays promoters through a provider that fails, and kills the
 // service at every step; `--fault re-rating` corrects a rate for the past under load, and kills the
 // service while that is previewed, approved and booked; `--fault campaigns` spends budgets from
-// everywhere at once, and kills it in the middle. Ends with 0 when nothing is lost, missed, doubled,
-// wrong or refused; with mutants, when all are caught.
+// everywhere at once, and kills it in the middle. Ends with 0 when nothing is lost, missed,
+// doubled, wrong or refused; with mutants, when all are caught.
 
 import { randomInt } from 'node:crypto';
 import { tmpdir } from 'node:os';

@@ -77,7 +77,7 @@ export function wantedNow(boost: PinnedBoost, one: SettledLine): bigint {
   return wanted < left ? wanted : left;
 }
 
-/** What of a boost is with a line that stands as it was decided; a line that is set aside has none. */
+/** What a line has of a boost now; one that is set aside has nothing. */
 export function takenBy(standing: StandingLine | undefined): PinnedBoost | null {
   return standing?.decision === 'attributed' ? (standing.held?.pin.boost ?? null) : null;
 }
@@ -87,9 +87,9 @@ export function isSameLine(held: Pin, pin: Pin, line: OrderLine, attributionAt: 
   return pin === held || (readsTheSame(held, line, attributionAt) && samePromoters(held, pin));
 }
 
-export const splitOf = ({ line, split }: SettledLine) => ({ base: split.base, pool: split.pool, quantity: line.quantity });
+const splitOf = ({ line, split }: SettledLine) => ({ base: split.base, pool: split.pool, quantity: line.quantity });
 
-export function pinnedTerms({ combine, rate_ppm: ratePpm, fixed_per_unit: fixed }: PinnedBoost): BoostTerms {
+function pinnedTerms({ combine, rate_ppm: ratePpm, fixed_per_unit: fixed }: PinnedBoost): BoostTerms {
   return ratePpm === undefined ? { combine, fixedPerUnit: BigInt(fixed!) } : { combine, ratePpm };
 }
 
@@ -101,7 +101,7 @@ export function divide(amount: bigint, pin: Pin): bigint[] {
   );
 }
 
-/** The campaigns of the merchant in whose time the line was attributed; null where there are none. */
+/** The campaigns in whose time the line was attributed; null where there are none. */
 export function campaignsFor(one: SettledLine, subject: Subject, facts: Facts, attributionAt: number) {
   const campaigns = facts.campaigns.byMerchant.get(subject.merchantId);
   if (campaigns === undefined) return null;
@@ -181,7 +181,7 @@ function movesOf(boost: PinnedBoost, taken: PinnedBoost | null, wanted: readonly
   });
 }
 
-/** The lines with what campaigns pay them; where no budgets are at hand, nothing more than before. */
+/** The lines with what campaigns pay them; without budgets at hand no more than before. */
 export function grantWishes(
   settled: readonly SettledLine[],
   wishes: readonly (LineWish | null)[],

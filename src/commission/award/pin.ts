@@ -51,7 +51,7 @@ export interface Pin {
   rule_at?: string;
   clock_skew_seconds: number;
   winners: PinnedWinner[];
-  /** What a campaign pays beside the rule; absent where none wanted to when the line was decided. */
+  /** What a campaign pays beside the rule; absent where none wanted to when it was decided. */
   boost?: PinnedBoost;
   /** The re-rating that chose the rule, and the rule that the line had before it. */
   re_rating?: PinnedReRating;

@@ -17,8 +17,8 @@ import {
   type CampaignSpend,
   type CampaignTerms,
   type CampaignVersion,
+  type StatedCampaign,
 } from './campaign.ts';
-import type { StatedCampaign } from './stating-campaign.ts';
 
 const NAME_LENGTH_MAX = 200;
 const SCOPE_MAX = 1000;

@@ -36,6 +36,13 @@ export interface Campaign {
   pauses: CampaignPause[];
 }
 
+/** A campaign as it is to be. */
+export interface StatedCampaign extends Pick<Campaign, 'campaignId' | 'merchantId' | 'currency'> {
+  terms: CampaignTerms;
+  /** Null: as soon as it may. */
+  effectiveFrom: Date | null;
+}
+
 /** The version that counts for what is attributed at a time; null before the first. */
 export function versionAt({ versions }: Pick<Campaign, 'versions'>, at: Date): CampaignVersion | null {
   return versions.findLast(({ effectiveFrom }) => effectiveFrom <= at) ?? null;
@@ -70,7 +77,7 @@ export interface CampaignSpend {
 }
 
 export const CAMPAIGN_STATES = ['scheduled', 'running', 'exhausted', 'paused', 'ended'] as const;
-export type CampaignState = (typeof CAMPAIGN_STATES)[number];
+type CampaignState = (typeof CAMPAIGN_STATES)[number];
 
 /**
  * How a campaign stands at a time. It is exhausted once a grant did not fit the total: for good, or

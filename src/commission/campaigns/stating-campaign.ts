@@ -11,7 +11,16 @@ import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { merchantExists, unknownMerchant } from '../../promotion/merchants/merchant-store.ts';
 import { earliestLowering } from '../rules/rate-notice.ts';
-import { isPausedAt, latestOf, loweringOf, openPause, type Campaign, type CampaignTerms, type CampaignVersion } from './campaign.ts';
+import {
+  isPausedAt,
+  latestOf,
+  loweringOf,
+  openPause,
+  type Campaign,
+  type CampaignTerms,
+  type CampaignVersion,
+  type StatedCampaign,
+} from './campaign.ts';
 import { showTerms } from './campaign-body.ts';
 import { campaignPaused, campaignPublished, type ChangedBy } from './campaign-events.ts';
 import {
@@ -29,12 +38,6 @@ import {
 
 /** All of them are held in memory, so that nobody has very many. */
 const CAMPAIGNS_MAX = 1000;
-
-export interface StatedCampaign extends Pick<Campaign, 'campaignId' | 'merchantId' | 'currency'> {
-  terms: CampaignTerms;
-  /** Null: as soon as it may. */
-  effectiveFrom: Date | null;
-}
 
 /**
  * Makes the campaign or its next version. Throws `unknown_merchant`, `conflict` for another
@@ -177,7 +180,7 @@ interface Span {
   until: Date;
 }
 
-/** By what the terms lower a version that pays something within the span; null where they do not. */
+/** By what the terms lower a version that pays within the span; null where they do not. */
 function loweredWithin({ versions }: Campaign, terms: CampaignTerms, span: Span): string | null {
   for (const [place, version] of versions.entries()) {
     const takenOver = versions.slice(place + 1).map(({ effectiveFrom }) => effectiveFrom.getTime());

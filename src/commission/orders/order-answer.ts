@@ -315,7 +315,8 @@ const ownReRating = ({ re_rating_id, former }: ExplainedReRating, actor: Actor):
   re_rating_id,
   former: { ...former, arithmetic: former.arithmetic.flatMap((step) => ownStep(step, actor)) },
 });
-/** Of campaigns a winner reads of the one that was to pay the line; of others it may know nothing. */
+
+/** A winner reads of the one campaign that was to pay the line; others are none of its business. */
 function ownCampaign({ winners, campaigns = [], boost }: ExplainedLine, { promoterId }: Actor): Pick<ToldLine, 'campaigns' | 'boost'> {
   if (boost === undefined || !winners.some((one) => one.promoter_id === promoterId)) return {};
   const own = campaigns.filter((one) => one.campaign_id === boost.campaign_id);

@@ -37,8 +37,9 @@ interface ListRow {
 const SLICES_PER_FETCH = 50;
 
 /**
- * Lists the orders of one snapshot in slices, in the order of their keys, or by time in that of their
- * attribution, and tells how many are left out and why. What waits for its award has no award to compare with.
+ * Lists the orders of one snapshot in slices, in the order of their keys, or `byTime` in that of
+ * their attribution, and tells how many are left out and why. What waits for its award has no award
+ * to compare with.
  */
 export async function* listOrders(
   trx: Transaction<DB>,

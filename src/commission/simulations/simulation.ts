@@ -14,7 +14,7 @@ import { inTransaction, isUnavailable, openDatabase } from '../../platform/postg
 import type { DB } from '../../platform/postgres/tables.ts';
 import { repeat } from '../../platform/queue/repeat.ts';
 import { readCampaigns } from '../campaigns/campaign-store.ts';
-import { replayOf } from './replayed-budgets.ts';
+import { replayOf } from './boosts/replayed-budgets.ts';
 import { readRules } from '../rules/rule-cache.ts';
 import { applyChanges, readChange } from './changes.ts';
 import { listOrders, readEnds, type Exclusion, type OrderSlice } from './recorded-store.ts';

@@ -20,9 +20,9 @@ import { namedAccounts, rulesOf, type Rules } from '../rules/rule-cache.ts';
 import type { Changed } from './changes.ts';
 import { KnownFacts } from './known-facts.ts';
 import { isBusy, readBooked, readHeads, readLines, readMerged, type OrderSlice } from './recorded-store.ts';
-import { RehearsedBoosts } from './rehearsed-boosts.ts';
+import { RehearsedBoosts } from './boosts/rehearsed-boosts.ts';
 import type { Rehearsed } from './rehearsed-choice.ts';
-import type { BudgetReplay } from './replayed-budgets.ts';
+import type { BudgetReplay } from './boosts/replayed-budgets.ts';
 import {
   compareShares,
   isDecidedOtherwise,

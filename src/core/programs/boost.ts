@@ -11,7 +11,7 @@ export type Combination = (typeof COMBINATIONS)[number];
 export type BoostTerms = { combine: Combination } & ({ ratePpm: Ppm } | { fixedPerUnit: bigint });
 
 /** A line as it was split by its rule; amounts in minor units. */
-export interface SplitOfLine {
+interface SplitOfLine {
   base: bigint;
   pool: bigint;
   /** How many units are kept where something of the line is. */
@@ -44,7 +44,7 @@ export interface BoostScope {
 }
 
 /** A line as a scope asks of it: its product, its heaviest winner, the scene it came from. */
-export interface BoostableLine {
+interface BoostableLine {
   productId: string | null;
   promoterId: string;
   scene: string | null;
@@ -62,7 +62,7 @@ function allows(some: ReadonlySet<string> | null, one: string | null): boolean {
 }
 
 /** A campaign that wants something of a line. */
-export interface BoostWish {
+interface BoostWish {
   campaignId: string;
   /** Epoch milliseconds. */
   startsAt: number;

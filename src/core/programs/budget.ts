@@ -20,7 +20,7 @@ interface Purse {
   spent: bigint;
 }
 
-/** What is spent of a budget, as it is kept; a day or a promoter that is absent has spent nothing. */
+/** What is spent of a budget, as it is kept; of whom nothing is said nothing is spent. */
 export interface BudgetState {
   spent: bigint;
   orders: number;
@@ -32,7 +32,7 @@ export interface BudgetState {
 
 /** Why less was granted than was wanted. */
 export const SHORTAGES = ['exhausted', 'total_spent', 'day_spent', 'promoter_spent'] as const;
-export type Shortage = (typeof SHORTAGES)[number];
+type Shortage = (typeof SHORTAGES)[number];
 
 /** What one winner of a line wants, or is granted. */
 export interface BoostPart {

@@ -21,7 +21,8 @@ const KNOWN = `interval '5 minutes'`;
 
 /**
  * Of every line with a boost: it is what its campaign wants by the version of the time, beside the
- * pool (its own before a re-rating) and within the base; nobody has more of it than was granted; its shares are its parts.
+ * pool (its own before a re-rating) and within the base; nobody has more of it than was granted;
+ * its shares are its parts.
  */
 const boostsGranted = law(
   'orders',
@@ -84,8 +85,8 @@ const exceeded = (limit: string) => `(spent > cap or cap > (
       select max(${limit}) from campaign_version stated where stated.campaign_id = kept.campaign_id having count(*) = count(${limit})))`;
 
 /**
- * What is spent of every budget, in all, by day and by promoter, is what lines have of it, as pinned
- * and as booked, and within its limits; and so many orders have something of it.
+ * What is spent of every budget, in all, by day and by promoter, is what lines have of it, as
+ * pinned and as booked, and within its limits; and so many orders have something of it.
  */
 const budgetsKept = law(
   'whole',

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pauseCampaign, resumeCampaign } from '../../../src/commission/campaigns/stating-campaign.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import { ago, inDays, openWorld, type World } from '../world.ts';
-import { expectLaws, openCampaignShop, soldFields } from './campaign-shop.ts';
+import { expectLaws, openCampaignShop, soldFields } from '../campaigns/campaign-shop.ts';
 
 let world: World;
 beforeAll(async () => {

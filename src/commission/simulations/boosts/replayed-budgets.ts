@@ -1,15 +1,15 @@
-// The budgets with which a rehearsal begins: those of campaigns that are changed as they were before
-// its period, so that everything in it is asked anew, and those of all others as they stand.
+// The budgets with which a rehearsal begins: those of campaigns that are changed as they were
+// before its period, so that everything in it is asked anew, and all others as they stand.
 
 import type { Transaction } from 'kysely';
 
-import type { BudgetState } from '../../core/programs/budget.ts';
-import type { DB } from '../../platform/postgres/tables.ts';
-import type { Campaign } from '../campaigns/campaign.ts';
-import { readBudgetStates, readSpentBefore } from '../campaigns/budget-store.ts';
+import type { BudgetState } from '../../../core/programs/budget.ts';
+import type { DB } from '../../../platform/postgres/tables.ts';
+import type { Campaign } from '../../campaigns/campaign.ts';
+import { readBudgetStates, readSpentBefore } from '../../campaigns/budget-store.ts';
 
 /** A campaign as it is rehearsed, with what is spent of it before the first order. */
-export interface ReplayedCampaign {
+interface ReplayedCampaign {
   campaign: Campaign;
   isChanged: boolean;
   state: BudgetState;

@@ -3,9 +3,9 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { openCampaignShop, soldFields } from '../campaigns/campaign-shop.ts';
-import { ago, inDays, openWorld, SIMPLE_PLAN, type World } from '../world.ts';
-import { bookedOf, rehearse, side, sumsOf } from './stage.ts';
+import { openCampaignShop, soldFields } from '../../campaigns/campaign-shop.ts';
+import { ago, inDays, openWorld, SIMPLE_PLAN, type World } from '../../world.ts';
+import { bookedOf, rehearse, side, sumsOf } from '../stage.ts';
 
 let world: World;
 beforeAll(async () => {

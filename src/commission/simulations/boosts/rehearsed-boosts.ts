@@ -4,9 +4,9 @@
 
 import type { Transaction } from 'kysely';
 
-import { compareWishes } from '../../core/programs/boost.ts';
-import { Budget } from '../../core/programs/budget.ts';
-import type { DB } from '../../platform/postgres/tables.ts';
+import { compareWishes } from '../../../core/programs/boost.ts';
+import { Budget } from '../../../core/programs/budget.ts';
+import type { DB } from '../../../platform/postgres/tables.ts';
 import {
   askCampaigns,
   campaignsFor,
@@ -17,15 +17,15 @@ import {
   takenBy,
   withBoost,
   type Candidate,
-} from '../award/boosting.ts';
-import type { SettledLine, Subject } from '../award/decide.ts';
-import type { PinnedBoost } from '../award/pin.ts';
-import { limitsAt } from '../campaigns/campaign.ts';
-import { campaignsOf, type Campaigns } from '../campaigns/campaign-cache.ts';
-import type { Facts } from '../facts/facts.ts';
-import { readLinks } from '../facts/facts-store.ts';
+} from '../../award/boosting.ts';
+import type { SettledLine, Subject } from '../../award/decide.ts';
+import type { PinnedBoost } from '../../award/pin.ts';
+import { limitsAt } from '../../campaigns/campaign.ts';
+import { campaignsOf, type Campaigns } from '../../campaigns/campaign-cache.ts';
+import type { Facts } from '../../facts/facts.ts';
+import { readLinks } from '../../facts/facts-store.ts';
 import type { BudgetReplay } from './replayed-budgets.ts';
-import type { RecordedOrder } from './simulated-order.ts';
+import type { RecordedOrder } from '../simulated-order.ts';
 
 /** The campaigns of one rehearsal, and what of their budgets is spent so far. */
 export class RehearsedBoosts {
@@ -50,7 +50,7 @@ export class RehearsedBoosts {
     this.changing = new Set(changed.map(({ campaign }) => campaign.merchantId));
   }
 
-  /** Whether every order of this merchant is to be looked at, because a campaign of it is changed. */
+  /** Whether every order of this merchant is looked at, because a campaign of it is changed. */
   replays(merchantId: string): boolean {
     return this.changing.has(merchantId);
   }
@@ -114,8 +114,8 @@ export class RehearsedBoosts {
   }
 
   /**
-   * As much as is wanted now: less goes back, and where the line would always have wanted more, that
-   * is taken of what is left.
+   * As much as is wanted now: less goes back, and where the line would always have wanted more,
+   * that is taken of what is left.
    */
   private keep(taken: PinnedBoost, wanted: readonly bigint[]): PinnedBoost {
     const budget = this.budgets.get(taken.campaign_id);

@@ -12,14 +12,14 @@ import { isUnavailable, openDatabase, type Database } from '../../../src/platfor
 import { testLog } from '../../harness.ts';
 import { seeded } from '../../verify/random.ts';
 import { openWorld, type World } from '../world.ts';
-import { expectLaws, openCampaignShop } from './campaign-shop.ts';
+import { expectLaws, openCampaignShop } from '../campaigns/campaign-shop.ts';
 
 const WORKERS = 16;
 const ORDERS = 10_000;
 const PROMOTERS = 20;
 const DAYS = 5;
 const ORDERS_PER_BATCH = 40;
-const DRAWN_AT_ONCE = 25;
+const DRAWN_AT_ONCE = 8;
 
 let world: World;
 let pools: Database[];
