@@ -1,7 +1,7 @@
 // What a change of the rules takes from promoters: the rules before it and after it, compared where
 // and when another one applies.
 
-import type { RuleScope } from '../plan.ts';
+import type { Plan, RuleScope } from '../plan.ts';
 import { lowerNet, type LowerNet } from './promoter-net.ts';
 import { commonScope, contextOfScope, periodsFor, scopeKey, type Period, type RuleBook, type RuleVersion } from '../rule.ts';
 
@@ -98,6 +98,7 @@ export function loweringsOf(change: BookChange, asked: Asked): Lowering[] {
   const { merchantId, most } = asked;
   const found = new Map<string, Lowering>();
   const seen = new Set<string>();
+  const compare = comparison();
   const { byMerchant } = change;
   const ofMerchant = merchantId === null ? [...byMerchant.values()] : [byMerchant.get(merchantId), byMerchant.get(null)];
   const rules = ofMerchant.filter((one) => one !== undefined);
@@ -110,7 +111,7 @@ export function loweringsOf(change: BookChange, asked: Asked): Lowering[] {
       const key = scopeKey(scope);
       if (seen.has(key)) continue;
       seen.add(key);
-      for (const lowering of loweringsOfScope(change, scope, asked)) {
+      for (const lowering of loweringsOfScope(change, scope, { ...asked, compare })) {
         const pair = `${nameOf(lowering.before)} ${lowering.after === null ? '' : nameOf(lowering.after)}`;
         if (!found.has(pair)) found.set(pair, lowering);
       }
@@ -120,8 +121,29 @@ export function loweringsOf(change: BookChange, asked: Asked): Lowering[] {
   return [...found.values()];
 }
 
+/** Compares plans, each pair once: many rules of an offer have one plan. */
+function comparison(): typeof lowerNet {
+  const texts = new Map<Plan, string>();
+  const textOf = (plan: Plan): string => {
+    const text = texts.get(plan) ?? JSON.stringify(plan);
+    texts.set(plan, text);
+    return text;
+  };
+  const known = new Map<string, LowerNet | null>();
+  return (before, after) => {
+    const pair = `${textOf(before)} ${after === null ? '' : textOf(after)}`;
+    const net = known.has(pair) ? known.get(pair)! : lowerNet(before, after);
+    known.set(pair, net);
+    return net;
+  };
+}
+
 /** The lowerings on the line of which nothing is known but this scope, at each time that counts. */
-function loweringsOfScope({ before, after }: BookChange, scope: RuleScope, { now, until }: Asked): Lowering[] {
+function loweringsOfScope(
+  { before, after }: BookChange,
+  scope: RuleScope,
+  { now, until, compare }: Asked & { compare: typeof lowerNet },
+): Lowering[] {
   const context = contextOfScope(scope);
   const [were, are] = [periodsFor(before, context), periodsFor(after, context)];
   const end = until?.getTime() ?? Infinity;
@@ -134,7 +156,7 @@ function loweringsOfScope({ before, after }: BookChange, scope: RuleScope, { now
       const [old, next] = [appliesAt(were, time), appliesAt(are, time)];
       if (old === next || (old !== null && next !== null && nameOf(old) === nameOf(next))) return [];
       return [...new Set([old, current])].flatMap((rule) => {
-        const net = rule === null || rule === next ? null : lowerNet(rule.plan, next?.plan ?? null);
+        const net = rule === null || rule === next ? null : compare(rule.plan, next?.plan ?? null);
         return net === null ? [] : [{ before: rule!, after: next, scope, at: new Date(time), net }];
       });
     });
