@@ -64,7 +64,10 @@ describe('the places of an offer', () => {
   });
 
   test('pay nothing to those whom an exclusive offer leaves out, also where their category is open', () => {
-    const offers = [content({ productIds: null, category: 'baby' }), content({ kind: 'exclusive', promoters: ['carol'], plan: planOf(90_000) })];
+    const offers = [
+      content({ productIds: null, category: 'baby' }),
+      content({ kind: 'exclusive', promoters: ['carol'], plan: planOf(90_000) }),
+    ];
     const rules = offers.flatMap((offer, index) => placesOf(offer).map(({ scope, plan }, at) => rule(`${index} ${at}`, { scope, plan })));
     const rateOf = (promoterId: string) => candidatesFor(ruleBook(rules), { ...line, promoterId }, day(2))[0]!.plan.rate_ppm;
     expect([rateOf('carol'), rateOf('bob')]).toEqual([90_000, 0]);
@@ -79,7 +82,7 @@ describe('the places of an offer', () => {
         expect(places).toHaveLength(countPlaces(offer));
         expect(new Set(places.map(({ scope }) => scopeKey(scope))).size).toBe(places.length);
       }),
-      runs(100),
+      { numRuns: runs(100) },
     );
   });
 });
@@ -112,9 +115,10 @@ describe('the versions of an offer', () => {
           }
           expect(versionsFor(rules, wanted, naming)).toEqual([]);
         }
-        for (const { versions } of rules.values()) expect(versions.map(({ version }) => version)).toEqual(versions.map((_, index) => index + 1));
+        for (const { versions } of rules.values())
+          expect(versions.map(({ version }) => version)).toEqual(versions.map((_, index) => index + 1));
       }),
-      runs(200),
+      { numRuns: runs(200) },
     );
   });
 
@@ -123,7 +127,9 @@ describe('the versions of an offer', () => {
       versionsFor(rules, { places: placesOf(content({ kind: 'directed', promoters })), at: day(at), until: null }, naming);
     const first = after(new Map(), put(['alice', 'bob'], 1, new Map()));
     const second = put(['bob', 'carol'], 3, first);
-    expect(second.map(({ scope, version, effectiveFrom, effectiveTo }) => [scope.promoter_id, version, effectiveFrom, effectiveTo])).toEqual([
+    expect(
+      second.map(({ scope, version, effectiveFrom, effectiveTo }) => [scope.promoter_id, version, effectiveFrom, effectiveTo]),
+    ).toEqual([
       ['carol', 1, day(3), null],
       ['alice', 2, day(3), day(3)],
     ]);
@@ -137,7 +143,8 @@ describe('what cannot stand beside what', () => {
   };
   const open = (fields: Partial<RuleVersion> = {}) => rival({ offerId: 'open', kind: 'open', part: 'pays' }, fields);
   const bobs = { merchant_id: 'm1', product_id: 'p1', promoter_id: 'bob' };
-  const directed = (fields: Partial<RuleVersion> = {}) => rival({ offerId: 'directed', kind: 'directed', part: 'pays' }, { scope: bobs, ...fields });
+  const directed = (fields: Partial<RuleVersion> = {}) =>
+    rival({ offerId: 'directed', kind: 'directed', part: 'pays' }, { scope: bobs, ...fields });
   const closing = rival({ offerId: 'exclusive', kind: 'exclusive', part: 'closes' }, {});
   const found = (...rivals: Rival[]) =>
     conflictsOfProduct(rivals, 'p1').map(({ offerId, rival: other }) => `${offerId} ${other?.period.rule.ruleId ?? 'alone'}`);
