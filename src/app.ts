@@ -72,7 +72,7 @@ import type { ClickPath } from './promotion/clicks/click-path.ts';
 import { clickRoutes } from './promotion/clicks/click-routes.ts';
 import { identityRoutes } from './promotion/buyers/identity-routes.ts';
 import { importRoutes } from './promotion/imports.ts';
-import { linkRoutes } from './promotion/links/link-routes.ts';
+import { linkRoutes, type AcceptedInto } from './promotion/links/link-routes.ts';
 import type { MerchantMade, OnEvidence, PromotersChanged } from './promotion/listeners.ts';
 import { merchantRoutes, productRoutes } from './promotion/merchants/merchant-routes.ts';
 import { merchantExists } from './promotion/merchants/merchant-store.ts';
@@ -111,6 +111,9 @@ export const onEvidence: OnEvidence = (trx, _merchantId, identities, now) => mar
 const merchantMade: MerchantMade = async (trx, merchantId) => {
   await unpark(trx, [`merchant:${merchantId}`]);
 };
+
+/** Campaigns are made nowhere yet, and nobody was accepted into one. */
+const noCampaigns: AcceptedInto = async () => new Set();
 
 const promotersChanged: PromotersChanged = async (trx, promoterIds, now) => {
   await unpark(
@@ -237,7 +240,7 @@ function servePromotion(app: App, { runtime, queue, clickPath, adapters }: AppDe
   productRoutes(app, { db });
   promoterRoutes(app, { db, links, promotersChanged, nudge });
   importRoutes(app, { db, links, merchantMade, reviewRequired, promotersChanged, nudge });
-  linkRoutes(app, { db, publicUrl, tokenKeys, linksPerDay, askForLink });
+  linkRoutes(app, { db, publicUrl, tokenKeys, linksPerDay, askForLink, acceptedInto: noCampaigns });
   clickRoutes(app, { db, links, tokenKeys, identityKey, onEvidence, nudge });
   identityRoutes(app, { db, tokenKeys, identityKey, onEvidence, nudge });
 }
