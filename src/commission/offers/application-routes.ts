@@ -27,7 +27,7 @@ const newApplication = z
     merchant_id: callerId.nullish().meta({ description: 'Needed where several merchants have an offer of this id.' }),
   })
   .default({})
-  .meta(bodyExamples({ note: 'I run a group of 300 young parents.', promoter_id: 'alice', merchant_id: 'm1' }));
+  .meta(bodyExamples({ note: 'I run a group of 300 young parents.', promoter_id: 'bob', merchant_id: 'm1' }));
 
 const decision = z
   .strictObject({

@@ -89,21 +89,19 @@ const fitting = (stated: StatedTerms, context: z.RefinementCtx) => {
   for (const [path, message] of misfits(stated)) context.addIssue({ code: 'custom', path: [path], message });
 };
 
-const EXAMPLES = [
-  { kind: 'open', product_ids: ['p1', 'p2'], rate_ppm: 100_000, starts_at: '2026-06-01T00:00:00Z' },
-  {
-    kind: 'directed',
-    product_ids: ['p1'],
-    rate_ppm: 150_000,
-    promoters: ['alice'],
-    applications: 'review',
-    conditions: { min_orders: 10, max_refund_ppm: 200_000 },
-    starts_at: '2026-06-01T00:00:00Z',
-  },
-];
+const EXAMPLE = {
+  kind: 'exclusive',
+  product_ids: ['p1'],
+  rate_ppm: 150_000,
+  promoters: ['alice'],
+  applications: 'review',
+  conditions: { max_refund_ppm: 200_000 },
+  starts_at: '2026-06-01T00:00:00Z',
+  note: 'Photos are at https://shop.example.com/photos.',
+};
 
 /** The terms of an offer, as they are put. */
-export const offerBody = terms.superRefine(fitting).meta(bodyExamples(...EXAMPLES));
+export const offerBody = terms.superRefine(fitting).meta(bodyExamples(EXAMPLE));
 
 /** The same with the names of the offer, as they are drafted. */
 export const offerDraft = terms.extend({ merchant_id: callerId, offer_id: offerId }).superRefine(fitting);
