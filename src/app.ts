@@ -14,7 +14,7 @@ import { merchantDrafts } from './commission/rules/drafts/merchant-drafts.ts';
 import { campaignDrafts } from './commission/rules/drafts/campaign-drafts.ts';
 import { applicationRoutes } from './commission/offers/application-routes.ts';
 import { offerRoutes } from './commission/offers/offer-routes.ts';
-import { poolRoutes } from './commission/offers/pool-routes.ts';
+import { sharedProductRoutes } from './commission/offers/offered-product-routes.ts';
 import { offerDrafts } from './commission/rules/drafts/offer-drafts.ts';
 import { programDrafts } from './commission/rules/drafts/program-drafts.ts';
 import { endDrafts, reversionDrafts, ruleDrafts } from './commission/rules/drafts/rule-drafts.ts';
@@ -221,7 +221,7 @@ function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void
   reRatingRoutes(app, deps);
   draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, offerDrafts, programDrafts, campaignDrafts, merchantDrafts] });
   offerRoutes(app, deps);
-  poolRoutes(app, { ...deps, ruleCache: emptyRuleCache() });
+  sharedProductRoutes(app, { ...deps, ruleCache: emptyRuleCache() });
   applicationRoutes(app, deps);
   tierProgramRoutes(app, deps);
   bonusProgramRoutes(app, deps);

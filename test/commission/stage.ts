@@ -5,7 +5,7 @@ import { orderViewRoutes } from '../../src/commission/orders/order-view-routes.t
 import { campaignDrafts } from '../../src/commission/rules/drafts/campaign-drafts.ts';
 import { applicationRoutes } from '../../src/commission/offers/application-routes.ts';
 import { offerRoutes } from '../../src/commission/offers/offer-routes.ts';
-import { poolRoutes } from '../../src/commission/offers/pool-routes.ts';
+import { sharedProductRoutes } from '../../src/commission/offers/offered-product-routes.ts';
 import { draftRoutes } from '../../src/commission/rules/drafts/draft-routes.ts';
 import { merchantDrafts } from '../../src/commission/rules/drafts/merchant-drafts.ts';
 import { offerDrafts } from '../../src/commission/rules/drafts/offer-drafts.ts';
@@ -45,7 +45,7 @@ export async function openService(world: World, { reviewRequired = false } = {})
   campaignRoutes(app, deps);
   draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, offerDrafts, programDrafts, campaignDrafts, merchantDrafts] });
   offerRoutes(app, deps);
-  poolRoutes(app, { ...deps, ruleCache: emptyRuleCache() });
+  sharedProductRoutes(app, { ...deps, ruleCache: emptyRuleCache() });
   applicationRoutes(app, deps);
   orderViewRoutes(app, { db: world.db });
   return { nudged, close: () => app.close(), ...(await callersOf<Body>(app, world.db)) };

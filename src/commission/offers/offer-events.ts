@@ -1,5 +1,5 @@
-// What the world is told of offers: who let promoters earn what, from when on, before and after, and
-// who was let in.
+// What the world is told of offers: who let promoters earn what, from when on, before and after,
+// and who was let in.
 
 import type { Event } from '../../outbound/event.ts';
 import type { Application } from './application.ts';

@@ -23,7 +23,7 @@ import { stateOffer } from './stating-offer.ts';
 const tags = ['offers'];
 const place = z.tuple([callerId]);
 
-export interface OfferRoutesDeps {
+interface OfferRoutesDeps {
   db: Kysely<DB>;
   /** How many levels of a chain may be paid, the seller being the first. */
   levelsMax: number;
@@ -84,7 +84,7 @@ export function offerRoutes(app: App, { db, levelsMax, reviewRequired, nudge }: 
 }
 
 /** An offer as it is answered. */
-export async function shownOffer(trx: Transaction<DB>, offer: Offer, now: Date): Promise<z.output<typeof offerAnswer>> {
+async function shownOffer(trx: Transaction<DB>, offer: Offer, now: Date): Promise<z.output<typeof offerAnswer>> {
   return showOffer(offer, { accepted: await readAccepted(trx, offer), rules: await countRules(trx, offer), now });
 }
 

@@ -138,7 +138,7 @@ export async function writeOffer(trx: Transaction<DB>, offer: Offer): Promise<vo
     .execute();
 }
 
-/** The rules that an offer ever had, by their places; of one promoter's places only, where asked. */
+/** The rules that an offer ever had, by their places; of one promoter's only, where asked. */
 export async function readPlacedRules(
   db: Kysely<DB>,
   { merchantId, offerId }: OfferName,

@@ -7,7 +7,7 @@ import type { OfferContent, OfferKind } from '../../core/rules/offer.ts';
 export const APPLICATIONS = ['none', 'review', 'automatic'] as const;
 
 /** What a promoter must have sold of the merchant when it applies; null: nothing is asked for. */
-export interface OfferConditions {
+interface OfferConditions {
   minTier: string | null;
   minOrders: number | null;
   maxRefundPpm: number | null;

@@ -26,7 +26,7 @@ interface ShareQuestion {
   currency: string;
 }
 
-/** What a line of this product and promoter looks for its rule with, where no campaign is named. */
+/** What a line of this product and promoter looks for its rule with, without any campaign. */
 export function contextOf(facts: Facts, promoterId: string, { merchantId, productId, category }: ShareQuestion, now: Date): RuleContext {
   const at = now.getTime();
   const tier = tierAt(facts, { merchantId, promoterId, at });
@@ -117,7 +117,7 @@ interface Coming {
   from: Date;
 }
 
-/** The rules that are to apply after now, the next first, each only where its plan is another one. */
+/** The rules that are to apply after now, the next first: those whose plan is another one. */
 export function comingRules(facts: Facts, context: RuleContext, now: Date): Coming[] {
   const periods = periodsFor(facts.rules, context);
   const appliesAt = (time: number) => periods.find(({ from, until }) => from <= time && time < until)?.rule ?? null;

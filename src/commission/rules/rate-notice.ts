@@ -12,7 +12,7 @@ import { readRules } from './rule-cache.ts';
 const HOUR_MS = 3_600_000;
 
 /** How long before a merchant tells its promoters that they will earn less. */
-export interface RateNotice {
+interface RateNotice {
   merchant_id: string;
   hours: number;
   time_zone: string;

@@ -33,7 +33,7 @@ export interface OfferContent {
 export type OfferPart = 'pays' | 'closes';
 
 /** A place of an offer: the lines that one of its rules is for. */
-export interface OfferPlace {
+interface OfferPlace {
   scope: RuleScope;
   part: OfferPart;
   plan: Plan;

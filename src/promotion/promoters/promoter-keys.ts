@@ -65,9 +65,9 @@ export const campaignKey = (merchantId: string, campaignId: string): string => `
 /**
  * Refuses with `cannot_choose` what a promoter's key may not say of its own link, each fault under
  * `path`: a talent, or a campaign into which it was not accepted, since either may raise what is
- * paid, and a link that it was not led by, since the chain would be its own to choose. A click token
- * of that link proves it. A storefront's key and an operator's say what they know; a token that they
- * send beside must still be of that link.
+ * paid, and a link that it was not led by, since the chain would be its own to choose. A click
+ * token of that link proves it. A storefront's key and an operator's say what they know; a token
+ * that they send beside must still be of that link.
  */
 export function mayChoose({ actor, tokenKeys, accepted }: Asker, link: PayingTerms, path = ''): void {
   const isProven = link.click_token == null ? null : isTokenOf(tokenKeys, link.click_token, link.shared_from ?? null);

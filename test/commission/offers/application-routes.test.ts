@@ -5,7 +5,7 @@ import { APPLICATIONS_PER_DAY } from '../../../src/commission/offers/applying.ts
 import { midnightFrom } from '../../../src/platform/calendar.ts';
 import { openService } from '../stage.ts';
 import { ago, openWorld, SIMPLE_PLAN, type World } from '../world.ts';
-import { openPool, PERCENT, type Service } from './pool-shop.ts';
+import { openOfferShop, PERCENT, type Service } from './offer-shop.ts';
 
 let world: World;
 let service: Service;
@@ -20,7 +20,7 @@ afterAll(async () => {
 
 /** A shop with an open offer of 5 %, and a directed one of 10 % that takes applications. */
 async function openApplied(more: object = {}, terms: Record<string, unknown> = {}) {
-  const shop = await openPool(world, service, terms);
+  const shop = await openOfferShop(world, service, terms);
   await shop.offer('all', { kind: 'open', product_ids: ['p1'], rate_ppm: 5 * PERCENT });
   const body = { kind: 'directed', product_ids: ['p1'], rate_ppm: 10 * PERCENT, applications: 'review', ...more };
   await shop.offer('some', body);
@@ -51,7 +51,7 @@ describe('an application', () => {
       accepted: [shop.bob],
     });
     expect(await shop.rates(shop.bob, shop.carol)).toEqual([120_000, 120_000]);
-    expect((await shop.pool(shop.bob))[0]).toMatchObject({ offer_id: 'some', rate_now: 120_000 });
+    expect((await shop.shared(shop.bob))[0]).toMatchObject({ offer_id: 'some', rate_now: 120_000 });
   });
 
   test('is decided once, but who was accepted may be put out again, and may apply anew', async () => {

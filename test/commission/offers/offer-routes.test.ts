@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { midnightFrom } from '../../../src/platform/calendar.ts';
 import { openService } from '../stage.ts';
 import { ago, inDays, openShop, openWorld, SIMPLE_PLAN, WORKED_PLAN, type World } from '../world.ts';
-import { openPool, PERCENT, type Service } from './pool-shop.ts';
+import { openOfferShop, PERCENT, type Service } from './offer-shop.ts';
 
 let world: World;
 let service: Service;
@@ -28,7 +28,7 @@ const rulesOf = async (m: string) => {
 
 describe('an offer', () => {
   test('pays by rules that name it, and an order by them is explained by them', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     const made = await shop.put('spring', open(10));
     expect(made).toMatchObject({ status: 201, body: { version: 1, state: 'running', rate_ppm: 100_000, rules: 1, accepted: [] } });
     const [rule] = await rulesOf(shop.m);
@@ -43,7 +43,7 @@ describe('an offer', () => {
   });
 
   test('that says the same is no change, and one that differs publishes the difference only', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     await shop.offer('all', open(5));
     const body = directed(10, { promoters: [shop.bob, shop.alice] });
     await shop.offer('some', body);
@@ -61,7 +61,7 @@ describe('an offer', () => {
   });
 
   test('of a promoter goes before the agency’s, that before the open one, and an exclusive one leaves others out', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     await shop.offer('baby', { kind: 'open', category: 'baby', rate_ppm: PERCENT });
     await shop.offer('all', open(2));
     expect(await shop.rates(shop.bob, shop.alice, shop.carol)).toEqual([20_000, 20_000, 20_000]);
@@ -83,7 +83,7 @@ describe('an offer', () => {
   });
 
   test('is paused and goes on as the same rules, and ends', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     await shop.offer('spring', open(10));
     expect(await shop.offer('spring', open(10, { paused: true }))).toMatchObject({ state: 'paused', rules: 0 });
     expect(await shop.rates(shop.bob)).toEqual([null]);
@@ -95,7 +95,7 @@ describe('an offer', () => {
   });
 
   test('pays in [starts_at, ends_at) to the instant', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     const [from, to] = [inDays(2), inDays(4)];
     expect(await shop.offer('soon', open(10, { starts_at: from, ends_at: to }))).toMatchObject({
       state: 'scheduled',
@@ -112,7 +112,7 @@ describe('an offer', () => {
   });
 
   test('is refused with what is wrong of it', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     const wrong: [object, number, string, string][] = [
       [{ ...open(10), plan: SIMPLE_PLAN }, 400, 'malformed_request', 'rate_ppm'],
       [{ ...open(10), category: 'baby' }, 400, 'malformed_request', 'product_ids'],
@@ -139,7 +139,7 @@ describe('an offer', () => {
   });
 
   test('of its merchant is put by that merchant’s key, read by it, and listed', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     const key = await service.keyOf('merchant', { merchantId: shop.m });
     expect((await shop.put('a', open(10), key)).status).toBe(201);
     await shop.offer('b', { kind: 'open', category: 'toys', rate_ppm: 1 });
@@ -162,7 +162,7 @@ describe('an offer', () => {
 
 describe('what is in the way', () => {
   test('is named: another offer, a rule of no offer, a missing open one', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     const refused = async (offerId: string, body: object, word: string) => {
       const answer = await shop.put(offerId, body);
       expect([answer.status, answer.body.code, answer.body['detail']]).toEqual([422, 'offer_conflict', expect.stringContaining(word)]);
@@ -183,7 +183,7 @@ describe('what is in the way', () => {
   });
 
   test('is an offer to a rule of no offer in its place, and nothing but its PUT changes its rules', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     await shop.offer('all', open(5));
     const [own] = await rulesOf(shop.m);
     const scope = { merchant_id: shop.m, product_id: 'p1' };
@@ -201,14 +201,14 @@ describe('what is in the way', () => {
       const answer = await service.post(`/v1/rules/${own!.ruleId}/${path}`, body);
       expect(answer, path).toMatchObject({ status: 422, body: { code: 'offer_conflict' } });
     }
-    const elsewhere = await openPool(world, service);
+    const elsewhere = await openOfferShop(world, service);
     await elsewhere.offer('carols', { ...open(9), kind: 'exclusive', promoters: [elsewhere.carol] });
     const around = { name: 'around', scope: { merchant_id: elsewhere.m, product_id: 'p1', tier: 'gold' }, plan: SIMPLE_PLAN };
     expect(await service.post('/v1/rules', around)).toMatchObject({ status: 422, body: { code: 'offer_conflict' } });
   });
 
   test('is none between merchants who use the same ids', async () => {
-    const [one, other] = [await openPool(world, service), await openPool(world, service)];
+    const [one, other] = [await openOfferShop(world, service), await openOfferShop(world, service)];
     await one.offer('spring', open(5));
     await other.offer('spring', open(7));
     expect([await one.rates(one.bob), await other.rates(other.bob)]).toEqual([[50_000], [70_000]]);
@@ -219,7 +219,7 @@ describe('the rate notice', () => {
   const earliest = () => midnightFrom(new Date(Date.now() + 24 * 3_600_000), 'Asia/Shanghai').toISOString();
 
   test('holds for offers: a raise counts at once, and a lowering, an end, a pause and a narrowing wait', async () => {
-    const shop = await openPool(world, service, { rate_notice_hours: 24 });
+    const shop = await openOfferShop(world, service, { rate_notice_hours: 24 });
     await shop.offer('all', open(5));
     await shop.offer('some', directed(10, { promoters: [shop.bob, shop.carol] }));
     expect(await shop.rates(shop.bob)).toEqual([100_000]);
@@ -238,7 +238,7 @@ describe('the rate notice', () => {
   });
 
   test('names the earliest time to who asks for it sooner', async () => {
-    const shop = await openPool(world, service, { rate_notice_hours: 24 });
+    const shop = await openOfferShop(world, service, { rate_notice_hours: 24 });
     await shop.offer('all', open(5));
     const soon = new Date(Date.now() + 3_600_000).toISOString();
     const sooner = await shop.put('all', open(4, { starts_at: soon }));
@@ -255,7 +255,7 @@ describe('the rate notice', () => {
 describe('at the same time', () => {
   test('two PUTs in one place: one is there, and the other is told of it', async () => {
     for (let round = 0; round < 5; round += 1) {
-      const shop = await openPool(world, service);
+      const shop = await openOfferShop(world, service);
       const answers = await Promise.all(['a', 'b', 'c'].map((id) => shop.put(id, open(5))));
       expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 422, 422]);
       expect(await rulesOf(shop.m)).toHaveLength(1);
@@ -264,7 +264,7 @@ describe('at the same time', () => {
 
   test('a PUT and a publication of a rule in its place: one of them is there', async () => {
     for (let round = 0; round < 5; round += 1) {
-      const shop = await openPool(world, service);
+      const shop = await openOfferShop(world, service);
       const plain = { name: 'plain', scope: { merchant_id: shop.m, product_id: 'p1' }, plan: SIMPLE_PLAN };
       const [put, published] = await Promise.all([shop.put('a', open(5)), service.post('/v1/rules', plain)]);
       expect([put.status, published.status].toSorted()).toEqual([201, 422]);
@@ -272,7 +272,7 @@ describe('at the same time', () => {
   });
 
   test('the same PUT many times is one version', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     const answers = await Promise.all(Array.from({ length: 6 }, () => shop.put('a', open(5))));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 200, 201]);
     expect(await rulesOf(shop.m)).toMatchObject([{ versions: 1 }]);
@@ -286,7 +286,9 @@ test('an offer has ten thousand rules at most, and that many are published and c
     insert into promoter_version (promoter_id, version, name, kind, status, coupon_codes, effective_from, recorded_at)
     select promoter_id, 1, promoter_id, 'person', 'active', '[]', '-infinity', now() from made`.execute(world.owner);
   await sql`
-    with made as (insert into product (merchant_id, product_id, made_at) select ${m}, 'w' || n, now() from generate_series(1, 101) as n returning product_id)
+    with made as (
+      insert into product (merchant_id, product_id, made_at) select ${m}, 'w' || n, now() from generate_series(1, 101) as n returning product_id
+    )
     insert into product_version (merchant_id, product_id, version, title, commissionable, effective_from, recorded_at)
     select ${m}, product_id, 1, product_id, true, '-infinity', now() from made`.execute(world.owner);
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
@@ -304,7 +306,7 @@ test('an offer has ten thousand rules at most, and that many are published and c
 });
 
 test('a plan of its own is split as any other, no deeper than chains may be paid', async () => {
-  const shop = await openPool(world, service);
+  const shop = await openOfferShop(world, service);
   const deep = { ...WORKED_PLAN, split: [{ to: 'promoter', share_ppm: 1_000_000, pays: [{ to: 'upline', level: 2, share_ppm: 1000 }] }] };
   expect(await shop.put('a', { kind: 'open', product_ids: ['p1'], plan: deep })).toMatchObject({
     status: 422,

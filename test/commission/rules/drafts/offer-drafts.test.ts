@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeKey } from '../../../../src/platform/keys/keys-store.ts';
 import { inTransaction } from '../../../../src/platform/postgres/database.ts';
-import { openPool, PERCENT, type Service } from '../../offers/pool-shop.ts';
+import { openOfferShop, PERCENT, type Service } from '../../offers/offer-shop.ts';
 import { openService } from '../../stage.ts';
 import { openWorld, type World } from '../../world.ts';
 
@@ -46,7 +46,7 @@ async function publish({ body }: Answer): Promise<Answer> {
 }
 
 test('where two persons are asked for, an offer is put by a draft alone, and by it the same rules are published', async () => {
-  const shop = await openPool(world, reviewed);
+  const shop = await openOfferShop(world, reviewed);
   const terms = { kind: 'open', product_ids: ['p1'], rate_ppm: 5 * PERCENT };
   expect(await shop.put('all', terms)).toMatchObject({ status: 403, body: { code: 'review_required' } });
   const made = await draft({ merchant_id: shop.m, offer_id: 'all', ...terms });
@@ -57,7 +57,7 @@ test('where two persons are asked for, an offer is put by a draft alone, and by 
 });
 
 test('a draft says what would be in its way and whom it lowers, and is stale once the offer has changed', async () => {
-  const shop = await openPool(world, service);
+  const shop = await openOfferShop(world, service);
   const terms = {
     merchant_id: shop.m,
     offer_id: 'bobs',
@@ -82,7 +82,7 @@ test('a draft says what would be in its way and whom it lowers, and is stale onc
 });
 
 test('an emergency by two persons ends an offer without notice', async () => {
-  const shop = await openPool(world, service, { rate_notice_hours: 24 });
+  const shop = await openOfferShop(world, service, { rate_notice_hours: 24 });
   const terms = { kind: 'open', product_ids: ['p1'], rate_ppm: 5 * PERCENT };
   await shop.offer('all', terms);
   const stop = await draft({ merchant_id: shop.m, offer_id: 'all', ...terms, paused: true }, { emergency: { reason: 'recalled' } });
@@ -92,7 +92,7 @@ test('an emergency by two persons ends an offer without notice', async () => {
 });
 
 test('an accepted promoter needs no draft: the terms it is let in by were approved', async () => {
-  const shop = await openPool(world, service);
+  const shop = await openOfferShop(world, service);
   await shop.offer('all', { kind: 'open', product_ids: ['p1'], rate_ppm: 5 * PERCENT });
   await shop.offer('some', { kind: 'directed', product_ids: ['p1'], rate_ppm: 9 * PERCENT, applications: 'review' });
   const { body } = await reviewed.post('/v1/offers/some/applications', { promoter_id: shop.bob, merchant_id: shop.m });

@@ -14,8 +14,8 @@ import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { promoterExists } from '../../promotion/promoters/promoter-store.ts';
 import type { RuleCache } from '../rules/rule-cache.ts';
-import { POOL_SORTS, readSharedProducts, type PoolPlace, type PoolWish, type SharedProduct } from './pool.ts';
-import { POOL_MAX } from './pool-store.ts';
+import { SHARED_PRODUCT_SORTS, readSharedProducts, type ProductPlace, type SharingWish, type SharedProduct } from './offered-products.ts';
+import { SHARED_PRODUCTS_MAX } from './offered-product-store.ts';
 
 const WORDS_LENGTH_MAX = 100;
 
@@ -26,7 +26,7 @@ const question = pageQuery.extend({
   q: words(WORDS_LENGTH_MAX).optional().meta({
     description: 'What stands in the title, in large or small letters and with no sign for others; or the whole id of a product.',
   }),
-  sort: z.enum(POOL_SORTS).default('newest').meta({
+  sort: z.enum(SHARED_PRODUCT_SORTS).default('newest').meta({
     description: 'The highest rate first, the greatest share of one unit, the lowest price, or what came into the pool last.',
   }),
 });
@@ -86,26 +86,26 @@ function showShared(one: SharedProduct): z.output<typeof sharedProduct> {
   };
 }
 
-const place = z.tuple([z.enum(POOL_SORTS), z.string().regex(/^-?\d{1,18}$/), cursorText, cursorText]);
+const place = z.tuple([z.enum(SHARED_PRODUCT_SORTS), z.string().regex(/^-?\d{1,18}$/), cursorText, cursorText]);
 
-interface PoolRoutesDeps {
+interface SharedProductRoutesDeps {
   db: Kysely<DB>;
   levelsMax: number;
   ruleCache: RuleCache;
 }
 
 /** GET /v1/offers. */
-export function poolRoutes(app: App, { db, ...deps }: PoolRoutesDeps): void {
+export function sharedProductRoutes(app: App, { db, ...deps }: SharedProductRoutesDeps): void {
   app.get('/v1/offers', {
     config: { scopes: ['storefront', 'merchant', 'promoter'] },
     schema: {
-      operationId: 'offers.pool',
+      operationId: 'offers.shared',
       tags: ['offers'],
       summary: 'What a promoter may share, and what it would be paid',
       description:
         'The products of offers that are in force for this promoter, each once, with the rule that would decide an order now: what counts is ' +
         'not what the offer says but what the promoter would get. Offers for others, and what an exclusive one keeps to others, are not among ' +
-        `them. A page is chosen among the ${POOL_MAX} that match and came into the pool last: with more, say more of what is looked for.`,
+        `them. A page is chosen among the ${SHARED_PRODUCTS_MAX} that match and came into the pool last: with more, say more of what is looked for.`,
       querystring: question,
       response: { 200: pageOf(sharedProduct), ...problems('unknown_promoter') },
     },
@@ -133,7 +133,7 @@ export function poolRoutes(app: App, { db, ...deps }: PoolRoutesDeps): void {
 }
 
 /** The place that a cursor of a list in this order names. Throws `invalid_cursor`. */
-function placeAfter(cursor: string, sort: PoolWish['sort']): PoolPlace {
+function placeAfter(cursor: string, sort: SharingWish['sort']): ProductPlace {
   const [of, rank, merchantId, productId] = decodeCursor(cursor, place);
   if (of !== sort) throw new DomainError('invalid_cursor', 'The cursor is one of a list in another order.');
   return { rank: BigInt(rank), merchantId, productId };

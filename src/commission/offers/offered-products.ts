@@ -10,50 +10,50 @@ import { inForce, isPresent, type Facts } from '../facts/facts.ts';
 import { earliestAfter, readNotices } from '../rules/rate-notice.ts';
 import { currentRules, type RuleCache } from '../rules/rule-cache.ts';
 import { readTierPeriods } from '../tiers/tier-store.ts';
-import { offerKey, readPool, readPooledOffers, type PooledOffer, type PoolProduct } from './pool-store.ts';
+import { offerKey, readOfferedProducts, readSharingOffers, type SharingOffer, type OfferedProduct } from './offered-product-store.ts';
 import { comingRules, contextOf, lockedUntil, rulesFor, shareOf, winnerOf, type MyShare } from './share.ts';
 
-export const POOL_SORTS = ['rate', 'earnings', 'price', 'newest'] as const;
+export const SHARED_PRODUCT_SORTS = ['rate', 'earnings', 'price', 'newest'] as const;
 
 /** What is asked of the pool. */
-export interface PoolWish {
+export interface SharingWish {
   promoterId: string;
   merchantId: string | null;
   category: string | null;
   words: string | null;
-  sort: (typeof POOL_SORTS)[number];
+  sort: (typeof SHARED_PRODUCT_SORTS)[number];
   limit: number;
   /** The place of the last product of the page before. */
-  after: PoolPlace | null;
+  after: ProductPlace | null;
 }
 
 /** A product's place in the order of a list. */
-export interface PoolPlace {
+export interface ProductPlace {
   rank: bigint;
   merchantId: string;
   productId: string;
 }
 
 /** A product that the promoter may share, with the rule that applies now. */
-export interface SharedProduct extends PoolProduct, PooledOffer {
+export interface SharedProduct extends OfferedProduct, SharingOffer {
   offerId: string;
   rule: RuleVersion;
   share: MyShare;
   coming: { ratePpm: number; from: Date } | null;
   lockUntil: Date | null;
-  place: PoolPlace;
+  place: ProductPlace;
 }
 
-interface PoolDeps {
+interface SharingDeps {
   levelsMax: number;
   ruleCache: RuleCache;
 }
 
 /** A product with what is known of it before its share is reckoned. */
 interface Listed {
-  product: PoolProduct;
+  product: OfferedProduct;
   offerId: string;
-  offer: PooledOffer;
+  offer: SharingOffer;
   rule: RuleVersion;
   context: RuleContext;
 }
@@ -62,15 +62,15 @@ interface Listed {
  * What a promoter may share, one more than asked for: products of which an offer is in force for
  * it, and no exclusive one that leaves it out. A suspended promoter shares nothing.
  */
-export async function readSharedProducts(db: Kysely<DB>, deps: PoolDeps, wish: PoolWish, now: Date): Promise<SharedProduct[]> {
+export async function readSharedProducts(db: Kysely<DB>, deps: SharingDeps, wish: SharingWish, now: Date): Promise<SharedProduct[]> {
   const facts = await readFacts(db, deps, wish.promoterId, now);
   if (!isPresent(facts, wish.promoterId, now.getTime())) return [];
   const agencyId = inForce(facts.promoters.get(wish.promoterId), now.getTime())?.agencyId ?? null;
-  const products = await readPool(db, { ...wish, agencyId });
+  const products = await readOfferedProducts(db, { ...wish, agencyId });
   const merchantIds = [...new Set(products.map(({ merchantId }) => merchantId))];
   facts.merchants = await readMerchants(db, merchantIds);
   facts.tierPeriods = await readTierPeriods(db, { merchantIds, promoterIds: [wish.promoterId], since: now.getTime() });
-  const offers = await readPooledOffers(db, merchantIds);
+  const offers = await readSharingOffers(db, merchantIds);
   const listed = (await inSlices(products, (product) => listedOf(facts, offers, product, { ...wish, now }))).filter((one) => one !== null);
   const share = sharing(facts, wish.promoterId, now);
   const rankOf = RANKS[wish.sort];
@@ -100,7 +100,7 @@ export async function readSharedProducts(db: Kysely<DB>, deps: PoolDeps, wish: P
 }
 
 /** The promoter, its agency, those above it and those whom rules name; nobody else is paid. */
-async function readFacts(db: Kysely<DB>, { levelsMax, ruleCache }: PoolDeps, promoterId: string, now: Date): Promise<Facts> {
+async function readFacts(db: Kysely<DB>, { levelsMax, ruleCache }: SharingDeps, promoterId: string, now: Date): Promise<Facts> {
   const rules = await currentRules(db, ruleCache);
   const facts: Facts = {
     merchants: new Map(),
@@ -131,8 +131,8 @@ async function readFacts(db: Kysely<DB>, { levelsMax, ruleCache }: PoolDeps, pro
  */
 function listedOf(
   facts: Facts,
-  offers: ReadonlyMap<string, PooledOffer>,
-  product: PoolProduct,
+  offers: ReadonlyMap<string, SharingOffer>,
+  product: OfferedProduct,
   { promoterId, now }: { promoterId: string; now: Date },
 ): Listed | null {
   const context = contextOf(facts, promoterId, product, now);
@@ -147,7 +147,7 @@ function listedOf(
 }
 
 /** Reckons shares; who stands around the promoter is the same for all products of one rule. */
-function sharing(facts: Facts, promoterId: string, now: Date): (rule: RuleVersion, product: PoolProduct) => MyShare {
+function sharing(facts: Facts, promoterId: string, now: Date): (rule: RuleVersion, product: OfferedProduct) => MyShare {
   const winners = new Map<RuleVersion, ReturnType<typeof winnerOf>>();
   return (rule, product) => {
     const winner = winners.get(rule) ?? winnerOf(facts, promoterId, rule, now);
@@ -157,7 +157,7 @@ function sharing(facts: Facts, promoterId: string, now: Date): (rule: RuleVersio
 }
 
 /** The less the rank, the further ahead; what has no price stands last. */
-const RANKS: Readonly<Record<PoolWish['sort'], (listed: Listed, share: ReturnType<typeof sharing>) => bigint>> = {
+const RANKS: Readonly<Record<SharingWish['sort'], (listed: Listed, share: ReturnType<typeof sharing>) => bigint>> = {
   rate: ({ rule }) => -BigInt(rule.plan.rate_ppm),
   earnings: ({ rule, product }, share) => -(share(rule, product).amount ?? -1n),
   price: ({ product }) => product.price ?? NO_PRICE,
@@ -167,14 +167,14 @@ const RANKS: Readonly<Record<PoolWish['sort'], (listed: Listed, share: ReturnTyp
 /** Above every price that there can be. */
 const NO_PRICE = 10n ** 17n;
 
-function comparePlaces(a: PoolPlace, b: PoolPlace): number {
+function comparePlaces(a: ProductPlace, b: ProductPlace): number {
   if (a.rank !== b.rank) return a.rank < b.rank ? -1 : 1;
   return compareText(a.merchantId, b.merchantId) || compareText(a.productId, b.productId);
 }
 
 const compareText = (a: string, b: string) => (a === b ? 0 : a < b ? -1 : 1);
 
-/** From when at the earliest each merchant could let promoters earn less; those without notice not. */
+/** From when at the earliest each merchant that gives notice could let promoters earn less. */
 async function noticesOf(db: Kysely<DB>, now: Date): Promise<Map<string, Date>> {
   const notices = await readNotices(db);
   return new Map(

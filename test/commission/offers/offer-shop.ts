@@ -10,7 +10,7 @@ type Answer = { status: number; body: Record<string, unknown> & { code: string; 
 export const PERCENT = 10_000;
 
 /** What is answered of a product of the pool, as far as tests look into it. */
-export interface Pooled {
+interface Shared {
   product_id: string;
   offer_id: string;
   kind: string;
@@ -21,7 +21,7 @@ export interface Pooled {
   lock_until: string | null;
 }
 
-export async function openPool(world: World, service: Service, terms: Record<string, unknown> = {}) {
+export async function openOfferShop(world: World, service: Service, terms: Record<string, unknown> = {}) {
   const shop = await openShop(world, terms);
   const { m } = shop;
   const carol = `carol-${crypto.randomUUID().slice(0, 8)}`;
@@ -30,16 +30,16 @@ export async function openPool(world: World, service: Service, terms: Record<str
     const as = key === undefined ? {} : { key };
     return (await service.call('PUT', `/v1/merchants/${m}/offers/${offerId}`, body, as)) as unknown as Answer;
   };
-  const pool = async (promoterId: string, query = ''): Promise<Pooled[]> => {
+  const shared = async (promoterId: string, query = ''): Promise<Shared[]> => {
     const { status, body } = await service.get(`/v1/offers?promoter_id=${promoterId}&merchant_id=${m}${query}`);
     expect(status, JSON.stringify(body)).toBe(200);
-    return body.data as unknown as Pooled[];
+    return body.data as unknown as Shared[];
   };
   return {
     ...shop,
     carol,
     put,
-    pool,
+    shared,
     /** Puts an offer that has to be taken. */
     async offer(offerId: string, body: object): Promise<Answer['body']> {
       const answer = await put(offerId, body);

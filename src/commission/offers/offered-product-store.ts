@@ -6,10 +6,10 @@ import type { OfferKind } from '../../core/rules/offer.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 
 /** Products that one look at the pool goes through: the newest of those that match. */
-export const POOL_MAX = 5000;
+export const SHARED_PRODUCTS_MAX = 5000;
 
 /** A product that an offer may let the promoter share. */
-export interface PoolProduct {
+export interface OfferedProduct {
   merchantId: string;
   productId: string;
   title: string;
@@ -23,7 +23,7 @@ export interface PoolProduct {
 }
 
 /** Which products: for whom, and what they must be like. */
-interface PoolQuestion {
+interface ProductQuestion {
   promoterId: string;
   agencyId: string | null;
   merchantId: string | null;
@@ -32,7 +32,7 @@ interface PoolQuestion {
   words: string | null;
 }
 
-interface PoolRow {
+interface ProductRow {
   merchant_id: string;
   product_id: string;
   title: string;
@@ -51,7 +51,7 @@ const escaped = (text: string) => text.replaceAll(/[\\%_]/g, String.raw`\$&`);
  * for everybody: by themselves or by their category, the newest in the pool first. Whether the
  * offer is in force, and which rule applies, is for the rules to say.
  */
-export async function readPool(db: Kysely<DB>, question: PoolQuestion): Promise<PoolProduct[]> {
+export async function readOfferedProducts(db: Kysely<DB>, question: ProductQuestion): Promise<OfferedProduct[]> {
   const { promoterId, agencyId, merchantId, category, words } = question;
   const isMerchants = merchantId === null ? sql`` : sql`and offer_rule.merchant_id = ${merchantId}`;
   const conditions = [
@@ -59,17 +59,17 @@ export async function readPool(db: Kysely<DB>, question: PoolQuestion): Promise<
     ...(category === null ? [] : [sql`current.category = ${category}`]),
     ...(words === null ? [] : [sql`(title ilike ${`%${escaped(words)}%`} or product_id = ${words})`]),
   ];
-  const { rows } = await sql<PoolRow>`
+  const { rows } = await sql<ProductRow>`
     with named as (
       select merchant_id, product_id, made_at as listed_at from offer_rule
       where part = 'pays' and product_id is not null ${isMerchants}
         and ((promoter_id is null and agency_id is null) or promoter_id = ${promoterId} or agency_id = ${agencyId}::text)
-      order by made_at desc limit ${4 * POOL_MAX}
+      order by made_at desc limit ${4 * SHARED_PRODUCTS_MAX}
     ), categories as materialized (
       select merchant_id, category, made_at from offer_rule where part = 'pays' and category is not null ${isMerchants}
     ), newest as (
       select merchant_id, product_id, made_at from product
-      where merchant_id in (select merchant_id from categories) order by made_at desc, product_id limit ${4 * POOL_MAX}
+      where merchant_id in (select merchant_id from categories) order by made_at desc, product_id limit ${4 * SHARED_PRODUCTS_MAX}
     ), wide as (
       select newest.merchant_id, newest.product_id, greatest(categories.made_at, newest.made_at) as listed_at
       from newest, lateral (${CURRENT(sql`newest`)}) as current
@@ -84,7 +84,7 @@ export async function readPool(db: Kysely<DB>, question: PoolQuestion): Promise<
       select currency from merchant_version where merchant_version.merchant_id = listed.merchant_id limit 1
     ) as terms
     where ${sql.join(conditions, sql` and `)}
-    order by listed_at desc, merchant_id, product_id limit ${POOL_MAX}`.execute(db);
+    order by listed_at desc, merchant_id, product_id limit ${SHARED_PRODUCTS_MAX}`.execute(db);
   return rows.map((row) => ({
     merchantId: row.merchant_id,
     productId: row.product_id,
@@ -104,13 +104,13 @@ const CURRENT = (of: ReturnType<typeof sql>) => sql`
   order by stated.effective_from desc, stated.version desc limit 1`;
 
 /** What of an offer is told to promoters. */
-export interface PooledOffer {
+export interface SharingOffer {
   kind: OfferKind;
   note: string | null;
 }
 
 /** The offers of these merchants, by `merchant \0 offer`. */
-export async function readPooledOffers(db: Kysely<DB>, merchantIds: readonly string[]): Promise<Map<string, PooledOffer>> {
+export async function readSharingOffers(db: Kysely<DB>, merchantIds: readonly string[]): Promise<Map<string, SharingOffer>> {
   const { rows } = await sql<{ merchant_id: string; offer_id: string; kind: OfferKind; note: string | null }>`
     select merchant_id, offer_id, kind, note from offer, lateral (
       select terms ->> 'note' as note from offer_version as stated

@@ -5,7 +5,7 @@ import { midnightFrom } from '../../../src/platform/calendar.ts';
 import { runs } from '../../runs.ts';
 import { openService } from '../stage.ts';
 import { ago, inDays, openWorld, SIMPLE_PLAN, WORKED_PLAN, type World } from '../world.ts';
-import { openPool, PERCENT, type Service } from './pool-shop.ts';
+import { openOfferShop, PERCENT, type Service } from './offer-shop.ts';
 
 let world: World;
 let service: Service;
@@ -20,16 +20,16 @@ afterAll(async () => {
 
 const open = (percent: number, more: object = {}) => ({ kind: 'open', product_ids: ['p1'], rate_ppm: percent * PERCENT, ...more });
 
-describe('the pool', () => {
+describe('what a promoter may share', () => {
   test('shows each promoter its own offers, by the rule that would decide, and no others', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     await world.product(shop.m, 'p2', { category: 'toys' });
     await world.product(shop.m, 'p3', { category: 'baby' });
     await shop.offer('all', open(5));
     await shop.offer('bobs', { ...open(8), kind: 'directed', promoters: [shop.bob] });
     await shop.offer('carols', { ...open(9), kind: 'exclusive', product_ids: ['p2'], promoters: [shop.carol] });
     const seen = async (promoterId: string) =>
-      (await shop.pool(promoterId)).map(({ product_id: id, offer_id: offer, rate_now: rate }) => `${id} ${offer} ${rate}`).toSorted();
+      (await shop.shared(promoterId)).map(({ product_id: id, offer_id: offer, rate_now: rate }) => `${id} ${offer} ${rate}`).toSorted();
     expect(await seen(shop.bob)).toEqual(['p1 bobs 80000']);
     expect(await seen(shop.carol)).toEqual(['p1 all 50000', 'p2 carols 90000']);
     await shop.offer('baby', { kind: 'open', category: 'baby', rate_ppm: 3 * PERCENT });
@@ -41,47 +41,47 @@ describe('the pool', () => {
   });
 
   test('tells the rate that counts, whichever rule it is of', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     await shop.offer('all', open(5));
     await shop.rule({ ...SIMPLE_PLAN, rate_ppm: 120_000 }, { scope: { merchant_id: shop.m, product_id: 'p1', tier: 'gold' } });
     await world.promoter(shop.carol, { tier: 'gold' });
-    expect(await shop.pool(shop.carol)).toMatchObject([{ offer_id: 'all', rate_now: 120_000 }]);
-    expect(await shop.pool(shop.bob)).toMatchObject([{ offer_id: 'all', rate_now: 50_000 }]);
+    expect(await shop.shared(shop.carol)).toMatchObject([{ offer_id: 'all', rate_now: 120_000 }]);
+    expect(await shop.shared(shop.bob)).toMatchObject([{ offer_id: 'all', rate_now: 50_000 }]);
   });
 
   test('tells the share after the split: the worked example', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     await world.product(shop.m, 'p1', { category: 'baby', price: 9999n });
     await shop.offer('all', { kind: 'open', product_ids: ['p1'], plan: WORKED_PLAN });
-    expect(await shop.pool(shop.bob)).toMatchObject([{ rate_now: 100_000, my_share_now: { amount: 630, rate_ppm: 63_000 } }]);
-    expect(await shop.pool(shop.carol)).toMatchObject([{ my_share_now: { amount: 699, rate_ppm: 70_000 } }]);
+    expect(await shop.shared(shop.bob)).toMatchObject([{ rate_now: 100_000, my_share_now: { amount: 630, rate_ppm: 63_000 } }]);
+    expect(await shop.shared(shop.carol)).toMatchObject([{ my_share_now: { amount: 699, rate_ppm: 70_000 } }]);
     await world.product(shop.m, 'p1', { category: 'baby', price: null });
-    expect(await shop.pool(shop.bob)).toMatchObject([{ my_share_now: { amount: null, rate_ppm: 63_000 } }]);
+    expect(await shop.shared(shop.bob)).toMatchObject([{ my_share_now: { amount: null, rate_ppm: 63_000 } }]);
   });
 
   test('tells what is coming, and until when nothing can get worse', async () => {
-    const shop = await openPool(world, service, { rate_notice_hours: 24 });
+    const shop = await openOfferShop(world, service, { rate_notice_hours: 24 });
     await shop.offer('all', open(5));
     const earliest = midnightFrom(new Date(Date.now() + 24 * 3_600_000), 'Asia/Shanghai').toISOString();
-    expect(await shop.pool(shop.bob)).toMatchObject([{ rate_coming: null, lock_until: earliest }]);
+    expect(await shop.shared(shop.bob)).toMatchObject([{ rate_coming: null, lock_until: earliest }]);
     await shop.offer('all', open(4));
-    expect(await shop.pool(shop.bob)).toMatchObject([
+    expect(await shop.shared(shop.bob)).toMatchObject([
       { rate_now: 50_000, rate_coming: { rate_ppm: 40_000, from: earliest }, lock_until: earliest },
     ]);
     await shop.offer('all', open(6, { ends_at: inDays(9) }));
-    expect(await shop.pool(shop.bob)).toMatchObject([{ rate_now: 60_000, rate_coming: { rate_ppm: 0 }, lock_until: earliest }]);
-    const without = await openPool(world, service);
+    expect(await shop.shared(shop.bob)).toMatchObject([{ rate_now: 60_000, rate_coming: { rate_ppm: 0 }, lock_until: earliest }]);
+    const without = await openOfferShop(world, service);
     await without.offer('all', open(5));
-    expect(await without.pool(without.bob)).toMatchObject([{ lock_until: null }]);
+    expect(await without.shared(without.bob)).toMatchObject([{ lock_until: null }]);
   });
 
   test('is searched by words of titles, in which no sign stands for others, and by categories', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     const titles: Record<string, string> = { p1: 'Pram 100% wool', p2: 'pram_2', p3: 'PRAM x2', p4: 'Back\\slash' };
     for (const [id, title] of Object.entries(titles)) await world.product(shop.m, id, { title, category: id === 'p4' ? 'odd' : 'baby' });
     await shop.offer('all', open(5, { product_ids: Object.keys(titles) }));
     const found = async (q: string) =>
-      (await shop.pool(shop.bob, `&q=${encodeURIComponent(q)}`)).map(({ product_id: id }) => id).toSorted();
+      (await shop.shared(shop.bob, `&q=${encodeURIComponent(q)}`)).map(({ product_id: id }) => id).toSorted();
     expect([await found('pram'), await found('%'), await found('_'), await found('\\'), await found('p2')]).toEqual([
       ['p1', 'p2', 'p3'],
       ['p1'],
@@ -89,11 +89,11 @@ describe('the pool', () => {
       ['p4'],
       ['p2'],
     ]);
-    expect((await shop.pool(shop.bob, '&category=odd')).map(({ product_id: id }) => id)).toEqual(['p4']);
+    expect((await shop.shared(shop.bob, '&category=odd')).map(({ product_id: id }) => id)).toEqual(['p4']);
   });
 
   test('is sorted and paged in every order, each product once', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     const prices = [500n, 100n, null, 300n, 100n];
     for (const [index, price] of prices.entries()) {
       await world.product(shop.m, `p${index}`, { price });
@@ -122,7 +122,7 @@ describe('the pool', () => {
   });
 
   test('is for a promoter’s key itself only, and for anybody else whom they name', async () => {
-    const shop = await openPool(world, service);
+    const shop = await openOfferShop(world, service);
     await shop.offer('all', open(5));
     const bobs = await service.keyOf('promoter', { promoterId: shop.bob });
     expect((await service.get('/v1/offers', bobs)).body.data.length).toBeGreaterThan(0);
@@ -135,7 +135,7 @@ describe('the pool', () => {
   });
 });
 
-test('what the pool tells a promoter is what an order of one unit is paid now', { timeout: 300_000 }, async () => {
+test('what a promoter is told is what an order of one unit is paid now', { timeout: 300_000 }, async () => {
   const share = fc.constantFrom(0, 300_000, 700_000, 1_000_000);
   const nodes = fc.record({ agency: share, promoter: share, upline: share, named: fc.boolean(), platform: fc.constantFrom(0, 200_000) });
   const plan = fc.record({
@@ -156,7 +156,7 @@ test('what the pool tells a promoter is what an order of one unit is paid now', 
   let place = 0;
   await fc.assert(
     fc.asyncProperty(shown, async (drawn) => {
-      const shop = await openPool(world, service);
+      const shop = await openOfferShop(world, service);
       const toPlan = ({ rate_ppm, fixed, cap, nodes: of }: typeof drawn.open) => ({
         rate_ppm,
         currency: 'CNY',
@@ -191,7 +191,7 @@ test('what the pool tells a promoter is what an order of one unit is paid now', 
       if (drawn.tiered !== null) {
         await shop.rule(toPlan(drawn.tiered), { scope: { merchant_id: shop.m, product_id: 'p1', tier: 'gold' }, from: ago(1) });
       }
-      const [pooled] = await shop.pool(shop.bob);
+      const [told] = await shop.shared(shop.bob);
       const orderId = `${(place += 1)}`;
       const lines = [{ line_id: '1', product_id: 'p1', quantity: 1, paid_amount: drawn.price }];
       await shop.order(orderId, { paid_at: ago(0), link_code: shop.code, lines });
@@ -199,8 +199,8 @@ test('what the pool tells a promoter is what an order of one unit is paid now', 
       const paid = (line.shares as unknown as { promoter_id: string | null; amount: number | bigint }[])
         .filter((one) => one.promoter_id === shop.bob)
         .reduce((sum, one) => sum + Number(one.amount), 0);
-      expect(pooled!.rule_id).toBe(line.rule_id);
-      expect(pooled!.my_share_now.amount).toBe(paid);
+      expect(told!.rule_id).toBe(line.rule_id);
+      expect(told!.my_share_now.amount).toBe(paid);
     }),
     { numRuns: runs(12) },
   );
