@@ -76,7 +76,8 @@ create unique index offer_application_once on offer_application (merchant_id, of
 create index offer_application_of_promoter on offer_application (promoter_id, application_id);
 create index offer_application_of_merchant on offer_application (merchant_id, application_id);
 comment on table offer_application is 'That a promoter asks to be let into an offer, and what was decided of it.';
-comment on column offer_application.orders is 'Its own completed orders of the 90 days before, when the conditions were read; so are its tier and refunds.';
+comment on column offer_application.orders is
+  'Its own completed orders of the 90 days before, when the conditions were read; so are its tier and refunds.';
 comment on column offer_application.decided_by is 'Null where it was accepted by itself.';
 comment on column offer_application.effective_from is 'From when the decision counts; null of one that changed nothing.';
 
