@@ -100,6 +100,7 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   await put('/v1/merchants/m1/offers/pram', offer);
   const application = await ask('POST', '/v1/offers/pram/applications', { promoter_id: 'alice' });
   ids['application_id'] = application.body.application_id;
+  await ask('POST', `/v1/offer-applications/${ids['application_id']}/decision`, { decision: 'accept' });
   await put('/v1/promoters/alice/payee', { kind: 'individual', name: 'Alice', provider_id: 'manual' });
   const done = { status: 'completed', completed_at: new Date().toISOString(), promoter_id: 'alice' };
   await ask('POST', '/v1/orders', { ...orderOf('O-done'), ...done });

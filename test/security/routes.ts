@@ -190,7 +190,7 @@ const TABLE: Record<string, Row> = {
   'POST /v1/offers/{offer_id}/applications': { open: alice, body: { promoter_id: 'alice', merchant_id: 'm1' }, answered: 409 },
   'GET /v1/offer-applications': { open: ofBoth, url: '/v1/offer-applications?promoter_id=alice&merchant_id=m1' },
   'GET /v1/offer-applications/{application_id}': { open: ofBoth },
-  'POST /v1/offer-applications/{application_id}/decision': { open: ofMerchant, body: { decision: 'accept', reason: 'I say so.' } },
+  'POST /v1/offer-applications/{application_id}/decision': { open: ofMerchant, body: { decision: 'accept' }, answered: 409 },
   'GET /v1/merchants/{merchant_id}/offers': { open: ofMerchant },
   'GET /v1/merchants/{merchant_id}/offers/{offer_id}': { open: ofMerchant },
   'PUT /v1/merchants/{merchant_id}/offers/{offer_id}': { open: ofMerchant, body: { ...offer, rate_ppm: 1_000_000 } },

@@ -72,15 +72,18 @@ function* misfits(stated: StatedTerms): Generator<[path: string, message: string
   if ((stated.rate_ppm == null) === (stated.plan == null)) yield ['rate_ppm', 'must be given, or plan in its place'];
   if ((productIds == null) === (category == null)) yield ['product_ids', 'must be given, or the category of an open offer in its place'];
   if (productIds?.length === 0) yield ['product_ids', 'must name a product'];
-  if (stated.starts_at != null && stated.ends_at != null && stated.ends_at <= stated.starts_at)
+  if (stated.starts_at != null && stated.ends_at != null && stated.ends_at <= stated.starts_at) {
     yield ['ends_at', 'must lie after starts_at'];
+  }
   if (of === 'open') {
     if (promoters.length > 0) yield ['promoters', 'must be empty: an open offer is for everybody'];
     if (agencies.length > 0) yield ['agencies', 'must be empty: an open offer is for everybody'];
     if (stated.applications !== 'none') yield ['applications', 'must be none: an open offer is for everybody'];
   } else {
     if (category != null) yield ['category', 'must be left out: only an open offer is of a category'];
-    if (promoters.length + agencies.length === 0 && stated.applications === 'none') yield ['promoters', 'or agencies must be named'];
+    if (promoters.length + agencies.length === 0 && stated.applications === 'none') {
+      yield ['promoters', 'or agencies must be named'];
+    }
   }
   if (stated.conditions != null && stated.applications === 'none') yield ['conditions', 'need applications'];
 }
@@ -91,7 +94,7 @@ const fitting = (stated: StatedTerms, context: z.RefinementCtx) => {
 
 const EXAMPLE = {
   kind: 'exclusive',
-  product_ids: ['p1'],
+  product_ids: ['p2'],
   rate_ppm: 150_000,
   promoters: ['alice'],
   applications: 'review',

@@ -72,7 +72,13 @@ const sharedProduct = z
 function showShared(one: SharedProduct): z.output<typeof sharedProduct> {
   const { merchantId: merchant_id, productId: product_id, title, category, price, currency, landingUrl: landing_url, rule, coming } = one;
   return {
-    ...{ merchant_id, product_id, title, category, price, currency, landing_url },
+    merchant_id,
+    product_id,
+    title,
+    category,
+    price,
+    currency,
+    landing_url,
     offer_id: one.offerId,
     kind: one.kind,
     note: one.note,

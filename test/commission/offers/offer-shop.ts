@@ -28,7 +28,7 @@ export async function openOfferShop(world: World, service: Service, terms: Recor
   await world.promoter(carol);
   const put = async (offerId: string, body: object, key?: string): Promise<Answer> => {
     const as = key === undefined ? {} : { key };
-    return (await service.call('PUT', `/v1/merchants/${m}/offers/${offerId}`, body, as)) as unknown as Answer;
+    return service.call('PUT', `/v1/merchants/${m}/offers/${offerId}`, body, as);
   };
   const shared = async (promoterId: string, query = ''): Promise<Shared[]> => {
     const { status, body } = await service.get(`/v1/offers?promoter_id=${promoterId}&merchant_id=${m}${query}`);

@@ -20,6 +20,8 @@ afterAll(async () => {
 
 const open = (percent: number, more: object = {}) => ({ kind: 'open', product_ids: ['p1'], rate_ppm: percent * PERCENT, ...more });
 
+const of = (kind: string, body: object) => ({ kind, product_ids: ['p1'], ...body });
+
 describe('what a promoter may share', () => {
   test('shows each promoter its own offers, by the rule that would decide, and no others', async () => {
     const shop = await openOfferShop(world, service);
@@ -183,7 +185,6 @@ test('what a promoter is told is what an order of one unit is paid now', { timeo
       await world.product(shop.m, 'p1', { category: 'baby', price: BigInt(drawn.price) });
       await world.promoter(shop.bob, { inviter_id: shop.alice, agency_id: shop.agency, tier: 'gold' });
       if (drawn.isAgencySuspended) await world.promoter(shop.agency, { kind: 'agency', status: 'suspended' });
-      const of = (kind: string, body: object) => ({ kind, product_ids: ['p1'], ...body });
       await shop.offer('open', of('open', { plan: toPlan(drawn.open) }));
       if (drawn.category !== null) await shop.offer('category', { kind: 'open', category: 'baby', plan: toPlan(drawn.category) });
       if (drawn.directed !== null) await shop.offer('bobs', of('directed', { plan: toPlan(drawn.directed), promoters: [shop.bob] }));

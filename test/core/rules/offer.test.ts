@@ -48,6 +48,17 @@ const line: RuleContext = {
   campaignId: null,
 };
 
+const put = (promoters: string[], at: number, rules: ReadonlyMap<string, PlacedRule>) =>
+  versionsFor(rules, { places: placesOf(content({ kind: 'directed', promoters })), at: day(at), until: null }, naming);
+
+const rival = (offer: Rival['offer'], version: Partial<RuleVersion>): Rival => {
+  const made = rule(offer?.offerId ?? 'plain', { scope: { merchant_id: 'm1', product_id: 'p1' }, ...version });
+  return { period: ruleBook([made]).periods[0]!, offer };
+};
+
+const found = (...rivals: Rival[]) =>
+  conflictsOfProduct(rivals, 'p1').map(({ offerId, rival: other }) => `${offerId} ${other?.period.rule.ruleId ?? 'alone'}`);
+
 describe('the places of an offer', () => {
   test('rank exclusive and directed above the agency’s, and that above open ones: one applies, never the sum', () => {
     const offers = [
@@ -115,16 +126,15 @@ describe('the versions of an offer', () => {
           }
           expect(versionsFor(rules, wanted, naming)).toEqual([]);
         }
-        for (const { versions } of rules.values())
+        for (const { versions } of rules.values()) {
           expect(versions.map(({ version }) => version)).toEqual(versions.map((_, index) => index + 1));
+        }
       }),
       { numRuns: runs(200) },
     );
   });
 
   test('are those alone in which something differs', () => {
-    const put = (promoters: string[], at: number, rules: ReadonlyMap<string, PlacedRule>) =>
-      versionsFor(rules, { places: placesOf(content({ kind: 'directed', promoters })), at: day(at), until: null }, naming);
     const first = after(new Map(), put(['alice', 'bob'], 1, new Map()));
     const second = put(['bob', 'carol'], 3, first);
     expect(
@@ -137,17 +147,11 @@ describe('the versions of an offer', () => {
 });
 
 describe('what cannot stand beside what', () => {
-  const rival = (offer: Rival['offer'], version: Partial<RuleVersion>): Rival => {
-    const made = rule(offer?.offerId ?? 'plain', { scope: { merchant_id: 'm1', product_id: 'p1' }, ...version });
-    return { period: ruleBook([made]).periods[0]!, offer };
-  };
   const open = (fields: Partial<RuleVersion> = {}) => rival({ offerId: 'open', kind: 'open', part: 'pays' }, fields);
   const bobs = { merchant_id: 'm1', product_id: 'p1', promoter_id: 'bob' };
   const directed = (fields: Partial<RuleVersion> = {}) =>
     rival({ offerId: 'directed', kind: 'directed', part: 'pays' }, { scope: bobs, ...fields });
   const closing = rival({ offerId: 'exclusive', kind: 'exclusive', part: 'closes' }, {});
-  const found = (...rivals: Rival[]) =>
-    conflictsOfProduct(rivals, 'p1').map(({ offerId, rival: other }) => `${offerId} ${other?.period.rule.ruleId ?? 'alone'}`);
 
   test('a directed offer needs open ones for all its time', () => {
     expect(found(directed())).toEqual(['directed alone']);
