@@ -1,8 +1,6 @@
 // Offers of the product pool: the places in which one pays, the versions by which its rules come to
 // say so, and what cannot stand beside what. Pure.
 
-import { isDeepStrictEqual } from 'node:util';
-
 import type { Plan, RuleScope } from '../plan.ts';
 import { ruleBook, scopeKey, scopeWeight, type Period, type RuleVersion } from '../rule.ts';
 
@@ -121,7 +119,14 @@ function saysSo({ versions }: PlacedRule, plan: Plan, { at, until }: Pick<Wanted
   const [only, ...others] = remaining(versions, at);
   if (only === undefined || others.length > 0) return false;
   const isSame = only.from <= at.getTime() && only.until === (until?.getTime() ?? Infinity);
-  return isSame && isDeepStrictEqual(only.rule.plan, plan);
+  return isSame && sameValue(only.rule.plan, plan);
+}
+
+/** Whether two documents say the same, in whatever order of their keys. */
+function sameValue(one: unknown, other: unknown): boolean {
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one === other;
+  const [entries, others] = [Object.entries(one), new Map(Object.entries(other))];
+  return entries.length === others.size && entries.every(([key, value]) => others.has(key) && sameValue(value, others.get(key)));
 }
 
 /** A rule as far as it may not stand beside an offer's, or an offer's beside it. */
