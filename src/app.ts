@@ -9,6 +9,7 @@ import { identityPreviewRoutes } from './commission/orders/identity-preview-rout
 import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
 import { bonusProgramRoutes } from './commission/bonuses/bonus-program-routes.ts';
 import { campaignRoutes } from './commission/campaigns/campaign-routes.ts';
+import { campaignsNaming } from './commission/campaigns/campaign-store.ts';
 import { draftRoutes } from './commission/rules/drafts/draft-routes.ts';
 import { merchantDrafts } from './commission/rules/drafts/merchant-drafts.ts';
 import { campaignDrafts } from './commission/rules/drafts/campaign-drafts.ts';
@@ -72,7 +73,7 @@ import type { ClickPath } from './promotion/clicks/click-path.ts';
 import { clickRoutes } from './promotion/clicks/click-routes.ts';
 import { identityRoutes } from './promotion/buyers/identity-routes.ts';
 import { importRoutes } from './promotion/imports.ts';
-import { linkRoutes, type AcceptedInto } from './promotion/links/link-routes.ts';
+import { linkRoutes } from './promotion/links/link-routes.ts';
 import type { MerchantMade, OnEvidence, PromotersChanged } from './promotion/listeners.ts';
 import { merchantRoutes, productRoutes } from './promotion/merchants/merchant-routes.ts';
 import { merchantExists } from './promotion/merchants/merchant-store.ts';
@@ -111,9 +112,6 @@ export const onEvidence: OnEvidence = (trx, _merchantId, identities, now) => mar
 const merchantMade: MerchantMade = async (trx, merchantId) => {
   await unpark(trx, [`merchant:${merchantId}`]);
 };
-
-/** Campaigns are made nowhere yet, and nobody was accepted into one. */
-const noCampaigns: AcceptedInto = async () => new Set();
 
 const promotersChanged: PromotersChanged = async (trx, promoterIds, now) => {
   await unpark(
@@ -219,7 +217,10 @@ function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void
   ruleRoutes(app, deps);
   simulationRoutes(app, deps);
   reRatingRoutes(app, deps);
-  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, offerDrafts, programDrafts, campaignDrafts, merchantDrafts] });
+  draftRoutes(app, {
+    ...deps,
+    kinds: [ruleDrafts, endDrafts, reversionDrafts, offerDrafts, programDrafts, campaignDrafts, merchantDrafts],
+  });
   offerRoutes(app, deps);
   sharedProductRoutes(app, { ...deps, ruleCache: emptyRuleCache() });
   applicationRoutes(app, deps);
@@ -240,7 +241,7 @@ function servePromotion(app: App, { runtime, queue, clickPath, adapters }: AppDe
   productRoutes(app, { db });
   promoterRoutes(app, { db, links, promotersChanged, nudge });
   importRoutes(app, { db, links, merchantMade, reviewRequired, promotersChanged, nudge });
-  linkRoutes(app, { db, publicUrl, tokenKeys, linksPerDay, askForLink, acceptedInto: noCampaigns });
+  linkRoutes(app, { db, publicUrl, tokenKeys, linksPerDay, askForLink, acceptedInto: campaignsNaming });
   clickRoutes(app, { db, links, tokenKeys, identityKey, onEvidence, nudge });
   identityRoutes(app, { db, tokenKeys, identityKey, onEvidence, nudge });
 }

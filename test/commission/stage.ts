@@ -43,7 +43,10 @@ export async function openService(world: World, { reviewRequired = false } = {})
   tierProgramRoutes(app, deps);
   bonusProgramRoutes(app, deps);
   campaignRoutes(app, deps);
-  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, offerDrafts, programDrafts, campaignDrafts, merchantDrafts] });
+  draftRoutes(app, {
+    ...deps,
+    kinds: [ruleDrafts, endDrafts, reversionDrafts, offerDrafts, programDrafts, campaignDrafts, merchantDrafts],
+  });
   offerRoutes(app, deps);
   sharedProductRoutes(app, { ...deps, ruleCache: emptyRuleCache() });
   applicationRoutes(app, deps);

@@ -5,6 +5,7 @@ import type { Kysely } from 'kysely';
 import type { RuleContext, RuleVersion } from '../../core/rule.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { inSlices } from '../../platform/slices.ts';
+import { NO_CAMPAIGNS } from '../campaigns/campaign-cache.ts';
 import { readMerchants, readPromoters } from '../facts/facts-store.ts';
 import { inForce, isPresent, type Facts } from '../facts/facts.ts';
 import { earliestAfter, readNotices } from '../rules/rate-notice.ts';
@@ -110,6 +111,8 @@ async function readFacts(db: Kysely<DB>, { levelsMax, ruleCache }: SharingDeps, 
     links: new Map(),
     tierPeriods: [],
     rules: rules.book,
+    // What a campaign pays beside is granted to an order, and promised to nobody.
+    campaigns: NO_CAMPAIGNS,
     levelsMax,
   };
   let wanted = [promoterId, ...rules.named];

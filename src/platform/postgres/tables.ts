@@ -742,7 +742,7 @@ export interface OfferApplication {
   note: string | null;
   offer_id: string;
   /**
-   * Its own completed orders of the 90 days before, as the conditions were read; so is what stands beside.
+   * Its own completed orders of the 90 days before, when the conditions were read; so are its tier and refunds.
    */
   orders: bigint;
   promoter_id: string;
