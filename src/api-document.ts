@@ -99,6 +99,7 @@ const TAGS = [
   { name: 'erasures', description: 'Buyers who are forgotten.' },
   { name: 'claims', description: 'Promoters who say: this order was mine.' },
   { name: 'rules', description: 'How much is earned, and how it is split.' },
+  { name: 'offers', description: 'The product pool: what merchants let promoters share, what a promoter would get, and applications.' },
   { name: 'programs', description: 'Tiers by what promoters sell, and bonuses beside the rules.' },
   { name: 'ledger', description: 'The books.' },
   { name: 'payouts', description: 'Money out: who is paid, when, and what is withheld.' },

@@ -9,9 +9,14 @@ import { identityPreviewRoutes } from './commission/orders/identity-preview-rout
 import { orderViewRoutes as awardedOrderRoutes } from './commission/orders/order-view-routes.ts';
 import { bonusProgramRoutes } from './commission/bonuses/bonus-program-routes.ts';
 import { campaignRoutes } from './commission/campaigns/campaign-routes.ts';
+import { campaignsNaming } from './commission/campaigns/campaign-store.ts';
 import { draftRoutes } from './commission/rules/drafts/draft-routes.ts';
 import { merchantDrafts } from './commission/rules/drafts/merchant-drafts.ts';
 import { campaignDrafts } from './commission/rules/drafts/campaign-drafts.ts';
+import { applicationRoutes } from './commission/offers/application-routes.ts';
+import { offerRoutes } from './commission/offers/offer-routes.ts';
+import { sharedProductRoutes } from './commission/offers/offered-product-routes.ts';
+import { offerDrafts } from './commission/rules/drafts/offer-drafts.ts';
 import { programDrafts } from './commission/rules/drafts/program-drafts.ts';
 import { endDrafts, reversionDrafts, ruleDrafts } from './commission/rules/drafts/rule-drafts.ts';
 import { tierProgramRoutes } from './commission/tiers/tier-program-routes.ts';
@@ -206,13 +211,19 @@ async function serveHot(app: App, deps: AppDeps & { counts: RateCounts }, door: 
   await openHotRoutes(app, { url: WEBHOOKS, count, routes: (scope) => webhookRoutes(scope, { ...door, adapters, registry, refused }) });
 }
 
-/** Rules, programs, and the drafts of whatever changes what is earned. */
+/** Rules, offers, programs, and the drafts of whatever changes what is earned. */
 function serveRules(app: App, { runtime: { config, db }, queue }: AppDeps): void {
   const deps = { db, levelsMax: config.referralLevelsMax, reviewRequired: config.ruleReview === 'required', nudge: queue.nudge };
   ruleRoutes(app, deps);
   simulationRoutes(app, deps);
   reRatingRoutes(app, deps);
-  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, programDrafts, campaignDrafts, merchantDrafts] });
+  draftRoutes(app, {
+    ...deps,
+    kinds: [ruleDrafts, endDrafts, reversionDrafts, offerDrafts, programDrafts, campaignDrafts, merchantDrafts],
+  });
+  offerRoutes(app, deps);
+  sharedProductRoutes(app, { ...deps, ruleCache: emptyRuleCache() });
+  applicationRoutes(app, deps);
   tierProgramRoutes(app, deps);
   bonusProgramRoutes(app, deps);
   campaignRoutes(app, deps);
@@ -230,7 +241,7 @@ function servePromotion(app: App, { runtime, queue, clickPath, adapters }: AppDe
   productRoutes(app, { db });
   promoterRoutes(app, { db, links, promotersChanged, nudge });
   importRoutes(app, { db, links, merchantMade, reviewRequired, promotersChanged, nudge });
-  linkRoutes(app, { db, publicUrl, tokenKeys, linksPerDay, askForLink });
+  linkRoutes(app, { db, publicUrl, tokenKeys, linksPerDay, askForLink, acceptedInto: campaignsNaming });
   clickRoutes(app, { db, links, tokenKeys, identityKey, onEvidence, nudge });
   identityRoutes(app, { db, tokenKeys, identityKey, onEvidence, nudge });
 }

@@ -32,9 +32,8 @@ const METHODS = ['get', 'put', 'post', 'delete'] as const;
 /** What others need comes first, in this order; what takes away comes last. */
 const FIRST = `imports.merchants merchants.put imports.products products.put imports.promoters promoters.put imports.links rules.publish
   tierPrograms.put bonusPrograms.put campaigns.put ruleDrafts.make
-  sources.put mappings.put webhookEndpoints.put payoutSchedules.put clicks.make orders.report pushes.send orders.get webhookMessages.list`.split(
-  /\s+/,
-);
+  sources.put mappings.put webhookEndpoints.put payoutSchedules.put clicks.make orders.report pushes.send orders.get webhookMessages.list
+  offers.put offers.apply`.split(/\s+/);
 const LAST =
   `identities.reverse ruleDrafts.reject rules.end reconciliations.make reconciliations.get webhookEndpoints.remove payoutSchedules.remove
   keys.revoke`.split(/\s+/);

@@ -16,6 +16,8 @@ export interface RuleVersion {
   effectiveFrom: Date;
   effectiveTo: Date | null;
   plan: Plan;
+  /** The offer of its merchant that has published it; absent of a rule that stands by itself. */
+  offerId?: string;
 }
 
 /**

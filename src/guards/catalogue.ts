@@ -10,6 +10,7 @@ import { LAWS_OF_BOOKS } from './laws/laws-of-books.ts';
 import { LAWS_OF_BORDERS } from './laws/laws-of-borders.ts';
 import { LAWS_OF_CAMPAIGNS } from './laws/laws-of-campaigns.ts';
 import { lawsOfDecisions } from './laws/laws-of-decisions.ts';
+import { LAWS_OF_OFFERS } from './laws/laws-of-offers.ts';
 import { LAWS_OF_ORDERS } from './laws/laws-of-orders.ts';
 import { LAWS_OF_PAYOUTS } from './laws/laws-of-payouts.ts';
 import { LAWS_OF_PROGRAMS } from './laws/laws-of-programs.ts';
@@ -32,6 +33,7 @@ export function allGuards({ levelsMax, spooled }: GuardSettings): Guard[] {
     ...LAWS_OF_PROGRAMS,
     ...LAWS_OF_RE_RATINGS,
     ...LAWS_OF_CAMPAIGNS,
+    ...LAWS_OF_OFFERS,
     ...LAWS_OF_BORDERS,
     ...ALARMS_OF_REPORTS,
     ...ALARMS_OF_SOURCES,

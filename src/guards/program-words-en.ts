@@ -1,4 +1,4 @@
-// What the guards of programs and of re-ratings say in English.
+// What the guards of programs, of offers and of re-ratings say in English.
 
 import type { GuardWords } from './words-en.ts';
 
@@ -37,5 +37,10 @@ export const PROGRAM_GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     says: 'No re-rating that lowers was approved by who asked for it, or without having been asked to lower.',
     broken: 'A re-rating was approved by who asked for it, or lowers without having been asked to.',
     whatToDo: 'Look at the re-rating and the audit log, and have a second person look at it. Report it: it is a fault of the program.',
+  },
+  offer_rules: {
+    says: 'The rules of every offer are what the offer says: for whom, for what, how much and until when.',
+    broken: 'An offer says one thing, and its rules pay another.',
+    whatToDo: 'Put the offer again with a change, by which its rules are published anew, and look at what they have paid since. Report it.',
   },
 };

@@ -1,4 +1,4 @@
-// What the guards of programs and of re-ratings say in Chinese.
+// What the guards of programs, of offers and of re-ratings say in Chinese.
 
 import type { GuardWords } from './words-en.ts';
 
@@ -37,5 +37,10 @@ export const PROGRAM_GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     says: '降低佣金的重新计佣，必须事先声明，且由发起人之外的人批准。',
     broken: '有重新计佣由发起人自己批准，或未声明却降低了佣金。',
     whatToDo: '查看该次重新计佣和审计日志，并请第二个人核对。请报告：这是程序的错误。',
+  },
+  offer_rules: {
+    says: '每个推广计划的规则都与计划一致：给谁、哪些商品、多少、到何时。',
+    broken: '有推广计划与其规则支付的不一致。',
+    whatToDo: '修改并重新提交该计划，规则会随之重新发布；查看此前按这些规则支付的佣金，并报告。',
   },
 };

@@ -42,6 +42,11 @@ export const EVENT_TYPES = [
   'campaign.paused',
   'campaign.resumed',
   'campaign.exhausted',
+  'offer.published',
+  'offer.changed',
+  'offer.ended',
+  'offer.application_made',
+  'offer.application_decided',
   'guard.violated',
   'guard.healed',
 ] as const;

@@ -3,10 +3,15 @@ import { bonusProgramRoutes } from '../../src/commission/bonuses/bonus-program-r
 import { campaignRoutes } from '../../src/commission/campaigns/campaign-routes.ts';
 import { orderViewRoutes } from '../../src/commission/orders/order-view-routes.ts';
 import { campaignDrafts } from '../../src/commission/rules/drafts/campaign-drafts.ts';
+import { applicationRoutes } from '../../src/commission/offers/application-routes.ts';
+import { offerRoutes } from '../../src/commission/offers/offer-routes.ts';
+import { sharedProductRoutes } from '../../src/commission/offers/offered-product-routes.ts';
 import { draftRoutes } from '../../src/commission/rules/drafts/draft-routes.ts';
 import { merchantDrafts } from '../../src/commission/rules/drafts/merchant-drafts.ts';
+import { offerDrafts } from '../../src/commission/rules/drafts/offer-drafts.ts';
 import { programDrafts } from '../../src/commission/rules/drafts/program-drafts.ts';
 import { endDrafts, reversionDrafts, ruleDrafts } from '../../src/commission/rules/drafts/rule-drafts.ts';
+import { emptyRuleCache } from '../../src/commission/rules/rule-cache.ts';
 import { ruleRoutes } from '../../src/commission/rules/rule-routes.ts';
 import { tierProgramRoutes } from '../../src/commission/tiers/tier-program-routes.ts';
 import { callersOf, keyedApp } from '../platform/callers.ts';
@@ -38,7 +43,13 @@ export async function openService(world: World, { reviewRequired = false } = {})
   tierProgramRoutes(app, deps);
   bonusProgramRoutes(app, deps);
   campaignRoutes(app, deps);
-  draftRoutes(app, { ...deps, kinds: [ruleDrafts, endDrafts, reversionDrafts, programDrafts, campaignDrafts, merchantDrafts] });
+  draftRoutes(app, {
+    ...deps,
+    kinds: [ruleDrafts, endDrafts, reversionDrafts, offerDrafts, programDrafts, campaignDrafts, merchantDrafts],
+  });
+  offerRoutes(app, deps);
+  sharedProductRoutes(app, { ...deps, ruleCache: emptyRuleCache() });
+  applicationRoutes(app, deps);
   orderViewRoutes(app, { db: world.db });
   return { nudged, close: () => app.close(), ...(await callersOf<Body>(app, world.db)) };
 }

@@ -17,6 +17,7 @@ import { PLANTS_OF_BOOKS } from './plants-of-books.ts';
 import { PLANTS_OF_CAMPAIGNS } from './plants-of-campaigns.ts';
 import { PLANTS_OF_DECISIONS } from './plants-of-decisions.ts';
 import { PLANTS_OF_DATABASE } from './plants-of-database.ts';
+import { PLANTS_OF_OFFERS } from './plants-of-offers.ts';
 import { PLANTS_OF_ORDERS } from './plants-of-orders.ts';
 import { payWorld } from './payouts.ts';
 import { PLANTS_OF_PAYOUTS } from './plants-of-payouts.ts';
@@ -34,6 +35,7 @@ const plants = [
   ...PLANTS_OF_PROGRAMS,
   ...PLANTS_OF_RE_RATINGS,
   ...PLANTS_OF_CAMPAIGNS,
+  ...PLANTS_OF_OFFERS,
   ...PLANTS_OF_DATABASE,
 ];
 

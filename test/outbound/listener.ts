@@ -10,7 +10,7 @@ export interface Heard {
   data: Record<string, unknown>;
 }
 
-const EVERYTHING = ['order.*', 'commission.*', 'claim.*', 'guard.*', 'rule.*', 'campaign.*'];
+const EVERYTHING = ['order.*', 'commission.*', 'claim.*', 'guard.*', 'rule.*', 'campaign.*', 'offer.*'];
 
 /**
  * Listens from now on. `heard` tells what was announced since it was last asked, in the order of

@@ -21,9 +21,9 @@ import type { MerchantMade, Nudge, OnEvidence, PromotersChanged } from '../../sr
 import { identitiesOf } from '../../src/promotion/buyers/identity.ts';
 import { identityRoutes } from '../../src/promotion/buyers/identity-routes.ts';
 import { importRoutes } from '../../src/promotion/imports.ts';
-import { linkRoutes } from '../../src/promotion/links/link-routes.ts';
+import { linkRoutes, type AcceptedInto } from '../../src/promotion/links/link-routes.ts';
 import { merchantRoutes, productRoutes } from '../../src/promotion/merchants/merchant-routes.ts';
-import { refuseSuspended } from '../../src/promotion/promoters/promoter-keys.ts';
+import { campaignKey, refuseSuspended } from '../../src/promotion/promoters/promoter-keys.ts';
 import { promoterRoutes } from '../../src/promotion/promoters/promoter-routes.ts';
 import { redirectRoutes } from '../../src/promotion/clicks/redirect.ts';
 import { readClickToken, type ClickProof } from '../../src/promotion/clicks/token.ts';
@@ -156,7 +156,11 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   merchantRoutes(app, { db, reviewRequired, ...path, ...told });
   productRoutes(app, { db });
   promoterRoutes(app, { db, ...path, ...told });
-  linkRoutes(app, { db, publicUrl: PUBLIC_URL, tokenKeys, linksPerDay, askForLink });
+  const acceptedInto: AcceptedInto = async (_db, promoterId, campaigns) =>
+    new Set(
+      campaigns.filter(({ campaignId }) => campaignId === `of ${promoterId}`).map((one) => campaignKey(one.merchantId, one.campaignId)),
+    );
+  linkRoutes(app, { db, publicUrl: PUBLIC_URL, tokenKeys, linksPerDay, askForLink, acceptedInto });
   importRoutes(app, { db, reviewRequired, ...path, ...told });
   identityRoutes(app, { db, tokenKeys, identityKey, ...told });
   clickRoutes(app, { db, tokenKeys, identityKey, ...path, ...told });

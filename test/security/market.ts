@@ -96,6 +96,11 @@ async function furnish({ ask, makeKey, ids }: Market): Promise<void> {
   await put('/v1/tier-programs/tiers', { merchant_id: 'm1', measure: 'paid_amount', tiers: [{ tier: 'gold', at_least: 1000 }] });
   await put('/v1/bonus-programs/spring', bonusProgram);
   await put('/v1/campaigns/june', campaign);
+  await put('/v1/merchants/m1/products/p9', { title: 'Pram' });
+  await put('/v1/merchants/m1/offers/pram', offer);
+  const application = await ask('POST', '/v1/offers/pram/applications', { promoter_id: 'alice' });
+  ids['application_id'] = application.body.application_id;
+  await ask('POST', `/v1/offer-applications/${ids['application_id']}/decision`, { decision: 'accept' });
   await put('/v1/promoters/alice/payee', { kind: 'individual', name: 'Alice', provider_id: 'manual' });
   const done = { status: 'completed', completed_at: new Date().toISOString(), promoter_id: 'alice' };
   await ask('POST', '/v1/orders', { ...orderOf('O-done'), ...done });
@@ -141,6 +146,9 @@ export const campaign = {
   boost: { rate_ppm: 0 },
   budget: { currency: 'CNY', total: 0 },
 };
+
+/** An offer of a product that nobody buys. */
+export const offer = { kind: 'exclusive', product_ids: ['p9'], rate_ppm: 90_000, promoters: ['bob'], applications: 'review' };
 
 /** A rule that gives 10 % to the promoter. */
 export function ruleOf(name: string, scope: object): object {

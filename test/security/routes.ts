@@ -1,7 +1,7 @@
 // Who may ask for what: every route under /v1, written down a second time by hand, with a request
 // that its owner may send.
 
-import { bonusProgram, campaign, NOBODY_LISTENS, orderOf, ruleOf } from './market.ts';
+import { bonusProgram, campaign, NOBODY_LISTENS, offer, orderOf, ruleOf } from './market.ts';
 
 /**
  * Keys of the owners: of the shop m1, of the merchant m1, and of the promoter alice. The admin may
@@ -50,6 +50,7 @@ const IDS: Record<string, string> = {
   schedule_id: 'monthly',
   name: '{guard}',
   provider_id: 'manual',
+  offer_id: 'pram',
 };
 
 const shop: Owner[] = ['shop'];
@@ -63,6 +64,7 @@ const ofMoney: Role[] = ['finance', 'risk'];
 const auditors: Owner[] = ['auditor'];
 const everyRole: Role[] = ['operator', 'finance', 'risk'];
 const ofMerchant: Owner[] = ['merchant'];
+const ofBoth: Owner[] = ['merchant', 'alice'];
 
 const merchant = { name: 'taken over', currency: 'CNY', landing_hosts: ['evil.example.com'] };
 const promoter = { name: 'taken over', kind: 'person', status: 'suspended' };
@@ -183,6 +185,15 @@ const TABLE: Record<string, Row> = {
   'GET /v1/rules/effective': { open: operator, url: '/v1/rules/effective?merchant_id=m1&product_id=p1&promoter_id=alice' },
   'POST /v1/rules': { open: operator, body: ruleOf('for bob', { promoter_id: 'bob' }) },
   'POST /v1/rules/{rule_id}/versions': { open: operator, body: laterRule },
+
+  'GET /v1/offers': { open: readers, url: '/v1/offers?promoter_id=alice&merchant_id=m1' },
+  'POST /v1/offers/{offer_id}/applications': { open: alice, body: { promoter_id: 'alice', merchant_id: 'm1' }, answered: 409 },
+  'GET /v1/offer-applications': { open: ofBoth, url: '/v1/offer-applications?promoter_id=alice&merchant_id=m1' },
+  'GET /v1/offer-applications/{application_id}': { open: ofBoth },
+  'POST /v1/offer-applications/{application_id}/decision': { open: ofMerchant, body: { decision: 'accept' }, answered: 409 },
+  'GET /v1/merchants/{merchant_id}/offers': { open: ofMerchant },
+  'GET /v1/merchants/{merchant_id}/offers/{offer_id}': { open: ofMerchant },
+  'PUT /v1/merchants/{merchant_id}/offers/{offer_id}': { open: ofMerchant, body: { ...offer, rate_ppm: 1_000_000 } },
 
   'GET /v1/tier-programs': { open: operator },
   'GET /v1/tier-programs/{program_id}': { open: operator, url: '/v1/tier-programs/tiers' },

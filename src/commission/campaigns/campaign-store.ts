@@ -5,6 +5,8 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Combination } from '../../core/programs/boost.ts';
 import { groupedBy } from '../../platform/grouped-by.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { unnestOf } from '../../platform/postgres/unnest.ts';
+import { campaignKey } from '../../promotion/promoters/promoter-keys.ts';
 import type { Campaign, CampaignPause, CampaignSpend, CampaignVersion } from './campaign.ts';
 
 interface CampaignRow {
@@ -194,4 +196,26 @@ export async function countCampaigns(db: Kysely<DB>, merchantId: string): Promis
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from campaign where merchant_id = ${merchantId}`.execute(db);
   return rows[0]!.count;
+}
+
+/**
+ * Those of these campaigns of merchants whose terms in force now name the promoter, as
+ * `campaignKey` names them: it was accepted into them. One that is for everybody names nobody.
+ */
+export async function campaignsNaming(
+  db: Kysely<DB>,
+  promoterId: string,
+  campaigns: readonly { merchantId: string; campaignId: string }[],
+): Promise<ReadonlySet<string>> {
+  const asked = unnestOf(
+    campaigns,
+    { merchant_id: ['text', (one) => one.merchantId], campaign_id: ['text', (one) => one.campaignId] },
+    'asked',
+  );
+  const { rows } = await sql<{ merchant_id: string; campaign_id: string }>`
+    select distinct merchant_id, campaign_id from ${asked} join campaign using (merchant_id, campaign_id), lateral (
+      select promoters from campaign_version as stated
+      where stated.campaign_id = campaign.campaign_id and effective_from <= clock_timestamp() order by version desc limit 1
+    ) as current where ${promoterId} = any(promoters)`.execute(db);
+  return new Set(rows.map((row) => campaignKey(row.merchant_id, row.campaign_id)));
 }

@@ -11,6 +11,7 @@ import { readRules } from './rule-cache.ts';
 
 const HOUR_MS = 3_600_000;
 
+/** How long before a merchant tells its promoters that they will earn less. */
 interface RateNotice {
   merchant_id: string;
   hours: number;
@@ -81,7 +82,7 @@ export async function earliestLowering(db: Kysely<DB>, merchantId: string): Prom
 }
 
 /** The first midnight of the zone that is at least so many hours after `now`. */
-function earliestAfter(now: Date, { hours, timeZone }: { hours: number; timeZone: string }): Date {
+export function earliestAfter(now: Date, { hours, timeZone }: { hours: number; timeZone: string }): Date {
   return midnightFrom(new Date(now.getTime() + hours * HOUR_MS), timeZone);
 }
 
@@ -93,7 +94,7 @@ function noticeTooShort({ earliest, merchantId, lowering }: ShortNotice, path: s
 }
 
 /** The merchants that have a notice now. */
-async function readNotices(db: Kysely<DB>): Promise<RateNotice[]> {
+export async function readNotices(db: Kysely<DB>): Promise<RateNotice[]> {
   const { rows } = await sql<RateNotice>`
     select merchant_id, current.rate_notice_hours as hours, current.time_zone from merchant cross join lateral (
       select rate_notice_hours, time_zone from merchant_version as stated

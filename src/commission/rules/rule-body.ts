@@ -82,8 +82,11 @@ export const versionSchema = z
     scope: scopeSchema,
     priority: z.int(),
     effective_from: z.date(),
-    effective_to: z.date().nullable(),
+    effective_to: z.date().nullable().meta({
+      description: 'Until when it counts; null: until it is replaced or ended. At `effective_from`: it only ends the one before.',
+    }),
     plan: planSchema,
+    offer_id: z.string().nullable().meta({ description: 'The offer of its merchant that publishes it; null: it stands by itself.' }),
   })
   .meta({ id: 'RuleVersion' });
 
@@ -145,8 +148,9 @@ function versionOf({ ruleId, version, name, scope, priority, plan, effective_fro
   return { ruleId, version, name, scope, priority, plan, effectiveFrom: from ?? null, effectiveTo: to ?? null };
 }
 
-export function showVersion({ ruleId, version, name, scope, priority, effectiveFrom, effectiveTo, plan }: RuleVersion) {
-  return { rule_id: ruleId, version, name, scope, priority, effective_from: effectiveFrom, effective_to: effectiveTo, plan };
+export function showVersion({ ruleId, version, name, scope, priority, effectiveFrom, effectiveTo, plan, offerId }: RuleVersion) {
+  const times = { effective_from: effectiveFrom, effective_to: effectiveTo };
+  return { rule_id: ruleId, version, name, scope, priority, ...times, plan, offer_id: offerId ?? null };
 }
 
 export function showRule(versions: readonly RuleVersion[]) {

@@ -70,13 +70,14 @@ interface RuleRow {
   effective_from: Date;
   effective_to: Date | null;
   plan: Plan;
+  offer_id: string | null;
 }
 
 /** All versions of these rules, or of all; one that was ended is in force no longer than that. */
 export async function readRules(db: Kysely<DB>, ruleIds: readonly string[] | null = null): Promise<RuleVersion[]> {
   const { rows } = await sql<RuleRow>`
-    select rule_id, version, name, scope, priority, effective_from, least(effective_to, ends_at) as effective_to, plan
-    from rule_version left join rule_end using (rule_id)
+    select rule_id, version, name, scope, priority, effective_from, least(effective_to, ends_at) as effective_to, plan, offer_id
+    from rule_version left join rule_end using (rule_id) left join offer_rule using (rule_id)
     ${ruleIds === null ? sql`` : sql`where rule_id = any(${ruleIds}::text[])`} order by rule_id, version`.execute(db);
   return rows.map((row) => ({
     ruleId: row.rule_id,
@@ -87,5 +88,6 @@ export async function readRules(db: Kysely<DB>, ruleIds: readonly string[] | nul
     effectiveFrom: row.effective_from,
     effectiveTo: row.effective_to,
     plan: row.plan,
+    ...(row.offer_id !== null && { offerId: row.offer_id }),
   }));
 }

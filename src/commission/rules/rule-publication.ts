@@ -9,6 +9,7 @@ import type { Actor } from '../../platform/keys/actor.ts';
 import { recordChange } from '../../platform/keys/audit-log.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { markUnruledDue } from '../award/due-store.ts';
+import { offerInPlace, refuseOfOffer } from './offer-places.ts';
 import { effectiveTime, type BookWish } from './rate-notice.ts';
 import { showRule, showVersion, type NewVersion } from './rule-body.ts';
 import { ruleEnded, rulePublished } from './rule-events.ts';
@@ -37,7 +38,7 @@ interface Limits {
  * Checks and adds a version, in an open book. Orders that found no rule and were paid since it is
  * in force get another look; what is pinned stays. Throws what `checkPlan` throws,
  * `retroactive_not_allowed`, `unprocessable` for an empty time in force, `rule_ended`,
- * `rule_conflict`, `notice_too_short`.
+ * `offer_conflict`, `rule_conflict`, `notice_too_short`.
  */
 export async function publishVersion(trx: Transaction<DB>, wanted: NewVersion, publisher: Publisher, limits: Limits) {
   const { actor, now, draftId = null, emergency = null } = publisher;
@@ -100,7 +101,7 @@ export async function versionLike(db: Kysely<DB>, ruleId: string, toVersion: num
 
 /**
  * Everything for which a version is not published, but for its plan and for the notice:
- * `retroactive_not_allowed`, `unprocessable`, `rule_ended`, `rule_conflict`.
+ * `retroactive_not_allowed`, `unprocessable`, `offer_conflict`, `rule_ended`, `rule_conflict`.
  */
 export async function refusalsOf(
   db: Kysely<DB>,
@@ -113,17 +114,19 @@ export async function refusalsOf(
     const errors = [{ path: 'effective_to', message: 'must lie after effective_from' }];
     refusals.push(new DomainError('unprocessable', 'effective_to must lie after effective_from.', { errors }));
   }
-  refusals.push(await afterItsEnd(db, rule), await conflictWith(db, rule));
+  refusals.push(await offerInPlace(db, rule, now), await afterItsEnd(db, rule), await conflictWith(db, rule));
   return refusals.filter((one) => one !== null);
 }
 
 /**
  * Ends a rule for good at that time, or as soon as it may, in an open book. Throws `not_found`,
- * `rule_ended`, `notice_too_short`, and `retroactive_not_allowed` for a time in the past.
+ * `offer_conflict` for an offer's, `rule_ended`, `notice_too_short`, and `retroactive_not_allowed`
+ * for a time in the past.
  */
 export async function endRuleAt(trx: Transaction<DB>, ruleId: string, stated: Date | null, publisher: Publisher) {
   const { actor, now, draftId = null, emergency = null } = publisher;
   const before = showRule(await findVersions(trx, ruleId));
+  await refuseOfOffer(trx, ruleId);
   refusePast(stated ?? now, now, 'at');
   const at = await timeOf(trx, wishOfEnd(ruleId, stated, now), emergency);
   await endRule(trx, ruleId, at, now);

@@ -60,6 +60,7 @@ const publishing = {
     201: versionSchema,
     ...problems(
       'rule_conflict',
+      'offer_conflict',
       'invalid_plan',
       'referral_levels_exceeded',
       'retroactive_not_allowed',
@@ -84,6 +85,7 @@ const publishingVersions = {
     ...problems(
       'not_found',
       'rule_conflict',
+      'offer_conflict',
       'invalid_plan',
       'referral_levels_exceeded',
       'retroactive_not_allowed',
@@ -148,6 +150,7 @@ function takingBackRoutes(app: App, { db, levelsMax, reviewRequired, nudge }: Ru
         ...problems(
           'not_found',
           'rule_conflict',
+          'offer_conflict',
           'referral_levels_exceeded',
           'retroactive_not_allowed',
           'rule_ended',
@@ -186,7 +189,7 @@ function takingBackRoutes(app: App, { db, levelsMax, reviewRequired, nudge }: Ru
         .meta(bodyExamples({ at: '2099-12-31T16:00:00Z' })),
       response: {
         200: ruleSchema,
-        ...problems('not_found', 'rule_ended', 'retroactive_not_allowed', 'notice_too_short', 'review_required'),
+        ...problems('not_found', 'offer_conflict', 'rule_ended', 'retroactive_not_allowed', 'notice_too_short', 'review_required'),
       },
     },
     handler: async (request, reply) => {

@@ -1,7 +1,7 @@
 // What a change of the rules takes from promoters: the rules before it and after it, compared where
 // and when another one applies.
 
-import type { RuleScope } from '../plan.ts';
+import type { Plan, RuleScope } from '../plan.ts';
 import { lowerNet, type LowerNet } from './promoter-net.ts';
 import { commonScope, contextOfScope, periodsFor, scopeKey, type Period, type RuleBook, type RuleVersion } from '../rule.ts';
 
@@ -35,8 +35,14 @@ export interface BookChange {
   /** The periods that only one of the books has, or has otherwise. */
   changed: readonly Period[];
   /** The periods of both, by the merchant whose lines they are of; null: of all merchants. */
-  byMerchant: ReadonlyMap<string | null, readonly Period[]>;
+  byMerchant: ReadonlyMap<string | null, PeriodsByGoods>;
 }
+
+/**
+ * Periods by the product and by the promoter of their scopes: of ten thousand rules of an offer
+ * only few have lines in common with one of them.
+ */
+type PeriodsByGoods = ReadonlyMap<string | null, ReadonlyMap<string | null, readonly Period[]>>;
 
 /** What differs between the rules before a change and after it. */
 export function changeOf(before: RuleBook, after: RuleBook): BookChange {
@@ -45,14 +51,28 @@ export function changeOf(before: RuleBook, after: RuleBook): BookChange {
     ...before.periods.filter((period) => differs(period, are.get(nameOf(period.rule)))),
     ...after.periods.filter((period) => differs(period, were.get(nameOf(period.rule)))),
   ];
-  const byMerchant = new Map<string | null, Period[]>();
+  const byMerchant = new Map<string | null, Map<string | null, Map<string | null, Period[]>>>();
   for (const period of [...before.periods, ...after.periods]) {
-    const merchantId = period.rule.scope.merchant_id ?? null;
-    const known = byMerchant.get(merchantId);
-    if (known === undefined) byMerchant.set(merchantId, [period]);
-    else known.push(period);
+    const { merchant_id: merchantId = null, product_id: productId = null, promoter_id: promoterId = null } = period.rule.scope;
+    const byProduct = byMerchant.get(merchantId) ?? new Map<string | null, Map<string | null, Period[]>>();
+    const byPromoter = byProduct.get(productId) ?? new Map<string | null, Period[]>();
+    const known = byPromoter.get(promoterId) ?? [];
+    known.push(period);
+    byMerchant.set(merchantId, byProduct.set(productId, byPromoter.set(promoterId, known)));
   }
   return { before, after, changed, byMerchant };
+}
+
+/** The periods that may have lines in common with a scope, and some that have none. */
+function* near(byGoods: readonly PeriodsByGoods[], { product_id: productId, promoter_id: promoterId }: RuleScope): Generator<Period> {
+  for (const byProduct of byGoods) {
+    for (const byPromoter of productId === undefined ? byProduct.values() : [byProduct.get(productId), byProduct.get(null)]) {
+      if (byPromoter === undefined) continue;
+      for (const periods of promoterId === undefined ? byPromoter.values() : [byPromoter.get(promoterId), byPromoter.get(null)]) {
+        yield* periods ?? [];
+      }
+    }
+  }
 }
 
 function differs(one: Period, other: Period | undefined): boolean {
@@ -78,19 +98,20 @@ export function loweringsOf(change: BookChange, asked: Asked): Lowering[] {
   const { merchantId, most } = asked;
   const found = new Map<string, Lowering>();
   const seen = new Set<string>();
+  const compare = comparison();
   const { byMerchant } = change;
-  const rules =
-    merchantId === null ? [...byMerchant.values()].flat() : [...(byMerchant.get(merchantId) ?? []), ...(byMerchant.get(null) ?? [])];
+  const ofMerchant = merchantId === null ? [...byMerchant.values()] : [byMerchant.get(merchantId), byMerchant.get(null)];
+  const rules = ofMerchant.filter((one) => one !== undefined);
   for (const changed of change.changed) {
     const own = commonScope(changed.rule.scope, merchantId === null ? {} : { merchant_id: merchantId });
     if (own === null) continue;
-    for (const other of [changed, ...rules]) {
+    for (const other of [changed, ...near(rules, own)]) {
       const scope = commonScope(own, other.rule.scope);
       if (scope === null) continue;
       const key = scopeKey(scope);
       if (seen.has(key)) continue;
       seen.add(key);
-      for (const lowering of loweringsOfScope(change, scope, asked)) {
+      for (const lowering of loweringsOfScope(change, scope, { ...asked, compare })) {
         const pair = `${nameOf(lowering.before)} ${lowering.after === null ? '' : nameOf(lowering.after)}`;
         if (!found.has(pair)) found.set(pair, lowering);
       }
@@ -100,8 +121,29 @@ export function loweringsOf(change: BookChange, asked: Asked): Lowering[] {
   return [...found.values()];
 }
 
+/** Compares plans, each pair once: many rules of an offer have one plan. */
+function comparison(): typeof lowerNet {
+  const texts = new Map<Plan, string>();
+  const textOf = (plan: Plan): string => {
+    const text = texts.get(plan) ?? JSON.stringify(plan);
+    texts.set(plan, text);
+    return text;
+  };
+  const known = new Map<string, LowerNet | null>();
+  return (before, after) => {
+    const pair = `${textOf(before)} ${after === null ? '' : textOf(after)}`;
+    const net = known.has(pair) ? known.get(pair)! : lowerNet(before, after);
+    known.set(pair, net);
+    return net;
+  };
+}
+
 /** The lowerings on the line of which nothing is known but this scope, at each time that counts. */
-function loweringsOfScope({ before, after }: BookChange, scope: RuleScope, { now, until }: Asked): Lowering[] {
+function loweringsOfScope(
+  { before, after }: BookChange,
+  scope: RuleScope,
+  { now, until, compare }: Asked & { compare: typeof lowerNet },
+): Lowering[] {
   const context = contextOfScope(scope);
   const [were, are] = [periodsFor(before, context), periodsFor(after, context)];
   const end = until?.getTime() ?? Infinity;
@@ -114,7 +156,7 @@ function loweringsOfScope({ before, after }: BookChange, scope: RuleScope, { now
       const [old, next] = [appliesAt(were, time), appliesAt(are, time)];
       if (old === next || (old !== null && next !== null && nameOf(old) === nameOf(next))) return [];
       return [...new Set([old, current])].flatMap((rule) => {
-        const net = rule === null || rule === next ? null : lowerNet(rule.plan, next?.plan ?? null);
+        const net = rule === null || rule === next ? null : compare(rule.plan, next?.plan ?? null);
         return net === null ? [] : [{ before: rule!, after: next, scope, at: new Date(time), net }];
       });
     });

@@ -98,6 +98,11 @@ export function warningsOfEnd(
   return [...productsWithoutRule(end, { products }), ...lowersRate(change, ended, now)];
 }
 
+/** What a change of the book takes from promoters, as it is told of one of its rules. */
+export function warningsOfLoss(change: BookChange, rule: RuleVersion, now: Date): RuleWarning[] {
+  return lowersRate(change, rule, now);
+}
+
 interface Place {
   own: Period;
   change: BookChange;

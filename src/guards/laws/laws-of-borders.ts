@@ -74,6 +74,8 @@ const changesAudited = law(
     unrecorded('bonus_program', 'bonus_program_version', 'bonus_program_version.program_id'),
     unrecorded('campaign', 'campaign_version', 'campaign_version.campaign_id'),
     unrecorded('campaign', 'campaign_pause', 'campaign_pause.campaign_id'),
+    unrecorded('offer', 'offer_version', `offer_version.merchant_id || '/' || offer_id`),
+    unrecorded('offer_application', 'offer_application', 'application_id::text', 'decided_at'),
     unrecorded('mapping', 'mapping_version', `mapping_version.source_id || '/' || type || '/' || value`),
     unrecorded('source', 'source', 'source.source_id', 'changed_at'),
     unrecorded('key', 'api_key', 'api_key.key_id::text', 'made_at'),
@@ -115,7 +117,7 @@ const draftsByTwo = law(
 const TABLES = `unnest(array['merchant_version', 'product_version', 'promoter_version', 'coupon_version', 'rule_version', 'rule_end',
   'mapping_version', 'link', 'identity_statement', 'order_report', 'decision', 'account', 'transfer', 'ledger_link', 'audit_log',
   'payout_item', 'payout_change', 'payout_file', 'merchant_payment', 'tier_program_version', 'tier_period', 'promoter_tier',
-  'bonus_program_version', 'campaign', 'campaign_version', 'rule_draft_edit', 'known_body']) as name`;
+  'bonus_program_version', 'campaign', 'campaign_version', 'rule_draft_edit', 'known_body', 'offer_version', 'offer_rule']) as name`;
 
 const appendOnlyKept = law(
   'present',

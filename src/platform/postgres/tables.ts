@@ -715,6 +715,77 @@ export interface MerchantVersion {
   version: number;
 }
 
+export interface Offer {
+  kind: string;
+  made_at: Timestamp;
+  merchant_id: string;
+  /**
+   * An id of the merchant's own: another merchant may have the same.
+   */
+  offer_id: string;
+}
+
+export interface OfferApplication {
+  application_id: string;
+  decided_at: Timestamp | null;
+  /**
+   * Null where it was accepted by itself.
+   */
+  decided_by: string | null;
+  /**
+   * From when the decision counts; null of one that changed nothing.
+   */
+  effective_from: Timestamp | null;
+  made_at: Timestamp;
+  made_by: string;
+  merchant_id: string;
+  note: string | null;
+  offer_id: string;
+  /**
+   * Its own completed orders of the 90 days before, when the conditions were read; so are its tier and refunds.
+   */
+  orders: bigint;
+  promoter_id: string;
+  reason: string | null;
+  refund_ppm: number;
+  state: string;
+  tier: string | null;
+}
+
+export interface OfferRule {
+  agency_id: string | null;
+  category: string | null;
+  made_at: Timestamp;
+  merchant_id: string;
+  offer_id: string;
+  /**
+   * closes: it pays those nothing whom an exclusive offer leaves out.
+   */
+  part: string;
+  product_id: string | null;
+  promoter_id: string | null;
+  rule_id: string;
+}
+
+export interface OfferVersion {
+  /**
+   * From when its rules say so; until then they say what those of the version before do.
+   */
+  effective_from: Timestamp;
+  /**
+   * Whether it pays anybody from its time on: it is neither paused nor ended.
+   */
+  is_running: boolean;
+  merchant_id: string;
+  offer_id: string;
+  recorded_at: Timestamp;
+  /**
+   * As they were stated, with the plan that its rules have.
+   */
+  terms: Json;
+  version: number;
+}
+
 export interface OrderIdentity {
   identity: string;
   order_key: bigint;
@@ -1875,6 +1946,10 @@ export interface DB {
   merchant: Merchant;
   merchant_payment: MerchantPayment;
   merchant_version: MerchantVersion;
+  offer: Offer;
+  offer_application: OfferApplication;
+  offer_rule: OfferRule;
+  offer_version: OfferVersion;
   order_identity: OrderIdentity;
   order_report: OrderReport;
   order_waiting: OrderWaiting;

@@ -20,7 +20,7 @@ const linkBody = z.strictObject({
   content_id: words(128).nullish().meta({ description: 'The live room, video or article that it is shared in.' }),
   talent_id: callerId.nullish().meta({ description: 'The promoter whose live room or content that is; not for a promoter key to name.' }),
   shared_from: z.string().max(128).nullish().meta({ description: 'The code of the link that is shared again.' }),
-  campaign_id: words(128).nullish().meta({ description: 'Not for a promoter key to name.' }),
+  campaign_id: words(128).nullish().meta({ description: 'A promoter key names only campaigns that the promoter was accepted into.' }),
   expires_at: time.nullish().meta({ description: 'From then on it leads to the landing URL and earns nothing.' }),
 });
 

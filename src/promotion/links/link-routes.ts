@@ -32,7 +32,15 @@ interface LinkDeps {
   linksPerDay: number;
   /** Gets the link of a platform for a link of ours. */
   askForLink: AskForLink;
+  acceptedInto: AcceptedInto;
 }
+
+/** Which of these campaigns a promoter was accepted into, as `campaignKey` names them. */
+export type AcceptedInto = (
+  db: Kysely<DB>,
+  promoterId: string,
+  campaigns: readonly { merchantId: string; campaignId: string }[],
+) => Promise<ReadonlySet<string>>;
 
 const LINKS_MAX = 1000;
 const QR_MARGIN = 4;
@@ -108,13 +116,13 @@ const makingMany = {
 };
 
 function makingRoutes(app: App, deps: LinkDeps): void {
-  const { db, publicUrl, tokenKeys, linksPerDay: perDay } = deps;
+  const { db, publicUrl, linksPerDay: perDay } = deps;
   app.post('/v1/links', {
     config: { scopes: ['storefront', 'promoter'], roles: ['operator'] },
     schema: making,
     handler: async (request, reply) => {
       mayShare(request.actor, request.body);
-      mayChoose(request.actor, request.body, tokenKeys);
+      mayChoose(await askerOf(deps, request.actor, [request.body]), request.body);
       const { source_id: sourceId } = request.body;
       // The platform is told the code before the link is there. If we end in between, it has made a
       // link that nobody was ever given.
@@ -135,13 +143,12 @@ function makingRoutes(app: App, deps: LinkDeps): void {
   app.post('/v1/links/batch', {
     config: { scopes: ['storefront', 'promoter'], roles: ['operator'] },
     schema: makingMany,
-    handler: (request, reply) => {
+    handler: async (request, reply) => {
       const { body } = request;
       const [wanted, path] = Array.isArray(body) ? [body, ''] : [body.links, 'links.'];
-      for (const [index, link] of wanted.entries()) {
-        mayShare(request.actor, link);
-        mayChoose(request.actor, link, tokenKeys, `${path}${index}.`);
-      }
+      for (const link of wanted) mayShare(request.actor, link);
+      const asker = await askerOf(deps, request.actor, wanted);
+      for (const [index, link] of wanted.entries()) mayChoose(asker, link, `${path}${index}.`);
       return answerOnce(request, reply, db, async ({ trx, now }) => {
         await refuseTooManyLinks(trx, request.actor, { more: wanted.length, perDay, now });
         const results = await makeLinks(trx, wanted.map(linkWish), { actor: request.actor, now });
@@ -205,6 +212,16 @@ function readingRoutes(app: App, { db, publicUrl }: LinkDeps): void {
       );
     },
   });
+}
+
+/** Who asks for these links, with the campaigns that it may name on them. */
+async function askerOf({ db, tokenKeys, acceptedInto }: LinkDeps, actor: Actor, links: readonly z.output<typeof sharedBody>[]) {
+  const campaigns = links.flatMap(({ merchant_id: merchantId, campaign_id: campaignId }) =>
+    campaignId == null ? [] : [{ merchantId, campaignId }],
+  );
+  const { promoterId } = actor;
+  const accepted = promoterId === null || campaigns.length === 0 ? new Set<string>() : await acceptedInto(db, promoterId, campaigns);
+  return { actor, tokenKeys, accepted };
 }
 
 /** What the platform answers for a link that can be made, or why there will be none. */

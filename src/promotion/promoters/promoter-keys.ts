@@ -42,6 +42,7 @@ async function isSuspended(db: Kysely<DB>, promoterId: string): Promise<boolean>
 
 /** What of a link decides who is paid for it, and how much. */
 interface PayingTerms {
+  merchant_id: string;
   campaign_id?: string | null | undefined;
   talent_id?: string | null | undefined;
   shared_from?: string | null | undefined;
@@ -50,14 +51,25 @@ interface PayingTerms {
 
 const NOT_TO_CHOOSE = { campaign_id: 'campaign', talent_id: 'talent' } as const;
 
+/** Who asks, and what its word is held against. */
+interface Asker {
+  actor: Actor;
+  tokenKeys: readonly KeyObject[];
+  /** The campaigns, as `campaignKey` names them, into which the promoter was accepted. */
+  accepted: ReadonlySet<string>;
+}
+
+/** A campaign of a merchant; ids hold no control characters. */
+export const campaignKey = (merchantId: string, campaignId: string): string => `${merchantId}\0${campaignId}`;
+
 /**
  * Refuses with `cannot_choose` what a promoter's key may not say of its own link, each fault under
- * `path`: a campaign or a talent, since either may raise what is paid, and a link that it was not
- * led by, since the chain would be its own to choose. A click token of that link proves it. A
- * storefront's key and an operator's say what they know; a token that they send beside must still
- * be of that link.
+ * `path`: a talent, or a campaign into which it was not accepted, since either may raise what is
+ * paid, and a link that it was not led by, since the chain would be its own to choose. A click
+ * token of that link proves it. A storefront's key and an operator's say what they know; a token
+ * that they send beside must still be of that link.
  */
-export function mayChoose(actor: Actor, link: PayingTerms, tokenKeys: readonly KeyObject[], path = ''): void {
+export function mayChoose({ actor, tokenKeys, accepted }: Asker, link: PayingTerms, path = ''): void {
   const isProven = link.click_token == null ? null : isTokenOf(tokenKeys, link.click_token, link.shared_from ?? null);
   if (isProven === false) {
     throw new DomainError('unproven_share', 'The click token is none of the link that is shared again.', {
@@ -66,7 +78,7 @@ export function mayChoose(actor: Actor, link: PayingTerms, tokenKeys: readonly K
   }
   if (actor.promoterId === null) return;
   const errors = (['campaign_id', 'talent_id'] as const)
-    .filter((field) => link[field] != null)
+    .filter((field) => link[field] != null && !(field === 'campaign_id' && accepted.has(campaignKey(link.merchant_id, link[field]))))
     .map((field) => ({ path: `${path}${field}`, message: `the ${NOT_TO_CHOOSE[field]} is not a promoter's to name` }));
   if (link.shared_from != null && isProven !== true) {
     errors.push({ path: `${path}shared_from`, message: 'must be proven by a click_token of that link' });

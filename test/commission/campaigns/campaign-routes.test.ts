@@ -3,8 +3,10 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { campaignsNaming } from '../../../src/commission/campaigns/campaign-store.ts';
 import { makeKey } from '../../../src/platform/keys/keys-store.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
+import { campaignKey } from '../../../src/promotion/promoters/promoter-keys.ts';
 import { listen } from '../../outbound/listener.ts';
 import { ago, inDays, openWorld, type World } from '../world.ts';
 import { openService } from '../stage.ts';
@@ -40,6 +42,15 @@ async function openStated(terms: Record<string, unknown> = {}) {
   const put = (more: Record<string, unknown> = {}) => service.call('PUT', url, { ...body, ...more });
   return { ...shop, body, url, put };
 }
+
+test('a promoter was accepted into the campaigns that name it, of the merchant whose they are', async () => {
+  const { put, m, id, bob } = await openStated();
+  const asked = async (merchantId = m) => [...(await campaignsNaming(world.db, bob, [{ merchantId, campaignId: id }]))];
+  await put();
+  expect(await asked()).toEqual([]);
+  await put({ promoters: [bob] });
+  expect([await asked(), await asked('another')]).toEqual([[campaignKey(m, id)], []]);
+});
 
 describe('a campaign', () => {
   test('is made, stays as it is when it is stated again, and takes new terms', async () => {

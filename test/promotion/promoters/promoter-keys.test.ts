@@ -47,6 +47,20 @@ describe('what decides who is paid for a link', () => {
     expect(storefront).toMatchObject({ status: 201, body: { [path]: said[path as keyof typeof said] } });
   });
 
+  test('a campaign is a promoter’s to name that it was accepted into, for the merchant whose campaign it is', async () => {
+    expect(await post({ ...wish, campaign_id: 'of bob' }, bobsKey)).toMatchObject({ status: 201, body: { campaign_id: 'of bob' } });
+    const batch = await shop.call(
+      'POST',
+      '/v1/links/batch',
+      [
+        { ...wish, campaign_id: 'of bob' },
+        { ...wish, campaign_id: 'of alice' },
+      ],
+      bobsKey,
+    );
+    expect(batch).toMatchObject({ status: 403, body: { code: 'cannot_choose', errors: [{ path: '1.campaign_id' }] } });
+  });
+
   test('a link that a promoter was led by is proven by a click token of it, and by nothing else', async () => {
     const { token } = await shop.follow(code);
     const made = await post({ ...wish, shared_from: code, click_token: token }, bobsKey);

@@ -7,6 +7,7 @@ import { faultsOf } from '../../../platform/http/problem.ts';
 import { newRule, statedRule } from '../rule-body.ts';
 import { faultSchema, showWarning, warningSchema, type RuleFault } from '../rule-check-routes.ts';
 import { campaignTerms } from '../../campaigns/campaign-body.ts';
+import { offerDraft } from '../../offers/offer-body.ts';
 import { DRAFT_KINDS, type DraftKind } from './draft-kind.ts';
 import { DRAFT_STATES, type Draft } from './draft-store.ts';
 import { earningTerms } from './merchant-drafts.ts';
@@ -40,6 +41,10 @@ export const draftBody = z
     z.strictObject({ rule: statedRule, ...beside }),
     z.strictObject({ end: endOfRule.meta({ description: 'The end of a rule for good.' }), ...beside }),
     z.strictObject({ reversion: returnOfRule.meta({ description: 'The content of an earlier version as the next one.' }), ...beside }),
+    z.strictObject({
+      offer: offerDraft.meta({ description: 'All terms of an offer, as it is put itself, with its merchant and its id.' }),
+      ...beside,
+    }),
     z.strictObject({
       program: programTerms.meta({ description: 'All terms of a tier or bonus program, as it is put itself, with its `kind` and its id.' }),
       ...beside,
@@ -113,10 +118,9 @@ const listedDraft = z.object({
   note: z.string().nullable().meta({ description: 'What the approver should know.' }),
   emergency: z.object({ reason: z.string() }).nullable().meta({ description: 'Why promoters are not told before; null: they are.' }),
   merchant_id: z.string().nullable().meta({ description: 'Whose lines alone it is about; null: of several merchants, or of all.' }),
-  subject_id: z
-    .string()
-    .nullable()
-    .meta({ description: 'The rule, program or merchant that it changes; null: a rule that is not made yet.' }),
+  subject_id: z.string().nullable().meta({
+    description: 'The rule, offer, program or merchant that it changes, an offer as `merchant/offer`; null: a rule that is not made yet.',
+  }),
   base_version: z
     .int()
     .nullable()

@@ -6,10 +6,7 @@ import type { Actor } from '../../../platform/keys/actor.ts';
 import type { DB } from '../../../platform/postgres/tables.ts';
 import type { RuleFault } from '../rule-check-routes.ts';
 
-/**
- * All kinds of drafts, by the names under which they are stated. Those of offers are brought by
- * what makes them.
- */
+/** All kinds of drafts, by the names under which they are stated. */
 export const DRAFT_KINDS = ['rule', 'end', 'reversion', 'offer', 'campaign', 'program', 'merchant'] as const;
 
 /** One kind of drafts. */
@@ -23,7 +20,7 @@ export interface DraftKind {
 export interface DraftSubject {
   /** Whose lines alone it is about; null: of several merchants, or of all. */
   merchantId: string | null;
-  /** The rule, program or merchant that it changes; null: a rule that is not made yet. */
+  /** The rule, offer, program or merchant that it changes; null: a rule that is not made yet. */
   subjectId: string | null;
   /** Its latest version; null: of a new one. */
   version: number | null;

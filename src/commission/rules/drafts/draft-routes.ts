@@ -4,6 +4,7 @@ import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 import { callerId } from '../../../platform/http/fields.ts';
 import type { App } from '../../../platform/http/app.ts';
+import { ANSWERED_LATE } from '../../../platform/http/late-answers.ts';
 import { answerOnce } from '../../../platform/http/idempotency.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../../../platform/http/paging.ts';
 import { checkAllButBody, problems } from '../../../platform/http/problem.ts';
@@ -11,6 +12,7 @@ import { mayActFor } from '../../../platform/keys/actor.ts';
 import { inTransaction } from '../../../platform/postgres/database.ts';
 import type { DB } from '../../../platform/postgres/tables.ts';
 import { uuidv7 } from '../../../platform/uuid.ts';
+import { offerAnswer } from '../../offers/offer-body.ts';
 import { merchantAnswer } from '../../../promotion/merchants/merchant-body.ts';
 import { bonusProgramAnswer } from '../../bonuses/bonus-program-body.ts';
 import { tierProgramAnswer } from '../../tiers/tier-program-body.ts';
@@ -51,6 +53,7 @@ const refusedDrafts = problems(
   'retroactive_not_allowed',
   'program_conflict',
   'conflict',
+  'offer_too_wide',
   'unprocessable',
 );
 
@@ -63,8 +66,8 @@ function writingDrafts(app: App, deps: DraftRoutesDeps): void {
       tags,
       summary: 'Draft a change of what is earned',
       description:
-        'A rule (with `rule_id` its next version), the end of one, the return of an earlier version, a tier or bonus program, or terms of a ' +
-        'merchant. Nothing changes until another person has approved it and it is published. A merchant’s key drafts what is about that ' +
+        'A rule (with `rule_id` its next version), the end of one, the return of an earlier version, an offer, a tier or bonus program, or ' +
+        'terms of a merchant. Nothing changes until another person has approved it and it is published. A merchant’s key drafts what is about that ' +
         'merchant alone.',
       body: draftBody,
       response: { 201: draftSchema, ...refusedDrafts },
@@ -150,25 +153,31 @@ function decidingDrafts(app: App, deps: DraftRoutesDeps): void {
 function publishingDrafts(app: App, deps: DraftRoutesDeps): void {
   const { db, nudge } = deps;
   app.post('/v1/rule-drafts/:draft_id/publication', {
+    ...ANSWERED_LATE,
     config: { scopes: ['admin'], roles: ['operator'] },
     schema: {
       operationId: 'ruleDrafts.publish',
       tags,
       summary: 'Publish an approved draft',
       description:
-        'Answers what was made: the version, the ended rule, the program, or the merchant. It counts from the time that was drafted, or ' +
+        'Answers what was made: the version, the ended rule, the offer, the program, or the merchant. It counts from the time that was drafted, or ' +
         'where that has passed by now, as soon as it may. What it replaces must have no newer version than when it was drafted.',
       params: draftPath,
       response: {
-        201: z.union([versionSchema, ruleSchema, tierProgramAnswer, bonusProgramAnswer, merchantAnswer]),
+        201: z.union([versionSchema, ruleSchema, offerAnswer, tierProgramAnswer, bonusProgramAnswer, merchantAnswer]),
         ...problems(
           'not_found',
           'draft_decided',
           'draft_not_approved',
           'draft_stale',
           'rule_conflict',
+          'offer_conflict',
+          'offer_too_wide',
           'rule_ended',
           'unknown_merchant',
+          'unknown_product',
+          'unknown_promoter',
+          'unknown_agency',
           'program_conflict',
           'conflict',
           'referral_levels_exceeded',
