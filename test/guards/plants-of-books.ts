@@ -240,7 +240,7 @@ export const PLANTS_OF_BOOKS: Plant[] = [
   {
     law: 'merchants_agree',
     plant: 'a report of another merchant',
-    do: (trx) => sql`update delivery set merchant_id = 'm2'`.execute(trx),
+    do: (trx) => sql`with known as (update known_body set merchant_id = 'm2') update delivery set merchant_id = 'm2'`.execute(trx),
   },
   { law: 'merchants_agree', plant: 'a source of another merchant', do: (trx) => sql`update source set merchant_id = 'm2'`.execute(trx) },
   {

@@ -123,6 +123,12 @@ interface ShopOptions extends Partial<Pick<TrackingDeps, 'baseUrls' | 'deadlineM
   reviewRequired?: boolean;
 }
 
+/** Every promoter is accepted into the campaign that is named after it. */
+const acceptedInto: AcceptedInto = async (_db, promoterId, campaigns) =>
+  new Set(
+    campaigns.filter(({ campaignId }) => campaignId === `of ${promoterId}`).map((one) => campaignKey(one.merchantId, one.campaignId)),
+  );
+
 /**
  * With `proxied` the service reaches its database by `proxy` only; `database` always reaches it.
  * Platforms are at `baseUrls`.
@@ -156,10 +162,6 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   merchantRoutes(app, { db, reviewRequired, ...path, ...told });
   productRoutes(app, { db });
   promoterRoutes(app, { db, ...path, ...told });
-  const acceptedInto: AcceptedInto = async (_db, promoterId, campaigns) =>
-    new Set(
-      campaigns.filter(({ campaignId }) => campaignId === `of ${promoterId}`).map((one) => campaignKey(one.merchantId, one.campaignId)),
-    );
   linkRoutes(app, { db, publicUrl: PUBLIC_URL, tokenKeys, linksPerDay, askForLink, acceptedInto });
   importRoutes(app, { db, reviewRequired, ...path, ...told });
   identityRoutes(app, { db, tokenKeys, identityKey, ...told });

@@ -13,7 +13,7 @@ interface Word {
 /** The words of a text whose glossary stands under this heading, each on a line of its own. */
 function glossaryOf(text: string, heading: string): Word[] {
   const section = text.split(`\n## ${heading}\n`)[1]!.split('\n## ')[0]!;
-  return [...section.matchAll(/^- \*\*([a-z ]+)\*\*(?:: |：)(.+)$/gm)].map(([, word, meaning]) => ({ word: word!, meaning: meaning! }));
+  return [...section.matchAll(/^- \*\*([a-z -]+)\*\*(?:: |：)(.+)$/gm)].map(([, word, meaning]) => ({ word: word!, meaning: meaning! }));
 }
 
 const glossary = glossaryOf(textOf('README.md'), 'The words');
@@ -28,7 +28,7 @@ function unexplained(names: readonly string[], words: readonly Word[]): string[]
   const isKnown = (part: string) => known.has(part) || known.has(part.replace(/s$/, ''));
   return names.filter((name) => {
     const parts = name.split('_');
-    return !isKnown(parts.join(' ')) && !parts.some(isKnown) && !quoted.includes(`\`${name}\``);
+    return !isKnown(parts.join(' ')) && !isKnown(parts.join('-')) && !parts.some(isKnown) && !quoted.includes(`\`${name}\``);
   });
 }
 

@@ -97,9 +97,9 @@ export function applyChanges(changes: readonly Change[], standing: Standing): Ch
   for (const [place, change] of changes.entries()) {
     if ('end' in change) versions = endRule(versions, change, standing.period);
     else if ('attribution' in change) policies.set(change.merchant_id, change.attribution);
-    else if ('campaign' in change)
+    else if ('campaign' in change) {
       campaigns.set(change.campaign.campaign_id, restated(change.campaign, `changes.${place}.campaign`, standing));
-    else versions = addStated(versions, stateVersion(change, `changes.${place}`, { ...standing, versions }), `changes.${place}`);
+    } else versions = addStated(versions, stateVersion(change, `changes.${place}`, { ...standing, versions }), `changes.${place}`);
   }
   return { versions, policies, campaigns: [...campaigns.values()] };
 }

@@ -37,22 +37,24 @@ afterAll(async () => {
   await world.close();
 });
 
+/** Awards as a worker does, until nothing is due. */
+async function work({ db }: Database): Promise<void> {
+  const deps: AwardDeps = { ...world.newDeps(), db };
+  for (;;) {
+    try {
+      if ((await awardDue(deps, ORDERS_PER_BATCH)) > 0) continue;
+      const { rows } = await sql`select from award_due limit 1`.execute(world.db);
+      if (rows.length === 0) return;
+      await sleep(5);
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+    }
+  }
+}
+
 /** All workers award until nothing is due; meanwhile somebody ends their sessions now and then. */
 async function awardAll({ kills = 0 } = {}): Promise<void> {
   const random = seeded(kills);
-  const work = async ({ db }: Database): Promise<void> => {
-    const deps: AwardDeps = { ...world.newDeps(), db };
-    for (;;) {
-      try {
-        if ((await awardDue(deps, ORDERS_PER_BATCH)) > 0) continue;
-        const { rows } = await sql`select from award_due limit 1`.execute(world.db);
-        if (rows.length === 0) return;
-        await sleep(5);
-      } catch (error) {
-        if (!isUnavailable(error)) throw error;
-      }
-    }
-  };
   const kill = async (): Promise<void> => {
     for (let killed = 0; killed < kills; killed += 1) {
       await sleep(150);

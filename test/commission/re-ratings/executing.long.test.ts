@@ -8,7 +8,7 @@ import { EIGHT_PERCENT, openDesk, republish } from './stage.ts';
 
 const ORDERS = 10_000;
 const AT_ONCE = 25;
-/** Held by what is read and written at a time; ten thousand orders with their explanations are many times as much. */
+/** Held by what is read and written at a time; ten thousand orders are many times as much. */
 const HEAP_GROWTH_MAX = 120 * 1024 * 1024;
 const SAMPLED_MS = 20;
 

@@ -1,4 +1,4 @@
-// A re-rating from its question to the books: just the differences, each once, and what comes after.
+// A re-rating from question to books: the differences alone, each once, and what comes after.
 
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -20,7 +20,7 @@ import { ago, inDays, WORKED_PLAN, type World } from '../world.ts';
 /** 8 % of the worked rule. */
 export const EIGHT_PERCENT: PlanInput = { ...WORKED_PLAN, rate_ppm: 80_000 };
 
-export interface AskedOf {
+interface AskedOf {
   ruleIds?: string[] | null;
   merchantId?: string | null;
   from?: string;

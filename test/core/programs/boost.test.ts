@@ -55,8 +55,9 @@ test('a campaign is for what its scope names, and what is not known matches none
   expect(mismatchOf({ products: null, promoters: null, scenes: null }, { productId: null, promoterId: 'x', scene: null })).toBeNull();
 });
 
+const wish = (campaignId: string, wanted: bigint, startsAt: number) => ({ campaignId, wanted, startsAt });
+
 test('who wants most is asked first, then who began earlier, then the lower id', () => {
-  const wish = (campaignId: string, wanted: bigint, startsAt: number) => ({ campaignId, wanted, startsAt });
   const wishes = [wish('d', 5n, 1), wish('c', 9n, 2), wish('b', 9n, 1), wish('a', 9n, 1)];
   expect(wishes.toSorted(compareWishes).map(({ campaignId }) => campaignId)).toEqual(['a', 'b', 'c', 'd']);
 });

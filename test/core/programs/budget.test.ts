@@ -32,6 +32,8 @@ describe('cap 10000, 300 a line, 50 lines', () => {
   });
 });
 
+const sum = (amounts: Iterable<bigint>) => [...amounts].reduce((whole, amount) => whole + amount, 0n);
+
 test('a grant that a day or a promoter does not allow leaves the budget open', () => {
   const budget = new Budget({ ...LIMITS, perDay: 500n, perPromoter: 400n }, NOTHING);
   expect(budget.grant(DAY, of(300n))).toEqual({ granted: [300n], shortage: null });
@@ -93,7 +95,6 @@ test('whatever is asked, raised and given back: no limit is exceeded, and all su
         held.push({ day: one.day, parts: one.parts.map(({ promoterId }, index) => ({ promoterId, amount: amounts[index]! })) });
       }
       const { total, days, promoters } = budget.changes();
-      const sum = (amounts: Iterable<bigint>) => [...amounts].reduce((whole, amount) => whole + amount, 0n);
       const expected = sum(held.flatMap((one) => one.parts.map(({ amount }) => amount)));
       expect([
         total.spent,

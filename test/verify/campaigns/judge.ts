@@ -30,8 +30,9 @@ export async function judgeCampaign({ finance, campaignId, sold }: Judged): Prom
     const wanted = wantedOf(one);
     const shared = (line?.shares ?? []).filter(({ role }) => role === 'boost').reduce((sum, { amount }) => sum + amount, 0);
     if (boost.amount !== shared) wrong(`${one.orderId}: its boost is ${boost.amount}, and its shares are ${shared}`);
-    if (boost.amount > Math.min(boost.granted, wanted))
+    if (boost.amount > Math.min(boost.granted, wanted)) {
       wrong(`${one.orderId} has ${boost.amount} of ${boost.granted}, and wants ${wanted}`);
+    }
     if (!one.isCancelled && line?.boost === undefined) wrong(`${one.orderId} was not looked at for its campaign`);
     if (line?.boost !== undefined && boost.wanted !== wanted) wrong(`${one.orderId} wants ${wanted}, and is told to want ${boost.wanted}`);
     sums.total += boost.amount;

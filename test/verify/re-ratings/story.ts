@@ -40,7 +40,7 @@ interface ToldOrder {
   refunded: number;
 }
 
-export interface PlayedReRating {
+interface PlayedReRating {
   orders: ToldOrder[];
   findings: Finding[];
 }
