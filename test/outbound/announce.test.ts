@@ -138,6 +138,7 @@ test('what can be subscribed to is every type, and every family once', () => {
     'rule.*',
     're_rating.*',
     'campaign.*',
+    'offer.*',
     'guard.*',
     ...EVENT_TYPES,
   ]);

@@ -1,7 +1,7 @@
 // The pool: what values look like, what its connections may do, and what a transaction promises.
 
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { inTransaction, isUnavailable } from '../../../src/platform/postgres/database.ts';
 import { testDatabase, type TestDatabase } from '../../harness.ts';
@@ -134,11 +134,13 @@ describe('a transaction', () => {
   test('that is the victim of a deadlock is done again', async () => {
     await run(ground.db, `insert into counter values ('a', 0), ('b', 0)`);
     let attempts = 0;
+    let locked = 0;
     const add = (first: string, second: string) =>
       inTransaction(ground.db, async ({ trx }) => {
         attempts += 1;
         await run(trx, `update counter set value = value + 1 where name = '${first}'`);
-        await sql`select pg_sleep(0.1)`.execute(trx);
+        locked += 1;
+        await vi.waitUntil(() => locked >= 2, { timeout: 20_000 });
         await run(trx, `update counter set value = value + 1 where name = '${second}'`);
       });
     await Promise.all([add('a', 'b'), add('b', 'a')]);
