@@ -12,7 +12,7 @@ import { checkStatement } from '../../src/ledger/statement-check.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { keyedApp, newKey } from '../platform/callers.ts';
-import { foldAll, openBooks, type Books } from './books.ts';
+import { foldAll, openBooks, settle, type Books } from './books.ts';
 
 let books: Books;
 let app: App;
@@ -87,6 +87,7 @@ test('the books sum to zero, the chain holds, and entries and transfers tell the
 });
 
 test('the statement that proves itself holds with them', async () => {
+  await settle(books.db);
   const text = (await get('/v1/promoters/bob/statement.csv?month=2026-08')).body;
   expect(checkStatement(text)).toMatchObject({ faults: [], entries: 4, unchained: 0 });
   expect(checkStatement(text.replaceAll('"p-1"', '"p-2"')).faults).not.toEqual([]);

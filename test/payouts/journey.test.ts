@@ -9,7 +9,7 @@ import { auditCommand } from '../../src/audit/commands.ts';
 import { chainTransfers } from '../../src/ledger/hash-chain-store.ts';
 import { checkStatement } from '../../src/ledger/statement-check.ts';
 import { ADAPTERS } from '../../src/sources/adapters.ts';
-import { foldAll } from '../ledger/books.ts';
+import { foldAll, settle } from '../ledger/books.ts';
 import { ENTRIES_OF_ALICE } from './expected-entries.ts';
 import { daysAgo, inBatch, MARKET_LEVELS_MAX, MARKET_SECRETS, openMarket, type Draft, type Market } from './market.ts';
 
@@ -256,6 +256,7 @@ describe('at the end of the month', () => {
   test('the report of the quarter says what was paid, came back and was withheld', async () => {
     const [year, month] = market.month.split('-');
     const quarter = `${year}-Q${Math.ceil(Number(month) / 3)}`;
+    await settle(market.service.database.db);
     const { data } = await market.zhang.GET('/v1/withholding/report', { params: { query: { quarter } }, parseAs: 'text' });
     const rows = parse<Row>(data, { columns: true, bom: true });
     const columns = ['promoter_id', 'kind', 'gross', 'reversed', 'net', 'withheld', 'withheld_reversed'];
@@ -298,6 +299,8 @@ function monthAfter(month: string): string {
 }
 
 describe('the statement of Alice', () => {
+  beforeAll(() => settle(market.service.database.db));
+
   test('says what there was, every entry with its tax, the payouts, and what is left', async () => {
     const rows = parse<Row>(await market.statement('alice', { format: 'csv', lang: 'en' }), { columns: true, bom: true });
     const of = (record: string, columns: string[]) =>

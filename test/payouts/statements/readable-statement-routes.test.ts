@@ -10,6 +10,7 @@ import { ledgerRoutes } from '../../../src/ledger/ledger-routes.ts';
 import { readableStatementRoutes } from '../../../src/payouts/statements/readable-statement-routes.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { keyedApp, newKey } from '../../platform/callers.ts';
+import { settle } from '../../ledger/books.ts';
 import { openPayoutStage, type PayoutStage } from '../stage.ts';
 
 let stage: PayoutStage;
@@ -26,6 +27,7 @@ const NAMES: Record<(typeof OWN)[number], string> = {
 };
 
 async function textOf(query: string, promoterId = 'bob', headers: Record<string, string> = {}) {
+  await settle(stage.db);
   const url = `/v1/promoters/${promoterId}/statement?${query}`;
   return app.inject({ url, headers: { authorization: `Bearer ${key}`, ...headers } });
 }
@@ -91,8 +93,11 @@ describe('a payout of 10.00 with everything that follows', () => {
     const server = keyedApp(own.db);
     readableStatementRoutes(server, { db: own.db, taxTimeZone: 'Asia/Shanghai' });
     const auditor = await newKey(own.db, 'auditor');
-    const read = async (query: string) =>
-      (await server.inject({ url: `/v1/promoters/bob/statement?lang=en&${query}`, headers: { authorization: `Bearer ${auditor}` } })).body;
+    const read = async (query: string) => {
+      await settle(own.db);
+      return (await server.inject({ url: `/v1/promoters/bob/statement?lang=en&${query}`, headers: { authorization: `Bearer ${auditor}` } }))
+        .body;
+    };
     await own.earn('2026-05-10T00:00:00Z', 'O-0', 1000n);
     const batchId = await own.pay('2026-06-03T00:00:00Z', { reference: 'WX-77' });
     await own.earn('2026-06-05T00:00:00Z', 'O-1', 630n);
@@ -137,6 +142,7 @@ test('table, page, entries and ledger say the same of a history of all kinds', a
   const failed = await own.draft('2026-09-04T00:00:00Z', { currency: 'JPY' });
   await own.approve('2026-09-04T00:00:00Z', failed);
   await own.tell('2026-09-05T00:00:00Z', await own.payoutOf(failed), { state: 'failed', reason: 'ACCOUNT_FROZEN' });
+  await settle(own.db);
   const rows = parse<Row>(await ask('/v1/promoters/bob/statement?month=2026-09&lang=en&format=csv'), { columns: true, bom: true });
   const html = await ask('/v1/promoters/bob/statement?month=2026-09&lang=en');
   interface Entry {

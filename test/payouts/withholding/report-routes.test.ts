@@ -9,6 +9,7 @@ import { decimalOf } from '../../../src/core/money.ts';
 import { withholdingReportRoutes } from '../../../src/payouts/withholding/report-routes.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { keyedApp, newKey } from '../../platform/callers.ts';
+import { settle } from '../../ledger/books.ts';
 import { openPayoutStage, type PayoutStage } from '../stage.ts';
 
 type Row = Record<string, string>;
@@ -17,8 +18,10 @@ let stage: PayoutStage;
 let app: App;
 let key: string;
 
-const textOf = async (quarter: string) =>
-  (await app.inject({ url: `/v1/withholding/report?quarter=${quarter}`, headers: { authorization: `Bearer ${key}` } })).body;
+async function textOf(quarter: string): Promise<string> {
+  await settle(stage.db);
+  return (await app.inject({ url: `/v1/withholding/report?quarter=${quarter}`, headers: { authorization: `Bearer ${key}` } })).body;
+}
 const rowsOf = async (quarter: string) => parse<Row>(await textOf(quarter), { columns: true, bom: true });
 
 beforeAll(async () => {
