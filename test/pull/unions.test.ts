@@ -153,6 +153,12 @@ const COMPLETED = { order_status: 5, main_status: 5, finish_time: seconds(ago(24
 const byAnn = (orderId: string) => must('POST', '/v1/orders', { merchant_id: 'm1', source_id: 'dd', order_id: orderId, link_code: link });
 let link = '';
 
+/** What is wanted, and whether the platform has refused it. */
+async function wanted(): Promise<[string, boolean][]> {
+  const { rows } = await sql<{ key: string; error: string | null }>`select key, error from pull_wanted`.execute(service.database.owner);
+  return rows.map(({ key, error }) => [key, /isv\.business-failed/.test(error ?? '')]);
+}
+
 test('a push that names an order of another shop is put off by itself, and the list is read on', async () => {
   await must('PUT', '/v1/sources/dd', {
     kind: 'doudian',
@@ -166,10 +172,6 @@ test('a push that names an order of another shop is put off by itself, and the l
   shop!.put('800001', ago(0.1));
   await ask('dd');
   await seen('/v1/orders/dd/800001', [{ decision: 'unattributed' }]);
-  const wanted = async () => {
-    const { rows } = await sql<{ key: string; error: string | null }>`select key, error from pull_wanted`.execute(service.database.owner);
-    return rows.map(({ key, error }) => [key, /isv\.business-failed/.test(error ?? '')]);
-  };
   await expect.poll(wanted, { timeout: 30_000 }).toEqual([['order/404', true]]);
 });
 
