@@ -43,7 +43,7 @@ const WIRE_CHANGES: readonly WireChange[] = [
     is: '$1"payouts":"always","rate_notice":null,"rate_lock":"none",$2',
   },
   // Rules tell whose offer publishes them.
-  { of: /^\/v1\/rules\?/, was: /\]\}\}/g, is: ']},"offer_id":null}' },
+  { of: /^\/v1\/rules\?/, was: /("fixed_per_unit":\d+\})\}/g, is: '$1,"offer_id":null}' },
   // Entries and transfers tell their cause, which was an order's revision until then.
   {
     of: /^\/v1\/(promoters\/[^/]+\/entries|ledger\/transfers)\b/,
