@@ -2,7 +2,7 @@
 // books go on.
 import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { sql, type Kysely } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { audit } from '../../src/audit/audit.ts';
@@ -27,13 +27,22 @@ const SECRETS = {
 const laws = allGuards({ levelsMax: 2, spooled: () => 0 }).filter(({ name, kind }) => kind === 'law' && name !== 'changes_audited');
 
 let market: Market;
+/** Of the market as it has traded, and the database that it was restored into. */
+let kept: { folder: string; manifest: Manifest; restored: TestDatabase };
 let work: string;
 let target: TestDatabase;
 beforeAll(async () => {
   market = await openMarket();
   await trade(market);
+  const folder = join(await mkdtemp(join(tmpdir(), 'fenyong-backup-')), 'kept');
+  const manifest = await backUpMarket({ folder });
+  kept = { folder, manifest, restored: await testDatabase({ migrated: false }) };
 }, 120_000);
-afterAll(() => market.close());
+afterAll(async () => {
+  await kept.restored.close();
+  await rm(dirname(kept.folder), { recursive: true });
+  await market.close();
+});
 beforeEach(async () => {
   work = await mkdtemp(join(tmpdir(), 'fenyong-backup-'));
   target = await testDatabase({ migrated: false });
@@ -83,26 +92,28 @@ async function shapeOf(db: Kysely<DB>): Promise<unknown[]> {
 }
 
 describe('a backup', () => {
-  test('restored is the same database: every row, every constraint, every trigger, every count', async () => {
-    const manifest = await backUpMarket();
+  test('restored is the same database: every row, constraint, trigger and count; and is restored into no data', async () => {
+    const { manifest, folder, restored } = kept;
     expect(manifest.tables.reduce((sum, { rows }) => sum + rows, 0)).toBeGreaterThan(200);
     const [rows, shape] = [await digestsOf(market.owner, manifest), await shapeOf(market.owner)];
-    await restoreInto(target);
-    expect(await digestsOf(target.owner, manifest)).toEqual(rows);
-    expect(await shapeOf(target.owner)).toEqual(shape);
+    // As one that was killed has left it.
+    await migrate(restored.ownerConnectionString, { upTo: manifest.migrations.at(-1)! });
+    await restoreInto(restored, wish({ folder }));
+    expect(await digestsOf(restored.owner, manifest)).toEqual(rows);
+    expect(await shapeOf(restored.owner)).toEqual(shape);
+    await expect(restoreInto(restored, wish({ folder }))).rejects.toThrow(/already/);
   });
 
   test('restored obeys every law, audits, and its books go on', async () => {
-    await backUpMarket();
-    await restoreInto(target);
-    await migrate(target.connectionString);
-    for (const law of laws) expect(await askGuard(target.db, law), law.name).toEqual({ violations: 0, sample: [] });
-    const auditor = batchAuditor({ ...market.auditDeps, db: target.db }, emptyRuleCache());
+    const { db, connectionString } = kept.restored;
+    await migrate(connectionString);
+    for (const law of laws) expect(await askGuard(db, law), law.name).toEqual({ violations: 0, sample: [] });
+    const auditor = batchAuditor({ ...market.auditDeps, db }, emptyRuleCache());
     const differences: unknown[] = [];
-    const audited = await audit(target.db, [auditor], { ordersPerBatch: 100, onDifference: (one) => differences.push(one) });
+    const audited = await audit(db, [auditor], { ordersPerBatch: 100, onDifference: (one) => differences.push(one) });
     expect([differences, audited.orders]).toEqual([[], expect.any(Number)]);
-    expect(await foldBalances(target.db)).toMatchObject({ more: false });
-    await expect(sql`update transfer set amount = amount + 1`.execute(target.db)).rejects.toThrow(/permission denied|transfer/);
+    expect(await foldBalances(db)).toMatchObject({ more: false });
+    await expect(sql`update transfer set amount = amount + 1`.execute(db)).rejects.toThrow(/permission denied|transfer/);
   });
 
   test('is of one moment, however much is written while it is made', async () => {
@@ -173,18 +184,10 @@ describe('a restore', () => {
   test('keeps the secrets that the backup carries, and none beside others', async () => {
     await backUpMarket({ withKeys: true });
     const none = { TOKEN_SECRET: [], SECRETS_KEY: [], IDENTITY_KEY: [] };
-    await restoreInto(target, wish({ given: none }));
-    const kept = await readFile(join(work, 'restored-data', 'keys', 'TOKEN_SECRET'), 'utf8');
-    expect(kept.trim()).toBe(SECRETS.TOKEN_SECRET.join(','));
+    await checkBackup(wish({ given: none }));
+    const made = await readFile(join(work, 'restored-data', 'keys', 'TOKEN_SECRET'), 'utf8');
+    expect(made.trim()).toBe(SECRETS.TOKEN_SECRET.join(','));
     await writeFile(join(work, 'restored-data', 'keys', 'SECRETS_KEY'), 'another-sealing-key');
     await expect(checkBackup(wish({ given: none }))).rejects.toThrow(/holds another secret/);
-  });
-
-  test('goes into no database that has data, and is done again where one was killed', async () => {
-    const manifest = await backUpMarket();
-    await migrate(target.ownerConnectionString, { upTo: manifest.migrations.at(-1)! });
-    await restoreInto(target);
-    await expect(restoreInto(target)).rejects.toThrow(/already/);
-    expect(await digestsOf(target.owner, manifest)).toEqual(await digestsOf(market.owner, manifest));
   });
 });
