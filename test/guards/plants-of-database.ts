@@ -33,6 +33,7 @@ export const PLANTS_OF_DATABASE: Plant[] = [
     do: async (trx) => {
       await sql`alter table known_body disable trigger user`.execute(trx);
       await sql`delete from known_body where delivery_id = (select delivery_id from delivery limit 1)`.execute(trx);
+      await sql`alter table known_body enable trigger user`.execute(trx);
     },
   },
   {
