@@ -120,7 +120,8 @@ function readPiece({ kind, value, toldAt }: ReportedEvidence, told: EvidenceSour
   return ofLink('link_code', { reference: value, clickId: null, at: toldAt, chainAt: told.attributionAt, bot: false }, value, told, facts);
 }
 
-const NOTHING_KNOWN = {
+/** Evidence of which no more is known than that it is there. */
+export const NOTHING_KNOWN = {
   promoterId: null,
   linkCode: null,
   clickId: null,

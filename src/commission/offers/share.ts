@@ -11,6 +11,7 @@ import { candidatesFor, periodsFor, type RuleContext, type RuleVersion } from '.
 import { lowerNet } from '../../core/rules/promoter-net.ts';
 import { splitOrder, type Winner } from '../../core/split.ts';
 import { pinWinners, toWinner } from '../award/pin.ts';
+import { NOTHING_KNOWN } from '../facts/evidence.ts';
 import { inForce, tierAt, type Facts } from '../facts/facts.ts';
 import { namedAccounts } from '../rules/rule-cache.ts';
 
@@ -43,27 +44,7 @@ export const rulesFor = (facts: Facts, context: RuleContext, now: Date): RuleVer
  */
 export function winnerOf(facts: Facts, promoterId: string, rule: RuleVersion, now: Date): Winner {
   const at = now.getTime();
-  const evidence: Evidence = {
-    kind: 'link_code',
-    reference: '',
-    at,
-    chainAt: at,
-    promoterId,
-    linkCode: null,
-    clickId: null,
-    productId: null,
-    content: false,
-    scene: null,
-    talentId: null,
-    campaignId: null,
-    expiresAt: null,
-    bot: false,
-    suspended: false,
-    selfPurchase: false,
-    fault: null,
-    ruling: null,
-    lineId: null,
-  };
+  const evidence: Evidence = { ...NOTHING_KNOWN, kind: 'link_code', reference: '', at, chainAt: at, promoterId, fault: null };
   const context = { line: LINE, attributionAt: at, policy: defaultPolicy, facts, named: namedAccounts(rule.plan.split) };
   return toWinner(pinWinners([{ evidence, weight: 1n }], context)[0]!);
 }
