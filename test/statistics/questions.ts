@@ -1,0 +1,126 @@
+// Random questions to the statistics: as numbers, and then about what is really there.
+
+import * as fc from 'fast-check';
+
+import { countAll, type Counted } from './counted.ts';
+import type { Facts } from './facts.ts';
+import { BUCKETS, type Bucket } from './local-buckets.ts';
+import { GROUPS, type Filter, type Group, type Query } from './recount.ts';
+
+const ZONES = ['Asia/Shanghai', 'America/New_York', 'Asia/Kathmandu'] as const;
+const MINUTE_MS = 60_000;
+const DAY_MS = 1440 * MINUTE_MS;
+/** How long a question is at most: no page of fifty groups has more rows than pages may have. */
+const SPAN_MS: Readonly<Record<Bucket, number>> = {
+  minute: 300 * MINUTE_MS,
+  '15m': 3 * DAY_MS,
+  hour: 12 * DAY_MS,
+  day: 100 * DAY_MS,
+  week: 200 * DAY_MS,
+  month: 400 * DAY_MS,
+  none: 400 * DAY_MS,
+};
+/** Of a multiple of these a question may begin and end, so that whole buckets are asked for too. */
+const GRIDS_MS = [1, 1000, MINUTE_MS, 15 * MINUTE_MS, 60 * MINUTE_MS, DAY_MS];
+
+const MEASURES = [
+  'clicks',
+  'bot_clicks',
+  'links_made',
+  'orders',
+  'orders_unattributed',
+  'units',
+  'paid_amount',
+  'refunded_amount',
+  'refunds',
+  'commission_estimated',
+  'commission_confirmed',
+  'commission_released',
+  'commission_reversed',
+  'conversion_ppm',
+  'earnings_per_click',
+] as const;
+const BUYERS_MS_MAX = 31 * DAY_MS;
+const SORTS = ['commission', 'clicks', 'orders', 'paid_amount', 'commission_reversed', 'units'] as const;
+
+const groupNames = Object.keys(GROUPS) as Group[];
+const pick = fc.nat(9999);
+
+export const questions = fc.record({
+  groupBy: fc.uniqueArray(fc.constantFrom(...groupNames), { maxLength: 2 }),
+  bucket: fc.constantFrom(...BUCKETS),
+  timeZone: fc.constantFrom(...ZONES),
+  basis: fc.constantFrom('order' as const, 'booking' as const),
+  around: pick,
+  before: fc.nat(1000),
+  length: fc.integer({ min: 1, max: 1000 }),
+  grid: fc.constantFrom(...GRIDS_MS),
+  filters: fc.array(fc.record({ group: fc.constantFrom(...groupNames), values: fc.array(pick, { minLength: 1, maxLength: 2 }), isWanted: fc.boolean() }), {
+    maxLength: 2,
+  }),
+  isOfOne: fc.boolean(),
+  currency: fc.constantFrom(null, null, null, 'USD', 'CNY'),
+  measures: fc.option(fc.subarray([...MEASURES], { minLength: 1 })),
+  asksBuyers: fc.boolean(),
+  limit: fc.constantFrom(1, 2, 7, 50),
+  sort: fc.constantFrom(...SORTS),
+  descends: fc.boolean(),
+});
+export type Question = typeof questions extends fc.Arbitrary<infer Value> ? Value : never;
+
+export interface Asked {
+  query: Query;
+  measures: readonly string[];
+  /** As the address says it, without a cursor. */
+  search: Record<string, string>;
+  sort: (typeof SORTS)[number];
+  descends: boolean;
+}
+
+/** The question about what these merchants have. */
+export function askedOf(question: Question, facts: Facts, merchantIds: readonly string[]): Asked {
+  const { groupBy, bucket, timeZone, basis, currency, sort, descends } = question;
+  const counted = countAll(facts, basis);
+  const span = spanOf(question, counted);
+  const merchants: Filter = { group: 'merchant', wanted: question.isOfOne ? merchantIds.slice(0, 1) : merchantIds, unwanted: [] };
+  const filters = [merchants, ...filtersOf(question, counted).filter(({ group }) => group !== 'merchant')];
+  const query: Query = { groupBy, bucket, ...span, timeZone, basis, currency, filters };
+  const named = question.measures ?? MEASURES;
+  const measures = question.asksBuyers && span.to - span.from <= BUYERS_MS_MAX ? [...named, 'buyers'] : named;
+  const search = {
+    ...(groupBy.length > 0 && { group_by: groupBy.join(',') }),
+    bucket,
+    from: new Date(query.from).toISOString(),
+    to: new Date(query.to).toISOString(),
+    time_zone: timeZone,
+    basis,
+    sort: `${descends ? '-' : ''}${sort}`,
+    limit: String(question.limit),
+    ...(currency !== null && { currency }),
+    ...(measures !== MEASURES && { measures: measures.join(',') }),
+    ...Object.fromEntries(filters.map((one) => [GROUPS[one.group], filterText(one)])),
+  };
+  return { query, measures, search, sort, descends };
+}
+
+/** About something that is there, most often. */
+function spanOf({ around, before, length, bucket, grid }: Question, counted: readonly Counted[]): { from: number; to: number } {
+  const at = counted.length === 0 ? Date.now() : counted[around % counted.length]!.at;
+  const whole = Math.min(grid, SPAN_MS[bucket] / 2);
+  const onGrid = (moment: number): number => Math.floor(moment / whole) * whole;
+  const long = Math.ceil((SPAN_MS[bucket] * length) / 1000);
+  const from = onGrid(at - Math.floor((long * before) / 1000));
+  return { from, to: Math.max(onGrid(from + long), from + whole) };
+}
+
+function filtersOf({ filters }: Question, counted: readonly Counted[]): Filter[] {
+  const byGroup = new Map<Group, Filter>();
+  for (const { group, values, isWanted } of filters) {
+    const known = [...new Set(counted.map(({ keys }) => keys[GROUPS[group]]))];
+    const chosen = values.map((value) => known[value % Math.max(known.length, 1)] ?? null).map((value) => (value === null ? null : String(value)));
+    byGroup.set(group, { group, wanted: isWanted ? chosen : [], unwanted: isWanted ? [] : chosen });
+  }
+  return [...byGroup.values()];
+}
+
+const filterText = ({ wanted, unwanted }: Filter): string => [...wanted.map((value) => value ?? ''), ...unwanted.map((value) => `-${value ?? ''}`)].join(',');
