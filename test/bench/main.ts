@@ -1,7 +1,7 @@
-// npm run bench [-- redirect|webhook|award|campaigns|latency|payouts|simulation|growth …]
-// [--rounds N] [--seconds S] [--orders N] [--promoters N]: each figure beside its twin, medians of
-// alternating rounds; `--orders` says how many orders are awarded, rehearsed or told, `--promoters`
-// how many are paid.
+// npm run bench [-- redirect|webhook|award|campaigns|latency|payouts|simulation|growth|statistics …]
+// [--rounds N] [--seconds S] [--orders N] [--promoters N] [--scale S]: each figure beside its twin,
+// medians of alternating rounds; `--orders` says how many orders are awarded, rehearsed or told,
+// `--promoters` how many are paid, `--scale` how much of the year of statistics is made.
 
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -14,6 +14,8 @@ import { benchLatency } from './latency.ts';
 import { benchPayouts, PROMOTERS } from './payouts.ts';
 import { benchRedirect } from './redirect.ts';
 import { benchSimulation } from './simulation.ts';
+import { benchStatistics } from './statistics.ts';
+import { benchVisibility } from './visibility.ts';
 import { benchWebhook } from './webhook.ts';
 
 const { values, positionals } = parseArgs({
@@ -23,6 +25,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '5' },
     orders: { type: 'string', default: String(ORDERS) },
     promoters: { type: 'string', default: String(PROMOTERS) },
+    scale: { type: 'string', default: '1' },
   },
 });
 /** One after the other, in each round of the growth. */
@@ -38,6 +41,10 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
   payouts: () => benchPayouts({ rounds, promoters: Number(values.promoters) }),
   simulation: () => benchSimulation({ rounds, orders: Number(values.orders) }),
   growth: () => benchGrowth({ rounds, orders: Math.min(ORDERS_TOLD, Number(values.orders)) }),
+  statistics: async () => [
+    ...(await benchStatistics({ scale: Number(values.scale), rounds, seconds: seconds * 2 })),
+    ...(await benchVisibility({ perSecond: 50, seconds: seconds * 2 })),
+  ],
   latency: () => benchLatency({ perSecond: 50, seconds: seconds * 2 }),
 };
 

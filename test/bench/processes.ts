@@ -43,7 +43,7 @@ export async function startService(role: 'serve' | 'api', env: Record<string, st
   });
   const url = `http://127.0.0.1:${port}`;
   await untilAnswers(`${url}/readyz`, child);
-  const postmaster = Number(readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
+  const postmaster = postmasterOf(dataDir);
   return {
     url,
     pid: child.pid!,
@@ -86,6 +86,15 @@ async function end(child: ChildProcess): Promise<void> {
 function cpuOf(pid: number): number {
   const fields = readStat(pid);
   return fields === null ? 0 : (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** CPU seconds so far of the database that lives in the folder. */
+export function cpuOfDatabase(dataDir: string): number {
+  return cpuOfFamily(postmasterOf(dataDir));
+}
+
+function postmasterOf(dataDir: string): number {
+  return Number(readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
 }
 
 function cpuOfFamily(parent: number): number {

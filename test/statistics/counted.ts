@@ -6,20 +6,19 @@ import { allocate } from '../../src/core/money.ts';
 import { compareLineIds } from '../../src/core/split.ts';
 import type { DecisionFact, Facts, OrderFact, TransferFact, Version } from './facts.ts';
 
-export const KEYS = [
-  'merchant_id',
-  'promoter_id',
-  'product_id',
-  'category',
-  'scene',
-  'campaign_id',
-  'link_code',
-  'source_id',
-  'agency_id',
-  'level',
-] as const;
-type Key = (typeof KEYS)[number];
-export type Keys = Record<Key, string | number | null>;
+/** Under what something counts; null is without one. */
+export interface Keys {
+  merchant_id: string;
+  promoter_id: string | null;
+  product_id: string | null;
+  category: string | null;
+  scene: string | null;
+  campaign_id: string | null;
+  link_code: string | null;
+  source_id: string | null;
+  agency_id: string | null;
+  level: number | null;
+}
 
 export type Basis = 'order' | 'booking';
 
@@ -114,18 +113,10 @@ function countTraffic({ links, clicks, agencies, categories, currencies }: Facts
 const linesOf = ({ decisions, revision }: OrderFact): DecisionFact[] =>
   decisions.filter((one) => one.revision === revision).toSorted((a, b) => compareLineIds(a.lineId, b.lineId));
 
-/**
- * The line's own category, else that of its product at the attribution time; of a line that nobody
- * won none is pinned.
- */
-function categoryOf({ productId, pin }: DecisionFact, { merchantId }: OrderFact, facts: Facts): string | null {
-  if (pin === null || pin.category !== null || productId === null) return pin?.category ?? null;
-  return known(facts.categories.get(`${merchantId} ${productId}`), Date.parse(pin.attribution_at), Infinity);
-}
-
-function orderKeys(line: DecisionFact, order: OrderFact, facts: Facts): Keys {
-  const category = categoryOf(line, order, facts);
-  return { ...NOBODY, merchant_id: order.merchantId, product_id: line.productId, category, source_id: order.sourceId };
+/** The category is what the decision pinned: the line's own, else that of its product. */
+function orderKeys({ productId, pin }: DecisionFact, { merchantId, sourceId }: OrderFact): Keys {
+  const category = pin?.category ?? pin?.product_category ?? null;
+  return { ...NOBODY, merchant_id: merchantId, product_id: productId, category, source_id: sourceId };
 }
 
 function winnerKeys(winner: PinnedWinner, { links }: Facts) {
@@ -148,7 +139,7 @@ function countWon(order: OrderFact, facts: Facts): Counted[] {
   if (won.length === 0) {
     return lines
       .filter(({ decision }) => decision === 'unattributed')
-      .map((line) => ({ at, currency, keys: orderKeys(line, order, facts), sums: {}, unattributed: order.orderKey }));
+      .map((line) => ({ at, currency, keys: orderKeys(line, order), sums: {}, unattributed: order.orderKey }));
   }
   const refunds = order.told.refunds.filter(({ status, amount }) => status === 'succeeded' && amount > 0n);
   return won.flatMap((line, index) => {
@@ -159,7 +150,7 @@ function countWon(order: OrderFact, facts: Facts): Counted[] {
     return winners.map((winner, place) => ({
       at,
       currency,
-      keys: { ...orderKeys(line, order, facts), ...winnerKeys(winner, facts), promoter_id: winner.promoter_id },
+      keys: { ...orderKeys(line, order), ...winnerKeys(winner, facts), promoter_id: winner.promoter_id },
       sums: { units: units[place]!, paid_amount: paid[place]!, refunded_amount: refunded[place]!, refunds: times[place]! },
       order: order.orderKey,
     }));
@@ -213,7 +204,7 @@ const isOf = ({ lineId, role, level, promoterId, campaignId }: Slot, transfer: T
 
 function partKeys({ slot, winner }: Part, decision: DecisionFact, order: OrderFact, facts: Facts): Keys {
   const { promoterId, level } = slot;
-  return { ...orderKeys(decision, order, facts), ...winnerKeys(winner, facts), promoter_id: promoterId, level };
+  return { ...orderKeys(decision, order), ...winnerKeys(winner, facts), promoter_id: promoterId, level };
 }
 
 /** What the lines of an order pay now, by what they have come to. */

@@ -43,7 +43,11 @@ export async function openDesk() {
   const { db, owner } = service.database;
   const award: AwardDeps = { db, ...secrets, levelsMax: LEVELS_MAX, ruleCache: emptyRuleCache(), accounts: accountCache() };
 
-  async function send(method: string, path: string, { body, key = ADMIN_KEY }: { body?: object | undefined; key?: string } = {}): Promise<Response> {
+  async function send(
+    method: string,
+    path: string,
+    { body, key = ADMIN_KEY }: { body?: object | undefined; key?: string } = {},
+  ): Promise<Response> {
     const headers = { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) };
     return fetch(service.url + path, { method, headers, redirect: 'manual', ...(body !== undefined && { body: JSON.stringify(body) }) });
   }
@@ -98,5 +102,15 @@ export async function openDesk() {
     await work();
   }
 
-  return { db, owner, url: service.url, send, ask, push, awardAt, reRate, pushSecret: SECRET, close: () => service.close() };
+  /** Whether the fold has taken all that was told. */
+  async function isFolded(): Promise<boolean> {
+    const { rows } = await sql<{ is_folded: boolean }>`
+      select below_xid > greatest(
+        (select max(awarded_xid) from award), (select max(made_xid) from link), (select max(recorded_xid) from click),
+        (select max(booked_xid) from transfer)) as is_folded
+      from statistics_fold`.execute(db);
+    return rows[0]!.is_folded;
+  }
+
+  return { isFolded, db, owner, url: service.url, send, ask, push, awardAt, reRate, pushSecret: SECRET, close: () => service.close() };
 }

@@ -126,7 +126,10 @@ async function readVersions(db: Kysely<DB>, said: RawBuilder<unknown>): Promise<
   const { rows } = await sql<{ thing: string; version: number; from_ms: number; recorded_ms: number; value: string | null }>`
     select version, (extract(epoch from effective_from) * 1000)::float8 as from_ms, (extract(epoch from recorded_at) * 1000)::float8 as recorded_ms,
       ${said}`.execute(db);
-  return grouped(rows, ({ thing, version, from_ms: from, recorded_ms: recordedAt, value }) => [thing, { from, version, recordedAt, value }]);
+  return grouped(rows, ({ thing, version, from_ms: from, recorded_ms: recordedAt, value }) => [
+    thing,
+    { from, version, recordedAt, value },
+  ]);
 }
 
 async function readTransfers(db: Kysely<DB>, ofThem: RawBuilder<unknown>): Promise<TransferFact[]> {

@@ -49,7 +49,10 @@ export async function openMarket(desk: Desk, model: History['model']) {
     await openShop(desk, {
       merchantId: `${name}-m`,
       currency: 'CNY',
-      terms: { hold_days: 3, attribution: { model, product_click_days: 60, content_click_days: 60, cutoff_days: 300 } },
+      terms: {
+        hold_days: 3,
+        attribution: { model, exact_product_first: false, product_click_days: 60, content_click_days: 60, cutoff_days: 300 },
+      },
       plan: (rate) => ({
         rate_ppm: rate,
         split: [
@@ -72,7 +75,10 @@ export async function openMarket(desk: Desk, model: History['model']) {
     }),
   ] as const;
   const [first] = shops;
-  const statePromoter = (index: number, { agency, inviter = true, ...more }: { agency?: number | null; inviter?: boolean; [field: string]: unknown }) =>
+  const statePromoter = (
+    index: number,
+    { agency, inviter = true, ...more }: { agency?: number | null; inviter?: boolean; [field: string]: unknown },
+  ) =>
     desk.ask('PUT', `/v1/promoters/${promoterId(index)}`, {
       name: promoterId(index),
       kind: 'person',
@@ -87,7 +93,7 @@ export async function openMarket(desk: Desk, model: History['model']) {
   await statePrograms(desk, first.merchantId, { name, from: atDay(DAYS * 2), to: atDay(-DAYS) });
 
   const told: Told[] = [];
-  let clock = Date.parse(atDay(DAYS));
+  let clock = Date.parse(atDay(20));
   const chosen = <Item>(items: readonly Item[], pick: number): Item | undefined => items[pick % Math.max(items.length, 1)];
   const linkOf = (pick: number) => {
     const all = shops.flatMap((shop) => shop.links.map((link) => ({ shop, ...link })));
@@ -97,7 +103,13 @@ export async function openMarket(desk: Desk, model: History['model']) {
 
   async function link({ merchant, promoter, product, scene, campaign, from }: Extract<Happening, { does: 'link' }>): Promise<void> {
     const shop = shops[merchant]!;
-    const before = from === null ? undefined : chosen(shop.links.filter((one) => one.promoter !== promoter), from);
+    const before =
+      from === null
+        ? undefined
+        : chosen(
+            shop.links.filter((one) => one.promoter !== promoter),
+            from,
+          );
     const { code } = await desk.ask('POST', '/v1/links', {
       merchant_id: shop.merchantId,
       promoter_id: promoterId(promoter),
@@ -142,7 +154,7 @@ export async function openMarket(desk: Desk, model: History['model']) {
     const evidence = {
       link: { link_code: chosen(shop.links, who)?.code },
       token: { click_token: chosen(shop.tokens, who) },
-      buyer: { buyer: { openid: `b${who % 3}` } },
+      buyer: { buyer: { openid: `b${who % 3 === 2 ? 1 : 0}` } },
       coupon: { coupon_codes: [`C${who % PROMOTERS}`] },
       promoter: { promoter_id: promoterId(who % PROMOTERS) },
       nobody: {},
@@ -174,7 +186,10 @@ export async function openMarket(desk: Desk, model: History['model']) {
     } else if ('isVoid' in what) await report(one, { void: what.isVoid ? { reason: 'cancelled' } : false });
     else if ('completedDay' in what) {
       const completed = { completed_at: atDay(what.completedDay) };
-      await report(one, what.line === null ? { status: 'completed', ...completed } : { lines: [{ line_id: lineId(what.line), ...completed }] });
+      await report(
+        one,
+        what.line === null ? { status: 'completed', ...completed } : { lines: [{ line_id: lineId(what.line), ...completed }] },
+      );
     } else if ('token' in what) {
       const token = chosen(one.shop.tokens, what.token);
       if (token !== undefined) await report(one, { click_token: token });
@@ -191,9 +206,8 @@ export async function openMarket(desk: Desk, model: History['model']) {
       await statePromoter(promoter, { agency, inviter, status: suspended ? 'suspended' : 'active', ...effective });
       return;
     }
-    const shop = shops[what.merchant]!;
-    if ('product' in what) await stateProduct(desk, shop.merchantId, what.product, { category: what.category, ...effective });
-    else await stateMerchant(desk, { ...shop, currency: what.currency }, effective);
+    const { merchant, product, category } = what;
+    await stateProduct(desk, shops[merchant]!.merchantId, product, { category, ...effective });
   }
 
   async function reRate(merchant: number, rate: number): Promise<void> {
@@ -218,6 +232,14 @@ export async function openMarket(desk: Desk, model: History['model']) {
     }
   }
 
+  const basic = { does: 'link', from: null } as const;
+  await link({ ...basic, merchant: 0, promoter: 1, product: 0, scene: 'group', campaign: 'spring' });
+  await link({ ...basic, merchant: 0, promoter: 2, product: 3, scene: 'moments', campaign: null });
+  await link({ ...basic, merchant: 0, promoter: 3, product: 1, scene: 'live', campaign: null });
+  await link({ ...basic, merchant: 1, promoter: 2, product: 3, scene: 'group', campaign: null });
+  // A buyer who came by three promoters, so that lines have several winners.
+  for (const index of [0, 1, 2]) await click({ does: 'click', link: index, day: 30 - index * 4, minute: 700, buyer: 0, bot: false });
+
   return {
     merchantIds: shops.map(({ merchantId }) => merchantId),
     /** Plays these, one after the other, and awards what is left. */
@@ -229,9 +251,6 @@ export async function openMarket(desk: Desk, model: History['model']) {
 }
 
 type NewShop = Pick<Shop, 'merchantId' | 'currency' | 'terms' | 'plan'>;
-
-const stateMerchant = (desk: Desk, { merchantId, currency, terms }: Pick<NewShop, 'merchantId' | 'currency' | 'terms'>, more: object = {}) =>
-  desk.ask('PUT', `/v1/merchants/${merchantId}`, { name: merchantId, currency, landing_hosts: ['shop.example.com'], ...terms, ...more });
 
 const stateProduct = (desk: Desk, merchantId: string, index: number, said: object) =>
   desk.ask('PUT', `/v1/merchants/${merchantId}/products/p${index}`, { title: `Product ${index}`, landing_url: LANDING, ...said });
@@ -245,8 +264,8 @@ const ruleOf = ({ merchantId, plan }: Pick<NewShop, 'merchantId' | 'plan'>, rate
 });
 
 async function openShop(desk: Desk, shop: NewShop): Promise<Shop> {
-  const { merchantId } = shop;
-  await stateMerchant(desk, shop);
+  const { merchantId, currency, terms } = shop;
+  await desk.ask('PUT', `/v1/merchants/${merchantId}`, { name: merchantId, currency, landing_hosts: ['shop.example.com'], ...terms });
   for (const [index, category] of PRODUCTS.entries()) await stateProduct(desk, merchantId, index, { category });
   const sourceId = `${merchantId}-erp`;
   const source = { kind: 'standard-webhooks', merchant_id: merchantId, secrets: { secret: desk.pushSecret } };
@@ -256,7 +275,11 @@ async function openShop(desk: Desk, shop: NewShop): Promise<Shop> {
 }
 
 /** A campaign that boosts, and a bonus for whatever is completed. */
-async function statePrograms(desk: Desk, merchantId: string, { name, from, to }: { name: string; from: string; to: string }): Promise<void> {
+async function statePrograms(
+  desk: Desk,
+  merchantId: string,
+  { name, from, to }: { name: string; from: string; to: string },
+): Promise<void> {
   await desk.ask('PUT', `/v1/campaigns/${name}`, {
     merchant_id: merchantId,
     name,

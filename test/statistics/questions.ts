@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { countAll, type Counted } from './counted.ts';
 import type { Facts } from './facts.ts';
 import { BUCKETS, type Bucket } from './local-buckets.ts';
-import { GROUPS, type Filter, type Group, type Query } from './recount.ts';
+import { GROUPS, MEASURES, type Filter, type Group, type Query } from './recount.ts';
 
 const ZONES = ['Asia/Shanghai', 'America/New_York', 'Asia/Kathmandu'] as const;
 const MINUTE_MS = 60_000;
@@ -23,23 +23,7 @@ const SPAN_MS: Readonly<Record<Bucket, number>> = {
 /** Of a multiple of these a question may begin and end, so that whole buckets are asked for too. */
 const GRIDS_MS = [1, 1000, MINUTE_MS, 15 * MINUTE_MS, 60 * MINUTE_MS, DAY_MS];
 
-const MEASURES = [
-  'clicks',
-  'bot_clicks',
-  'links_made',
-  'orders',
-  'orders_unattributed',
-  'units',
-  'paid_amount',
-  'refunded_amount',
-  'refunds',
-  'commission_estimated',
-  'commission_confirmed',
-  'commission_released',
-  'commission_reversed',
-  'conversion_ppm',
-  'earnings_per_click',
-] as const;
+const USUAL = MEASURES.filter((measure) => measure !== 'buyers');
 const BUYERS_MS_MAX = 31 * DAY_MS;
 const SORTS = ['commission', 'clicks', 'orders', 'paid_amount', 'commission_reversed', 'units'] as const;
 
@@ -55,12 +39,15 @@ export const questions = fc.record({
   before: fc.nat(1000),
   length: fc.integer({ min: 1, max: 1000 }),
   grid: fc.constantFrom(...GRIDS_MS),
-  filters: fc.array(fc.record({ group: fc.constantFrom(...groupNames), values: fc.array(pick, { minLength: 1, maxLength: 2 }), isWanted: fc.boolean() }), {
-    maxLength: 2,
-  }),
+  filters: fc.array(
+    fc.record({ group: fc.constantFrom(...groupNames), values: fc.array(pick, { minLength: 1, maxLength: 2 }), isWanted: fc.boolean() }),
+    {
+      maxLength: 2,
+    },
+  ),
   isOfOne: fc.boolean(),
   currency: fc.constantFrom(null, null, null, 'USD', 'CNY'),
-  measures: fc.option(fc.subarray([...MEASURES], { minLength: 1 })),
+  measures: fc.option(fc.subarray(USUAL, { minLength: 1 })),
   asksBuyers: fc.boolean(),
   limit: fc.constantFrom(1, 2, 7, 50),
   sort: fc.constantFrom(...SORTS),
@@ -70,7 +57,6 @@ export type Question = typeof questions extends fc.Arbitrary<infer Value> ? Valu
 
 export interface Asked {
   query: Query;
-  measures: readonly string[];
   /** As the address says it, without a cursor. */
   search: Record<string, string>;
   sort: (typeof SORTS)[number];
@@ -84,9 +70,9 @@ export function askedOf(question: Question, facts: Facts, merchantIds: readonly 
   const span = spanOf(question, counted);
   const merchants: Filter = { group: 'merchant', wanted: question.isOfOne ? merchantIds.slice(0, 1) : merchantIds, unwanted: [] };
   const filters = [merchants, ...filtersOf(question, counted).filter(({ group }) => group !== 'merchant')];
-  const query: Query = { groupBy, bucket, ...span, timeZone, basis, currency, filters };
-  const named = question.measures ?? MEASURES;
-  const measures = question.asksBuyers && span.to - span.from <= BUYERS_MS_MAX ? [...named, 'buyers'] : named;
+  const named = question.measures ?? USUAL;
+  const measures = question.asksBuyers && span.to - span.from <= BUYERS_MS_MAX ? [...named, 'buyers' as const] : named;
+  const query: Query = { groupBy, bucket, ...span, timeZone, basis, currency, filters, measures };
   const search = {
     ...(groupBy.length > 0 && { group_by: groupBy.join(',') }),
     bucket,
@@ -97,10 +83,10 @@ export function askedOf(question: Question, facts: Facts, merchantIds: readonly 
     sort: `${descends ? '-' : ''}${sort}`,
     limit: String(question.limit),
     ...(currency !== null && { currency }),
-    ...(measures !== MEASURES && { measures: measures.join(',') }),
+    ...(measures !== USUAL && { measures: measures.join(',') }),
     ...Object.fromEntries(filters.map((one) => [GROUPS[one.group], filterText(one)])),
   };
-  return { query, measures, search, sort, descends };
+  return { query, search, sort, descends };
 }
 
 /** About something that is there, most often. */
@@ -117,10 +103,13 @@ function filtersOf({ filters }: Question, counted: readonly Counted[]): Filter[]
   const byGroup = new Map<Group, Filter>();
   for (const { group, values, isWanted } of filters) {
     const known = [...new Set(counted.map(({ keys }) => keys[GROUPS[group]]))];
-    const chosen = values.map((value) => known[value % Math.max(known.length, 1)] ?? null).map((value) => (value === null ? null : String(value)));
+    const chosen = values
+      .map((value) => known[value % Math.max(known.length, 1)] ?? null)
+      .map((value) => (value === null ? null : String(value)));
     byGroup.set(group, { group, wanted: isWanted ? chosen : [], unwanted: isWanted ? [] : chosen });
   }
   return [...byGroup.values()];
 }
 
-const filterText = ({ wanted, unwanted }: Filter): string => [...wanted.map((value) => value ?? ''), ...unwanted.map((value) => `-${value ?? ''}`)].join(',');
+const filterText = ({ wanted, unwanted }: Filter): string =>
+  [...wanted.map((value) => value ?? ''), ...unwanted.map((value) => `-${value ?? ''}`)].join(',');

@@ -1,7 +1,7 @@
 // The statistics once more, added up from the facts each time: what a query must answer.
 
 import { bucketOf, bucketsBetween, localText, type Bucket } from './local-buckets.ts';
-import { countAll, KEYS, SUMS, type Basis, type Counted, type Keys } from './counted.ts';
+import { countAll, SUMS, type Basis, type Counted, type Keys, type Sum } from './counted.ts';
 import type { Facts } from './facts.ts';
 
 export const GROUPS = {
@@ -15,8 +15,11 @@ export const GROUPS = {
   source: 'source_id',
   agency: 'agency_id',
   level: 'level',
-} as const satisfies Record<string, (typeof KEYS)[number]>;
+} as const satisfies Record<string, keyof Keys>;
 export type Group = keyof typeof GROUPS;
+
+export const MEASURES = [...SUMS, 'orders', 'orders_unattributed', 'conversion_ppm', 'earnings_per_click', 'buyers'] as const;
+export type Measure = (typeof MEASURES)[number];
 
 /** Values of a key that are wanted, all where none is named, and those that are not; null: none. */
 export interface Filter {
@@ -34,6 +37,7 @@ export interface Query {
   basis: Basis;
   currency: string | null;
   filters: readonly Filter[];
+  measures: readonly Measure[];
 }
 
 /** A cell: its keys, its bucket, its currency, and every figure by its name. */
@@ -44,21 +48,29 @@ export interface Recounted {
   totals: Cell[];
 }
 
-/** What a query must answer, rows in no particular order. */
+/**
+ * What a query must answer, rows in no particular order. Groups, and currencies of a question that
+ * names none, are there where a figure is that was asked for.
+ */
 export function recount(facts: Facts, query: Query): Recounted {
-  const counted = countAll(facts, query.basis).filter((one) => isAsked(one, query));
-  const totals = [...groupedBy(counted, ({ currency }) => currency)].map(([currency, all]) => ({ currency, ...figuresOf(all, query.basis) }));
-  const groups = groupedBy(counted, (one) => JSON.stringify([...query.groupBy.map((group) => one.keys[GROUPS[group]]), one.currency]));
-  const buckets = bucketsBetween(query.bucket, query);
-  const rows = [...groups.values()].filter(hasFigure).flatMap((all) => {
-    const named = Object.fromEntries(query.groupBy.map((group) => [GROUPS[group], all[0]!.keys[GROUPS[group]]]));
-    const cells = groupedBy(all, ({ at }) => bucketOf(query.bucket, at, query.timeZone));
-    return buckets.map((bucket) => ({
-      bucket: bucket === null ? null : localText(bucket, query.timeZone),
-      ...named,
-      currency: all[0]!.currency,
-      ...figuresOf(cells.get(bucket) ?? [], query.basis),
-    }));
+  const { groupBy, basis, bucket: size, timeZone } = query;
+  const counted = countAll(facts, basis).filter((one) => isAsked(one, query));
+  const byCurrency = groupedBy(counted, ({ currency }) => currency);
+  const currencies =
+    query.currency === null ? [...byCurrency.keys()].filter((one) => hasFigure(byCurrency.get(one)!, query)) : [query.currency];
+  const totals = currencies.map((currency) => ({ currency, ...cellOf(byCurrency.get(currency) ?? [], query) }));
+  const keysOf = ({ keys }: Counted) => groupBy.map((group) => keys[GROUPS[group]]);
+  const groups = [...groupedBy(counted, (one) => JSON.stringify([...keysOf(one), one.currency])).values()]
+    .filter((all) => hasFigure(all, query))
+    .map((all) => ({ keys: keysOf(all[0]!), currency: all[0]!.currency, all }));
+  const alone = currencies.map((currency) => ({ keys: [], currency, all: byCurrency.get(currency) ?? [] }));
+  const rows = (groupBy.length === 0 ? alone : groups).flatMap(({ keys, currency, all }) => {
+    const named = Object.fromEntries(groupBy.map((group, place) => [GROUPS[group], keys[place]!]));
+    const cells = groupedBy(all, ({ at }) => bucketOf(size, at, timeZone));
+    return bucketsBetween(size, query).map((bucket) => {
+      const begin = bucket === null ? null : localText(bucket, timeZone);
+      return { bucket: begin, ...named, currency, ...cellOf(cells.get(bucket) ?? [], query) };
+    });
   });
   return { rows, totals };
 }
@@ -75,25 +87,48 @@ function isLetThrough(keys: Keys, { group, wanted, unwanted }: Filter): boolean 
   return (wanted.length === 0 || wanted.includes(text)) && !unwanted.includes(text);
 }
 
-const hasFigure = (counted: readonly Counted[]): boolean =>
-  counted.some(({ sums, order, unattributed }) => order !== undefined || unattributed !== undefined || SUMS.some((sum) => (sums[sum] ?? 0) > 0));
-
 const distinct = <Item>(items: readonly (Item | undefined)[]): number => new Set(items.filter((item) => item !== undefined)).size;
 
-function figuresOf(counted: readonly Counted[], basis: Basis): Cell {
-  const sums = Object.fromEntries(SUMS.map((sum) => [sum, counted.reduce((all, one) => all + (one.sums[sum] ?? 0), 0)]));
+type Figures = Record<Measure, number | null>;
+
+function figuresOf(counted: readonly Counted[], basis: Basis): Figures {
+  const sums = Object.fromEntries(SUMS.map((sum) => [sum, counted.reduce((all, one) => all + (one.sums[sum] ?? 0), 0)])) as Record<
+    Sum,
+    number
+  >;
   const orders = distinct(counted.map(({ order }) => order));
-  const clicks = sums['clicks']!;
-  const commission = sums['commission_estimated']! + sums['commission_confirmed']! + sums['commission_released']!;
+  const commission = commissionOf(sums);
+  const perClick = (figure: number): number | null => (sums.clicks === 0 ? null : Math.floor(figure / sums.clicks));
   return {
     ...sums,
-    ...(basis === 'booking' && { commission_confirmed: null }),
+    // Nothing is booked when a commission is confirmed.
+    commission_confirmed: basis === 'booking' ? null : sums.commission_confirmed,
     orders,
     orders_unattributed: distinct(counted.map(({ unattributed }) => unattributed)),
     buyers: distinct(counted.map(({ buyer }) => buyer)),
-    conversion_ppm: clicks === 0 ? null : Math.floor((orders * 1_000_000) / clicks),
-    earnings_per_click: clicks === 0 ? null : Math.floor(commission / clicks),
+    conversion_ppm: perClick(orders * 1_000_000),
+    earnings_per_click: perClick(commission),
   };
+}
+
+/** What `commission` is as the key of an order of groups. */
+export const commissionOf = (sums: Partial<Record<Measure, number | null>>): number =>
+  (sums.commission_estimated ?? 0) + (sums.commission_confirmed ?? 0) + (sums.commission_released ?? 0);
+
+function cellOf(counted: readonly Counted[], { basis, measures }: Query): Cell {
+  const figures = figuresOf(counted, basis);
+  return Object.fromEntries(measures.map((measure) => [measure, figures[measure]]));
+}
+
+/** Quotients are there where what they are of is. */
+const PARTS: Partial<Record<Measure, readonly Measure[]>> = {
+  conversion_ppm: ['clicks', 'orders'],
+  earnings_per_click: ['clicks', 'commission_estimated', 'commission_confirmed', 'commission_released'],
+};
+
+function hasFigure(counted: readonly Counted[], { basis, measures }: Query): boolean {
+  const figures = figuresOf(counted, basis);
+  return measures.flatMap((measure) => PARTS[measure] ?? [measure]).some((measure) => (figures[measure] ?? 0) !== 0);
 }
 
 function groupedBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {

@@ -35,6 +35,7 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/security/keys.test.ts': 'all routes against every key that must not open them',
   'test/security/log.test.ts': 'a lively market against its own log',
   'test/security/standing.test.ts': 'all bodies, lists and headers against the further risks of the OWASP list',
+  'test/statistics/recount.test.ts': 'the statistics against a recount from the facts, over random histories',
   'test/sources/contract.test.ts': 'all adapters against what every adapter promises',
   'test/sources/vectors.test.ts': 'the adapters against signatures that were computed by others',
 };
