@@ -6,12 +6,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { foldStatistics } from '../../src/statistics/fold/fold.ts';
 import { runs } from '../runs.ts';
-import { openDesk, type Desk } from './desk.ts';
-import { readFacts } from './facts.ts';
-import { histories } from './history.ts';
-import { openMarket } from './playing.ts';
-import { askedOf, questions, type Asked, type Question } from './questions.ts';
-import { commissionOf, GROUPS, recount, type Cell } from './recount.ts';
+import { openDesk, type Desk } from './histories/desk.ts';
+import { readFacts } from './histories/facts.ts';
+import { histories } from './histories/history.ts';
+import { openMarket } from './histories/playing.ts';
+import { askedOf, questions, type Asked, type Question } from './histories/questions.ts';
+import { commissionOf, GROUPS, recount, type Cell } from './histories/recount.ts';
 
 const QUESTIONS = 6;
 const FOLD_MS_MAX = 20_000;

@@ -3,12 +3,12 @@
 
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 
-import type { Pin } from '../../src/commission/award/pin.ts';
-import type { ExplainedStep } from '../../src/core/explanation.ts';
-import type { MergedOrder } from '../../src/core/merged.ts';
-import { viewOrder, type Order } from '../../src/core/order.ts';
-import type { DB } from '../../src/platform/postgres/tables.ts';
-import { uuidTime } from '../../src/platform/uuid.ts';
+import type { Pin } from '../../../src/commission/award/pin.ts';
+import type { ExplainedStep } from '../../../src/core/explanation.ts';
+import type { MergedOrder } from '../../../src/core/merged.ts';
+import { viewOrder, type Order } from '../../../src/core/order.ts';
+import type { DB } from '../../../src/platform/postgres/tables.ts';
+import { uuidTime } from '../../../src/platform/uuid.ts';
 
 /** A version says `value` of a thing from then on, and was written at `recordedAt`. */
 export interface Version {

@@ -5,22 +5,22 @@ import { createSecretKey } from 'node:crypto';
 
 import { sql } from 'kysely';
 
-import { awardOrders, type AwardDeps } from '../../src/commission/award/award.ts';
-import { takeOrders } from '../../src/commission/award/award-store.ts';
-import { markMaturedDue } from '../../src/commission/award/due-store.ts';
-import { recheckLockChanges } from '../../src/commission/award/lock-change-store.ts';
-import { countPrograms } from '../../src/commission/programs.ts';
-import { reRateNext } from '../../src/commission/re-ratings/running.ts';
-import { emptyRuleCache } from '../../src/commission/rules/rule-cache.ts';
-import { processDeliveries } from '../../src/inbox/process.ts';
-import { accountCache } from '../../src/ledger/booking-store.ts';
-import { masterKeys } from '../../src/platform/keys/secrets.ts';
-import { inTransaction } from '../../src/platform/postgres/database.ts';
-import { ADAPTERS } from '../../src/sources/adapters.ts';
-import { standardPush } from '../../src/demo/platforms/signing.ts';
-import { BOUNDS } from '../core/reading.ts';
-import { testLog } from '../harness.ts';
-import { ADMIN_KEY, openService } from '../running.ts';
+import { awardOrders, type AwardDeps } from '../../../src/commission/award/award.ts';
+import { takeOrders } from '../../../src/commission/award/award-store.ts';
+import { markMaturedDue } from '../../../src/commission/award/due-store.ts';
+import { recheckLockChanges } from '../../../src/commission/award/lock-change-store.ts';
+import { countPrograms } from '../../../src/commission/programs.ts';
+import { reRateNext } from '../../../src/commission/re-ratings/running.ts';
+import { emptyRuleCache } from '../../../src/commission/rules/rule-cache.ts';
+import { processDeliveries } from '../../../src/inbox/process.ts';
+import { accountCache } from '../../../src/ledger/booking-store.ts';
+import { masterKeys } from '../../../src/platform/keys/secrets.ts';
+import { inTransaction } from '../../../src/platform/postgres/database.ts';
+import { ADAPTERS } from '../../../src/sources/adapters.ts';
+import { standardPush } from '../../../src/demo/platforms/signing.ts';
+import { BOUNDS } from '../../core/reading.ts';
+import { testLog } from '../../harness.ts';
+import { ADMIN_KEY, openService } from '../../running.ts';
 
 const LEVELS_MAX = 3;
 const MATURED_MAX = 10_000;

@@ -1,9 +1,9 @@
 // What the facts count for, one by one, as the contract of the statistics says it: no sum, no
 // roll-up and no code of the service that counts.
 
-import type { PinnedWinner } from '../../src/commission/award/pin.ts';
-import { allocate } from '../../src/core/money.ts';
-import { compareLineIds } from '../../src/core/split.ts';
+import type { PinnedWinner } from '../../../src/commission/award/pin.ts';
+import { allocate } from '../../../src/core/money.ts';
+import { compareLineIds } from '../../../src/core/split.ts';
 import type { DecisionFact, Facts, OrderFact, TransferFact, Version } from './facts.ts';
 
 /** Under what something counts; null is without one. */

@@ -164,14 +164,15 @@ export async function openMarket(desk: Desk, model: History['model']) {
       ...(status !== 'created' && { paid_at: atDay(day, minute) }),
       ...(status === 'completed' && { completed_at: atDay(Math.max(day - 2, 0), minute) }),
       ...(currency !== null && { currency }),
-      lines: linesOf(lines),
+      lines: linesOf(lines, shop),
       ...evidence[by],
     });
   }
 
-  const linesOf = (lines: Order['lines']): object[] =>
-    lines.map(({ product, category, quantity, paid }, index) => {
-      return { line_id: String(index + 1), product_id: productOf(product), category, quantity, paid_amount: paid };
+  const linesOf = (lines: Order['lines'], { links }: Shop): object[] =>
+    lines.map(({ product, category, quantity, paid, link: pick }, index) => {
+      const own = pick === null ? {} : { link_code: chosen(links, pick)?.code };
+      return { line_id: String(index + 1), product_id: productOf(product), category, quantity, paid_amount: paid, ...own };
     });
 
   async function tell({ order: pick, what }: Tell): Promise<void> {
@@ -195,7 +196,7 @@ export async function openMarket(desk: Desk, model: History['model']) {
       if (token !== undefined) await report(one, { click_token: token });
     } else if ('restated' in what) {
       one.lines = Math.max(one.lines, what.restated.length);
-      await report(one, { lines: linesOf(what.restated) });
+      await report(one, { lines: linesOf(what.restated, one.shop) });
     } else await report(one, { deposit_paid_at: atDay(what.deposit) });
   }
 

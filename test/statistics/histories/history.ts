@@ -18,6 +18,8 @@ const line = fc.record({
   category: maybe(fc.constantFrom('own', 'toys')),
   quantity: often(1, 2, 3, 0),
   paid: fc.oneof(fc.nat(20_000), fc.constantFrom(1, 3, 9999)),
+  /** A line may name a link of its own. */
+  link: fc.option(pick, { freq: 3, nil: null }),
 });
 const lines = fc.array(line, { minLength: 1, maxLength: 3 });
 
