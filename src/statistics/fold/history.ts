@@ -66,12 +66,6 @@ export async function rebuildStatistics(db: Kysely<DB>): Promise<void> {
   });
 }
 
-/** Whether all of it is counted: until then nobody is told figures. */
-export async function isHistoryCounted(db: Kysely<DB>): Promise<boolean> {
-  const { history_done_at: doneAt } = await db.selectFrom('statistics_fold').select('history_done_at').executeTakeFirstOrThrow();
-  return doneAt !== null;
-}
-
 /** Where the pass has come to with what it found; of what is at its end nothing. */
 type Found = Partial<HistoryRow>;
 

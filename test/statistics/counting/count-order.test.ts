@@ -147,7 +147,7 @@ describe('a line', () => {
     const shares = [share('ann', 400n), share('bob', 400n, { winner: 1 }), share('cid', 200n, { winner: 2 })];
     const sold = line({ quantity: 3n, paidAmount: 10_001n, refundedAmount: 4n, winners, shares });
     const progress = new Map([['1', { isCompleted: false, isReleased: false, refunds: 1 }]]);
-    // Of 3 units 1.2, 1.2 and 0.6; of 10001 it is 4000.4, 4000.4 and 2000.2; of 4 it is 1.6, 1.6, 0.8.
+    // Of 3 units 1.2, 1.2 and 0.6; of 10001 4000.4, 4000.4 and 2000.2; of 4 1.6, 1.6 and 0.8.
     expect(shown(countOrder(order({ lines: [sold], transfers: [], progress })), ['promoterId', 'linkCode', 'agencyId'])).toEqual([
       [
         'ann',

@@ -48,7 +48,7 @@ const aClick = (age = 0): Click => {
   return { clickId: uuidv7(at), linkCode: shop.code, merchantId: shop.m, clickedAt: at, identity: null, bot: false, touches: [] };
 };
 
-/** What comes in one round: new orders, refunds, a void, clicks of now and out of a spool, a link. */
+/** What comes in one round: orders, refunds, a void, clicks of now and out of a spool, a link. */
 async function load(round: number): Promise<void> {
   const orderId = String(round);
   await copyClicks(copying, [aClick(), aClick()]);
