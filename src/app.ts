@@ -64,6 +64,7 @@ import { openHotRoutes } from './platform/http/hot-routes.ts';
 import { furnish, openHttp } from './platform/http/http.ts';
 import type { App } from './platform/http/app.ts';
 import { keysRoutes } from './platform/keys/keys-routes.ts';
+import { streamTicketRoutes } from './platform/keys/stream-ticket-routes.ts';
 import { hotCounter, serveMetrics, timeRequests } from './platform/process/metrics.ts';
 import { collectOpenApi, serveOpenApi } from './platform/http/openapi.ts';
 import type { Queue } from './platform/queue/queue.ts';
@@ -145,6 +146,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     refuseSuspended(rest, db);
     consoleRoutes(rest);
     keysRoutes(rest, { db, keys, parties: { merchantExists, promoterExists } });
+    streamTicketRoutes(rest, { db });
     auditLogRoutes(rest, db);
     servePromotion(rest, deps);
     serveOrders(rest, deps, door);

@@ -15,6 +15,8 @@ export type Role = 'operator' | 'finance' | 'risk';
 export interface Route {
   /** Who may, beside the admin. */
   open: readonly Owner[];
+  /** It is of whoever asks: those may as well who own what is of m2 and bob. */
+  ofItself?: boolean;
   /**
    * Which roles may; a row that reads and says nothing is open to all of them, any other to
    * operators.
@@ -316,6 +318,7 @@ const TABLE: Record<string, Row> = {
 
   'GET /v1/keys': { open: operator },
   'POST /v1/keys': { open: operator, roles: [], body: { scope: 'admin', label: 'mine now' } },
+  'POST /v1/stream-tickets': { open: ['shop', 'alice', 'auditor'], ofItself: true, roles: everyRole },
   'POST /v1/identities/{statement_id}/reversal': { open: operator },
   'POST /v1/rules/{rule_id}/end': { open: operator, body: {} },
   'PUT /v1/merchants/{merchant_id}': { open: operator, body: merchant },

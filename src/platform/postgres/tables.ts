@@ -1685,6 +1685,19 @@ export interface StreamedRequest {
   key_id: string;
 }
 
+export interface StreamTicket {
+  expires_at: Timestamp;
+  /**
+   * SHA-256 of the ticket, which has 256 random bits.
+   */
+  hash: Buffer;
+  /**
+   * The key that made it, as which it opens; revoked with it.
+   */
+  key_id: string;
+  made_at: Timestamp;
+}
+
 export interface TierPeriod {
   /**
    * What promoters have of whom there is no row: the tier that asks for nothing, if there is one.
@@ -1999,6 +2012,7 @@ export interface DB {
   setting: Setting;
   source: Source;
   source_habit: SourceHabit;
+  stream_ticket: StreamTicket;
   streamed_request: StreamedRequest;
   tier_period: TierPeriod;
   tier_program: TierProgram;
