@@ -1,4 +1,5 @@
--- Tickets with which a browser opens a stream: its EventSource sends no header, and a key has no place in an address.
+-- Streams of statistics, and the tickets with which a browser opens one: its EventSource sends no header, and a key has no place in an
+-- address.
 
 create table stream_ticket (
   hash bytea constraint stream_ticket_pkey primary key constraint stream_ticket_hash check (length(hash) = 32),
@@ -13,3 +14,6 @@ comment on column stream_ticket.key_id is 'The key that made it, as which it ope
 create index stream_ticket_of_key on stream_ticket (key_id, expires_at);
 create index stream_ticket_expiry on stream_ticket (expires_at);
 revoke update, truncate on stream_ticket from fenyong_app;
+
+alter table late_click add column noted_at timestamptz not null default now();
+comment on column late_click.noted_at is 'Kept for a minute from then on, so that streams learn of them though they are folded.';

@@ -642,6 +642,10 @@ export interface KnownBodyFill {
 
 export interface LateClick {
   click_id: string;
+  /**
+   * Kept for a minute from then on, so that streams learn of them though they are folded.
+   */
+  noted_at: Generated<Timestamp>;
   recorded_xid: Generated<bigint>;
 }
 
@@ -2195,8 +2199,8 @@ export interface DB {
   setting: Setting;
   source: Source;
   source_habit: SourceHabit;
-  stream_ticket: StreamTicket;
   statistics_fold: StatisticsFold;
+  stream_ticket: StreamTicket;
   streamed_request: StreamedRequest;
   tier_period: TierPeriod;
   tier_program: TierProgram;
