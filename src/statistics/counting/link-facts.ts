@@ -13,35 +13,42 @@ const IS_KNOWN = sql`case when fact.xid is null then stated.recorded_xid is null
 /**
  * A table expression: a row for each of the clicks and links, with its keys (`merchant_id`,
  * `currency`, `promoter_id`, `product_id`, `category`, `scene`, `campaign_id`, `link_code`,
- * `agency_id`), its time `at`, and 1 in one of `clicks`, `bot_clicks`, `links_made`. Both are table
- * expressions of rows of those tables. Category and agency are those of the version in force at
+ * `agency_id`), its time `at`, and 1 in one of `clicks`, `bot_clicks`, `links_made`; of a click its
+ * `click_id` and `identity`. Both are table expressions of rows of those tables. Category and agency are those of the version in force at
  * that time among those that were known then: what is set up later for an earlier time moves
- * nothing. Clicks of no link count nowhere.
+ * nothing; where they are not wanted they are null, and are not looked up. Clicks of no link count
+ * nowhere.
  */
-export function linkFacts({ clicks, links }: { clicks: RawBuilder<unknown>; links: RawBuilder<unknown> }): RawBuilder<unknown> {
-  return sql`(
-    select link.merchant_id, merchant.currency, link.promoter_id, link.product_id, product.category, link.scene, link.campaign_id,
-      link.code as link_code, promoter.agency_id, fact.at, fact.clicks, fact.bot_clicks, fact.links_made
-    from (
-      select link_code, clicked_at as at, recorded_xid as xid, (not bot)::int as clicks, bot::int as bot_clicks, 0 as links_made
-      from ${clicks} as click
-      union all
-      select code, made_at, made_xid, 0, 0, 1 from ${links} as made
-    ) as fact
-    join link on link.code = fact.link_code
-    join lateral (
-      select currency from merchant_version as stated where stated.merchant_id = link.merchant_id order by version limit 1
-    ) as merchant on true
-    left join lateral (
+export function linkFacts(
+  { clicks, links }: { clicks: RawBuilder<unknown>; links: RawBuilder<unknown> },
+  wanted: { category: boolean; agency: boolean } = { category: true, agency: true },
+): RawBuilder<unknown> {
+  const product = sql`left join lateral (
       select category from product_version as stated
       where stated.merchant_id = link.merchant_id and stated.product_id = link.product_id and effective_from <= fact.at and ${IS_KNOWN}
       order by effective_from desc, version desc limit 1
-    ) as product on true
-    left join lateral (
+    ) as product on true`;
+  const promoter = sql`left join lateral (
       select agency_id from promoter_version as stated
       where stated.promoter_id = link.promoter_id and effective_from <= fact.at and ${IS_KNOWN}
       order by effective_from desc, version desc limit 1
-    ) as promoter on true
+    ) as promoter on true`;
+  return sql`(
+    select link.merchant_id, merchant.currency, link.promoter_id, link.product_id,
+      ${wanted.category ? sql`product.category` : sql`null::text as category`}, link.scene, link.campaign_id, link.code as link_code,
+      ${wanted.agency ? sql`promoter.agency_id` : sql`null::text as agency_id`}, fact.click_id, fact.identity, fact.at, fact.clicks,
+      fact.bot_clicks, fact.links_made
+    from (
+      select link_code, click_id, identity, clicked_at as at, recorded_xid as xid, (not bot)::int as clicks, bot::int as bot_clicks,
+        0 as links_made
+      from ${clicks} as click
+      union all
+      select code, null, null, made_at, made_xid, 0, 0, 1 from ${links} as made
+    ) as fact
+    join link on link.code = fact.link_code
+    join merchant_version as merchant on merchant.merchant_id = link.merchant_id and merchant.version = 1
+    ${wanted.category ? product : sql``}
+    ${wanted.agency ? promoter : sql``}
   )`;
 }
 

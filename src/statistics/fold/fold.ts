@@ -7,7 +7,8 @@ import { groupedBy } from '../../platform/grouped-by.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { readAwardedOrders } from '../counting/awarded-order-store.ts';
-import { countBonus, countOrder, type BonusTransfer } from '../counting/count-order.ts';
+import { IS_BONUS, readBonuses } from '../counting/bonus-store.ts';
+import { countOrder } from '../counting/count-order.ts';
 import type { Counted } from '../counting/counted.ts';
 import { clicksRecorded, linksMade } from '../counting/link-facts.ts';
 import { addToRollups, addVisits, deleteCounted, insertCounted, readCounted } from './rollup-store.ts';
@@ -32,7 +33,6 @@ interface Fold {
 const NOTHING: Fold = { folded: 0, more: false };
 
 /** A booking of `transfer` that counts and is of no order. */
-const IS_BONUS = sql`cause = 'bonus' and order_key is null and kind in ('accrue', 'reverse', 'release')`;
 
 interface FoldRow {
   below_xid: bigint;
@@ -173,29 +173,9 @@ function textOf(row: Counted): string {
   return JSON.stringify(values, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
 }
 
-interface BonusRow {
-  merchant_id: string;
-  promoter_id: string;
-  kind: BonusTransfer['kind'];
-  currency: string;
-  amount: bigint;
-  booked_at: Date;
-}
-
 /** Counts the bookings of bonuses under this condition, which are counted nowhere yet. */
 export async function addBonuses(trx: Transaction<DB>, condition: RawBuilder<unknown>): Promise<void> {
-  const { rows } = await sql<BonusRow>`
-    select merchant_id, promoter_id, kind, currency, amount, booked_at from transfer where ${IS_BONUS} and ${condition}`.execute(trx);
-  const counted = rows.map((row) =>
-    countBonus({
-      merchantId: row.merchant_id,
-      promoterId: row.promoter_id,
-      kind: row.kind,
-      currency: row.currency,
-      amount: row.amount,
-      bookedAt: row.booked_at,
-    }),
-  );
+  const counted = await readBonuses(trx, condition);
   await insertCounted(trx, counted);
   await addToRollups(trx, rollupChanges([], counted));
 }

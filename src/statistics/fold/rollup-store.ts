@@ -36,7 +36,8 @@ interface CountedRow {
   unattributed: boolean;
 }
 
-const COUNTED_COLUMNS: Columns<Counted> = {
+/** The columns of a counted row, each as it is written. */
+export const COUNTED_COLUMNS: Columns<Counted> = {
   order_key: ['bigint', (one) => one.orderKey],
   line_id: ['text', (one) => one.lineId],
   basis: ['text', (one) => one.basis],
