@@ -49,11 +49,21 @@ select pg_temp.lock_for_a_column('link');
 alter table link add column made_xid bigint;
 alter table link alter column made_xid set default ledger_xid();
 comment on column link.made_xid is 'What made it, by ledger_xid(); null for links of before statistics were kept.';
+create index link_made on link using brin (made_at) with (pages_per_range = 32, autosummarize = on);
 create index link_numbers on link (made_xid) where made_xid is not null;
 
 select pg_temp.lock_for_a_column('click');
 alter table click add column recorded_xid bigint;
-alter table click alter column recorded_xid set default ledger_xid();
+-- Clicks come by COPY, which asks for a default of every row. A function that reads a table costs as much as the row itself: so the offset of
+-- the count, which changes only where books are restored into a younger cluster, stands in the default.
+create function number_clicks() returns void language plpgsql set search_path = pg_catalog, public as $$
+begin
+  execute format('alter table public.click alter column recorded_xid set default (pg_current_xact_id()::text::bigint + %s)',
+    (select xid_offset from public.ledger_fold));
+end $$;
+comment on function number_clicks is 'Lets clicks be numbered as ledger_xid() numbers. The owner''s.';
+revoke execute on function number_clicks from public;
+select number_clicks();
 comment on column click.recorded_xid is 'What recorded it, by ledger_xid(); null for clicks of before statistics were kept.';
 -- Partitions that are over get no index: what is not folded is asked for by its id too, which leaves them out.
 do $$
@@ -212,7 +222,8 @@ begin
   if (select oldest + xid_offset >= greatest(ledger_fold.below_xid, statistics_fold.below_xid) from ledger_fold, statistics_fold) then
     return false;
   end if;
-  lock table transfer, award, link, click in share row exclusive mode;
+  lock table transfer, award, link in share row exclusive mode;
+  lock table click in access exclusive mode;
   perform from ledger_fold for update;
   perform from statistics_fold for update;
   oldest := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
@@ -222,5 +233,7 @@ begin
     into following from ledger_fold, statistics_fold;
   update ledger_fold set xid_offset = following - oldest
     from statistics_fold where oldest + xid_offset < greatest(ledger_fold.below_xid, statistics_fold.below_xid);
-  return found;
+  if not found then return false; end if;
+  perform number_clicks();
+  return true;
 end $$;

@@ -48,6 +48,20 @@ export async function countHistory(db: Kysely<DB>, limits: FoldLimits = FOLD_LIM
   );
 }
 
+/**
+ * Lets everything be counted again from the first fact on, for when a guard has found it to differ.
+ * A worker does it; until it has, nobody is told figures.
+ */
+export async function rebuildStatistics(db: Kysely<DB>): Promise<void> {
+  await inTransaction(db, async ({ trx }) => {
+    await sql`select from statistics_fold for update`.execute(trx);
+    for (const table of ['counted', 'merchant_rollup', 'promoter_rollup', 'link_rollup'] as const) await trx.deleteFrom(table).execute();
+    await sql`
+      update statistics_fold set below_xid = history_below_xid, complete_at = 'epoch', orders_up_to = default, links_up_to = default,
+        clicks_up_to = default, bonuses_up_to = default, history_done_at = null`.execute(trx);
+  });
+}
+
 /** Whether all of it is counted: until then nobody is told figures. */
 export async function isHistoryCounted(db: Kysely<DB>): Promise<boolean> {
   const { history_done_at: doneAt } = await db.selectFrom('statistics_fold').select('history_done_at').executeTakeFirstOrThrow();

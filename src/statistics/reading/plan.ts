@@ -114,8 +114,10 @@ const floorTo = (at: number, length: number): number => Math.floor(at / length) 
 export function boundFilters({ filters, bounds }: Pick<StatisticsQuery, 'filters' | 'bounds'>): StatisticsQuery['filters'] {
   const bound = { ...filters };
   for (const [group, id] of Object.entries(bounds) as ['merchant' | 'promoter', string][]) {
-    // Whoever is bound could name nothing else; what it leaves out stays left out.
-    bound[group] = { wanted: [id], unwanted: filters[group]?.unwanted ?? [] };
+    const { wanted, unwanted } = filters[group] ?? { wanted: [], unwanted: [] };
+    const isNamed = wanted.length === 0 || wanted.includes(id);
+    // Whoever asks for others alone is told of nothing.
+    bound[group] = { wanted: [id], unwanted: isNamed ? unwanted : [...unwanted, id] };
   }
   return bound;
 }

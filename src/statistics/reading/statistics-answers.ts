@@ -151,9 +151,10 @@ export function showQuery(query: StatisticsQuery): z.input<typeof queryAnswer> {
   };
 }
 
+const plain = (value: string | null): string => (value ?? '').replaceAll(/[\\,]/g, '\\$&');
+
 /** A filter as it is written in an address, but for what an address itself must escape. */
 export function showFilter({ wanted, unwanted }: KeyFilter): string {
-  const plain = (value: string | null): string => (value ?? '').replaceAll(/[\\,]/g, '\\$&');
   return [...wanted.map((value) => plain(value).replace(/^-/, '\\-')), ...unwanted.map((value) => `-${plain(value)}`)].join(',');
 }
 

@@ -120,12 +120,12 @@ test('so many days later it is as late by the clocks', () => {
   expect(addLocalDays(at, -10, 'America/New_York').toISOString()).toBe('2026-02-19T14:30:15.250Z');
 });
 
-describe('the time that is compared with', () => {
-  const compared = (compare: 'previous' | 'year', align: 'date' | 'weekday', from: string, to: string, timeZone = 'Asia/Shanghai') => {
-    const span = comparedSpan({ compare, align, timeZone, from: new Date(from), to: new Date(to) });
-    return [span.from, span.to].map(localTimes(timeZone));
-  };
+const compared = (compare: 'previous' | 'year', align: 'date' | 'weekday', from: string, to: string, timeZone = 'Asia/Shanghai') => {
+  const span = comparedSpan({ compare, align, timeZone, from: new Date(from), to: new Date(to) });
+  return [span.from, span.to].map(localTimes(timeZone));
+};
 
+describe('the time that is compared with', () => {
   test('of whole months are as many months before', () => {
     expect(compared('previous', 'date', '2026-03-01T00:00:00+08:00', '2026-04-01T00:00:00+08:00')).toEqual([
       '2026-02-01T00:00:00+08:00',

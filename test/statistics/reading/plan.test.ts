@@ -1,6 +1,6 @@
 // From which sums and edges a question is read.
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { DAY_MS, MINUTE_MS } from '../../../src/platform/durations.ts';
@@ -70,11 +70,10 @@ test('pieces and edges are the whole time, once, and no bucket begins inside a g
 });
 
 test('days of UTC are read as days, and quarters only where a bucket begins or the time ends', () => {
-  const day = (text: string) => Date.parse(text);
   expect(ofADay({ from: new Date('2026-05-31T16:00:00Z'), to: new Date('2026-06-30T16:00:00Z') }).pieces).toEqual([
-    { grain: 15, from: day('2026-05-31T16:00:00Z'), until: day('2026-06-01') },
-    { grain: 1440, from: day('2026-06-01'), until: day('2026-06-30') },
-    { grain: 15, from: day('2026-06-30'), until: day('2026-06-30T16:00:00Z') },
+    { grain: 15, from: Date.parse('2026-05-31T16:00:00Z'), until: Date.parse('2026-06-01') },
+    { grain: 1440, from: Date.parse('2026-06-01'), until: Date.parse('2026-06-30') },
+    { grain: 15, from: Date.parse('2026-06-30'), until: Date.parse('2026-06-30T16:00:00Z') },
   ]);
   const weeks = ['2026-05-31T16:00:00Z', '2026-06-07T16:00:00Z'].map((text) => new Date(text));
   expect(ofADay({ from: weeks[0]!, to: new Date('2026-06-14T16:00:00Z'), starts: weeks }).pieces.map(({ grain }) => grain)).toEqual([
@@ -100,5 +99,8 @@ test('whoever is bound is held to it, whatever it asks for', () => {
   expect(boundFilters({ filters: { merchant: without, link: one }, bounds: { merchant: 'm1' } })).toEqual({
     merchant: { wanted: ['m1'], unwanted: ['a'] },
     link: one,
+  });
+  expect(boundFilters({ filters: { merchant: two }, bounds: { merchant: 'm1' } })).toEqual({
+    merchant: { wanted: ['m1'], unwanted: ['m1'] },
   });
 });

@@ -58,9 +58,9 @@ describe('what is left out', () => {
   });
 });
 
-describe('a filter', () => {
-  const filterOf = (value: string) => ask({ category: value }).filters.category;
+const filterOf = (value: string) => ask({ category: value }).filters.category;
 
+describe('a filter', () => {
   test('names values by comma, leaves out those after a minus, and is without one where it is empty', () => {
     expect(filterOf('shoes')).toEqual({ wanted: ['shoes'], unwanted: [] });
     expect(filterOf('shoes,,hats')).toEqual({ wanted: ['shoes', null, 'hats'], unwanted: [] });
@@ -87,8 +87,9 @@ describe('a filter', () => {
   });
 
   test('is refused where it cannot be read', () => {
-    for (const category of ['a\\', '\u0000', Array.from({ length: 201 }, (_, at) => at).join(',')])
+    for (const category of ['a\\', '\u0000', Array.from({ length: 201 }, (_, at) => at).join(',')]) {
       expect(refusalOf({ category })).toBe('malformed_request');
+    }
     for (const level of ['one', '-1x', '1.5']) expect(refusalOf({ level })).toBe('malformed_request');
     expect(ask({ level: '1,' }).filters.level).toEqual({ wanted: ['1', null], unwanted: [] });
   });
