@@ -13,7 +13,7 @@ interface KeptRow {
 interface Evaluation {
   revision: number;
   watermark: bigint;
-  /** Nothing above the watermark is in it. */
+  /** No fact above the watermark is in it. */
   isExact: boolean;
   at: number;
 }

@@ -9,11 +9,8 @@ import type { KeyFilter, StatisticsQuery } from '../reading/query.ts';
 /** Beyond that it is not worth telling apart whom they are of. */
 const PARTIES_MAX = 20_000;
 
-/** What had committed at a moment, and the number of the next transaction in the ledger's count. */
-export interface Position {
-  snapshot: string;
-  next: bigint;
-}
+/** What had committed at a moment, as PostgreSQL writes it. */
+export type Position = string;
 
 /** Who has new facts, and the latest time that one of them counts at. */
 export interface Parties {
@@ -29,26 +26,34 @@ interface NewFacts {
   parties: readonly Parties[] | null;
 }
 
-const POSITION = sql`pg_current_snapshot()::text as snapshot, pg_snapshot_xmax(pg_current_snapshot())::text::bigint + xid_offset as next`;
-
 /** How far the database has come. */
 export async function readPosition(db: Kysely<DB>): Promise<Position> {
-  const { rows } = await sql<Position>`select ${POSITION} from ledger_fold`.execute(db);
-  return rows[0]!;
+  const { rows } = await sql<{ position: Position }>`select pg_current_snapshot()::text as position`.execute(db);
+  return rows[0]!.position;
 }
 
 /**
- * The facts that are there now and were not at that position: exactly those, whatever order their
- * transactions have committed in. An award is of everybody who had a part in any decision of its
- * order, since who lost one has changed figures too.
+ * Of a number of a transaction: it had not committed at what `seen` says. Numbers of before a
+ * restore may lie below the first of this cluster, which is 3.
  */
-export async function readNewFacts(db: Kysely<DB>, { snapshot }: Position): Promise<NewFacts> {
-  const isNew = (xid: string) => sql`
-    ${sql.ref(xid)} >= (select first_xid from seen) and ${sql.ref(xid)} <= 9223372036854775807
-    and not pg_visible_in_snapshot(((${sql.ref(xid)} - (select xid_offset from seen))::text)::xid8, ${snapshot}::pg_snapshot)`;
-  const { rows } = await sql<Position & { merchant_id: string | null; promoter_id: string | null; at: Date }>`
+const isNew = (xid: string) => sql`
+  ${sql.ref(xid)} >= (select first_xid from seen) and ${sql.ref(xid)} <= 9223372036854775807
+  and not pg_visible_in_snapshot((greatest(${sql.ref(xid)} - (select xid_offset from seen), 3)::text)::xid8, (select snapshot from seen))`;
+
+/**
+ * The facts that are there now and were not at that position, or those of no transaction below that
+ * watermark: exactly those, whatever order their transactions have committed in. An award is of
+ * everybody who had a part in any decision of its order, since who lost one has changed figures too.
+ */
+export async function readNewFacts(db: Kysely<DB>, since: Position | bigint): Promise<NewFacts> {
+  const snapshot =
+    typeof since === 'string'
+      ? sql`${since}::pg_snapshot`
+      : sql`format('%s:%1$s:', greatest(${since}::bigint - xid_offset, 3))::pg_snapshot`;
+  const { rows } = await sql<{ position: Position; merchant_id: string | null; promoter_id: string | null; at: Date }>`
     with seen as materialized (
-      select xid_offset, pg_snapshot_xmin(${snapshot}::pg_snapshot)::text::bigint + xid_offset as first_xid from ledger_fold
+      select xid_offset, snapshot, pg_snapshot_xmin(snapshot)::text::bigint + xid_offset as first_xid
+      from ledger_fold, lateral (select ${snapshot} as snapshot) as earlier
     ), clicked as (
       select link_code, clicked_at from click
       where click_id >= partition_key('click', now() - interval '1 day')::uuid and ${isNew('click.recorded_xid')}
@@ -71,10 +76,10 @@ export async function readNewFacts(db: Kysely<DB>, { snapshot }: Position): Prom
       union all
       select merchant_id, promoter_id, booked_at from transfer where ${isNew('transfer.booked_xid')} and cause = 'bonus'
     )
-    select ${POSITION}, parties.* from ledger_fold left join (
+    select pg_current_snapshot()::text as position, parties.* from seen left join (
       select merchant_id, promoter_id, max(at) as at from parts group by merchant_id, promoter_id limit ${PARTIES_MAX}
     ) as parties on true`.execute(db);
-  const position = { snapshot: rows[0]!.snapshot, next: rows[0]!.next };
+  const { position } = rows[0]!;
   if (rows.length >= PARTIES_MAX) return { position, parties: null };
   const found = rows.flatMap(({ merchant_id, promoter_id, at }) =>
     merchant_id === null ? [] : { merchantId: merchant_id, promoterId: promoter_id, at },

@@ -64,6 +64,15 @@ describe('what came since a moment', () => {
     expect([await came(), await came()]).toEqual([['m2 bob'], []]);
   });
 
+  test('may be asked for by a watermark: what no transaction below it has made', async () => {
+    const { db } = stage.service.database;
+    const { rows } = await sql<{ made_xid: bigint }>`select made_xid from link where code = ${await stage.link('alice', 'm2')}`.execute(db);
+    const { made_xid: xid } = rows[0]!;
+    const partiesFrom = async (watermark: bigint) => (await readNewFacts(db, watermark)).parties!.map(({ promoterId }) => promoterId);
+    expect([await partiesFrom(xid), await partiesFrom(xid + 1n)]).toEqual([['alice'], []]);
+    expect(await partiesFrom(0n)).toContain('bob');
+  });
+
   test('is found though it comes days late, and is folded already', async () => {
     const { owner } = stage.service.database;
     const code = await stage.link('alice');

@@ -11,6 +11,8 @@ const admin: Actor = { keyId: 'k1', scope: 'admin', role: null, person: 'k1', me
 const wishOf = (fields: Record<string, string>, { actor = admin, now = NOW } = {}) =>
   understandWish(statisticsFields.parse({ from: FROM, ...fields }), actor, now);
 
+const limitOf = (fields: Record<string, string>) => wishOf({ group_by: 'promoter', ...fields }).understand(NOW).limit;
+
 describe('a stream', () => {
   test.each([
     ['two groups', { group_by: 'promoter,product' }],
@@ -38,7 +40,6 @@ describe('a stream', () => {
   });
 
   test('has as many groups as have 20,000 rows, and 200 at most', () => {
-    const limitOf = (fields: Record<string, string>) => wishOf({ group_by: 'promoter', ...fields }).understand(NOW).limit;
     expect([limitOf({}), limitOf({ limit: '5' }), limitOf({ bucket: '15m' })]).toEqual([200, 5, 20_000 / (3 * 96 + 1)].map(Math.floor));
   });
 });
