@@ -87,6 +87,7 @@ import { lockDaysRoutes } from './pull/lock-days-routes.ts';
 import { reconciliationRoutes } from './pull/reconciliations/reconciliation-routes.ts';
 import { mappingRoutes } from './sources/connections/mapping-routes.ts';
 import { sourcesRoutes } from './sources/connections/source-routes.ts';
+import { statisticsStreamRoutes } from './statistics/stream/stream-routes.ts';
 import { sourceCache, type SourceCache } from './sources/connections/source-cache.ts';
 import type { Adapter } from './sources/source.ts';
 
@@ -168,6 +169,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     lockDaysRoutes(rest, pullDeps(runtime, deps.adapters, door.onDelivered));
     reconciliationRoutes(rest, { db, adapters: deps.adapters, onAsked: () => queue.nudge('pull') });
     guardRoutes(rest, { db, guards });
+    statisticsStreamRoutes(rest, { db, log, registry, limits: { perKey: config.streamsPerKey, inAll: config.streamsMax } });
     webhookEndpointRoutes(rest, { db, keys: runtime.masterKeys, allowed: allowedFor(config.publicUrl) });
     webhookMessageRoutes(rest, { db, onAnnounced: () => queue.nudge('messages') });
   });

@@ -318,6 +318,12 @@ const TABLE: Record<string, Row> = {
 
   'GET /v1/keys': { open: operator },
   'POST /v1/keys': { open: operator, roles: [], body: { scope: 'admin', label: 'mine now' } },
+  // Asked for what no stream has, since a stream has no end.
+  'GET /v1/statistics/stream': {
+    open: both,
+    url: '/v1/statistics/stream?merchant_id=m1&promoter_id=alice&group_by=product,link&compare=year',
+    answered: 422,
+  },
   'POST /v1/stream-tickets': { open: ['shop', 'alice', 'auditor'], ofItself: true, roles: everyRole },
   'POST /v1/identities/{statement_id}/reversal': { open: operator },
   'POST /v1/rules/{rule_id}/end': { open: operator, body: {} },

@@ -23,6 +23,8 @@ export interface Stage {
   order: (orderId: string, order: OrderTerms) => Promise<void>;
   /** Opens a stream as the admin, where no key is named; closed with the stage. */
   stream: (query: string, headers?: Record<string, string>) => Promise<EventReader>;
+  /** Resolves when nobody reads any more. */
+  closeReaders: () => Promise<void>;
   /** Another process of the same database, with a port of its own and without a worker. */
   another: (env?: Record<string, string>) => Promise<Service>;
   close: () => Promise<void>;
@@ -96,6 +98,11 @@ export async function openStage({ env = {}, ...options }: StageOptions = {}): Pr
       const reader = await readEvents(base + query, headers);
       readers.push(reader);
       return reader;
+    },
+    async closeReaders() {
+      for (const reader of readers) reader.close();
+      await until(() => readers.every(({ isEnded }) => isEnded()));
+      readers.length = 0;
     },
     async another(given = {}) {
       const { database } = service;
