@@ -129,6 +129,14 @@ const TABLE: Record<string, Row> = {
   },
   'GET /v1/withholding/report': { open: operator, roles: ['finance', 'risk'], url: '/v1/withholding/report?quarter=2026-Q4' },
 
+  // Asked for what no stream has, since a stream has no end.
+  'GET /v1/statistics/stream': {
+    open: both,
+    url: '/v1/statistics/stream?merchant_id=m1&promoter_id=alice&group_by=product,link&compare=year',
+    answered: 422,
+  },
+  'POST /v1/stream-tickets': { open: ['shop', 'alice', 'auditor'], ofItself: true, roles: everyRole },
+
   'GET /v1/links': { open: readers, url: '/v1/links?promoter_id=alice&merchant_id=m1' },
   'GET /v1/links/{code}': { open: readers },
   'GET /v1/links/{code}/qr.svg': { open: readers },
@@ -318,13 +326,6 @@ const TABLE: Record<string, Row> = {
 
   'GET /v1/keys': { open: operator },
   'POST /v1/keys': { open: operator, roles: [], body: { scope: 'admin', label: 'mine now' } },
-  // Asked for what no stream has, since a stream has no end.
-  'GET /v1/statistics/stream': {
-    open: both,
-    url: '/v1/statistics/stream?merchant_id=m1&promoter_id=alice&group_by=product,link&compare=year',
-    answered: 422,
-  },
-  'POST /v1/stream-tickets': { open: ['shop', 'alice', 'auditor'], ofItself: true, roles: everyRole },
   'POST /v1/identities/{statement_id}/reversal': { open: operator },
   'POST /v1/rules/{rule_id}/end': { open: operator, body: {} },
   'PUT /v1/merchants/{merchant_id}': { open: operator, body: merchant },
