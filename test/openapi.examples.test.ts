@@ -40,7 +40,7 @@ const LAST =
 
 /**
  * What is understood, and refused for what is there: no batch and no draft has the hash of the
- * example, and no payout was sent.
+ * example, no payout was sent, and no stream has the 30 days of a question that names no time.
  */
 const REFUSED: Readonly<Record<string, number>> = {
   'payoutBatches.approve': 409,
@@ -49,6 +49,7 @@ const REFUSED: Readonly<Record<string, number>> = {
   'reRatings.approve': 409,
   'ruleDrafts.approve': 409,
   'ruleSimulations.cancel': 409,
+  'statistics.stream': 422,
 };
 
 const calls: Call[] = Object.entries(document.paths ?? {})

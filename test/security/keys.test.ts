@@ -48,11 +48,15 @@ beforeAll(async () => {
 
 afterAll(() => market.service.close());
 
+/** Who is another's owner as these are of m1 and alice. */
+const LIKEWISE: Record<string, string> = { shop: 'shop of m2', merchant: 'merchant of m2', alice: 'bob' };
+
 /** Who may send a route, beside the admin who has no role. */
 function openTo(name: string, route: Route): string[] {
   const isReading = name.startsWith('GET ');
   const roles = route.roles ?? (isReading ? ROLES : ['operator']);
-  return [...route.open, ...roles, ...(isReading ? ['auditor'] : [])];
+  const others = route.ofItself === true ? route.open.flatMap((owner) => LIKEWISE[owner] ?? []) : [];
+  return [...route.open, ...others, ...roles, ...(isReading ? ['auditor'] : [])];
 }
 
 /** The request of the table as it is sent, with the key of somebody. */

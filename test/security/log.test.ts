@@ -65,6 +65,9 @@ async function live({ ask, makeKey, ids, service }: Market, secrets: Secrets): P
   secrets['the key of a shop'] = (await makeKey({ scope: 'storefront', merchant_id: 'm1' })).key;
   secrets['a revoked key'] = await revokedKey(ask, makeKey);
   const key = secrets['the key of a shop'];
+  secrets['a stream ticket'] = (await ask('POST', '/v1/stream-tickets', undefined, { key })).body.ticket;
+  secrets['a wrong stream ticket'] = 'fy_ticket_CANARY7';
+  for (const what of ['a stream ticket', 'a wrong stream ticket']) await ask('GET', streamOf(secrets[what]!), undefined, { key: null });
   const click = await ask('POST', '/v1/clicks', { code: ids['code'], buyer }, { key });
   secrets['a click token'] = click.body.click_token;
   const order = { ...orderOf('O-7'), buyer, click_token: secrets['a click token'] };
@@ -142,6 +145,9 @@ async function fail({ ask, service }: Market, secrets: Secrets): Promise<void> {
   expect((await ask('POST', '/v1/identities', { merchant_id: 'm1', identities: buyer }, { key })).status).toBe(500);
   await ask('POST', '/v1/clicks', { code: 'none', buyer }, { key });
 }
+
+/** A stream that is refused with a ticket that is right, and for a ticket that is wrong. */
+const streamOf = (ticket: string): string => `/v1/statistics/stream?compare=year&ticket=${ticket}`;
 
 async function revokedKey(ask: Market['ask'], makeKey: Market['makeKey']): Promise<string> {
   const { key, keyId } = await makeKey({ scope: 'admin' });

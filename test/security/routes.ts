@@ -15,6 +15,8 @@ export type Role = 'operator' | 'finance' | 'risk';
 export interface Route {
   /** Who may, beside the admin. */
   open: readonly Owner[];
+  /** It is of whoever asks: those may as well who own what is of m2 and bob. */
+  ofItself?: boolean;
   /**
    * Which roles may; a row that reads and says nothing is open to all of them, any other to
    * operators.
@@ -126,6 +128,14 @@ const TABLE: Record<string, Row> = {
     body: { currency: 'JPY', day_of_month: 1, time_zone: 'UTC' },
   },
   'GET /v1/withholding/report': { open: operator, roles: ['finance', 'risk'], url: '/v1/withholding/report?quarter=2026-Q4' },
+
+  // Asked for what no stream has, since a stream has no end.
+  'GET /v1/statistics/stream': {
+    open: both,
+    url: '/v1/statistics/stream?merchant_id=m1&promoter_id=alice&group_by=product,link&compare=year',
+    answered: 422,
+  },
+  'POST /v1/stream-tickets': { open: ['shop', 'alice', 'auditor'], ofItself: true, roles: everyRole },
 
   'GET /v1/links': { open: readers, url: '/v1/links?promoter_id=alice&merchant_id=m1' },
   'GET /v1/links/{code}': { open: readers },

@@ -12,6 +12,7 @@ import type { App } from '../http/app.ts';
 import { findActors, hashOfKey, touchKey } from './keys-store.ts';
 import type { RefusedCallers } from '../http/rate-limit.ts';
 import type { DB } from '../postgres/tables.ts';
+import { findTicketActors } from './stream-tickets.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -27,6 +28,11 @@ declare module 'fastify' {
     roles?: readonly KeyRole[];
     /** Whoever asks on this very machine needs no key. */
     openToMachine?: boolean;
+    /**
+     * The answer is a stream of events, which has no end of its own: a ticket opens it as a key
+     * does, and how long it takes says nothing.
+     */
+    isStream?: boolean;
   }
   interface FastifyRequest {
     /** Who calls. There on every route that declares scopes. */
@@ -47,6 +53,8 @@ export interface KnownKeys {
    * key that is none.
    */
   find(key: string): Actor | Promise<Actor | null>;
+  /** As whom a ticket opens streams; asks the database. Null for a ticket that is none. */
+  findByTicket(ticket: string): Promise<Actor | null>;
   /** Forgets a key that was revoked here. */
   forget(keyId: string): void;
   /** Resolves when the last uses are noted. */
@@ -60,6 +68,7 @@ export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): Kn
   const touched = new LruMap<true>(FOUND_MAX, TOUCHED_TTL_MS);
   const touching = new Set<Promise<void>>();
   const read = coalesced((wanted) => findActors(db, wanted));
+  const readTicket = coalesced((wanted) => findTicketActors(db, wanted));
 
   function touch(keyId: string): void {
     if (touched.get(keyId) === true) return;
@@ -87,6 +96,11 @@ export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): Kn
       touch(actor.keyId);
       return actor;
     },
+    async findByTicket(ticket) {
+      const actor = await readTicket(hashOfKey(ticket));
+      if (actor !== null) touch(actor.keyId);
+      return actor;
+    },
     forget(keyId) {
       const keyHash = hashes.get(keyId);
       if (keyHash !== undefined) found.delete(keyHash);
@@ -107,6 +121,12 @@ function isOfMachine({ socket, headers }: FastifyRequest): boolean {
   return LOOPBACK.test(socket.remoteAddress ?? '') && !isForwarded && headers.authorization === undefined;
 }
 
+/** The ticket of an address that has one. */
+function ticketOf(query: unknown): string | undefined {
+  const ticket = typeof query === 'object' && query !== null && 'ticket' in query ? query.ticket : undefined;
+  return typeof ticket === 'string' && ticket !== '' ? ticket : undefined;
+}
+
 /**
  * Asks for a key on every route that declares scopes, and refuses at start a route under /v1 that
  * declares none. An address that was refused too often is told so instead of being refused once
@@ -123,7 +143,7 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
     if (!isReading && route.config.roles === undefined) throw new Error(`${name} does not declare its roles`);
   });
   app.addHook('onRequest', (request, _reply, done) => {
-    const { scopes, roles, openToMachine = false } = request.routeOptions.config;
+    const { scopes, roles, openToMachine = false, isStream = false } = request.routeOptions.config;
     if (scopes === undefined || (openToMachine && isOfMachine(request))) {
       done();
       return;
@@ -145,6 +165,13 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
       done();
     };
     const key = BEARER.exec(request.headers.authorization ?? '')?.[1];
+    const ticket = key === undefined && isStream ? ticketOf(request.query) : undefined;
+    if (ticket !== undefined) {
+      keys
+        .findByTicket(ticket)
+        .then((actor) => (actor === null ? refuse('This ticket is not known, or has expired.') : admit(actor)), done);
+      return;
+    }
     if (key === undefined) return refuse('Send a key: Authorization: Bearer <key>.');
     const found = keys.find(key);
     if (found instanceof Promise) found.then(admit, done);

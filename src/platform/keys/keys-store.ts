@@ -150,19 +150,29 @@ export async function findActors(db: Kysely<DB>, hashes: readonly string[]): Pro
     )
     .where('revoked_at', 'is', null)
     .execute();
-  return new Map(
-    rows.map((row) => [
-      row.hash.toString('hex'),
-      {
-        keyId: row.key_id,
-        scope: scopeOf(row.scope),
-        role: roleOf(row.role),
-        person: personOf(row.key_id, row.person),
-        merchantId: row.merchant_id,
-        promoterId: row.promoter_id,
-      },
-    ]),
-  );
+  return new Map(rows.map((row) => [row.hash.toString('hex'), actorOf(row)]));
+}
+
+/** Who a key is, of its row. */
+export function actorOf(row: ActorRow): Actor {
+  return {
+    keyId: row.key_id,
+    scope: scopeOf(row.scope),
+    role: roleOf(row.role),
+    person: personOf(row.key_id, row.person),
+    merchantId: row.merchant_id,
+    promoterId: row.promoter_id,
+  };
+}
+
+type ActorRow = Pick<KeyRow, 'key_id' | 'scope' | 'role' | 'person' | 'merchant_id' | 'promoter_id'>;
+
+/** Which of these keys are revoked, or were never there. */
+export async function findRevoked(db: Kysely<DB>, keyIds: readonly string[]): Promise<Set<string>> {
+  const { rows } = await sql<{ key_id: string }>`
+    select key_id from api_key where key_id = any(${keyIds}::uuid[]) and revoked_at is null`.execute(db);
+  const live = new Set(rows.map((row) => row.key_id));
+  return new Set(keyIds.filter((keyId) => !live.has(keyId)));
 }
 
 /** Notes that a key is in use, unless somebody did within the minute. */

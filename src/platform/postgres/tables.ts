@@ -642,6 +642,10 @@ export interface KnownBodyFill {
 
 export interface LateClick {
   click_id: string;
+  /**
+   * Kept for a minute from then on, so that streams learn of them though they are folded.
+   */
+  noted_at: Generated<Timestamp>;
   recorded_xid: Generated<bigint>;
 }
 
@@ -1863,6 +1867,19 @@ export interface StreamedRequest {
   key_id: string;
 }
 
+export interface StreamTicket {
+  expires_at: Timestamp;
+  /**
+   * SHA-256 of the ticket, which has 256 random bits.
+   */
+  hash: Buffer;
+  /**
+   * The key that made it, as which it opens; revoked with it.
+   */
+  key_id: string;
+  made_at: Timestamp;
+}
+
 export interface TierPeriod {
   /**
    * What promoters have of whom there is no row: the tier that asks for nothing, if there is one.
@@ -2183,6 +2200,7 @@ export interface DB {
   source: Source;
   source_habit: SourceHabit;
   statistics_fold: StatisticsFold;
+  stream_ticket: StreamTicket;
   streamed_request: StreamedRequest;
   tier_period: TierPeriod;
   tier_program: TierProgram;

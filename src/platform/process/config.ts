@@ -14,6 +14,7 @@ const INTERVAL_MS_MAX = HOUR_MS;
 const ADMIN_KEY_LENGTH_MIN = 8;
 const SECRET_LENGTH_MIN = 16;
 const RATE_MAX = 100_000_000;
+const STREAMS_MAX = 100_000;
 /** A batch of links has as many. */
 const LINKS_PER_DAY_MIN = 1000;
 
@@ -64,6 +65,9 @@ export interface Config {
   readonly linksPerDay: number;
   /** How many rehearsals of rules may run at once, in all processes. */
   readonly simulationsMax: number;
+  /** How many streams of statistics a process keeps open, of one key and in all. */
+  readonly streamsPerKey: number;
+  readonly streamsMax: number;
   /** By which rules tax is withheld from payouts to people. */
   readonly withholding: 'none' | 'cn_labor_service' | 'cn_platform_cumulative';
   /** What a month without income does to the cumulative scheme. */
@@ -111,6 +115,8 @@ const schema = z.object({
   RATE_REDIRECTS: wholeNumber(1, RATE_MAX).default(6000),
   LINKS_PER_DAY: wholeNumber(LINKS_PER_DAY_MIN, RATE_MAX).default(10_000),
   SIMULATIONS_MAX: wholeNumber(1, 100).default(2),
+  STREAMS_PER_KEY: wholeNumber(1, STREAMS_MAX).default(10),
+  STREAMS_MAX: wholeNumber(1, STREAMS_MAX).default(500),
   WITHHOLDING: oneOf(['none', 'cn_labor_service', 'cn_platform_cumulative']).default('none'),
   WITHHOLDING_GAP: oneOf(['restart', 'keep']).default('restart'),
   TAX_TIME_ZONE: z.string().refine(isTimeZone, 'must be a name of the IANA database, like Asia/Shanghai').default('Asia/Shanghai'),
@@ -162,6 +168,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     rateRedirects: data.RATE_REDIRECTS,
     linksPerDay: data.LINKS_PER_DAY,
     simulationsMax: data.SIMULATIONS_MAX,
+    streamsPerKey: data.STREAMS_PER_KEY,
+    streamsMax: data.STREAMS_MAX,
     withholding: data.WITHHOLDING,
     withholdingGap: data.WITHHOLDING_GAP,
     taxTimeZone: data.TAX_TIME_ZONE,

@@ -4,7 +4,7 @@
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 
 const SECRET_FIELDS = (
-  'authorization cookie ["set-cookie"] ["x-api-key"] ["webhook-signature"] signature key secret secrets token access_token app_secret ' +
+  'authorization cookie ["set-cookie"] ["x-api-key"] ["webhook-signature"] signature key secret secrets token access_token app_secret ticket ' +
   'click_token password buyer identities identity openid unionid phone email bank card'
 ).split(' ');
 

@@ -24,7 +24,10 @@ export function buildRegistry(): Registry {
   return registry;
 }
 
-/** Times every later route by its template. No id ever becomes a label. */
+/**
+ * Times every later route by its template, but for streams, which last as long as somebody reads
+ * them. No id ever becomes a label.
+ */
 export function timeRequests(app: App, registry: Registry): void {
   const durations = new Histogram({
     name: 'http_server_request_duration_seconds',
@@ -34,8 +37,8 @@ export function timeRequests(app: App, registry: Registry): void {
     registers: [registry],
   });
   app.addHook('onResponse', (request, reply, done) => {
-    const { url = 'none' } = request.routeOptions;
-    durations.observe(labelsOf(request.method, url, reply.statusCode), reply.elapsedTime / 1000);
+    const { url = 'none', config } = request.routeOptions;
+    if (config?.isStream !== true || reply.statusCode >= 400) durations.observe(labelsOf(request.method, url, reply.statusCode), reply.elapsedTime / 1000);
     done();
   });
 }

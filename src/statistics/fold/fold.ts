@@ -66,7 +66,8 @@ export async function foldStatistics(db: Kysely<DB>, limits: FoldLimits = FOLD_L
       if (facts.clicks + facts.links > 0) {
         await addVisits(trx, { clicks: clicksRecorded({ ...range, completeAt: fold.complete_at }), links: linksMade(range) });
       }
-      await sql`delete from late_click where recorded_xid < ${below}`.execute(trx);
+      // Those who read streams look for them, too, and not only in this moment.
+      await sql`delete from late_click where recorded_xid < ${below} and noted_at < ${now}::timestamptz - interval '1 minute'`.execute(trx);
       await sql`
         update statistics_fold set below_xid = ${below}, advanced_at = ${now}, complete_at = ${isComplete ? now : fold.complete_at}`.execute(
         trx,

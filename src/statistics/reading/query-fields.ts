@@ -16,7 +16,8 @@ import type { BucketSize, Group, KeyFilter, Measure, PagePlace, SortKey, Statist
 const GROUPS_MAX = 2;
 const LIMIT_MAX = 200;
 const LIMIT_DEFAULT = 50;
-const ROWS_MAX = 20_000;
+/** Of a page. */
+export const ROWS_MAX = 20_000;
 const DAYS_DEFAULT = 30;
 const BUYERS_DAYS_MAX = 31;
 const FILTER_CHARACTERS_MAX = 4096;

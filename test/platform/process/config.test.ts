@@ -27,6 +27,8 @@ const DEFAULTS = {
   rateRedirects: 6000,
   linksPerDay: 10_000,
   simulationsMax: 2,
+  streamsPerKey: 10,
+  streamsMax: 500,
   withholding: 'none',
   withholdingGap: 'restart',
   taxTimeZone: 'Asia/Shanghai',
@@ -72,6 +74,10 @@ describe('the environment', () => {
 
   test('how many rehearsals may run at once is taken', () => {
     expect(readConfig({ SIMULATIONS_MAX: '3' }).simulationsMax).toBe(3);
+  });
+
+  test('how many streams may be open is taken', () => {
+    expect(readConfig({ STREAMS_PER_KEY: '3', STREAMS_MAX: '4' })).toMatchObject({ streamsPerKey: 3, streamsMax: 4 });
   });
 
   test('every value that is set is taken', () => {
@@ -129,6 +135,8 @@ describe('the environment', () => {
       rateRedirects: 600,
       linksPerDay: 1000,
       simulationsMax: 2,
+      streamsPerKey: 10,
+      streamsMax: 500,
       withholding: 'cn_platform_cumulative',
       withholdingGap: 'keep',
       taxTimeZone: 'Asia/Urumqi',

@@ -1,0 +1,96 @@
+// The rows of a query as its readers know them: which of them a new answer has changed, and since
+// when.
+
+import type { Figures, StatisticsAnswer, StatisticsQuery, StatisticsRow } from '../reading/query.ts';
+
+/** A row, and the revision that brought it as it is. */
+interface KeptRow {
+  row: StatisticsRow;
+  revision: number;
+}
+
+/** What one evaluation has left: every fact below the watermark is in it. */
+interface Evaluation {
+  revision: number;
+  watermark: bigint;
+  /** No fact above the watermark is in it. */
+  isExact: boolean;
+  at: number;
+}
+
+export interface KeptRows {
+  /** Of the last evaluation, 0 before the first. */
+  revision(): number;
+  size(): number;
+  /** Takes an answer, and tells whether anything is otherwise than it was. */
+  take(answer: StatisticsAnswer, evaluation: Pick<Evaluation, 'isExact' | 'at'>): boolean;
+  /** The rows that came or changed after a revision. */
+  since(revision: number): StatisticsRow[];
+  /**
+   * The last revision in which there is nothing that a reader has not seen who has seen all below
+   * this watermark; null where none of the last hour is known to be so.
+   */
+  revisionSeenAt(watermark: bigint, now: number): number | null;
+}
+
+/** For so long a reader that comes back is told only what has changed. */
+const REMEMBERED_MS = 60 * 60 * 1000;
+
+/** Keeps nothing yet. */
+export function keptRows(): KeptRows {
+  const rows = new Map<string, KeptRow>();
+  let evaluations: Evaluation[] = [];
+  let revision = 0;
+
+  function keep(key: string, row: StatisticsRow): boolean {
+    const kept = rows.get(key);
+    if (kept !== undefined && isSame(kept.row.figures, row.figures)) return false;
+    rows.set(key, { row, revision });
+    return true;
+  }
+
+  return {
+    revision: () => revision,
+    size: () => rows.size,
+    take(answer, { isExact, at }) {
+      revision += 1;
+      evaluations = evaluations.filter((one) => at - one.at < REMEMBERED_MS);
+      evaluations.push({ revision, watermark: answer.watermark, isExact, at });
+      const gone = new Set(rows.keys());
+      let isChanged = false;
+      for (const row of answer.rows) {
+        const key = keyOf(row);
+        gone.delete(key);
+        if (keep(key, row)) isChanged = true;
+      }
+      // A group that has nothing any more is not told of; whoever has seen it is told that it has nothing.
+      for (const key of gone) if (keep(key, emptied(rows.get(key)!.row, answer.query))) isChanged = true;
+      return isChanged;
+    },
+    since: (earlier) => [...rows.values()].flatMap((kept) => (kept.revision > earlier ? [kept.row] : [])),
+    revisionSeenAt(watermark, now) {
+      const seen = evaluations.findLast(
+        (one) => now - one.at < REMEMBERED_MS && (one.watermark < watermark || (one.watermark === watermark && one.isExact)),
+      );
+      return seen?.revision ?? null;
+    },
+  };
+}
+
+function keyOf({ bucket, keys, currency }: StatisticsRow): string {
+  return JSON.stringify([bucket === null ? null : bucket.getTime(), currency, ...keys]);
+}
+
+function isSame(some: Figures, others: Figures): boolean {
+  for (const measure in some) if (some[measure as keyof Figures] !== others[measure as keyof Figures]) return false;
+  return true;
+}
+
+/** The row with every figure that counts at 0, and none of those that need clicks. */
+function emptied({ bucket, keys, currency, figures }: StatisticsRow, { basis }: StatisticsQuery): StatisticsRow {
+  const empty = Object.keys(figures).map((measure): [string, bigint | null] => {
+    const isQuotient = measure === 'conversion_ppm' || measure === 'earnings_per_click';
+    return [measure, isQuotient || (basis === 'booking' && measure === 'commission_confirmed') ? null : 0n];
+  });
+  return { bucket, keys, currency, figures: Object.fromEntries(empty), compared: null };
+}
