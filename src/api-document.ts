@@ -12,6 +12,8 @@ const GUIDE = `Who led the buyer to an order earns a part of it. Fenyong finds o
 - Every request under \`/v1\` carries a key: \`Authorization: Bearer <key>\`. A key has a scope; every operation says which ones it takes.
 - An admin’s key may have a role (\`operator\`, \`finance\`, \`risk\`), which reads and changes less, and says whose it is (\`person\`): where two
   persons must agree, keys of one person are one.
+- A browser signs in once (\`POST /v1/sessions\`) and then needs no key: its cookie does what the key may. Whatever it changes shows \`csrf\` as
+  \`X-CSRF-Token\`. \`GET /v1/me\` tells who calls and what he may do.
 - Amounts are integers in minor units of a currency (\`29900\` is 299.00 CNY). Ratios are integer parts per million (\`100000\` is 10 %).
 - Times are RFC 3339 with an offset, answered in UTC. Ids are strings, always.
 - Lists are \`{"data": […], "next_cursor": …}\`: send \`next_cursor\` as \`cursor\` for the next page, until it is null.

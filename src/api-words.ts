@@ -292,4 +292,5 @@ export const API_WORDS = {
   occurred_at: 'When it happened; now where it is left out.',
   payload: 'What the payee’s app opens the confirmation with.',
   secrets_set: 'The names of the secrets that are set; their values are never shown.',
+  session_id: 'The id of the session, which opens nothing.',
 };

@@ -58,12 +58,14 @@ import { invoiceRoutes } from './payouts/invoices/invoice-routes.ts';
 import { merchantsOwing } from './payouts/invoices/merchant-balance.ts';
 import { paymentRoutes } from './payouts/invoices/payment-routes.ts';
 import { auditLogRoutes } from './platform/keys/audit-log-routes.ts';
-import { knownKeys, requireKeys } from './platform/keys/auth.ts';
+import { requireKeys } from './platform/keys/auth.ts';
+import { knownKeys } from './platform/keys/known-keys.ts';
 import { dedicatedConnection } from './platform/postgres/dedicated-connection.ts';
 import { openHotRoutes } from './platform/http/hot-routes.ts';
 import { furnish, openHttp } from './platform/http/http.ts';
 import type { App } from './platform/http/app.ts';
 import { keysRoutes } from './platform/keys/keys-routes.ts';
+import { meRoute, sessionRoutes } from './platform/keys/session-routes.ts';
 import { streamTicketRoutes } from './platform/keys/stream-ticket-routes.ts';
 import { hotCounter, serveMetrics, timeRequests } from './platform/process/metrics.ts';
 import { collectOpenApi, serveOpenApi } from './platform/http/openapi.ts';
@@ -141,7 +143,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     await serveOpenApi(rest);
     timeRequests(rest, registry);
     const keys = knownKeys(db, (error) => log.warn({ err: error }, 'the last use of a key was not noted'));
-    requireKeys(rest, keys, refusedCallers(counts, 'key', config.rateRefused));
+    const operations = requireKeys(rest, keys, refusedCallers(counts, 'key', config.rateRefused));
     // Whoever watches the service is never told that he asks too often.
     healthRoutes(rest, { db });
     await limitRates(rest, counts, limits);
@@ -149,6 +151,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     refuseSuspended(rest, db);
     consoleRoutes(rest);
     keysRoutes(rest, { db, keys, parties: { merchantExists, promoterExists } });
+    sessionRoutes(rest, { db, keys, publicUrl: config.publicUrl });
+    meRoute(rest, operations);
     streamTicketRoutes(rest, { db });
     auditLogRoutes(rest, db);
     servePromotion(rest, deps);

@@ -6,6 +6,7 @@ import { sweepLockChanges } from '../commission/award/lock-change-store.ts';
 import { inTransaction, type Work } from '../platform/postgres/database.ts';
 import { sweepIdempotencyKeys } from '../platform/http/idempotency.ts';
 import { sweepStreamedRequests } from '../platform/http/streamed-request.ts';
+import { sweepSessions } from '../platform/keys/session-store.ts';
 import { sweepTickets } from '../platform/keys/stream-tickets.ts';
 import type { DB } from '../platform/postgres/tables.ts';
 import { foldHabits } from './alarms/habits.ts';
@@ -25,6 +26,7 @@ export async function sweep(db: Kysely<DB>): Promise<void> {
   await inTransaction(db, ({ trx, now }) => sweepLockChanges(trx, now, LOOKS_PER_SWEEP));
   await inBatches(db, ({ trx, now }) => sweepIdempotencyKeys(trx, now, ROWS_PER_BATCH));
   await inTransaction(db, ({ trx, now }) => sweepStreamedRequests(trx, now));
+  await inBatches(db, ({ trx, now }) => sweepSessions(trx, now, ROWS_PER_BATCH));
   await inBatches(db, ({ trx, now }) => sweepTickets(trx, now, ROWS_PER_BATCH));
   await inTransaction(db, ({ trx, now }) => foldHabits(trx, now));
 }

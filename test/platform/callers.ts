@@ -4,7 +4,8 @@
 import type { Kysely } from 'kysely';
 
 import { SCOPES, type KeyScope } from '../../src/platform/keys/actor.ts';
-import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
+import { requireKeys } from '../../src/platform/keys/auth.ts';
+import { knownKeys } from '../../src/platform/keys/known-keys.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import type { HttpOptions } from '../../src/platform/http/http.ts';
 import type { App } from '../../src/platform/http/app.ts';

@@ -2,7 +2,8 @@
 // followed to its end.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
+import { requireKeys } from '../../src/platform/keys/auth.ts';
+import { knownKeys } from '../../src/platform/keys/known-keys.ts';
 import { inTransaction } from '../../src/platform/postgres/database.ts';
 import { makeKey } from '../../src/platform/keys/keys-store.ts';
 import { reconciliationRoutes } from '../../src/pull/reconciliations/reconciliation-routes.ts';

@@ -2,7 +2,8 @@
 // the double.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { knownKeys, requireKeys } from '../../src/platform/keys/auth.ts';
+import { requireKeys } from '../../src/platform/keys/auth.ts';
+import { knownKeys } from '../../src/platform/keys/known-keys.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { lockDaysRoutes } from '../../src/pull/lock-days-routes.ts';
 import { testLog } from '../harness.ts';

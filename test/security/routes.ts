@@ -330,6 +330,16 @@ const TABLE: Record<string, Row> = {
 
   'GET /v1/keys': { open: operator },
   'POST /v1/keys': { open: operator, roles: [], body: { scope: 'admin', label: 'mine now' } },
+  'POST /v1/sessions': { open: ['shop', 'merchant', 'alice', 'auditor'], ofItself: true, roles: everyRole },
+  'GET /v1/sessions': { open: ['shop', 'merchant', 'alice'], ofItself: true },
+  'DELETE /v1/sessions/{session_id}': {
+    open: ['shop', 'merchant', 'alice', 'auditor'],
+    ofItself: true,
+    roles: everyRole,
+    url: '/v1/sessions/current',
+    answered: 404,
+  },
+  'GET /v1/me': { open: ['shop', 'merchant', 'alice'], ofItself: true },
   'POST /v1/identities/{statement_id}/reversal': { open: operator },
   'POST /v1/rules/{rule_id}/end': { open: operator, body: {} },
   'PUT /v1/merchants/{merchant_id}': { open: operator, body: merchant },

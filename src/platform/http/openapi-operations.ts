@@ -9,7 +9,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import type { z } from 'zod';
 
 import { ERROR_CODES, MEANING_BY_CODE, statusOf, type ErrorCode } from '../../core/errors.ts';
-import { isGranted, SCOPES, type KeyRole, type KeyScope } from '../keys/actor.ts';
+import { isGranted, isReading, SCOPES, type KeyRole, type KeyScope } from '../keys/actor.ts';
 import { IDEMPOTENCY_DAYS } from './idempotency.ts';
 import { exampleOf } from './problem.ts';
 
@@ -30,7 +30,16 @@ declare module 'fastify' {
 }
 
 /** What the document calls the API key in Authorization. */
-export const SECURITY_SCHEME = 'key';
+/** What a request shows who calls by, one of them. */
+export const SECURITY_SCHEMES = {
+  key: { type: 'http', scheme: 'bearer', description: 'An API key, as POST /v1/keys made it.' },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'fy_session',
+    description: 'A session, as POST /v1/sessions made it; with `X-CSRF-Token`.',
+  },
+} as const;
 
 /** What properties and parameters mean that say nothing of their own, by their names. */
 export type PropertyWords = Readonly<Record<string, string>>;
@@ -69,7 +78,7 @@ export function describeRoute(toJson: ToJson) {
     const granted = scopes === undefined ? undefined : SCOPES.filter((scope) => isGranted(scope, scopes, String(method)));
     const described = {
       ...rest,
-      security: granted === undefined ? [] : [{ [SECURITY_SCHEME]: [] }],
+      security: granted === undefined ? [] : Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] })),
       ...(granted === undefined ? {} : { 'x-scopes': granted }),
       ...(config?.roles === undefined ? {} : { 'x-roles': [...config.roles] }),
       'x-codes': codesOf(given),
@@ -97,6 +106,7 @@ function codesOf({ schema, route }: Given): ErrorCode[] {
   for (const code of ['malformed_request', 'unauthorized', 'forbidden', 'role_forbidden', 'too_many_requests', 'unavailable'] as const) {
     codes.add(code);
   }
+  if (!isReading(String(route.method))) codes.add('csrf');
   if (hasCursor(schema?.querystring)) codes.add('invalid_cursor');
   if (schema?.body !== undefined || schema?.sends !== undefined) codes.add('payload_too_large').add('unsupported_media_type');
   if (isRetriable(String(route.method), route.config.scopes)) {

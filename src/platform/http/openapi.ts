@@ -10,7 +10,7 @@ import { z } from 'zod';
 
 import type { App } from './app.ts';
 import { stringifyJson } from './json.ts';
-import { completeDocument, describeRoute, SECURITY_SCHEME, type PropertyWords } from './openapi-operations.ts';
+import { completeDocument, describeRoute, SECURITY_SCHEMES, type PropertyWords } from './openapi-operations.ts';
 
 const DOCUMENTATION = '/documentation';
 
@@ -70,9 +70,7 @@ export async function collectOpenApi(app: App, options: OpenApiOptions): Promise
       servers: [{ url: '/' }],
       ...(tags === undefined ? {} : { tags }),
       components: {
-        securitySchemes: {
-          [SECURITY_SCHEME]: { type: 'http', scheme: 'bearer', description: 'An API key, as POST /v1/keys made it.' },
-        },
+        securitySchemes: SECURITY_SCHEMES,
       },
     },
     transform: describeRoute(createJsonSchemaTransform({ zodToJsonConfig })),

@@ -78,7 +78,8 @@ export function isOpenTo(role: KeyRole | null, roles: readonly KeyRole[] | undef
   return isReading(method);
 }
 
-function isReading(method: string): boolean {
+/** Whether a request of this method changes nothing. */
+export function isReading(method: string): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 

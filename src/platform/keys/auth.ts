@@ -1,18 +1,17 @@
 // Who may call which route: every route under /v1 declares the scopes it grants, and what it does
 // not grant is refused.
 
+import { timingSafeEqual } from 'node:crypto';
+
+import { parseCookie } from 'cookie';
 import type { FastifyRequest } from 'fastify';
-import type { Kysely } from 'kysely';
-import { LruMap } from 'toad-cache';
 
 import { DomainError } from '../../core/errors.ts';
-import { isGranted, isOpenTo, type Actor, type KeyRole, type KeyScope } from './actor.ts';
-import { coalesced } from '../coalesce.ts';
+import { isGranted, isOpenTo, isReading, type Actor, type KeyRole, type KeyScope } from './actor.ts';
 import type { App } from '../http/app.ts';
-import { findActors, hashOfKey, touchKey } from './keys-store.ts';
+import type { KnownKeys } from './known-keys.ts';
 import type { RefusedCallers } from '../http/rate-limit.ts';
-import type { DB } from '../postgres/tables.ts';
-import { findTicketActors } from './stream-tickets.ts';
+import { csrfOf, type Session } from './session-store.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,6 +25,8 @@ declare module 'fastify' {
      * that reads is open to all of them where this is absent.
      */
     roles?: readonly KeyRole[];
+    /** It changes only how its caller reads: who may make nothing else may use it. */
+    isForReading?: boolean;
     /** Whoever asks on this very machine needs no key. */
     openToMachine?: boolean;
     /**
@@ -37,79 +38,16 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who calls. There on every route that declares scopes. */
     actor: Actor;
+    /** By which session, and what its unsafe requests must show; null where a key was sent. */
+    session: { sessionId: string; csrf: string } | null;
   }
 }
 
-/** For so long a revoked key may still pass in other processes. */
-const FOUND_TTL_MS = 10_000;
-const FOUND_MAX = 10_000;
-const TOUCHED_TTL_MS = 60_000;
 const BEARER = /^bearer +([\x21-\x7e]+)$/i;
 
-/** The keys that this process has seen lately. */
-export interface KnownKeys {
-  /**
-   * Who the key belongs to; asks the database only when it was not seen for ten seconds. Null for a
-   * key that is none.
-   */
-  find(key: string): Actor | Promise<Actor | null>;
-  /** As whom a ticket opens streams; asks the database. Null for a ticket that is none. */
-  findByTicket(ticket: string): Promise<Actor | null>;
-  /** Forgets a key that was revoked here. */
-  forget(keyId: string): void;
-  /** Resolves when the last uses are noted. */
-  close(): Promise<void>;
-}
-
-/** Makes the memory of keys. Their use is noted beside the request, never in its way. */
-export function knownKeys(db: Kysely<DB>, onError: (error: unknown) => void): KnownKeys {
-  const found = new LruMap<Actor>(FOUND_MAX, FOUND_TTL_MS);
-  const hashes = new LruMap<string>(FOUND_MAX);
-  const touched = new LruMap<true>(FOUND_MAX, TOUCHED_TTL_MS);
-  const touching = new Set<Promise<void>>();
-  const read = coalesced((wanted) => findActors(db, wanted));
-  const readTicket = coalesced((wanted) => findTicketActors(db, wanted));
-
-  function touch(keyId: string): void {
-    if (touched.get(keyId) === true) return;
-    touched.set(keyId, true);
-    const noting = touchKey(db, keyId)
-      .catch(onError)
-      .finally(() => touching.delete(noting));
-    touching.add(noting);
-  }
-
-  async function ask(keyHash: string): Promise<Actor | null> {
-    const actor = await read(keyHash);
-    if (actor === null) return null;
-    found.set(keyHash, actor);
-    hashes.set(actor.keyId, keyHash);
-    touch(actor.keyId);
-    return actor;
-  }
-
-  return {
-    find(key) {
-      const keyHash = hashOfKey(key);
-      const actor = found.get(keyHash);
-      if (actor === undefined) return ask(keyHash);
-      touch(actor.keyId);
-      return actor;
-    },
-    async findByTicket(ticket) {
-      const actor = await readTicket(hashOfKey(ticket));
-      if (actor !== null) touch(actor.keyId);
-      return actor;
-    },
-    forget(keyId) {
-      const keyHash = hashes.get(keyId);
-      if (keyHash !== undefined) found.delete(keyHash);
-    },
-    async close() {
-      await Promise.all(touching);
-    },
-  };
-}
+/** The cookie that holds a session. */
+export const SESSION_COOKIE = 'fy_session';
+const SEND_A_KEY = 'Send a key: Authorization: Bearer <key>.';
 
 const LOOPBACK = /^(?:::1|(?:::ffff:)?127\.\d+\.\d+\.\d+)$/;
 /** What a proxy adds that asks for somebody else. */
@@ -127,20 +65,45 @@ function ticketOf(query: unknown): string | undefined {
   return typeof ticket === 'string' && ticket !== '' ? ticket : undefined;
 }
 
+/** The session of a Cookie header that holds one. */
+function sessionIn(cookies: string | undefined): string | undefined {
+  return cookies === undefined ? undefined : parseCookie(cookies)[SESSION_COOKIE];
+}
+
+function isSame(shown: unknown, wanted: string): boolean {
+  const [given, expected] = [Buffer.from(String(shown)), Buffer.from(wanted)];
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+/** Which operation of the API a route is, and whom it lets in. */
+export interface GrantedOperation {
+  operationId: string;
+  method: string;
+  scopes: readonly KeyScope[];
+  roles: readonly KeyRole[] | undefined;
+}
+
 /**
  * Asks for a key on every route that declares scopes, and refuses at start a route under /v1 that
- * declares none. An address that was refused too often is told so instead of being refused once
- * more. A key that exists is let in from wherever it comes: many callers may share one address, and
- * who guesses keys must not keep out those who know theirs.
+ * declares none. Where no key is sent a session's cookie does, and for a stream a ticket. An
+ * address that was refused too often is told so instead of being refused once more. A key that
+ * exists is let in from wherever it comes: many callers may share one address, and who guesses keys
+ * must not keep out those who know theirs. Returns the operations, all of them once the server is
+ * ready.
  */
-export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers): void {
+export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers): readonly GrantedOperation[] {
+  const operations: GrantedOperation[] = [];
   app.decorateRequest('actor');
+  app.decorateRequest('session', null);
   app.addHook('onRoute', (route) => {
     if (!route.url.startsWith('/v1/')) return;
+    const { scopes, roles } = route.config ?? {};
     const name = `${String(route.method)} ${route.url}`;
-    if (route.config?.scopes === undefined) throw new Error(`${name} does not declare its scopes`);
-    const isReading = [route.method].flat().every((method) => ['GET', 'HEAD'].includes(method));
-    if (!isReading && route.config.roles === undefined) throw new Error(`${name} does not declare its roles`);
+    if (scopes === undefined) throw new Error(`${name} does not declare its scopes`);
+    const method = [route.method].flat().find((one) => !isReading(one)) ?? 'GET';
+    if (!isReading(method) && roles === undefined) throw new Error(`${name} does not declare its roles`);
+    const operationId = route.schema?.operationId;
+    if (operationId !== undefined && route.method !== 'HEAD') operations.push({ operationId, method, scopes, roles });
   });
   app.addHook('onRequest', (request, _reply, done) => {
     const { scopes, roles, openToMachine = false, isStream = false } = request.routeOptions.config;
@@ -153,8 +116,7 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
       refused?.note(request.ip);
       done(new DomainError('unauthorized', message));
     };
-    const admit = (actor: Actor | null): void => {
-      if (actor === null) return refuse('This key is not known, or was revoked.');
+    const admit = (actor: Actor): void => {
       if (!isGranted(actor.scope, scopes, request.method)) {
         return done(new DomainError('forbidden', `A ${actor.scope} key may not do this.`));
       }
@@ -164,18 +126,36 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
       request.actor = actor;
       done();
     };
-    const key = BEARER.exec(request.headers.authorization ?? '')?.[1];
-    const ticket = key === undefined && isStream ? ticketOf(request.query) : undefined;
-    if (ticket !== undefined) {
-      keys
-        .findByTicket(ticket)
-        .then((actor) => (actor === null ? refuse('This ticket is not known, or has expired.') : admit(actor)), done);
-      return;
+    const { authorization, cookie } = request.headers;
+    if (authorization !== undefined) {
+      const key = BEARER.exec(authorization)?.[1];
+      if (key === undefined) return refuse(SEND_A_KEY);
+      return when(keys.find(key), (actor) => (actor === null ? refuse('This key is not known, or was revoked.') : admit(actor)), done);
     }
-    if (key === undefined) return refuse('Send a key: Authorization: Bearer <key>.');
-    const found = keys.find(key);
-    if (found instanceof Promise) found.then(admit, done);
-    else admit(found);
+    const ticket = isStream ? ticketOf(request.query) : undefined;
+    if (ticket !== undefined) {
+      const admitTicket = (actor: Actor | null) => (actor === null ? refuse('This ticket is not known, or has expired.') : admit(actor));
+      return when(keys.findByTicket(ticket), admitTicket, done);
+    }
+    const token = sessionIn(cookie);
+    if (token === undefined) return refuse(SEND_A_KEY);
+    const admitSession = (session: Session | null): void => {
+      if (session === null) return refuse('This session has ended. Sign in again.');
+      const csrf = csrfOf(token);
+      if (!isReading(request.method) && !isSame(request.headers['x-csrf-token'], csrf)) {
+        return done(new DomainError('csrf', 'With a session, send its csrf as X-CSRF-Token.'));
+      }
+      request.session = { sessionId: session.sessionId, csrf };
+      admit(session.actor);
+    };
+    when(keys.findSession(token), admitSession, done);
   });
   app.addHook('onClose', () => keys.close());
+  return operations;
+}
+
+/** Judges at once what is known already. */
+function when<Found>(found: Found | Promise<Found>, judge: (found: Found) => void, failed: (error: Error) => void): void {
+  if (found instanceof Promise) found.then(judge, failed);
+  else judge(found);
 }

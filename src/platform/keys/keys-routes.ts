@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import { z } from 'zod';
 
 import { KEY_ROLES, SCOPES } from './actor.ts';
-import type { KnownKeys } from './auth.ts';
+import type { KnownKeys } from './known-keys.ts';
 import { inTransaction } from '../postgres/database.ts';
 import type { App } from '../http/app.ts';
 import { answerOnce } from '../http/idempotency.ts';

@@ -165,7 +165,8 @@ export function actorOf(row: ActorRow): Actor {
   };
 }
 
-type ActorRow = Pick<KeyRow, 'key_id' | 'scope' | 'role' | 'person' | 'merchant_id' | 'promoter_id'>;
+/** What of a key's row says who it is. */
+export type ActorRow = Pick<KeyRow, 'key_id' | 'scope' | 'role' | 'person' | 'merchant_id' | 'promoter_id'>;
 
 /** Which of these keys are revoked, or were never there. */
 export async function findRevoked(db: Kysely<DB>, keyIds: readonly string[]): Promise<Set<string>> {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { App } from '../http/app.ts';
 import { answerOnce } from '../http/idempotency.ts';
 import type { DB } from '../postgres/tables.ts';
+import { KEY_ROLES } from './actor.ts';
 import { makeTicket } from './stream-tickets.ts';
 
 const ticket = z
@@ -18,7 +19,7 @@ const ticket = z
 /** POST /v1/stream-tickets. */
 export function streamTicketRoutes(app: App, { db }: { db: Kysely<DB> }): void {
   app.post('/v1/stream-tickets', {
-    config: { scopes: ['storefront', 'promoter', 'auditor'], roles: ['operator', 'finance', 'risk'] },
+    config: { scopes: ['storefront', 'promoter', 'auditor'], roles: KEY_ROLES, isForReading: true },
     schema: {
       operationId: 'streamTickets.make',
       tags: ['keys'],

@@ -1782,6 +1782,22 @@ export interface RuleVersion {
   version: number;
 }
 
+export interface Session {
+  ended_at: Timestamp | null;
+  expires_at: Timestamp;
+  /**
+   * SHA-256 of what stands in the browser's cookie; it is kept in no other form.
+   */
+  hash: Buffer;
+  key_id: string;
+  /**
+   * Exact to a minute. Twelve hours later the session has ended by itself.
+   */
+  last_used_at: Timestamp;
+  made_at: Timestamp;
+  session_id: string;
+}
+
 export interface Setting {
   made_at: Generated<Timestamp>;
   name: string;
@@ -2196,6 +2212,7 @@ export interface DB {
   rule_simulation_order: RuleSimulationOrder;
   rule_simulation_sum: RuleSimulationSum;
   rule_version: RuleVersion;
+  session: Session;
   setting: Setting;
   source: Source;
   source_habit: SourceHabit;

@@ -20,7 +20,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD']);
 export function refuseSuspended(app: App, db: Kysely<DB>): void {
   app.addHook('onRoute', (route) => {
     const isSafe = [route.method].flat().every((method) => SAFE_METHODS.has(method));
-    if (isSafe || route.config?.scopes?.includes('promoter') !== true) return;
+    if (isSafe || route.config?.isForReading === true || route.config?.scopes?.includes('promoter') !== true) return;
     route.preHandler = [
       ...[route.preHandler ?? []].flat(),
       async ({ actor }: { actor: Actor }) => {

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod';
 
 import { DomainError } from '../../../src/core/errors.ts';
-import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
+import { requireKeys } from '../../../src/platform/keys/auth.ts';
+import { knownKeys } from '../../../src/platform/keys/known-keys.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { answerOnce, sweepIdempotencyKeys } from '../../../src/platform/http/idempotency.ts';

@@ -2,7 +2,8 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 
-import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
+import { requireKeys } from '../../../src/platform/keys/auth.ts';
+import { knownKeys } from '../../../src/platform/keys/known-keys.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { makeKey } from '../../../src/platform/keys/keys-store.ts';

@@ -6,7 +6,8 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { DomainError } from '../../../src/core/errors.ts';
-import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
+import { requireKeys } from '../../../src/platform/keys/auth.ts';
+import { knownKeys } from '../../../src/platform/keys/known-keys.ts';
 import { streamScope } from '../../../src/platform/http/bodies.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import type { App } from '../../../src/platform/http/app.ts';

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { KEY_ROLES, SCOPES, type KeyRole, type Actor, type KeyScope } from '../../../src/platform/keys/actor.ts';
-import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
+import { requireKeys } from '../../../src/platform/keys/auth.ts';
+import { knownKeys } from '../../../src/platform/keys/known-keys.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { makeKey, revokeKey } from '../../../src/platform/keys/keys-store.ts';

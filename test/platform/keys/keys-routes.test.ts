@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { auditLogRoutes } from '../../../src/platform/keys/audit-log-routes.ts';
-import { knownKeys, requireKeys } from '../../../src/platform/keys/auth.ts';
+import { requireKeys } from '../../../src/platform/keys/auth.ts';
+import { knownKeys } from '../../../src/platform/keys/known-keys.ts';
 import type { App } from '../../../src/platform/http/app.ts';
 import { keysRoutes } from '../../../src/platform/keys/keys-routes.ts';
 import { ensureAdminKey } from '../../../src/platform/keys/keys-store.ts';
