@@ -80,6 +80,16 @@ export async function findSessions(db: Kysely<DB>, hashes: readonly string[]): P
   return new Map(rows.map((row) => [row.hash.toString('hex'), { sessionId: row.session_id, actor: actorOf(row) }]));
 }
 
+/** Which of these sessions have ended, or were never there. */
+export async function findEnded(db: Kysely<DB>, sessionIds: readonly string[]): Promise<Set<string>> {
+  if (sessionIds.length === 0) return new Set();
+  const { rows } = await sql<{ session_id: string }>`
+    select session_id from session join api_key using (key_id)
+    where session_id = any(${sessionIds}::uuid[]) and ${ENDS_AT} > now()`.execute(db);
+  const live = new Set(rows.map((row) => row.session_id));
+  return new Set(sessionIds.filter((sessionId) => !live.has(sessionId)));
+}
+
 /** Notes that a session is in use, unless somebody did within the minute. */
 export async function touchSession(db: Kysely<DB>, sessionId: string): Promise<void> {
   await sql`

@@ -18,7 +18,9 @@ import { inSnapshot, readSnapshot } from './snapshot-store.ts';
 /** The query of the statistics, and which of their figures is opened. */
 export const cellFields = statisticsFields.extend({
   ...pageQuery.shape,
-  measure: z.enum(COUNTED_MEASURES).meta({ description: 'Which figure; what is a quotient or counts distinct buyers does not open.', example: 'clicks' }),
+  measure: z
+    .enum(COUNTED_MEASURES)
+    .meta({ description: 'Which figure; what is a quotient or counts distinct buyers does not open.', example: 'clicks' }),
   bucket_at: time.optional().meta({ description: 'The `bucket` of the row; left out, the whole time.' }),
 });
 

@@ -67,20 +67,27 @@ export function statisticsStreamRoutes(app: App, { db, log, registry, limits }: 
         'and no buyers. `snapshot` is the answer of that GET; then `rows` brings, at most once a second, `{watermark, data}` with every row that ' +
         'has changed, whole; a group that has nothing any more comes with zeros. The id of an event is its watermark: a reader that comes back ' +
         'with `Last-Event-ID` within the hour is told what has changed since, where this process still knows, and else begins with a snapshot. ' +
-        'Without `to` the time grows, for at most a day, and new buckets come with the next change. A stream ends with its key.',
+        'Without `to` the time grows, for at most a day, and new buckets come with the next change. A stream ends with its key or session.',
       querystring: streamQuery,
       response: {
         200: { description: 'Server-sent events, without end.', content: { 'text/event-stream': { schema: z.string() } } },
         ...problems('unprocessable', 'range_too_long', 'too_many_rows', 'not_streamable', 'too_many_streams'),
       },
     },
-    handler: async ({ query, actor, headers }, reply) => {
+    handler: async ({ query, actor, session, headers }, reply) => {
       const wish = understandWish(query, actor, await latestClock(db));
       if (watch.isClosing()) return comeBack(reply);
       const leave = places.take(actor.keyId);
       try {
         const watched = await watch.open(wish);
-        join(reply, { watch, watched, keyId: actor.keyId, lastEventId: headers['last-event-id'], leave });
+        join(reply, {
+          watch,
+          watched,
+          keyId: actor.keyId,
+          sessionId: session?.sessionId ?? null,
+          lastEventId: headers['last-event-id'],
+          leave,
+        });
       } catch (error) {
         leave();
         throw error;
@@ -100,12 +107,13 @@ interface Joining {
   watch: StatisticsWatch;
   watched: WatchedQuery;
   keyId: string;
+  sessionId: string | null;
   lastEventId: string | string[] | undefined;
   leave: () => void;
 }
 
 /** Begins the stream. Whoever hung up, or was told that it takes too long, is gone. */
-function join(reply: FastifyReply, { watch, watched, keyId, lastEventId, leave }: Joining): void {
+function join(reply: FastifyReply, { watch, watched, keyId, sessionId, lastEventId, leave }: Joining): void {
   if (reply.sent || reply.raw.destroyed) {
     leave();
     return;
@@ -114,6 +122,7 @@ function join(reply: FastifyReply, { watch, watched, keyId, lastEventId, leave }
   const { frame, revision } = watched.opening(typeof lastEventId === 'string' ? lastEventId : undefined, now);
   const reader: StreamReader = {
     keyId,
+    sessionId,
     revision,
     toldAt: now,
     stream: openEventStream(reply, {

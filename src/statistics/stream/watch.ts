@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 
 import { DomainError } from '../../core/errors.ts';
 import { findRevoked } from '../../platform/keys/keys-store.ts';
+import { findEnded } from '../../platform/keys/session-store.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { repeat } from '../../platform/queue/repeat.ts';
 import { evaluationTurns, type EvaluationTurns } from './evaluation-turns.ts';
@@ -163,5 +164,8 @@ function markDue(watched: WatchedQuery, parties: readonly Parties[] | null): voi
 async function sendRevokedAway(state: State): Promise<void> {
   const readers = readersOf(state);
   const revoked = await findRevoked(state.db, [...new Set(readers.map(({ keyId }) => keyId))]);
-  for (const { keyId, stream } of readers) if (revoked.has(keyId)) stream.end();
+  const ended = await findEnded(state.db, [...new Set(readers.flatMap(({ sessionId }) => sessionId ?? []))]);
+  for (const { keyId, sessionId, stream } of readers) {
+    if (revoked.has(keyId) || (sessionId !== null && ended.has(sessionId))) stream.end();
+  }
 }

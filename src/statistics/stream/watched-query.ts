@@ -17,6 +17,8 @@ const REST_PER_EVALUATION = 3;
 /** Whoever reads a stream, and what it has been told. */
 export interface StreamReader {
   keyId: string;
+  /** By which session; null for who sent a key or a ticket. */
+  sessionId: string | null;
   stream: EventStream;
   /** The revision of the rows that it knows, and when it was told of it. */
   revision: number;

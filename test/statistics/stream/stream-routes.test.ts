@@ -283,6 +283,20 @@ describe('a key', () => {
     expect((await stage.stream(`${query}&ticket=${body.ticket}`, {})).status).toBe(401);
   });
 
+  test('that has signed in reads by its session, until that ends', async () => {
+    const { key } = await stage.makeKey({ scope: 'auditor' });
+    const signed = await fetch(`${stage.service.url}/v1/sessions`, { method: 'POST', headers: { authorization: `Bearer ${key}` } });
+    const { csrf } = (await signed.json()) as { csrf: string };
+    const cookie = signed.headers.get('set-cookie')!.split(';')[0]!;
+    const bySession = await stage.stream(`from=${FROM}`, { cookie });
+    const byKey = await stage.stream(`from=${FROM}`, { authorization: `Bearer ${key}` });
+    await Promise.all([bySession, byKey].map(snapshotOf));
+    const headers = { cookie, 'x-csrf-token': csrf };
+    expect((await fetch(`${stage.service.url}/v1/sessions/current`, { method: 'DELETE', headers })).status).toBe(204);
+    await until(() => bySession.isEnded());
+    expect(byKey.isEnded()).toBe(false);
+  });
+
   test('has so many streams and no more, until one is closed', async () => {
     const { key } = await stage.makeKey({ scope: 'auditor' });
     const headers = { authorization: `Bearer ${key}` };
