@@ -12,9 +12,9 @@ import { histories } from './histories/history.ts';
 import { openMarket } from './histories/playing.ts';
 import { askedOf, questions, type Asked, type Question } from './histories/questions.ts';
 import { commissionOf, GROUPS, recount, type Cell } from './histories/recount.ts';
+import { foldAll } from './recount.ts';
 
 const QUESTIONS = 6;
-const FOLD_MS_MAX = 20_000;
 
 let desk: Desk;
 beforeAll(async () => {
@@ -25,11 +25,6 @@ afterAll(() => desk.close());
 /** Folds whatever other transactions of the server let it. */
 async function fold(): Promise<void> {
   while ((await foldStatistics(desk.db))?.more === true);
-}
-
-/** Folds all that was told. */
-async function foldAll(): Promise<void> {
-  await expect.poll(async () => (await fold(), await desk.isFolded()), { timeout: FOLD_MS_MAX, interval: 20 }).toBe(true);
 }
 
 /** All pages of an answer. */
@@ -83,11 +78,11 @@ test('every figure equals a recount: before the fold, half folded, and all folde
     };
     await market.playAll(first, fold);
     await expectAll('nothing folded by itself');
-    await foldAll();
+    await foldAll(desk.db);
     await expectAll('all folded');
     await market.playAll(later, fold);
     await expectAll('half folded');
-    await foldAll();
+    await foldAll(desk.db);
     await expectAll('all folded again');
   });
   await fc.assert(property, { numRuns: runs(3) });

@@ -102,15 +102,5 @@ export async function openDesk() {
     await work();
   }
 
-  /** Whether the fold has taken all that was told. */
-  async function isFolded(): Promise<boolean> {
-    const { rows } = await sql<{ is_folded: boolean }>`
-      select below_xid > greatest(
-        (select max(awarded_xid) from award), (select max(made_xid) from link), (select max(recorded_xid) from click),
-        (select max(booked_xid) from transfer)) as is_folded
-      from statistics_fold`.execute(db);
-    return rows[0]!.is_folded;
-  }
-
-  return { isFolded, db, owner, url: service.url, send, ask, push, awardAt, reRate, pushSecret: SECRET, close: () => service.close() };
+  return { db, owner, url: service.url, send, ask, push, awardAt, reRate, pushSecret: SECRET, close: () => service.close() };
 }
