@@ -31,13 +31,13 @@ const groupNames = Object.keys(GROUPS) as Group[];
 const pick = fc.nat(9999);
 
 export const questions = fc.record({
-  groupBy: fc.uniqueArray(fc.constantFrom(...groupNames), { maxLength: 2 }),
+  groupBy: fc.uniqueArray(fc.constantFrom(...groupNames), { maxLength: 2, size: 'max' }),
   bucket: fc.constantFrom(...BUCKETS),
   timeZone: fc.constantFrom(...ZONES),
   basis: fc.constantFrom('order' as const, 'booking' as const),
   around: pick,
   before: fc.nat(1000),
-  length: fc.integer({ min: 1, max: 1000 }),
+  length: fc.oneof(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 600, max: 1000 })),
   grid: fc.constantFrom(...GRIDS_MS),
   filters: fc.array(
     fc.record({ group: fc.constantFrom(...groupNames), values: fc.array(pick, { minLength: 1, maxLength: 2 }), isWanted: fc.boolean() }),
