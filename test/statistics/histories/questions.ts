@@ -49,7 +49,7 @@ export const questions = fc.record({
   currency: fc.constantFrom(null, null, null, 'USD', 'CNY'),
   measures: fc.option(fc.subarray(USUAL, { minLength: 1 })),
   asksBuyers: fc.boolean(),
-  limit: fc.constantFrom(1, 2, 7, 50),
+  limit: fc.constantFrom(3, 7, 50, 50),
   sort: fc.constantFrom(...SORTS),
   descends: fc.boolean(),
 });
