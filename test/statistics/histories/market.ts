@@ -43,6 +43,8 @@ export interface Market {
   atDay: (day: number, minute?: number) => string;
   /** As of when what is due is awarded. */
   clock: number;
+  /** Of who may ask, beside operators: the third promoter, and the storefront of the first merchant. */
+  keys: { promoter: string; storefront: string };
 }
 
 export const promoterIn = ({ name }: Pick<Market, 'name'>, index: number): string => `${name}-p${index}`;
@@ -53,12 +55,16 @@ export async function openMarket(desk: Desk, model: History['model']): Promise<M
   const midnight = Math.floor(Date.now() / DAY_MS) * DAY_MS;
   const atDay = (day: number, minute = 0): string => new Date(midnight - (day + 1) * DAY_MS + minute * MINUTE_MS + day).toISOString();
   const shops = await openShops(desk, { name, model });
-  const market: Market = { desk, name, shops, told: [], atDay, clock: Date.parse(atDay(20)) };
+  const clock = Date.parse(atDay(20));
+  const market: Market = { desk, name, shops, told: [], atDay, clock, keys: { promoter: '', storefront: '' } };
   for (const index of [0, 1]) await desk.ask('PUT', `/v1/promoters/${agencyIn(market, index)}`, { name: 'Agency', kind: 'agency' });
   await desk.ask('PUT', `/v1/promoters/${name}-partner`, { name: 'Partner', kind: 'person' });
   for (let index = 0; index < PROMOTERS; index += 1) await statePromoter(market, index, { agency: AGENCY_OF[index] ?? null });
   await statePrograms(market);
-  return market;
+  const keyOf = async (body: object): Promise<string> => (await desk.ask('POST', '/v1/keys', { label: name, ...body })).key;
+  const promoter = await keyOf({ scope: 'promoter', promoter_id: promoterIn(market, 2) });
+  const storefront = await keyOf({ scope: 'storefront', merchant_id: shops[0].merchantId });
+  return { ...market, keys: { promoter, storefront } };
 }
 
 /** The first pays agencies, chains and a partner beside the platform; the second two levels. */
