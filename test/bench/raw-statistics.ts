@@ -34,15 +34,17 @@ export async function countRaw(db: Kysely<DB>, question: RawQuestion): Promise<n
       and ${sql.join([sql`true`, ...question.of.map(([key, value]) => sql`${sql.raw(KEYS[key][side])} = ${value}`)], sql` and `)}
     group by ${sql.join(Array.from({ length: keys.length + 1 }, (_, place) => sql.raw(String(place + 1))))}`;
   const decided = sql`award join decision using (order_key, revision) left join link on code = pinned -> 'winners' -> 0 ->> 'link_code'`;
+  const clicks = sql`count(*) filter (where not bot) as clicks, 0 as orders, 0 as paid, 0 as commission`;
+  const shares = sql`jsonb_to_recordset(shares) as share (promoter_id text, amount bigint)`;
   const { rows } = await sql`
     select ${sql.join([...keys.map((key) => sql.ref(key)), sql`bucket`])}, sum(clicks) as clicks, sum(orders) as orders, sum(paid) as paid,
       sum(commission) as commission
     from (
-      ${part('click', 'clicked_at', sql`count(*) filter (where not bot) as clicks, 0 as orders, 0 as paid, 0 as commission`, sql`click join link on code = link_code`)}
+      ${part('click', 'clicked_at', clicks, sql`click join link on code = link_code`)}
       union all
       ${part('won', 'attribution_at', sql`0, count(distinct order_key), sum(paid_amount), 0`, sql`${decided}`)}
       union all
-      ${part('share', 'attribution_at', sql`0, 0, 0, sum(share.amount)`, sql`${decided}, jsonb_to_recordset(shares) as share (promoter_id text, amount bigint)`)}
+      ${part('share', 'attribution_at', sql`0, 0, 0, sum(share.amount)`, sql`${decided}, ${shares}`)}
     ) as counted
     group by ${sql.join([...keys.map((key) => sql.ref(key)), sql`bucket`])}
     order by commission desc`.execute(db);

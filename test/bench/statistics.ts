@@ -133,8 +133,8 @@ async function costOfFold({ db, connectionString, dataDir, year, rounds, seconds
   await client.connect();
   try {
     const fold = foldingStatistics(db, new AbortController().signal);
+    const cpu = (): number => cpuOfDatabase(dataDir) + cpuOfThis();
     const cost = async (folds: boolean): Promise<number> => {
-      const cpu = (): number => cpuOfDatabase(dataDir) + process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6;
       await fold();
       const [before, started] = [cpu(), performance.now()];
       const every = CLICKS_AT_ONCE / CLICKS_PER_SECOND;
@@ -154,13 +154,18 @@ async function costOfFold({ db, connectionString, dataDir, year, rounds, seconds
       () => cost(true),
       () => cost(false),
     );
-    const share = median(pair.ours.map((figure, round) => figure - pair.twin[round]!));
+    const percent = (median(pair.ours.map((figure, round) => figure - pair.twin[round]!)) * 100).toFixed(1);
     return [
-      `fold of ${CLICKS_PER_SECOND} clicks/s of ${LINKS_CLICKED} links          ${(share * 100).toFixed(1)} % of a core, service and database together`,
+      `fold of ${CLICKS_PER_SECOND} clicks/s of ${LINKS_CLICKED} links          ${percent} % of a core, service and database together`,
     ];
   } finally {
     await client.end();
   }
+}
+
+function cpuOfThis(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 function clicksNow(from: number, { links, merchants }: Year) {

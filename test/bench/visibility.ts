@@ -9,7 +9,7 @@ import { median, percentile } from './rounds.ts';
 
 const LINKS = 200;
 const WARM_UP_SECONDS = 2;
-const POLL_MS = 5;
+const POLL_MS = 20;
 const PATIENCE_MS = 30_000;
 /** Each so many facts one is an order, which is to be merged and awarded first. */
 const ORDER_EACH = 5;

@@ -99,9 +99,9 @@ async function openClicks(db: Kysely<DB>, { days, clicks, links }: Year, from: n
     select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '7' || substr(digits, 1, 3) || '8' || substr(digits, 4, 15))::uuid,
       'link' || (n::bigint * 7919 % ${links}::int), at, case when n % 5 > 0 then md5('buyer' || n % 600000)::uuid end, n % 10 = 0, null
     from generate_series(${from}::int, ${Math.min(from + ROWS_AT_ONCE, clicks) - 1}::int) n,
-      lateral (select date_trunc('milliseconds', now() - ${days}::int * interval '1 day' * (1 - n::float8 / ${clicks}::int)), md5(n::text)) as told (at, digits)`.execute(
-    db,
-  );
+      lateral (
+        select date_trunc('milliseconds', now() - ${days}::int * interval '1 day' * (1 - n::float8 / ${clicks}::int)), md5(n::text)
+      ) as told (at, digits)`.execute(db);
 }
 
 function kindsOfOrders(): string[] {
@@ -156,9 +156,8 @@ async function openOrders(db: Kysely<DB>, { days, orders, links, merchants, prod
     from sold`.execute(db);
   await sql`
     insert into line_hold (order_key, line_id, hold_days, ends_at, released_at)
-    select order_key, '1', 7, at + interval '7 days', at + interval '7 days' from sold where not unattributed and at < now() - interval '7 days'`.execute(
-    db,
-  );
+    select order_key, '1', 7, at + interval '7 days', at + interval '7 days' from sold
+    where not unattributed and at < now() - interval '7 days'`.execute(db);
   await sql`analyze sold`.execute(db);
   await openDecisions(db);
   await openBookings(db);
@@ -206,7 +205,8 @@ async function openBookings(db: Kysely<DB>): Promise<void> {
       case moves.kind when 'accrue' then pending.account_id else available.account_id end,
       share.amount, at + moves.after, 1, 'order'
     from sold cross join lateral (values
-      (0, 'agency', null::smallint, agency_id, pool * 3 / 10), (1, 'promoter', null, promoter_id, pool * 6 / 10), (2, 'upline', 1, upline_id, pool / 10)
+      (0, 'agency', null::smallint, agency_id, pool * 3 / 10), (1, 'promoter', null, promoter_id, pool * 6 / 10),
+      (2, 'upline', 1, upline_id, pool / 10)
     ) as share (place, role, level, holder_id, amount)
     cross join (values (0, 'accrue', interval '0'), (1, 'release', interval '7 days')) as moves (place, kind, after)
     join account commission on commission.kind = 'commission' and commission.merchant_id = sold.merchant_id

@@ -3,6 +3,9 @@
 
 import { sql, type RawBuilder } from 'kysely';
 
+import { DAY_MS } from '../../platform/durations.ts';
+import { firstUuid } from '../../platform/uuid.ts';
+
 /**
  * Whether a version was known to a fact of `fact`: recorded in a transaction before its own. What
  * has no number is of before statistics were kept, and among that the times decide.
@@ -50,6 +53,25 @@ export function linkFacts(
     ${wanted.category ? product : sql``}
     ${wanted.agency ? promoter : sql``}
   )`;
+}
+
+/** A time, from `from` on and before `to`. */
+export interface TimeSpan {
+  from: Date;
+  to: Date;
+}
+
+/** No click is recorded so long before it is made: its id carries the time of either. */
+const RECORDED_BEFORE_MS_MAX = DAY_MS;
+
+/**
+ * A condition: the click was made in that time. No month is looked through that was over before:
+ * the id is that with which a month begins, by which only partitions are chosen, and no index.
+ */
+export function clickedIn({ from, to }: TimeSpan): RawBuilder<unknown> {
+  const first = new Date(from.getTime() - RECORDED_BEFORE_MS_MAX);
+  const month = Date.UTC(first.getUTCFullYear(), first.getUTCMonth());
+  return sql`click_id >= ${firstUuid(month)}::uuid and clicked_at >= ${from} and clicked_at < ${to}`;
 }
 
 /** No number of a transaction is greater. */

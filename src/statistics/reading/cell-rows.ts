@@ -71,7 +71,7 @@ function readPlace(cursor: string, measure: string): { from: Date; to: Date; aft
 /** A page of the rows that a cell counts, and as of when. */
 export async function readCellRows(db: Kysely<DB>, cell: CellQuery): Promise<{ rows: CellRow[]; watermark: bigint }> {
   return inSnapshot(db, async (trx) => {
-    const snapshot = await readSnapshot(trx);
+    const snapshot = await readSnapshot(trx, cell.filters);
     const { after, limit } = cell;
     return { rows: await listCellRows(trx, snapshot, cell, { after, limit }), watermark: snapshot.watermark };
   });

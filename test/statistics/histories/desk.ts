@@ -1,5 +1,5 @@
-// A market in which histories are played: told over HTTP to a service without a worker, whose work
-// is done when the history says so, at times that it names.
+// A service without a worker, whoever speaks to it over HTTP, and its work, which is done when a
+// history says so and at times that it names.
 
 import { createSecretKey } from 'node:crypto';
 
@@ -12,19 +12,20 @@ import { recheckLockChanges } from '../../../src/commission/award/lock-change-st
 import { countPrograms } from '../../../src/commission/programs.ts';
 import { reRateNext } from '../../../src/commission/re-ratings/running.ts';
 import { emptyRuleCache } from '../../../src/commission/rules/rule-cache.ts';
+import { standardPush } from '../../../src/demo/platforms/signing.ts';
 import { processDeliveries } from '../../../src/inbox/process.ts';
 import { accountCache } from '../../../src/ledger/booking-store.ts';
 import { masterKeys } from '../../../src/platform/keys/secrets.ts';
 import { inTransaction } from '../../../src/platform/postgres/database.ts';
 import { ADAPTERS } from '../../../src/sources/adapters.ts';
-import { standardPush } from '../../../src/demo/platforms/signing.ts';
 import { BOUNDS } from '../../core/reading.ts';
 import { testLog } from '../../harness.ts';
 import { ADMIN_KEY, openService } from '../../running.ts';
 
 const LEVELS_MAX = 3;
 const MATURED_MAX = 10_000;
-const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+/** What its sources sign with. */
+export const PUSH_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
 const secrets = {
   tokenKeys: [createSecretKey(Buffer.from('tokens of the histories'))] as [ReturnType<typeof createSecretKey>],
@@ -37,80 +38,57 @@ type Body = any;
 
 export type Desk = Awaited<ReturnType<typeof openDesk>>;
 
-/** The service, whoever speaks to it, and its work. */
 export async function openDesk() {
   const service = await openService({ works: false, listens: true, secrets, env: { REFERRAL_LEVELS_MAX: String(LEVELS_MAX) } });
-  const { db, owner } = service.database;
-  const award: AwardDeps = { db, ...secrets, levelsMax: LEVELS_MAX, ruleCache: emptyRuleCache(), accounts: accountCache() };
-
-  async function send(
-    method: string,
-    path: string,
-    { body, key = ADMIN_KEY }: { body?: object | undefined; key?: string } = {},
-  ): Promise<Response> {
-    const headers = { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) };
-    return fetch(service.url + path, { method, headers, redirect: 'manual', ...(body !== undefined && { body: JSON.stringify(body) }) });
-  }
+  const { db } = service.database;
+  const deps: AwardDeps = { db, ...secrets, levelsMax: LEVELS_MAX, ruleCache: emptyRuleCache(), accounts: accountCache() };
 
   /** The answer of a request that must be granted. */
-  async function ask(method: string, path: string, body?: object, key?: string): Promise<Body> {
-    const answer = await send(method, path, { body, ...(key !== undefined && { key }) });
+  async function ask(method: string, path: string, body?: object, key = ADMIN_KEY): Promise<Body> {
+    const headers = { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) };
+    const answer = await fetch(service.url + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path} ${JSON.stringify(body)}: ${answer.status} ${text}`);
     return JSON.parse(text);
   }
 
   async function push(sourceId: string, data: object): Promise<void> {
-    const { headers, body } = standardPush(sourceId, SECRET, { type: 'order.changed', timestamp: new Date().toISOString(), data });
+    const { headers, body } = standardPush(sourceId, PUSH_SECRET, { type: 'order.changed', timestamp: new Date().toISOString(), data });
     const answer = await fetch(`${service.url}/webhooks/${sourceId}`, { method: 'POST', headers, body });
     if (answer.status !== 200) throw new Error(`the push was answered ${answer.status} ${await answer.text()}`);
   }
 
-  /** Deliveries become orders, and orders are awarded as of `at`, with what has matured by then. */
-  async function awardAt(at: Date): Promise<void> {
-    while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey: secrets.identityKey, bounds: BOUNDS })) > 0);
-    await inTransaction(db, ({ trx }) => markMaturedDue(trx, at, MATURED_MAX));
-    for (;;) {
-      const { rows } = await sql<{ order_key: bigint }>`select order_key from award_due`.execute(db);
-      if (rows.length === 0) break;
-      const noted = await inTransaction(db, async ({ trx }) => {
-        const taken = await takeOrders(
-          trx,
-          rows.map((row) => row.order_key),
-        );
-        return awardOrders(trx, taken, at, award);
-      });
-      if (noted !== null) await inTransaction(db, ({ trx, now }) => recheckLockChanges(trx, noted, now));
-    }
-    await countPrograms({ db, accounts: award.accounts }, new Date());
-  }
-
-  const persons = await Promise.all(
-    ['zhang', 'li'].map(async (person) => (await ask('POST', '/v1/keys', { scope: 'admin', person, label: person })).key as string),
-  );
+  const keyOf = async (person: string): Promise<string> => (await ask('POST', '/v1/keys', { scope: 'admin', person, label: person })).key;
+  const [zhang, li] = [await keyOf('zhang'), await keyOf('li')];
 
   /** Pays what a merchant sold by the rules as they stand now, once a second person has seen it. */
   async function reRate(asked: object): Promise<void> {
-    const work = async () => {
-      while (await reRateNext({ ...award, log: testLog }, new AbortController().signal));
-    };
-    const { re_rating_id: id } = await ask('POST', '/v1/re-ratings', { reason: 'the rate was wrong', lowers: true, ...asked }, persons[0]);
-    await work();
+    const { re_rating_id: id } = await ask('POST', '/v1/re-ratings', { reason: 'the rate was wrong', lowers: true, ...asked }, zhang);
+    await reRateAll(deps);
     const { state, content_hash } = await ask('GET', `/v1/re-ratings/${id}`);
     if (state !== 'ready') return;
-    await ask('POST', `/v1/re-ratings/${id}/approval`, { content_hash }, persons[1]);
-    await work();
+    await ask('POST', `/v1/re-ratings/${id}/approval`, { content_hash }, li);
+    await reRateAll(deps);
   }
 
-  /** Whether the fold has taken all that was told. */
-  async function isFolded(): Promise<boolean> {
-    const { rows } = await sql<{ is_folded: boolean }>`
-      select below_xid > greatest(
-        (select max(awarded_xid) from award), (select max(made_xid) from link), (select max(recorded_xid) from click),
-        (select max(booked_xid) from transfer)) as is_folded
-      from statistics_fold`.execute(db);
-    return rows[0]!.is_folded;
-  }
+  return { db, url: service.url, ask, push, reRate, awardAt: (at: Date) => awardAt(deps, at), close: () => service.close() };
+}
 
-  return { isFolded, db, owner, url: service.url, send, ask, push, awardAt, reRate, pushSecret: SECRET, close: () => service.close() };
+/** Deliveries become orders, and orders are awarded as of `at`, with what has matured by then. */
+async function awardAt(deps: AwardDeps, at: Date): Promise<void> {
+  const { db, identityKey, accounts } = deps;
+  while ((await processDeliveries({ db, adapters: ADAPTERS, identityKey, bounds: BOUNDS })) > 0);
+  await inTransaction(db, ({ trx }) => markMaturedDue(trx, at, MATURED_MAX));
+  for (;;) {
+    const { rows } = await sql<{ order_key: bigint }>`select order_key from award_due`.execute(db);
+    if (rows.length === 0) break;
+    const due = rows.map((row) => row.order_key);
+    const noted = await inTransaction(db, async ({ trx }) => awardOrders(trx, await takeOrders(trx, due), at, deps));
+    if (noted !== null) await inTransaction(db, ({ trx, now }) => recheckLockChanges(trx, noted, now));
+  }
+  await countPrograms({ db, accounts }, new Date());
+}
+
+async function reRateAll(deps: AwardDeps): Promise<void> {
+  while (await reRateNext({ ...deps, log: testLog }, new AbortController().signal));
 }

@@ -21,7 +21,7 @@ const line = fc.record({
   /** A line may name a link of its own. */
   link: fc.option(pick, { freq: 3, nil: null }),
 });
-const lines = fc.array(line, { minLength: 1, maxLength: 3 });
+const lines = fc.array(line, { minLength: 1, maxLength: 3, size: 'max' });
 
 const link = fc.record({
   does: fc.constant('link' as const),
@@ -101,8 +101,8 @@ export type SetUp = Extract<Happening, { does: 'set' }>;
 
 /** What is told before anything is folded, what is told then, and how the first merchant shares. */
 export const histories = fc.record({
-  model: fc.constantFrom('linear', 'position_based', 'time_decay', 'last_click', 'first_click'),
-  first: fc.array(happening, { minLength: 12, maxLength: 40, size: 'medium' }),
+  model: often<'linear' | 'position_based' | 'time_decay' | 'last_click'>('linear', 'position_based', 'time_decay', 'last_click'),
+  first: fc.array(happening, { minLength: 15, maxLength: 40, size: 'medium' }),
   later: fc.array(happening, { minLength: 3, maxLength: 15, size: 'medium' }),
 });
 export type History = typeof histories extends fc.Arbitrary<infer Value> ? Value : never;

@@ -21,7 +21,7 @@ function shownAt(at: number, timeZone: string): number {
   const part: Record<string, number> = {};
   for (const { type, value } of formatOf(timeZone).formatToParts(at)) part[type] = Number(value);
   const millisecond = ((at % 1000) + 1000) % 1000;
-  return Date.UTC(part['year']!, part['month']! - 1, part['day']!, part['hour'], part['minute'], part['second'], millisecond);
+  return Date.UTC(part['year']!, part['month']! - 1, part['day'], part['hour'], part['minute'], part['second'], millisecond);
 }
 
 const offsetAt = (at: number, timeZone: string): number => shownAt(at, timeZone) - at;
@@ -69,10 +69,11 @@ export function bucketOf(bucket: Bucket, at: number, timeZone: string): number |
   return bucket === 'none' ? null : around(bucket, at, timeZone)[0];
 }
 
+const two = (figure: number): string => String(figure).padStart(2, '0');
+
 /** A moment as the zone writes it: 2026-06-01T00:00:00+08:00. */
 export function localText(at: number, timeZone: string): string {
   const offset = Math.round(offsetAt(at, timeZone) / MINUTE_MS);
-  const two = (figure: number): string => String(figure).padStart(2, '0');
   const sign = offset < 0 ? '-' : '+';
   const text = new Date(shownAt(at, timeZone)).toISOString().slice(0, 19);
   return `${text}${sign}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;

@@ -31,13 +31,13 @@ const groupNames = Object.keys(GROUPS) as Group[];
 const pick = fc.nat(9999);
 
 export const questions = fc.record({
-  groupBy: fc.uniqueArray(fc.constantFrom(...groupNames), { maxLength: 2 }),
+  groupBy: fc.uniqueArray(fc.constantFrom(...groupNames), { maxLength: 2, size: 'max' }),
   bucket: fc.constantFrom(...BUCKETS),
   timeZone: fc.constantFrom(...ZONES),
   basis: fc.constantFrom('order' as const, 'booking' as const),
   around: pick,
   before: fc.nat(1000),
-  length: fc.integer({ min: 1, max: 1000 }),
+  length: fc.oneof(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 600, max: 1000 })),
   grid: fc.constantFrom(...GRIDS_MS),
   filters: fc.array(
     fc.record({ group: fc.constantFrom(...groupNames), values: fc.array(pick, { minLength: 1, maxLength: 2 }), isWanted: fc.boolean() }),
@@ -46,10 +46,11 @@ export const questions = fc.record({
     },
   ),
   isOfOne: fc.boolean(),
+  by: fc.constantFrom('admin' as const, 'admin' as const, 'admin' as const, 'promoter' as const, 'storefront' as const),
   currency: fc.constantFrom(null, null, null, 'USD', 'CNY'),
   measures: fc.option(fc.subarray(USUAL, { minLength: 1 })),
   asksBuyers: fc.boolean(),
-  limit: fc.constantFrom(1, 2, 7, 50),
+  limit: fc.constantFrom(3, 7, 50, 50),
   sort: fc.constantFrom(...SORTS),
   descends: fc.boolean(),
 });
@@ -59,17 +60,31 @@ export interface Asked {
   query: Query;
   /** As the address says it, without a cursor. */
   search: Record<string, string>;
+  by: Question['by'];
   sort: (typeof SORTS)[number];
   descends: boolean;
 }
 
+/** Of whom is asked: the keys of promoters and storefronts see that promoter or the first of these merchants. */
+export interface Parties {
+  merchantIds: readonly string[];
+  promoterId: string;
+}
+
 /** The question about what these merchants have. */
-export function askedOf(question: Question, facts: Facts, merchantIds: readonly string[]): Asked {
-  const { groupBy, bucket, timeZone, basis, currency, sort, descends } = question;
+export function askedOf(question: Question, facts: Facts, { merchantIds, promoterId }: Parties): Asked {
+  const { groupBy, bucket, timeZone, basis, currency, sort, descends, by } = question;
   const counted = countAll(facts, basis);
   const span = spanOf(question, counted);
-  const merchants: Filter = { group: 'merchant', wanted: question.isOfOne ? merchantIds.slice(0, 1) : merchantIds, unwanted: [] };
-  const filters = [merchants, ...filtersOf(question, counted).filter(({ group }) => group !== 'merchant')];
+  const isOfOne = question.isOfOne || by === 'storefront';
+  const merchants: Filter = { group: 'merchant', wanted: isOfOne ? merchantIds.slice(0, 1) : merchantIds, unwanted: [] };
+  const bound: Filter[] = by === 'promoter' ? [{ group: 'promoter', wanted: [promoterId], unwanted: [] }] : [];
+  const isFree = ({ group }: Filter): boolean => group !== 'merchant' && (by !== 'promoter' || group !== 'promoter');
+  const filters = [merchants, ...bound, ...filtersOf(question, counted).filter(isFree)];
+  // What a key is held to need not be said.
+  const said = filters.filter(
+    ({ group }) => !(by === 'promoter' && group === 'promoter') && !(by === 'storefront' && group === 'merchant'),
+  );
   const named = question.measures ?? USUAL;
   const measures = question.asksBuyers && span.to - span.from <= BUYERS_MS_MAX ? [...named, 'buyers' as const] : named;
   const query: Query = { groupBy, bucket, ...span, timeZone, basis, currency, filters, measures };
@@ -84,9 +99,9 @@ export function askedOf(question: Question, facts: Facts, merchantIds: readonly 
     limit: String(question.limit),
     ...(currency !== null && { currency }),
     ...(measures !== USUAL && { measures: measures.join(',') }),
-    ...Object.fromEntries(filters.map((one) => [GROUPS[one.group], filterText(one)])),
+    ...Object.fromEntries(said.map((one) => [GROUPS[one.group], filterText(one)])),
   };
-  return { query, search, sort, descends };
+  return { query, search, by, sort, descends };
 }
 
 /** About something that is there, most often. */

@@ -87,7 +87,7 @@ function isLetThrough(keys: Keys, { group, wanted, unwanted }: Filter): boolean 
   return (wanted.length === 0 || wanted.includes(text)) && !unwanted.includes(text);
 }
 
-const distinct = <Item>(items: readonly (Item | undefined)[]): number => new Set(items.filter((item) => item !== undefined)).size;
+const distinct = (items: readonly unknown[]): number => new Set(items.filter((item) => item !== undefined)).size;
 
 type Figures = Record<Measure, number | null>;
 
@@ -97,7 +97,7 @@ function figuresOf(counted: readonly Counted[], basis: Basis): Figures {
     number
   >;
   const orders = distinct(counted.map(({ order }) => order));
-  const commission = commissionOf(sums);
+  const commission = COMMISSION.reduce((sum, measure) => sum + sums[measure], 0);
   const perClick = (figure: number): number | null => (sums.clicks === 0 ? null : Math.floor(figure / sums.clicks));
   return {
     ...sums,
@@ -111,9 +111,8 @@ function figuresOf(counted: readonly Counted[], basis: Basis): Figures {
   };
 }
 
-/** What `commission` is as the key of an order of groups. */
-export const commissionOf = (sums: Partial<Record<Measure, number | null>>): number =>
-  (sums.commission_estimated ?? 0) + (sums.commission_confirmed ?? 0) + (sums.commission_released ?? 0);
+/** What `commission` is the sum of. */
+export const COMMISSION = ['commission_estimated', 'commission_confirmed', 'commission_released'] as const;
 
 function cellOf(counted: readonly Counted[], { basis, measures }: Query): Cell {
   const figures = figuresOf(counted, basis);
@@ -123,7 +122,7 @@ function cellOf(counted: readonly Counted[], { basis, measures }: Query): Cell {
 /** Quotients are there where what they are of is. */
 const PARTS: Partial<Record<Measure, readonly Measure[]>> = {
   conversion_ppm: ['clicks', 'orders'],
-  earnings_per_click: ['clicks', 'commission_estimated', 'commission_confirmed', 'commission_released'],
+  earnings_per_click: ['clicks', ...COMMISSION],
 };
 
 function hasFigure(counted: readonly Counted[], { basis, measures }: Query): boolean {
