@@ -2,10 +2,8 @@
 // evaluated again. Equal queries are one.
 
 import type { EventStream } from '../../platform/streams/event-stream.ts';
-import { frameOf } from '../../platform/streams/event-stream.ts';
-import type { StatisticsAnswer, StatisticsQuery, StatisticsRow } from '../reading/query.ts';
-import { localTimes } from '../reading/buckets.ts';
-import { showRow, showStatistics } from '../reading/statistics-answers.ts';
+import type { StatisticsAnswer, StatisticsQuery } from '../reading/query.ts';
+import { rowsFrame, snapshotFrame } from './frames.ts';
 import { keptRows, type KeptRows } from './kept-rows.ts';
 import type { StreamWish } from './stream-wish.ts';
 
@@ -56,7 +54,7 @@ export function watchedQuery(wish: StreamWish): WatchedQuery {
   const frames = new Map<number | 'all', Buffer>();
 
   function frame(since: number | 'all'): Buffer {
-    const made = frames.get(since) ?? (since === 'all' ? frameOfAnswer(answer!) : frameOfRows(answer!, rows.since(since)));
+    const made = frames.get(since) ?? (since === 'all' ? snapshotFrame(answer!) : rowsFrame(answer!, rows.since(since)));
     frames.set(since, made);
     return made;
   }
@@ -107,14 +105,4 @@ export function watchedQuery(wish: StreamWish): WatchedQuery {
 /** An id that is none of ours lies before all others. */
 function watermarkOf(lastEventId: string): bigint {
   return /^\d{1,18}$/.test(lastEventId) ? BigInt(lastEventId) : -1n;
-}
-
-function frameOfAnswer(answer: StatisticsAnswer): Buffer {
-  return frameOf({ event: 'snapshot', id: String(answer.watermark), data: showStatistics(answer) });
-}
-
-function frameOfRows({ query, watermark }: StatisticsAnswer, rows: readonly StatisticsRow[]): Buffer {
-  const id = String(watermark);
-  const shown = localTimes(query.timeZone);
-  return frameOf({ event: 'rows', id, data: { watermark: id, data: rows.map((row) => showRow(row, query, shown)) } });
 }
