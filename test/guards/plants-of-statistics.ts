@@ -9,7 +9,7 @@ import { countOrders } from '../../src/statistics/fold/fold.ts';
 import { addVisits } from '../../src/statistics/fold/rollup-store.ts';
 import type { Plant } from './plant.ts';
 
-/** Counts everything, as though its transactions had all ended, and puts the watermark above them. */
+/** Counts everything as though its transactions had ended, and puts the watermark above them. */
 async function countAll(trx: Transaction<DB>): Promise<void> {
   await sql`
     insert into click (click_id, link_code, clicked_at, bot) values (${uuidv7(Date.now())}, 'bobs-link', now(), false)`.execute(trx);

@@ -79,7 +79,7 @@ const ROLLED = [...VISITS, 'orders', 'orders_unattributed', ...COUNTED];
 
 const sums = (columns: readonly string[]) => `array[${columns.map((column) => `sum(${column})`).join(', ')}]`;
 const QUARTER = (time: string) => `date_bin('15 minutes', ${time}, timestamptz '2000-01-01 00:00:00+00')`;
-/** Hours are compared with the facts, and the days in which they lie with their quarters of an hour. */
+/** Hours are compared with the facts, and the days around them with their quarters of an hour. */
 const IN_HOURS = (time: string) => `hour on ${time} >= hour.begins and ${time} < hour.ends`;
 const IN_DAYS = (table: string) => `day on ${table}.at >= day.begins and ${table}.at < day.ends`;
 

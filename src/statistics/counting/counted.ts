@@ -5,8 +5,7 @@
  * `order`: as the order stands, at its attribution time. `booking`: what was booked, at the time
  * when it was, which stays for ever.
  */
-export const BASES = ['order', 'booking'] as const;
-export type Basis = (typeof BASES)[number];
+export type Basis = 'order' | 'booking';
 
 /** What a row stands under; null is without one. */
 export interface CountedKeys {

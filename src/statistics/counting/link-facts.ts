@@ -79,7 +79,7 @@ export function clicksRecorded({
   )`;
 }
 
-/** A table expression: the links that were made by transactions from `from` on and below `below`. */
+/** A table expression: the links that transactions from `from` on and below `below` have made. */
 export function linksMade({ from, below = XID_MAX }: { from: bigint; below?: bigint }): RawBuilder<unknown> {
   return sql`(select * from link where made_xid >= ${from} and made_xid < ${below})`;
 }

@@ -42,9 +42,9 @@ interface FoldRow {
 /**
  * Moves the watermark up to the oldest running transaction, and counts what lies below it. Nothing
  * that commits late is skipped: its transaction keeps the watermark below it. All that it reads is
- * of one snapshot, and it is one transaction, so that a fold that breaks has done nothing. Null where
- * another process folds at this moment, and nothing is done. Throws when the watermark lies above all
- * transactions: then the books were restored, see `continueLedger`.
+ * of one snapshot, and it is one transaction, so that a fold that breaks has done nothing. Null
+ * where another process folds at this moment, and nothing is done. Throws when the watermark lies
+ * above all transactions: then the books were restored, see `continueLedger`.
  */
 export async function foldStatistics(db: Kysely<DB>, limits: FoldLimits = FOLD_LIMITS): Promise<Fold | null> {
   return inTransaction(

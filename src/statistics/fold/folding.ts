@@ -14,31 +14,34 @@ import { countHistory } from './history.ts';
 export function foldingStatistics(db: Kysely<DB>, signal: AbortSignal): () => Promise<void> {
   /** Below it is nothing that is not folded. */
   let lookedBelow = 0n;
-  let isHistoryDone = false;
 
-  async function foldAll(): Promise<void> {
-    const { rows } = await sql<{ oldest: bigint }>`
-      select pg_snapshot_xmin(pg_current_snapshot())::text::bigint + xid_offset as oldest from ledger_fold`.execute(db);
-    const { oldest } = rows[0]!;
-    if (oldest === lookedBelow) return;
+  /** False where another process folds, which may not end what it has begun. */
+  async function foldBelow(oldest: bigint): Promise<boolean> {
+    if (oldest === lookedBelow) return true;
     if (await hasFacts(db, { from: lookedBelow, below: oldest })) {
       for (let more = true; more && !signal.aborted;) {
         const fold = await foldStatistics(db);
-        // What another process has begun it may not end: so it is looked for again.
-        if (fold === null) return;
+        if (fold === null) return false;
         ({ more } = fold);
       }
     }
     lookedBelow = oldest;
+    return true;
   }
 
   return async () => {
-    await foldAll();
-    while (!isHistoryDone && !signal.aborted) {
-      const step = await countHistory(db);
-      isHistoryDone = step === 'done';
-      if (step === 'elsewhere') return;
-      await foldAll();
+    for (let goesOn = true; goesOn && !signal.aborted;) {
+      const { oldest, has_history: hasHistory } = await look(db);
+      // It may have been told to count everything again.
+      if (hasHistory) lookedBelow = 0n;
+      goesOn = (await foldBelow(oldest)) && hasHistory && (await countHistory(db)) === 'counted';
     }
   };
+}
+
+async function look(db: Kysely<DB>): Promise<{ oldest: bigint; has_history: boolean }> {
+  const { rows } = await sql<{ oldest: bigint; has_history: boolean }>`
+    select pg_snapshot_xmin(pg_current_snapshot())::text::bigint + xid_offset as oldest, history_done_at is null as has_history
+    from ledger_fold, statistics_fold`.execute(db);
+  return rows[0]!;
 }

@@ -3,6 +3,7 @@
 
 import { sql, type Kysely, type Transaction } from 'kysely';
 
+import { DAY_MS } from '../../platform/durations.ts';
 import { inTransaction } from '../../platform/postgres/database.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { addBonuses, countOrders, FOLD_LIMITS, type FoldLimits } from './fold.ts';
@@ -48,6 +49,9 @@ export async function countHistory(db: Kysely<DB>, limits: FoldLimits = FOLD_LIM
   );
 }
 
+/** A day before it ids of clicks begin, so that all are looked for. */
+const NEVER = new Date(DAY_MS);
+
 /**
  * Lets everything be counted again from the first fact on, for when a guard has found it to differ.
  * A worker does it; until it has, nobody is told figures.
@@ -57,15 +61,9 @@ export async function rebuildStatistics(db: Kysely<DB>): Promise<void> {
     await sql`select from statistics_fold for update`.execute(trx);
     for (const table of ['counted', 'merchant_rollup', 'promoter_rollup', 'link_rollup'] as const) await trx.deleteFrom(table).execute();
     await sql`
-      update statistics_fold set below_xid = history_below_xid, complete_at = 'epoch', orders_up_to = default, links_up_to = default,
+      update statistics_fold set below_xid = history_below_xid, complete_at = ${NEVER}, orders_up_to = default, links_up_to = default,
         clicks_up_to = default, bonuses_up_to = default, history_done_at = null`.execute(trx);
   });
-}
-
-/** Whether all of it is counted: until then nobody is told figures. */
-export async function isHistoryCounted(db: Kysely<DB>): Promise<boolean> {
-  const { history_done_at: doneAt } = await db.selectFrom('statistics_fold').select('history_done_at').executeTakeFirstOrThrow();
-  return doneAt !== null;
 }
 
 /** Where the pass has come to with what it found; of what is at its end nothing. */

@@ -161,7 +161,7 @@ const VISITS = ['clicks', 'bot_clicks', 'links_made'];
 const VISIT_SUMS = sql.join(VISITS.map((column) => sql`sum(${sql.ref(column)})`));
 const VISIT_NAMES = sql.join(VISITS.map((name) => sql.ref(name)));
 
-/** Adds clicks and links to the roll-ups; both are table expressions of rows that are in none yet. */
+/** Adds clicks and links to the roll-ups: table expressions of rows that are in none yet. */
 export async function addVisits(trx: Transaction<DB>, facts: { clicks: RawBuilder<unknown>; links: RawBuilder<unknown> }): Promise<void> {
   await sql`
     with cell as materialized (

@@ -4,9 +4,9 @@ import { MINUTE_MS } from '../../platform/durations.ts';
 import { NO_SUMS, SUMS, type Basis, type Counted, type CountedSums } from '../counting/counted.ts';
 
 /** Quarters of an hour in UTC, in which the midnights of all time zones lie, and days of UTC. */
-export const GRAINS_MINUTES = [15, 1440] as const;
+const GRAINS_MINUTES = [15, 1440] as const;
 
-export interface RollupSums extends CountedSums {
+interface RollupSums extends CountedSums {
   orders: bigint;
   ordersUnattributed: bigint;
 }

@@ -18,7 +18,9 @@ import { inSnapshot, readSnapshot } from './snapshot-store.ts';
 /** The query of the statistics, and which of their figures is opened. */
 export const cellFields = statisticsFields.extend({
   ...pageQuery.shape,
-  measure: z.enum(COUNTED_MEASURES).meta({ description: 'Which figure; what is a quotient or counts distinct buyers does not open.' }),
+  measure: z
+    .enum(COUNTED_MEASURES)
+    .meta({ description: 'Which figure; what is a quotient or counts distinct buyers does not open.', example: 'clicks' }),
   bucket_at: time.optional().meta({ description: 'The `bucket` of the row; left out, the whole time.' }),
 });
 
@@ -69,7 +71,7 @@ function readPlace(cursor: string, measure: string): { from: Date; to: Date; aft
 /** A page of the rows that a cell counts, and as of when. */
 export async function readCellRows(db: Kysely<DB>, cell: CellQuery): Promise<{ rows: CellRow[]; watermark: bigint }> {
   return inSnapshot(db, async (trx) => {
-    const snapshot = await readSnapshot(trx);
+    const snapshot = await readSnapshot(trx, cell.filters);
     const { after, limit } = cell;
     return { rows: await listCellRows(trx, snapshot, cell, { after, limit }), watermark: snapshot.watermark };
   });

@@ -56,7 +56,7 @@ export function funnelRoutes(app: App, db: Kysely<DB>): void {
       const asked = boundFilters({ filters: understandFilters(fields, actor), bounds: boundsOf(actor) });
       const currency = fields.currency ?? null;
       const { below, funnel } = await inSnapshot(db, async (trx) => {
-        const snapshot = await readSnapshot(trx);
+        const snapshot = await readSnapshot(trx, asked);
         return { below: snapshot.watermark, funnel: await readFunnel(trx, snapshot, { ...span, filters: asked, currency }) };
       });
       const filters = (Object.entries(asked) as [Group, KeyFilter][]).map(([group, filter]) => [KEY_OF[group], showFilter(filter)]);

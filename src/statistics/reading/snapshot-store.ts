@@ -12,6 +12,7 @@ import { countOrder } from '../counting/count-order.ts';
 import type { Counted } from '../counting/counted.ts';
 import { XID_MAX } from '../counting/link-facts.ts';
 import { COUNTED_COLUMNS } from '../fold/rollup-store.ts';
+import type { StatisticsQuery } from './query.ts';
 
 export interface Snapshot {
   /** Facts of transactions below this one are in the sums, the others are not. */
@@ -49,15 +50,24 @@ interface FoldRow {
   has_bonuses: boolean;
 }
 
+/** Awards that are not folded are counted at every read: more of them would take seconds. */
+const UNFOLDED_ORDERS_MAX = 20_000;
+
 /**
- * What the figures of this transaction's snapshot are read by. Throws `unavailable` while what came
- * before statistics were kept is being counted.
+ * What the figures of this transaction's snapshot are read by, as far as they are asked for. Throws
+ * `unavailable` while what came before statistics were kept is being counted, and while the fold is
+ * far behind.
  */
-export async function readSnapshot(trx: Transaction<DB>): Promise<Snapshot> {
+export async function readSnapshot(trx: Transaction<DB>, { merchant }: StatisticsQuery['filters']): Promise<Snapshot> {
+  const merchants = merchant === undefined || merchant.wanted.length === 0 ? null : merchant.wanted.filter((id) => id !== null);
+  const isAsked = merchants === null ? sql`true` : sql`merchant_id = any(${merchants}::text[])`;
   const { rows } = await sql<FoldRow>`
     select below_xid, complete_at, history_done_at,
       (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint + xid_offset from ledger_fold) as watermark,
-      array(select order_key from award where awarded_xid >= below_xid and awarded_xid <= ${XID_MAX} order by order_key) as orders,
+      array(
+        select order_key from award where awarded_xid >= below_xid and awarded_xid <= ${XID_MAX} and ${isAsked}
+        order by order_key limit ${UNFOLDED_ORDERS_MAX + 1}
+      ) as orders,
       exists (select from transfer where booked_xid >= below_xid and booked_xid <= ${XID_MAX} and ${IS_BONUS}) as has_bonuses
     from statistics_fold`.execute(trx);
   const {
@@ -70,6 +80,12 @@ export async function readSnapshot(trx: Transaction<DB>): Promise<Snapshot> {
   } = rows[0]!;
   if (historyDoneAt === null) {
     throw new DomainError('unavailable', 'What came before statistics were kept is being counted. Try again in some minutes.');
+  }
+  if (orders.length > UNFOLDED_ORDERS_MAX) {
+    throw new DomainError(
+      'unavailable',
+      `More than ${UNFOLDED_ORDERS_MAX} orders wait to be counted: the worker is behind. Try again later.`,
+    );
   }
   const counted = (await readAwardedOrders(trx, orders)).flatMap(countOrder);
   if (hasBonuses) counted.push(...(await readBonuses(trx, sql`booked_xid >= ${below} and booked_xid <= ${XID_MAX}`)));

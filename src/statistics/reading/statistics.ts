@@ -26,7 +26,7 @@ import { inSnapshot, readSnapshot, type Snapshot } from './snapshot-store.ts';
  */
 export async function readStatistics(db: Kysely<DB>, query: StatisticsQuery): Promise<StatisticsAnswer> {
   return inSnapshot(db, async (trx) => {
-    const asked = { trx, snapshot: await readSnapshot(trx), query };
+    const asked = { trx, snapshot: await readSnapshot(trx, boundFilters(query)), query };
     const page = query.groupBy.length === 0 ? null : await readPage(asked);
     const here = await readSpan(asked, query, page);
     const groups = page?.groups ?? currenciesOf(query, here);
