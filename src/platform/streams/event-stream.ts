@@ -45,8 +45,8 @@ export interface EventStream {
   isReady(): boolean;
   send(frame: Buffer): void;
   /**
-   * Ends it. The reader comes back by itself: soon, or with `spread` at a moment of its own, so that
-   * not all come back at once who were sent away at once.
+   * Ends it. The reader comes back by itself: soon, or with `spread` at a moment of its own, so
+   * that not all come back at once who were sent away at once.
    */
   end(options?: { spread?: boolean }): void;
 }

@@ -1,5 +1,5 @@
-// The events of a stream as bytes. An answer may have 20,000 rows of 16 figures: they are written by
-// hand, since a general writer of JSON would keep all others waiting for a second.
+// The events of a stream as bytes. An answer may have 20,000 rows of 16 figures: they are written
+// by hand, since a general writer of JSON would keep all others waiting for a second.
 
 import { stringifyJson } from '../../platform/http/json.ts';
 import { frameOf } from '../../platform/streams/event-stream.ts';
@@ -10,8 +10,9 @@ import { showStatistics } from '../reading/statistics-answers.ts';
 /** The answer as GET /v1/statistics has it, as an event. */
 export function snapshotFrame(answer: StatisticsAnswer): Buffer {
   const { query, watermark, data: _, ...rest } = showStatistics({ ...answer, rows: [] });
-  const body = `{"query":${stringifyJson(query)},"watermark":"${watermark}","data":[${rowTexts(answer.rows, answer.query)}],${stringifyJson(rest).slice(1)}`;
-  return frameOf({ event: 'snapshot', id: watermark, data: body });
+  const head = `{"query":${stringifyJson(query)},"watermark":"${watermark}","data":[`;
+  const data = `${head}${rowTexts(answer.rows, answer.query)}],${stringifyJson(rest).slice(1)}`;
+  return frameOf({ event: 'snapshot', id: watermark, data });
 }
 
 /** Rows that have changed, as an event. */

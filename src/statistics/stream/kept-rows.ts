@@ -64,7 +64,7 @@ export function keptRows(): KeptRows {
       evaluations.push({ revision, watermark: answer.watermark, isExact, at });
       let isChanged = false;
       for (const row of answer.rows) if (keep(keyOf(row), row)) isChanged = true;
-      // A group that has nothing any more is not told of; whoever has seen it is told that it has nothing.
+      // An answer leaves out a group that has nothing any more; who has seen it must be told so.
       for (const [key, { row, seenIn }] of rows) if (seenIn < revision && keep(key, emptied(row, answer.query))) isChanged = true;
       return isChanged;
     },

@@ -41,9 +41,9 @@ const isNew = (xid: string) => sql`
   and not pg_visible_in_snapshot((greatest(${sql.ref(xid)} - (select xid_offset from seen), 3)::text)::xid8, (select snapshot from seen))`;
 
 /**
- * The facts that are there now and were not at that position, or those of no transaction below that
- * watermark: exactly those, whatever order their transactions have committed in. An award is of
- * everybody who had a part in any decision of its order, since who lost one has changed figures too.
+ * The facts that are there now and were not at that position, or those of no transaction below
+ * that watermark: exactly those, whatever order their transactions have committed in. An award is
+ * of everybody who had a part in any decision of its order: who lost one has other figures, too.
  */
 export async function readNewFacts(db: Kysely<DB>, since: Position | bigint): Promise<NewFacts> {
   const snapshot =

@@ -25,8 +25,8 @@ const QUERIES_MAX = 2000;
 
 export interface StatisticsWatch {
   /**
-   * The query of a wish, evaluated within the last second; to be joined at once. Throws what refuses
-   * it, and `too_many_streams` where its rows would be too many beside those of others.
+   * The query of a wish, evaluated within the last second; to be joined at once. Throws what
+   * refuses it, and `too_many_streams` where its rows would be too many beside those of others.
    */
   open(wish: StreamWish): Promise<WatchedQuery>;
   /** Sends all readers away, to come back one after the other; from now on nobody may come. */
@@ -98,7 +98,8 @@ async function open(state: State, wish: StreamWish): Promise<WatchedQuery> {
 }
 
 /**
- * From here on what comes is found by the next turn, whatever the evaluations that follow see of it.
+ * From here on what comes is found by the next turn, whatever the evaluations that follow see of
+ * it.
  */
 async function lookForFacts(state: State): Promise<void> {
   if (state.position !== null) return;
@@ -109,7 +110,10 @@ async function lookForFacts(state: State): Promise<void> {
   state.position ??= position;
 }
 
-/** Forgets queries that nobody reads: those that were left first, and this one where that is not enough. */
+/**
+ * Forgets queries that nobody reads: those that were left first, and this one where that is not
+ * enough.
+ */
 function makeRoom(state: State, fresh: WatchedQuery): void {
   const { queries } = state;
   const idle = [...queries.values()].filter((watched) => watched !== fresh && isIdle(watched)).toSorted((a, b) => a.leftAt - b.leftAt);
