@@ -22,6 +22,8 @@ const REST_MS = 5000;
 const KEPT_MS = 60 * 60 * 1000;
 const ROWS_MAX = 300_000;
 const QUERIES_MAX = 2000;
+/** Facts that lie ahead of the time; there should be none. */
+const AHEAD_MAX = 1000;
 
 export interface StatisticsWatch {
   /**
@@ -41,10 +43,13 @@ interface WatchDeps {
   log: Logger;
   /** Called for every evaluation. */
   onEvaluated: () => void;
+  /** How many rows are kept of all queries. */
+  rowsMax?: number;
 }
 
 interface State {
   db: Kysely<DB>;
+  rowsMax: number;
   queries: Map<string, WatchedQuery>;
   turns: EvaluationTurns;
   /** Up to where it was looked for facts; null while nobody reads. */
@@ -57,10 +62,10 @@ interface State {
 }
 
 /** Watches for nobody yet; it asks the database nothing while that is so. */
-export function statisticsWatch({ db, log, onEvaluated }: WatchDeps): StatisticsWatch {
+export function statisticsWatch({ db, log, onEvaluated, rowsMax = ROWS_MAX }: WatchDeps): StatisticsWatch {
   const queries = new Map<string, WatchedQuery>();
   const turns = evaluationTurns({ db, log, queries, onEvaluated });
-  const state: State = { db, queries, turns, position: null, looking: null, keysCheckedAt: 0, restsUntil: 0, isClosing: false };
+  const state: State = { db, rowsMax, queries, turns, position: null, looking: null, keysCheckedAt: 0, restsUntil: 0, isClosing: false };
   const repeating = repeat({
     everyMs: TURN_MS,
     work: () => turn(state),
@@ -114,16 +119,15 @@ async function lookForFacts(state: State): Promise<void> {
  * Forgets queries that nobody reads: those that were left first, and this one where that is not
  * enough.
  */
-function makeRoom(state: State, fresh: WatchedQuery): void {
-  const { queries } = state;
+function makeRoom({ queries, rowsMax }: State, fresh: WatchedQuery): void {
   const idle = [...queries.values()].filter((watched) => watched !== fresh && isIdle(watched)).toSorted((a, b) => a.leftAt - b.leftAt);
   let rows = [...queries.values()].reduce((sum, watched) => sum + watched.rows.size(), 0);
   for (const watched of idle) {
-    if (rows <= ROWS_MAX && queries.size <= QUERIES_MAX) return;
+    if (rows <= rowsMax && queries.size <= QUERIES_MAX) return;
     queries.delete(watched.wish.key);
     rows -= watched.rows.size();
   }
-  if (rows > ROWS_MAX && isIdle(fresh)) queries.delete(fresh.wish.key);
+  if (rows > rowsMax && isIdle(fresh)) queries.delete(fresh.wish.key);
 }
 
 async function turn(state: State): Promise<void> {
@@ -160,8 +164,8 @@ function markDue(watched: WatchedQuery, parties: readonly Parties[] | null): voi
   if (concerned.length === 0) return;
   watched.isDue = true;
   if (!watched.wish.isMoving) return;
-  const latest = Math.max(...concerned.map(({ at }) => at.getTime()));
-  if (latest >= Date.now()) watched.againAt = Math.max(watched.againAt ?? 0, latest + 1);
+  const now = Date.now();
+  for (const { at } of concerned) if (at.getTime() >= now && watched.aheadAt.length < AHEAD_MAX) watched.aheadAt.push(at.getTime());
 }
 
 async function sendRevokedAway(state: State): Promise<void> {

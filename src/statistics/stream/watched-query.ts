@@ -32,8 +32,8 @@ export interface WatchedQuery {
   /** In milliseconds: when it was last evaluated, and from when it may be again. */
   evaluatedAt: number;
   mayBeAt: number;
-  /** When it is evaluated once more though nothing came; null: not before something does. */
-  againAt: number | null;
+  /** When facts count that came ahead of the time: it is due once more then. */
+  aheadAt: number[];
   /** When the last of its readers left. */
   leftAt: number;
   /** The evaluation that runs. */
@@ -67,14 +67,14 @@ export function watchedQuery(wish: StreamWish): WatchedQuery {
     isDue: false,
     evaluatedAt: Number.NEGATIVE_INFINITY,
     mayBeAt: Number.NEGATIVE_INFINITY,
-    againAt: null,
+    aheadAt: [],
     leftAt: 0,
     running: null,
     take(given, { began, ended, isExact }) {
       const isFirst = answer === null;
       answer = given;
       watched.query = given.query;
-      if (watched.againAt !== null && watched.againAt <= began) watched.againAt = null;
+      watched.aheadAt = watched.aheadAt.filter((at) => at >= began);
       watched.evaluatedAt = began;
       watched.mayBeAt = began + Math.max(FRESH_MS, (1 + REST_PER_EVALUATION) * (ended - began));
       frames.clear();

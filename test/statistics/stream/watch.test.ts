@@ -1,5 +1,12 @@
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
+import type { Actor } from '../../../src/platform/keys/actor.ts';
+import { statisticsFields } from '../../../src/statistics/reading/query-fields.ts';
+import { understandWish } from '../../../src/statistics/stream/stream-wish.ts';
+import { statisticsWatch } from '../../../src/statistics/stream/watch.ts';
+import type { StreamReader } from '../../../src/statistics/stream/watched-query.ts';
+import { testLog } from '../../harness.ts';
 import type { EventReader } from '../../platform/streams/event-reader.ts';
 import { openSocket, until } from '../../platform/sockets.ts';
 import { ADMIN_KEY } from '../../running.ts';
@@ -8,6 +15,19 @@ import { openStage, type Stage } from './stage.ts';
 const READERS = 500;
 const QUERIES = 100;
 const FROM = new Date(Date.now() - 3 * 24 * 3_600_000).toISOString();
+
+const admin: Actor = { keyId: 'k1', scope: 'admin', role: null, person: 'k1', merchantId: null, promoterId: null };
+
+const wishOf = (fields: Record<string, string>) =>
+  understandWish(statisticsFields.parse({ from: FROM, bucket: 'hour', ...fields }), admin, new Date());
+
+/** A reader that takes nothing. */
+const silentReader = (): StreamReader => ({
+  keyId: '',
+  revision: 1,
+  toldAt: 0,
+  stream: { isReady: () => false, send: () => undefined, end: () => undefined },
+});
 
 let stage: Stage;
 let codes: string[];
@@ -105,4 +125,32 @@ describe('a reader that does not read', () => {
     for (const { received } of silent) expect(received().split('event: rows').length).toBe(2);
     for (const { socket } of silent) socket.destroy();
   });
+});
+
+describe('what is kept', () => {
+  test('is bounded: what nobody reads makes room for what somebody asks for, and what is read stays', async () => {
+    const { db } = stage.service.database;
+    const watch = statisticsWatch({ db, log: testLog, onEvaluated: () => undefined, rowsMax: 200 });
+    const [first, second, third] = [wishOf({ merchant_id: 'm1' }), wishOf({ merchant_id: 'm2' }), wishOf({ merchant_id: 'm1,m2' })];
+    const read = await watch.open(first);
+    expect(read.rows.size()).toBeGreaterThan(70);
+    read.readers.add(silentReader());
+    const left = await watch.open(second);
+    expect(await watch.open(second)).toBe(left);
+    const another = await watch.open(third);
+    expect(await watch.open(first)).toBe(read);
+    another.readers.add(silentReader());
+    await expect(watch.open(second)).rejects.toMatchObject({ code: 'too_many_streams' });
+    await watch.close();
+  });
+});
+
+test('a fact that lies ahead of the time is told when its time has come', async () => {
+  const reader = await open(`from=${FROM}&merchant_id=m1`);
+  const { rows } = await sql<{ at: Date }>`
+    insert into click (click_id, link_code, clicked_at, bot)
+    select partition_key('click', at)::uuid, ${codes[0]!}, at, false from (select now() + interval '3 seconds' as at) as ahead
+    returning clicked_at as at`.execute(stage.service.database.owner);
+  await until(() => reader.events.length > 1);
+  expect(Date.now()).toBeGreaterThanOrEqual(rows[0]!.at.getTime());
 });
