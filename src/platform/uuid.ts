@@ -35,6 +35,12 @@ function hex(bytes: Uint8Array, position: number): string {
   return HEX[bytes[position]!]!;
 }
 
+/** What no id of this moment or a later one is less than. */
+export function firstUuid(ms: number): string {
+  const time = Math.max(0, ms).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
+}
+
 /**
  * The moment inside a version 7 id, in milliseconds since 1970. Throws a RangeError for anything
  * else.

@@ -3,6 +3,9 @@
 
 import { sql, type RawBuilder } from 'kysely';
 
+import { DAY_MS } from '../../platform/durations.ts';
+import { firstUuid } from '../../platform/uuid.ts';
+
 /**
  * Whether a version was known to a fact of `fact`: recorded in a transaction before its own. What
  * has no number is of before statistics were kept, and among that the times decide.
@@ -50,6 +53,23 @@ export function linkFacts(
     ${wanted.category ? product : sql``}
     ${wanted.agency ? promoter : sql``}
   )`;
+}
+
+/** A time, from `from` on and before `to`. */
+export interface TimeSpan {
+  from: Date;
+  to: Date;
+}
+
+/** No click is recorded so long before it is made: its id carries the time of either. */
+const RECORDED_BEFORE_MS_MAX = DAY_MS;
+
+/**
+ * A condition: the click was made in that time. By its id too, so that no month is looked through
+ * that was over before.
+ */
+export function clickedIn({ from, to }: TimeSpan): RawBuilder<unknown> {
+  return sql`click_id >= ${firstUuid(from.getTime() - RECORDED_BEFORE_MS_MAX)}::uuid and clicked_at >= ${from} and clicked_at < ${to}`;
 }
 
 /** No number of a transaction is greater. */

@@ -5,7 +5,7 @@ import { sql, type RawBuilder, type Transaction } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
 import { groupedBy } from '../../platform/grouped-by.ts';
 import { unnestOf, type Columns } from '../../platform/postgres/unnest.ts';
-import { linkFacts } from '../counting/link-facts.ts';
+import { clickedIn, linkFacts } from '../counting/link-facts.ts';
 import { countedKeys, keyConditions, linkFactKeys, lookUpsOf, type Keys } from './keys.ts';
 import type { CountedMeasure, Group, StatisticsQuery } from './query.ts';
 import { rowsOfNow, type Snapshot } from './snapshot-store.ts';
@@ -112,8 +112,8 @@ function factsOf(snapshot: Snapshot, asked: CellAsked): Sql {
 }
 
 function clickRows(asked: CellAsked): Sql {
-  const { from, to, measure } = asked;
-  const clicks = sql`(select * from click where clicked_at >= ${from} and clicked_at < ${to} and bot = ${measure === 'bot_clicks'})`;
+  const { measure } = asked;
+  const clicks = sql`(select * from click where ${clickedIn(asked)} and bot = ${measure === 'bot_clicks'})`;
   return sql`select 'click' as kind, click_id::text as name, ${visit(asked, { clicks, links: sql`(select * from link where false)` })}`;
 }
 

@@ -4,7 +4,7 @@
 import { sql, type RawBuilder, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
-import { clicksRecorded, linkFacts, linksMade } from '../counting/link-facts.ts';
+import { clickedIn, clicksRecorded, linkFacts, linksMade, XID_MAX, type TimeSpan } from '../counting/link-facts.ts';
 import { countsOf, type Counts } from './figures.ts';
 import { countedKeys, keyConditions, linkFactKeys, linkSumKeys, lookUpsOf, sumKeys, type Keys } from './keys.ts';
 import type { Edge, Piece, Plan } from './plan.ts';
@@ -52,6 +52,7 @@ type Figure = (typeof FIGURES)[number];
 const VISITS: readonly CountedMeasure[] = ['clicks', 'bot_clicks', 'links_made'];
 const ORDERS: readonly CountedMeasure[] = ['orders', 'orders_unattributed'];
 const NO_LINKS = sql`(select * from link where false)`;
+const UNION = sql` union all `;
 
 /** Every cell of the question that is of one of these groups. */
 export async function readCells(
@@ -106,7 +107,7 @@ function groupRows(groups: readonly GroupName[]): Sql {
 function cells(snapshot: Snapshot, question: CellQuestion): Sql {
   const sums = FIGURES.map((figure) => sql`sum(${sql.ref(figure)})::bigint as ${sql.ref(figure)}`);
   return sql`part (bucket, k1, k2, currency, ${sql.join(FIGURES.map((figure) => sql.ref(figure)))}) as (
-      ${sql.join(parts(snapshot, question), sql` union all `)}
+      ${sql.join(parts(snapshot, question), UNION)}
     ), cell as (
       select bucket, k1, k2, currency, ${sql.join(sums)} from part group by bucket, k1, k2, currency
     )`;
@@ -172,29 +173,43 @@ const sumsOf = (figures: readonly CountedMeasure[]): Partial<Record<Figure, Sql>
 
 /** Clicks and links between the whole grains, as far as they are folded. */
 function edgeVisits({ below }: Snapshot, question: CellQuestion): Sql {
-  const { edges } = question.plan;
-  const clicks = sql`(select * from click where ${inSpans(sql`clicked_at`, edges)} and (recorded_xid < ${below} or recorded_xid is null))`;
-  const links = sql`(select * from link where ${inSpans(sql`made_at`, edges)} and (made_xid < ${below} or made_xid is null))`;
-  return visits(question, { clicks, links });
+  const each = question.plan.edges.map(({ from, until }) => ({ from: new Date(from), to: new Date(until) }));
+  const clicks = each.map(
+    (edge) => sql`select * from click where ${clickedIn(edge)} and (recorded_xid < ${below} or recorded_xid is null)`,
+  );
+  const links = each.map((edge) => sql`select * from link where ${madeIn(edge, question)} and (made_xid < ${below} or made_xid is null)`);
+  return visits(question, { clicks: sql`(${sql.join(clicks, UNION)})`, links: sql`(${sql.join(links, UNION)})` }, sql`true`);
 }
 
 /** Clicks and links that are committed, and not folded. */
-function notFolded({ below, completeAt }: Snapshot, question: CellQuestion): Sql {
-  return visits(question, { clicks: clicksRecorded({ from: below, completeAt }), links: linksMade({ from: below }) });
+function notFolded({ below, completeAt, clicksFrom, hasLateClicks }: Snapshot, question: CellQuestion): Sql {
+  // Of ids that are given here, and not reckoned there, the partitions are known before it is planned.
+  const recent = sql`(select * from click where recorded_xid >= ${below} and recorded_xid < ${XID_MAX} and click_id >= ${clicksFrom}::uuid)`;
+  const clicks = hasLateClicks ? clicksRecorded({ from: below, completeAt }) : recent;
+  return visits(question, { clicks, links: linksMade({ from: below }) }, within(question));
+}
+
+function visits(question: CellQuestion, facts: Parameters<typeof linkFacts>[0], time: Sql): Sql {
+  return sql`select ${cellKeys(question, linkFactKeys, sql`at`)}, ${only(sumsOf(VISITS))}
+    from ${linkFacts(facts, lookUps(question))} as fact where ${time} and ${conditions(question, linkFactKeys)} group by 1, 2, 3, 4`;
+}
+
+/** Each buyer once in each cell: counted by groups of groups, which takes no sorting. */
+function buyers(question: CellQuestion): Sql {
+  const clicks = sql`(select * from click where ${clickedIn(question)} and not bot and identity is not null)`;
+  return sql`select bucket, k1, k2, currency, ${only({ buyers: sql`count(*)` })} from (
+      select ${cellKeys(question, linkFactKeys, sql`at`)}, identity
+      from ${linkFacts({ clicks, links: NO_LINKS }, lookUps(question))} as fact where ${conditions(question, linkFactKeys)} group by 1, 2, 3, 4, 5
+    ) as buyer group by 1, 2, 3, 4`;
 }
 
 const lookUps = ({ groupBy, filters }: CellQuestion) => lookUpsOf([...groupBy, ...(Object.keys(filters) as Group[])]);
 
-function visits(question: CellQuestion, facts: Parameters<typeof linkFacts>[0]): Sql {
-  return sql`select ${cellKeys(question, linkFactKeys, sql`at`)}, ${only(sumsOf(VISITS))}
-    from ${linkFacts(facts, lookUps(question))} as fact where ${within(question)} and ${conditions(question, linkFactKeys)} group by 1, 2, 3, 4`;
-}
-
-function buyers(question: CellQuestion): Sql {
-  const { from, to } = question;
-  const clicks = sql`(select * from click where clicked_at >= ${from} and clicked_at < ${to} and not bot and identity is not null)`;
-  return sql`select ${cellKeys(question, linkFactKeys, sql`at`)}, ${only({ buyers: sql`count(distinct identity)` })}
-    from ${linkFacts({ clicks, links: NO_LINKS }, lookUps(question))} as fact where ${conditions(question, linkFactKeys)} group by 1, 2, 3, 4`;
+/** Said of links themselves too, what is asked of few promoters is not looked for among all links. */
+function madeIn({ from, to }: TimeSpan, { filters }: CellQuestion): Sql {
+  const { promoter, merchant } = filters;
+  const ofLinks = { ...(promoter && { promoter }), ...(merchant && { merchant }) };
+  return sql`made_at >= ${from} and made_at < ${to} and ${keyConditions(ofLinks, linkFactKeys)}`;
 }
 
 /** The columns by which facts are summed: the bucket, two keys, the currency. */

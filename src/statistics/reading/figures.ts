@@ -15,6 +15,11 @@ export function countsOf(read: (measure: CountedMeasure | 'buyers') => bigint): 
   return Object.fromEntries(COLUMNS.map((column) => [column, read(column)])) as Counts;
 }
 
+/** The sum of counts of cells that have no order and no buyer in common. */
+export function sumOfCounts(counts: readonly Counts[]): Counts {
+  return countsOf((measure) => counts.reduce((sum, one) => sum + one[measure], 0n));
+}
+
 /** The figures that a query asks for. */
 export function figuresOf(counts: Counts, { measures, basis }: Pick<StatisticsQuery, 'measures' | 'basis'>): Figures {
   return Object.fromEntries(measures.map((measure) => [measure, figureOf(measure, counts, basis)]));

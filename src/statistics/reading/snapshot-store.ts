@@ -19,6 +19,9 @@ export interface Snapshot {
   below: bigint;
   /** When all that had been committed was in them. */
   completeAt: Date;
+  /** No click of a lower id is above it, but for late ones. */
+  clicksFrom: string;
+  hasLateClicks: boolean;
   /** Orders whose award is not folded: what was counted of them stands no more. */
   orders: readonly bigint[];
   /** What these and unfolded bonuses count for now. */
@@ -29,7 +32,15 @@ export interface Snapshot {
 
 /** Runs the work in one snapshot, which sees everything that was committed before. */
 export async function inSnapshot<T>(db: Kysely<DB>, work: (trx: Transaction<DB>) => Promise<T>): Promise<T> {
-  return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work);
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (trx) => {
+      // Sums and distinct buyers of a month are grouped in memory.
+      await sql`select set_config('work_mem', '32MB', true)`.execute(trx);
+      return work(trx);
+    });
 }
 
 /**
@@ -48,6 +59,8 @@ interface FoldRow {
   watermark: bigint;
   orders: bigint[];
   has_bonuses: boolean;
+  clicks_from: string;
+  has_late_clicks: boolean;
 }
 
 /** Awards that are not folded are counted at every read: more of them would take seconds. */
@@ -68,17 +81,12 @@ export async function readSnapshot(trx: Transaction<DB>, { merchant }: Statistic
         select order_key from award where awarded_xid >= below_xid and awarded_xid <= ${XID_MAX} and ${isAsked}
         order by order_key limit ${UNFOLDED_ORDERS_MAX + 1}
       ) as orders,
-      exists (select from transfer where booked_xid >= below_xid and booked_xid <= ${XID_MAX} and ${IS_BONUS}) as has_bonuses
+      exists (select from transfer where booked_xid >= below_xid and booked_xid <= ${XID_MAX} and ${IS_BONUS}) as has_bonuses,
+      partition_key('click', complete_at - interval '1 day') as clicks_from, exists (select from late_click) as has_late_clicks
     from statistics_fold`.execute(trx);
-  const {
-    below_xid: below,
-    complete_at: completeAt,
-    history_done_at: historyDoneAt,
-    watermark,
-    orders,
-    has_bonuses: hasBonuses,
-  } = rows[0]!;
-  if (historyDoneAt === null) {
+  const [fold] = rows;
+  const { below_xid: below, orders } = fold!;
+  if (fold!.history_done_at === null) {
     throw new DomainError('unavailable', 'What came before statistics were kept is being counted. Try again in some minutes.');
   }
   if (orders.length > UNFOLDED_ORDERS_MAX) {
@@ -88,8 +96,16 @@ export async function readSnapshot(trx: Transaction<DB>, { merchant }: Statistic
     );
   }
   const counted = (await readAwardedOrders(trx, orders)).flatMap(countOrder);
-  if (hasBonuses) counted.push(...(await readBonuses(trx, sql`booked_xid >= ${below} and booked_xid <= ${XID_MAX}`)));
-  return { below, completeAt, orders, counted, watermark };
+  if (fold!.has_bonuses) counted.push(...(await readBonuses(trx, sql`booked_xid >= ${below} and booked_xid <= ${XID_MAX}`)));
+  return {
+    below,
+    completeAt: fold!.complete_at,
+    clicksFrom: fold!.clicks_from,
+    hasLateClicks: fold!.has_late_clicks,
+    orders,
+    counted,
+    watermark: fold!.watermark,
+  };
 }
 
 const COLUMNS = sql.join(Object.keys(COUNTED_COLUMNS).map((column) => sql.ref(column)));

@@ -3,10 +3,12 @@
 
 import type { Kysely, Transaction } from 'kysely';
 
+import { groupedBy } from '../../platform/grouped-by.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import type { TimeSpan } from '../counting/link-facts.ts';
 import { bucketsOf, comparedSpan } from './buckets.ts';
 import { readCells, readGroups, type Cell, type CellPage, type CellQuestion } from './cell-store.ts';
-import { figuresOf, NO_COUNTS, type Counts } from './figures.ts';
+import { figuresOf, NO_COUNTS, sumOfCounts, type Counts } from './figures.ts';
 import { boundFilters, planOf } from './plan.ts';
 import type {
   ComparedFigures,
@@ -45,11 +47,6 @@ interface Asked {
   trx: Transaction<DB>;
   snapshot: Snapshot;
   query: StatisticsQuery;
-}
-
-interface TimeSpan {
-  from: Date;
-  to: Date;
 }
 
 type GroupName = Pick<Cell, 'keys' | 'currency'>;
@@ -94,14 +91,17 @@ function countedIn({ measures, basis }: StatisticsQuery): CellPage['measures'] {
 
 async function readSpan({ trx, snapshot, query }: Asked, span: TimeSpan, page: GroupsPage | null): Promise<CountedSpan> {
   const starts = bucketsOf({ ...query, ...span });
-  const totals = await readCells(trx, snapshot, questionOf(query, span, { groupBy: [], starts: [] }), null);
-  const isCounted = page?.groups.length === 0 || (starts.length === 0 && (page === null || span === query));
+  const isCounted = page !== null && (page.groups.length === 0 || (starts.length === 0 && span === query));
   const question = pageQuestion(query, span, starts, page);
-  const cells = isCounted ? (page?.groups ?? totals) : await readCells(trx, snapshot, question, page?.groups ?? null);
+  const cells = isCounted ? page.groups : await readCells(trx, snapshot, question, page?.groups ?? null);
+  // Buckets have no order in common, but they may have buyers.
+  const addUp = page === null && (starts.length === 0 || !question.wantsBuyers);
+  const totals = addUp ? cells : await readCells(trx, snapshot, questionOf(query, span, { groupBy: [], starts: [] }), null);
+  const byCurrency = groupedBy(totals, ({ currency }) => currency);
   return {
     starts,
     cells: new Map(cells.map((cell) => [placeOf(cell, cell.bucket), cell.counts])),
-    totals: new Map(totals.map(({ currency, counts }) => [currency, counts])),
+    totals: new Map([...byCurrency].map(([currency, each]) => [currency, sumOfCounts(each.map(({ counts }) => counts))])),
   };
 }
 
