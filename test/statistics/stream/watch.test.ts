@@ -6,6 +6,7 @@ import { statisticsFields } from '../../../src/statistics/reading/query-fields.t
 import { understandWish } from '../../../src/statistics/stream/stream-wish.ts';
 import { statisticsWatch } from '../../../src/statistics/stream/watch.ts';
 import type { StreamReader } from '../../../src/statistics/stream/watched-query.ts';
+import { buildLogger } from '../../../src/platform/process/log.ts';
 import { testLog } from '../../harness.ts';
 import type { EventReader } from '../../platform/streams/event-reader.ts';
 import { openSocket, until } from '../../platform/sockets.ts';
@@ -29,11 +30,15 @@ const silentReader = (): StreamReader => ({
   stream: { isReady: () => false, send: () => undefined, end: () => undefined },
 });
 
+/** What the service has warned of. */
+const logged: string[] = [];
+
 let stage: Stage;
 let codes: string[];
 
 beforeAll(async () => {
-  stage = await openStage({ env: { STREAMS_PER_KEY: String(READERS), STREAMS_MAX: String(READERS) } });
+  const log = buildLogger('warn', { write: (line) => void logged.push(line) });
+  stage = await openStage({ log, env: { STREAMS_PER_KEY: String(READERS), STREAMS_MAX: String(READERS) } });
   codes = [await stage.link('alice', 'm1'), await stage.link('bob', 'm2')];
 });
 
@@ -153,4 +158,16 @@ test('a fact that lies ahead of the time is told when its time has come', async 
     returning clicked_at as at`.execute(stage.service.database.owner);
   await until(() => reader.events.length > 1);
   expect(Date.now()).toBeGreaterThanOrEqual(rows[0]!.at.getTime());
+});
+
+test('streams stay open while it cannot be asked what came, and tell it then', async () => {
+  const { owner } = stage.service.database;
+  const reader = await open(`from=${FROM}&merchant_id=m2`);
+  await sql`alter table decision rename to hidden`.execute(owner);
+  await stage.click(codes[1]!);
+  await until(() => logged.some((line) => line.includes('streams were not told what came')));
+  await sql`alter table hidden rename to decision`.execute(owner);
+  expect(reader.events).toHaveLength(1);
+  await until(() => reader.events.length > 1);
+  expect(reader.isEnded()).toBe(false);
 });
