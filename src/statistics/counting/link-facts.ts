@@ -65,11 +65,13 @@ export interface TimeSpan {
 const RECORDED_BEFORE_MS_MAX = DAY_MS;
 
 /**
- * A condition: the click was made in that time. By its id too, so that no month is looked through
- * that was over before.
+ * A condition: the click was made in that time. No month is looked through that was over before:
+ * the id is that with which a month begins, by which only partitions are chosen, and no index.
  */
 export function clickedIn({ from, to }: TimeSpan): RawBuilder<unknown> {
-  return sql`click_id >= ${firstUuid(from.getTime() - RECORDED_BEFORE_MS_MAX)}::uuid and clicked_at >= ${from} and clicked_at < ${to}`;
+  const first = new Date(from.getTime() - RECORDED_BEFORE_MS_MAX);
+  const month = Date.UTC(first.getUTCFullYear(), first.getUTCMonth());
+  return sql`click_id >= ${firstUuid(month)}::uuid and clicked_at >= ${from} and clicked_at < ${to}`;
 }
 
 /** No number of a transaction is greater. */

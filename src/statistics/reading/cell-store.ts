@@ -54,6 +54,16 @@ const ORDERS: readonly CountedMeasure[] = ['orders', 'orders_unattributed'];
 const NO_LINKS = sql`(select * from link where false)`;
 const UNION = sql` union all `;
 
+/**
+ * Groups and distinct buyers are kept by their hash: there are far fewer than is expected of
+ * buckets and keys together, and sorting all rows by their texts takes longer than reading them.
+ */
+async function takeMemory(trx: Transaction<DB>, { groupBy, plan, wantsBuyers }: CellQuestion): Promise<void> {
+  if (groupBy.length === 0 && plan.sums !== 'link' && !wantsBuyers) return;
+  await sql`
+    select set_config('work_mem', '32MB', true), set_config('hash_mem_multiplier', '8', true), set_config('jit', 'off', true)`.execute(trx);
+}
+
 /** Every cell of the question that is of one of these groups. */
 export async function readCells(
   trx: Transaction<DB>,
@@ -61,6 +71,7 @@ export async function readCells(
   question: CellQuestion,
   within: GroupName[] | null,
 ): Promise<Cell[]> {
+  await takeMemory(trx, question);
   const { rows } = await sql<CellRow>`
     with ${cells(snapshot, question)}
     select cell.* from cell ${
@@ -82,6 +93,7 @@ export async function readGroups(
   question: CellQuestion,
   page: CellPage,
 ): Promise<(Cell & { value: bigint | null })[]> {
+  await takeMemory(trx, question);
   const { rows } = await sql<CellRow & { value: string | null }>`
     with ${cells(snapshot, question)}, sorted as (
       select cell.*, ${sortValue(page.by, question.basis)} as value from cell where ${isThere(page.measures)}
@@ -121,9 +133,9 @@ function parts(snapshot: Snapshot, question: CellQuestion): Sql[] {
   if (edges.length > 0) found.push(edgeVisits(snapshot, question));
   // Orders of a link's sums are counted one by one, wherever they lie.
   const counted = sums === 'link' ? within(question) : inSpans(sql`at`, edges);
-  if (sums === 'link' || edges.length > 0) found.push(ordersOf(question, foldedRows(counted)));
+  if (sums === 'link' || edges.length > 0) found.push(...ordersOf(question, foldedRows(counted)));
   const unfolded = unfoldedRows(snapshot);
-  if (unfolded !== null) found.push(ordersOf(question, unfolded));
+  if (unfolded !== null) found.push(...ordersOf(question, unfolded));
   if (wantsBuyers) found.push(buyers(question));
   return found;
 }
@@ -145,16 +157,22 @@ function linkSums(question: CellQuestion): Sql {
     where ${inPieces(question.plan.pieces)} and ${conditions(question, linkSumKeys)} group by 1, 2, 3, 4`;
 }
 
-/** Rows of `counted`: an order counts once in each cell that it has won something of. */
-function ordersOf(question: CellQuestion, rows: Sql): Sql {
+/**
+ * Rows of `counted`: what adds up in one pass, and in another the orders, each once in every cell
+ * that it has won something of.
+ */
+function ordersOf(question: CellQuestion, rows: Sql): Sql[] {
   const figures = COUNTED_MEASURES.filter((figure) => !VISITS.includes(figure) && !ORDERS.includes(figure));
-  const amounts = figures.map((figure) => sql`${ofBasis(question, figure, sql`sign * ${sql.ref(figure)}`)} as ${sql.ref(figure)}`);
-  return sql`select bucket, k1, k2, currency, ${only(sumsOf([...ORDERS, ...figures]))} from (
-      select ${cellKeys(question, countedKeys, sql`at`)}, order_key, sign,
-        sign * bool_or(wins_order)::int as orders, sign * bool_or(unattributed)::int as orders_unattributed, ${sql.join(amounts)}
-      from (${rows}) as fact where ${within(question)} and ${basesOf(question)} and ${conditions(question, countedKeys)}
-      group by 1, 2, 3, 4, order_key, sign
-    ) as by_order group by 1, 2, 3, 4`;
+  const amounts = Object.fromEntries(figures.map((figure) => [figure, ofBasis(question, figure, sql`sign * ${sql.ref(figure)}`)]));
+  const asked = sql`from (${rows}) as fact where ${within(question)} and ${conditions(question, countedKeys)}`;
+  const sums = sql`select ${cellKeys(question, countedKeys, sql`at`)}, ${only(amounts)} ${asked} and ${basesOf(question)} group by 1, 2, 3, 4`;
+  const orders = {
+    orders: sql`sum(sign) filter (where wins_order)`,
+    orders_unattributed: sql`sum(sign) filter (where unattributed)`,
+  };
+  const once = sql`select ${cellKeys(question, countedKeys, sql`at`)}, order_key, sign, wins_order, unattributed ${asked}
+    and basis = 'order' and (wins_order or unattributed) group by 1, 2, 3, 4, 5, 6, 7, 8`;
+  return [sums, sql`select bucket, k1, k2, currency, ${only(orders)} from (${once}) as by_order group by 1, 2, 3, 4`];
 }
 
 /** Which rows a question reads: what is no commission stands with the basis of orders alone. */

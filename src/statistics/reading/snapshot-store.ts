@@ -32,15 +32,7 @@ export interface Snapshot {
 
 /** Runs the work in one snapshot, which sees everything that was committed before. */
 export async function inSnapshot<T>(db: Kysely<DB>, work: (trx: Transaction<DB>) => Promise<T>): Promise<T> {
-  return db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .setAccessMode('read only')
-    .execute(async (trx) => {
-      // Sums and distinct buyers of a month are grouped in memory.
-      await sql`select set_config('work_mem', '32MB', true)`.execute(trx);
-      return work(trx);
-    });
+  return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work);
 }
 
 /**
