@@ -44,7 +44,7 @@ const answerKeys = (count: number) =>
     select ${KEY_ID}, 'k' || n, decode(repeat('00', 32), 'hex'), now() - interval '31 days'
     from generate_series(1, ${count}::integer) as n`.execute(database.owner);
 
-const rowsOf = async (table: 'award_due' | 'idempotency_key' | 'habit_fold') =>
+const rowsOf = async (table: 'award_due' | 'idempotency_key' | 'stream_ticket' | 'habit_fold') =>
   (await sql`select from ${sql.table(table)}`.execute(database.owner)).rows.length;
 
 async function due(work: string) {
@@ -65,6 +65,15 @@ test('a sweep is bounded: what is left over is found by the next', async () => {
   expect(await rowsOf('idempotency_key')).toBe(1000);
   await sweep(database.db);
   expect(await rowsOf('idempotency_key')).toBe(0);
+});
+
+test('the sweep takes tickets that have expired', async () => {
+  await sql`
+    insert into stream_ticket (hash, key_id, made_at, expires_at)
+    select sha256(n::text::bytea), ${KEY_ID}, now() - interval '1 hour', now() + (n - 2) * interval '1 minute'
+    from generate_series(1, 3) as n`.execute(database.owner);
+  await sweep(database.db);
+  expect(await rowsOf('stream_ticket')).toBe(1);
 });
 
 test('the sweep learns the habits of sources', async () => {

@@ -38,8 +38,8 @@ export function timeRequests(app: App, registry: Registry): void {
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { url = 'none', config } = request.routeOptions;
-    if (config?.isStream !== true || reply.statusCode >= 400)
-      durations.observe(labelsOf(request.method, url, reply.statusCode), reply.elapsedTime / 1000);
+    const isRead = config?.isStream === true && reply.statusCode < 400;
+    if (!isRead) durations.observe(labelsOf(request.method, url, reply.statusCode), reply.elapsedTime / 1000);
     done();
   });
 }

@@ -5,8 +5,6 @@ import { Socket } from 'node:net';
 
 import type { FastifyReply } from 'fastify';
 
-import { stringifyJson } from '../http/json.ts';
-
 /** Proxies end a connection on which nothing passes for a minute, some for half of one. */
 const COMMENT_MS = 15_000;
 /** After how long a reader comes back whose stream has broken. */
@@ -30,13 +28,13 @@ const COMMENT = ':\n\n';
 interface ServerEvent {
   event: string;
   id: string;
-  /** Written as JSON, which has no line breaks. */
-  data: unknown;
+  /** A text without line breaks, as JSON is. */
+  data: string;
 }
 
 /** An event as its bytes, which may go to any number of readers. */
 export function frameOf({ event, id, data }: ServerEvent): Buffer {
-  return Buffer.from(`event: ${event}\nid: ${id}\ndata: ${stringifyJson(data)}\n\n`);
+  return Buffer.from(`event: ${event}\nid: ${id}\ndata: ${data}\n\n`);
 }
 
 export interface EventStream {
@@ -47,8 +45,8 @@ export interface EventStream {
   isReady(): boolean;
   send(frame: Buffer): void;
   /**
-   * Ends it. The reader comes back by itself: soon, or with `spread` at a moment of its own, so that
-   * not all come back at once who were sent away at once.
+   * Ends it. The reader comes back by itself: soon, or with `spread` at a moment of its own, so
+   * that not all come back at once who were sent away at once.
    */
   end(options?: { spread?: boolean }): void;
 }

@@ -8,7 +8,7 @@ export interface StreamLimits {
   inAll: number;
 }
 
-export interface StreamPlaces {
+interface StreamPlaces {
   /**
    * Takes a place for a stream of this key, and gives what leaves it, which may be called twice.
    * Throws `too_many_streams`.

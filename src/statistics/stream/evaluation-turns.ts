@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 
 import { DomainError } from '../../core/errors.ts';
 import type { DB } from '../../platform/postgres/tables.ts';
+import { within } from '../../platform/waiting.ts';
 import { latestClock } from '../reading/snapshot-store.ts';
 import { readStatistics } from '../reading/statistics.ts';
 import { concerning, readNewFacts } from './new-facts.ts';
@@ -15,13 +16,15 @@ import type { WatchedQuery } from './watched-query.ts';
 const AT_ONCE = 2;
 /** After an evaluation has failed. */
 const REST_MS = 5000;
+/** For so long a process that ends waits for what it evaluates. */
+const CLOSING_MS = 5000;
 
 export interface EvaluationTurns {
   /** Evaluates a query before all that nobody waits for; whoever asks meanwhile waits with it. */
   evaluate(watched: WatchedQuery): Promise<void>;
   /** Begins what is due and may be evaluated; what follows begins by itself. */
   begin(): void;
-  /** Resolves when what runs has ended; nothing begins after it. */
+  /** Resolves when what runs has ended, within seconds; nothing that is due begins after it. */
   close(): Promise<void>;
 }
 
@@ -72,7 +75,7 @@ export function evaluationTurns({ db, log, queries, onEvaluated }: TurnsDeps): E
     begin,
     async close() {
       closed = true;
-      while (running.size > 0) await Promise.allSettled(running);
+      await within(CLOSING_MS, Promise.allSettled(running), null);
     },
   };
 }
@@ -93,7 +96,7 @@ function nextDue(queries: ReadonlyMap<string, WatchedQuery>, now: number): Watch
   let next: WatchedQuery | undefined;
   for (const watched of queries.values()) {
     if (watched.readers.size === 0 || watched.running !== null || watched.mayBeAt > now) continue;
-    if (!watched.isDue && (watched.againAt === null || watched.againAt > now)) continue;
+    if (!watched.isDue && watched.aheadAt.every((at) => at >= now)) continue;
     if (next === undefined || watched.evaluatedAt < next.evaluatedAt) next = watched;
   }
   return next;

@@ -3,10 +3,11 @@
 
 import type { Figures, StatisticsAnswer, StatisticsQuery, StatisticsRow } from '../reading/query.ts';
 
-/** A row, and the revision that brought it as it is. */
+/** A row, the revision that brought it as it is, and the last answer that it stood in. */
 interface KeptRow {
   row: StatisticsRow;
   revision: number;
+  seenIn: number;
 }
 
 /** What one evaluation has left: every fact below the watermark is in it. */
@@ -42,10 +43,15 @@ export function keptRows(): KeptRows {
   let evaluations: Evaluation[] = [];
   let revision = 0;
 
+  /** Keeps a row, and tells whether it is otherwise than it was. */
   function keep(key: string, row: StatisticsRow): boolean {
     const kept = rows.get(key);
-    if (kept !== undefined && isSame(kept.row.figures, row.figures)) return false;
-    rows.set(key, { row, revision });
+    if (kept === undefined) rows.set(key, { row, revision, seenIn: revision });
+    else {
+      kept.seenIn = revision;
+      if (isSame(kept.row.figures, row.figures)) return false;
+      Object.assign(kept, { row, revision });
+    }
     return true;
   }
 
@@ -56,15 +62,10 @@ export function keptRows(): KeptRows {
       revision += 1;
       evaluations = evaluations.filter((one) => at - one.at < REMEMBERED_MS);
       evaluations.push({ revision, watermark: answer.watermark, isExact, at });
-      const gone = new Set(rows.keys());
       let isChanged = false;
-      for (const row of answer.rows) {
-        const key = keyOf(row);
-        gone.delete(key);
-        if (keep(key, row)) isChanged = true;
-      }
-      // A group that has nothing any more is not told of; whoever has seen it is told that it has nothing.
-      for (const key of gone) if (keep(key, emptied(rows.get(key)!.row, answer.query))) isChanged = true;
+      for (const row of answer.rows) if (keep(keyOf(row), row)) isChanged = true;
+      // An answer leaves out a group that has nothing any more; who has seen it must be told so.
+      for (const [key, { row, seenIn }] of rows) if (seenIn < revision && keep(key, emptied(row, answer.query))) isChanged = true;
       return isChanged;
     },
     since: (earlier) => [...rows.values()].flatMap((kept) => (kept.revision > earlier ? [kept.row] : [])),
@@ -78,7 +79,10 @@ export function keptRows(): KeptRows {
 }
 
 function keyOf({ bucket, keys, currency }: StatisticsRow): string {
-  return JSON.stringify([bucket === null ? null : bucket.getTime(), currency, ...keys]);
+  // No id holds a control character.
+  let key = `${bucket === null ? '' : bucket.getTime()} ${currency}`;
+  for (const value of keys) key += value === null ? '\0' : `\u0001${value}`;
+  return key;
 }
 
 function isSame(some: Figures, others: Figures): boolean {

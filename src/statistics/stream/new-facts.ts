@@ -6,8 +6,8 @@ import { sql, type Kysely } from 'kysely';
 import type { DB } from '../../platform/postgres/tables.ts';
 import type { KeyFilter, StatisticsQuery } from '../reading/query.ts';
 
-/** Beyond that it is not worth telling apart whom they are of. */
-const PARTIES_MAX = 20_000;
+/** Beyond so many it is not worth telling apart whom they are of. */
+const FACTS_MAX = 20_000;
 
 /** What had committed at a moment, as PostgreSQL writes it. */
 export type Position = string;
@@ -41,26 +41,28 @@ const isNew = (xid: string) => sql`
   and not pg_visible_in_snapshot((greatest(${sql.ref(xid)} - (select xid_offset from seen), 3)::text)::xid8, (select snapshot from seen))`;
 
 /**
- * The facts that are there now and were not at that position, or those of no transaction below that
- * watermark: exactly those, whatever order their transactions have committed in. An award is of
- * everybody who had a part in any decision of its order, since who lost one has changed figures too.
+ * The facts that are there now and were not at that position, or those of no transaction below
+ * that watermark: exactly those, whatever order their transactions have committed in. An award is
+ * of everybody who had a part in any decision of its order: who lost one has other figures, too.
  */
 export async function readNewFacts(db: Kysely<DB>, since: Position | bigint): Promise<NewFacts> {
   const snapshot =
     typeof since === 'string'
       ? sql`${since}::pg_snapshot`
       : sql`format('%s:%1$s:', greatest(${since}::bigint - xid_offset, 3))::pg_snapshot`;
-  const { rows } = await sql<{ position: Position; merchant_id: string | null; promoter_id: string | null; at: Date }>`
+  const { rows } = await sql<{ position: Position; facts: bigint; merchant_id: string | null; promoter_id: string | null; at: Date }>`
     with seen as materialized (
       select xid_offset, snapshot, pg_snapshot_xmin(snapshot)::text::bigint + xid_offset as first_xid
       from ledger_fold, lateral (select ${snapshot} as snapshot) as earlier
-    ), clicked as (
+    ), clicked as materialized (
       select link_code, clicked_at from click
       where click_id >= partition_key('click', now() - interval '1 day')::uuid and ${isNew('click.recorded_xid')}
       union all
       select click.link_code, clicked_at from late_click join click using (click_id) where ${isNew('late_click.recorded_xid')}
-    ), awarded as (
+      limit ${FACTS_MAX}
+    ), awarded as materialized (
       select order_key, merchant_id, greatest(attribution_at, awarded_at) as at from award where ${isNew('award.awarded_xid')}
+      limit ${FACTS_MAX}
     ), parts as (
       select merchant_id, promoter_id, clicks.at
       from (select link_code, max(clicked_at) as at from clicked group by link_code) as clicks join link on link.code = clicks.link_code
@@ -76,11 +78,13 @@ export async function readNewFacts(db: Kysely<DB>, since: Position | bigint): Pr
       union all
       select merchant_id, promoter_id, booked_at from transfer where ${isNew('transfer.booked_xid')} and cause = 'bonus'
     )
-    select pg_current_snapshot()::text as position, parties.* from seen left join (
-      select merchant_id, promoter_id, max(at) as at from parts group by merchant_id, promoter_id limit ${PARTIES_MAX}
+    select pg_current_snapshot()::text as position, parties.*,
+      greatest((select count(*) from clicked), (select count(*) from awarded)) as facts
+    from seen left join (
+      select merchant_id, promoter_id, max(at) as at from parts group by merchant_id, promoter_id limit ${FACTS_MAX}
     ) as parties on true`.execute(db);
-  const { position } = rows[0]!;
-  if (rows.length >= PARTIES_MAX) return { position, parties: null };
+  const { position, facts } = rows[0]!;
+  if (Math.max(rows.length, Number(facts)) >= FACTS_MAX) return { position, parties: null };
   const found = rows.flatMap(({ merchant_id, promoter_id, at }) =>
     merchant_id === null ? [] : { merchantId: merchant_id, promoterId: promoter_id, at },
   );

@@ -1,4 +1,4 @@
-// Statistics as they change, over HTTP: a snapshot, and then the rows that are others than they were.
+// Statistics as they change, over HTTP: a snapshot, and then whole rows that have changed.
 
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
 import type { FastifyReply } from 'fastify';
@@ -97,7 +97,10 @@ export function statisticsStreamRoutes(app: App, { db, log, registry, limits }: 
   });
 }
 
-/** Who may come no more is sent away as those who were here: an error would keep a browser away for good. */
+/**
+ * Who comes too late is sent away as those who were here: an error would keep a browser away for
+ * good.
+ */
 function comeBack(reply: FastifyReply): FastifyReply {
   openEventStream(reply, { onClosed: () => undefined }).end({ spread: true });
   return reply;

@@ -23,11 +23,13 @@ const REST_MS = 5000;
 const KEPT_MS = 60 * 60 * 1000;
 const ROWS_MAX = 300_000;
 const QUERIES_MAX = 2000;
+/** Facts that lie ahead of the time; there should be none. */
+const AHEAD_MAX = 1000;
 
 export interface StatisticsWatch {
   /**
-   * The query of a wish, evaluated within the last second; to be joined at once. Throws what refuses
-   * it, and `too_many_streams` where its rows would be too many beside those of others.
+   * The query of a wish, evaluated within the last second; to be joined at once. Throws what
+   * refuses it, and `too_many_streams` where its rows would be too many beside those of others.
    */
   open(wish: StreamWish): Promise<WatchedQuery>;
   /** Sends all readers away, to come back one after the other; from now on nobody may come. */
@@ -42,10 +44,13 @@ interface WatchDeps {
   log: Logger;
   /** Called for every evaluation. */
   onEvaluated: () => void;
+  /** How many rows are kept of all queries. */
+  rowsMax?: number;
 }
 
 interface State {
   db: Kysely<DB>;
+  rowsMax: number;
   queries: Map<string, WatchedQuery>;
   turns: EvaluationTurns;
   /** Up to where it was looked for facts; null while nobody reads. */
@@ -58,10 +63,10 @@ interface State {
 }
 
 /** Watches for nobody yet; it asks the database nothing while that is so. */
-export function statisticsWatch({ db, log, onEvaluated }: WatchDeps): StatisticsWatch {
+export function statisticsWatch({ db, log, onEvaluated, rowsMax = ROWS_MAX }: WatchDeps): StatisticsWatch {
   const queries = new Map<string, WatchedQuery>();
   const turns = evaluationTurns({ db, log, queries, onEvaluated });
-  const state: State = { db, queries, turns, position: null, looking: null, keysCheckedAt: 0, restsUntil: 0, isClosing: false };
+  const state: State = { db, rowsMax, queries, turns, position: null, looking: null, keysCheckedAt: 0, restsUntil: 0, isClosing: false };
   const repeating = repeat({
     everyMs: TURN_MS,
     work: () => turn(state),
@@ -99,7 +104,8 @@ async function open(state: State, wish: StreamWish): Promise<WatchedQuery> {
 }
 
 /**
- * From here on what comes is found by the next turn, whatever the evaluations that follow see of it.
+ * From here on what comes is found by the next turn, whatever the evaluations that follow see of
+ * it.
  */
 async function lookForFacts(state: State): Promise<void> {
   if (state.position !== null) return;
@@ -110,17 +116,19 @@ async function lookForFacts(state: State): Promise<void> {
   state.position ??= position;
 }
 
-/** Forgets queries that nobody reads: those that were left first, and this one where that is not enough. */
-function makeRoom(state: State, fresh: WatchedQuery): void {
-  const { queries } = state;
+/**
+ * Forgets queries that nobody reads: those that were left first, and this one where that is not
+ * enough.
+ */
+function makeRoom({ queries, rowsMax }: State, fresh: WatchedQuery): void {
   const idle = [...queries.values()].filter((watched) => watched !== fresh && isIdle(watched)).toSorted((a, b) => a.leftAt - b.leftAt);
   let rows = [...queries.values()].reduce((sum, watched) => sum + watched.rows.size(), 0);
   for (const watched of idle) {
-    if (rows <= ROWS_MAX && queries.size <= QUERIES_MAX) return;
+    if (rows <= rowsMax && queries.size <= QUERIES_MAX) return;
     queries.delete(watched.wish.key);
     rows -= watched.rows.size();
   }
-  if (rows > ROWS_MAX && isIdle(fresh)) queries.delete(fresh.wish.key);
+  if (rows > rowsMax && isIdle(fresh)) queries.delete(fresh.wish.key);
 }
 
 async function turn(state: State): Promise<void> {
@@ -157,8 +165,8 @@ function markDue(watched: WatchedQuery, parties: readonly Parties[] | null): voi
   if (concerned.length === 0) return;
   watched.isDue = true;
   if (!watched.wish.isMoving) return;
-  const latest = Math.max(...concerned.map(({ at }) => at.getTime()));
-  if (latest >= Date.now()) watched.againAt = Math.max(watched.againAt ?? 0, latest + 1);
+  const now = Date.now();
+  for (const { at } of concerned) if (at.getTime() >= now && watched.aheadAt.length < AHEAD_MAX) watched.aheadAt.push(at.getTime());
 }
 
 async function sendRevokedAway(state: State): Promise<void> {

@@ -2,10 +2,8 @@
 // evaluated again. Equal queries are one.
 
 import type { EventStream } from '../../platform/streams/event-stream.ts';
-import { frameOf } from '../../platform/streams/event-stream.ts';
-import type { StatisticsAnswer, StatisticsQuery, StatisticsRow } from '../reading/query.ts';
-import { localTimes } from '../reading/buckets.ts';
-import { showRow, showStatistics } from '../reading/statistics-answers.ts';
+import type { StatisticsAnswer, StatisticsQuery } from '../reading/query.ts';
+import { rowsFrame, snapshotFrame } from './frames.ts';
 import { keptRows, type KeptRows } from './kept-rows.ts';
 import type { StreamWish } from './stream-wish.ts';
 
@@ -36,8 +34,8 @@ export interface WatchedQuery {
   /** In milliseconds: when it was last evaluated, and from when it may be again. */
   evaluatedAt: number;
   mayBeAt: number;
-  /** When it is evaluated once more though nothing came; null: not before something does. */
-  againAt: number | null;
+  /** When facts count that came ahead of the time: it is due once more then. */
+  aheadAt: number[];
   /** When the last of its readers left. */
   leftAt: number;
   /** The evaluation that runs. */
@@ -58,7 +56,7 @@ export function watchedQuery(wish: StreamWish): WatchedQuery {
   const frames = new Map<number | 'all', Buffer>();
 
   function frame(since: number | 'all'): Buffer {
-    const made = frames.get(since) ?? (since === 'all' ? frameOfAnswer(answer!) : frameOfRows(answer!, rows.since(since)));
+    const made = frames.get(since) ?? (since === 'all' ? snapshotFrame(answer!) : rowsFrame(answer!, rows.since(since)));
     frames.set(since, made);
     return made;
   }
@@ -71,14 +69,14 @@ export function watchedQuery(wish: StreamWish): WatchedQuery {
     isDue: false,
     evaluatedAt: Number.NEGATIVE_INFINITY,
     mayBeAt: Number.NEGATIVE_INFINITY,
-    againAt: null,
+    aheadAt: [],
     leftAt: 0,
     running: null,
     take(given, { began, ended, isExact }) {
       const isFirst = answer === null;
       answer = given;
       watched.query = given.query;
-      if (watched.againAt !== null && watched.againAt <= began) watched.againAt = null;
+      watched.aheadAt = watched.aheadAt.filter((at) => at >= began);
       watched.evaluatedAt = began;
       watched.mayBeAt = began + Math.max(FRESH_MS, (1 + REST_PER_EVALUATION) * (ended - began));
       frames.clear();
@@ -109,14 +107,4 @@ export function watchedQuery(wish: StreamWish): WatchedQuery {
 /** An id that is none of ours lies before all others. */
 function watermarkOf(lastEventId: string): bigint {
   return /^\d{1,18}$/.test(lastEventId) ? BigInt(lastEventId) : -1n;
-}
-
-function frameOfAnswer(answer: StatisticsAnswer): Buffer {
-  return frameOf({ event: 'snapshot', id: String(answer.watermark), data: showStatistics(answer) });
-}
-
-function frameOfRows({ query, watermark }: StatisticsAnswer, rows: readonly StatisticsRow[]): Buffer {
-  const id = String(watermark);
-  const shown = localTimes(query.timeZone);
-  return frameOf({ event: 'rows', id, data: { watermark: id, data: rows.map((row) => showRow(row, query, shown)) } });
 }

@@ -4,6 +4,9 @@ import { describe, expect, test } from 'vitest';
 
 import { readConfig } from '../../../src/platform/process/config.ts';
 
+/** What may go on at once. */
+const AT_ONCE = { simulationsMax: 2, streamsPerKey: 10, streamsMax: 500 };
+
 const DEFAULTS = {
   port: 3000,
   host: '127.0.0.1',
@@ -26,9 +29,7 @@ const DEFAULTS = {
   rateRefused: 300,
   rateRedirects: 6000,
   linksPerDay: 10_000,
-  simulationsMax: 2,
-  streamsPerKey: 10,
-  streamsMax: 500,
+  ...AT_ONCE,
   withholding: 'none',
   withholdingGap: 'restart',
   taxTimeZone: 'Asia/Shanghai',
@@ -134,9 +135,7 @@ describe('the environment', () => {
       rateRefused: 6,
       rateRedirects: 600,
       linksPerDay: 1000,
-      simulationsMax: 2,
-      streamsPerKey: 10,
-      streamsMax: 500,
+      ...AT_ONCE,
       withholding: 'cn_platform_cumulative',
       withholdingGap: 'keep',
       taxTimeZone: 'Asia/Urumqi',

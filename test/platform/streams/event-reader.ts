@@ -17,8 +17,6 @@ export interface EventReader {
   comments: () => number;
   /** When it would come back, as it was last told. */
   retryMs: () => number | null;
-  /** All that came, as it came. */
-  text: () => string;
   isEnded: () => boolean;
   close: () => void;
 }
@@ -30,11 +28,10 @@ export function readEvents(url: string, headers: Record<string, string> = {}): P
     request.on('error', reject);
     request.on('response', (response) => {
       const events: ReadEvent[] = [];
-      let [text, rest, comments, isEnded] = ['', '', 0, false];
+      let [rest, comments, isEnded] = ['', 0, false];
       let retryMs: number | null = null;
       response.setEncoding('utf8');
       response.on('data', (part: string) => {
-        text += part;
         const blocks = (rest + part).split('\n\n');
         rest = blocks.pop()!;
         for (const block of blocks) {
@@ -55,7 +52,6 @@ export function readEvents(url: string, headers: Record<string, string> = {}): P
         events,
         comments: () => comments,
         retryMs: () => retryMs,
-        text: () => text,
         isEnded: () => isEnded,
         close: () => request.destroy(),
       });

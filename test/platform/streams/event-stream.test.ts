@@ -39,7 +39,7 @@ async function read(url: string): Promise<EventReader> {
   return reader;
 }
 
-const event = (id: number, data: unknown = {}) => frameOf({ event: 'rows', id: String(id), data });
+const event = (id: number) => frameOf({ event: 'rows', id: String(id), data: '{}' });
 
 describe('a stream', () => {
   test('is not kept, compressed or held up by anybody on the way, and says when to come back', async () => {
@@ -59,15 +59,14 @@ describe('a stream', () => {
   test('brings events by name, with their id, whatever their texts hold', async () => {
     const { url, streams } = await open();
     const reader = await read(url);
-    const data = { name: 'id: 1\n\nevent: 推客\r\u2028', amount: 2n ** 60n, at: new Date(0) };
-    streams[0]!.send(frameOf({ event: 'snapshot', id: '7', data }));
+    const data = { name: 'id: 1\n\nevent: 推客\r\u2028' };
+    streams[0]!.send(frameOf({ event: 'snapshot', id: '7', data: JSON.stringify(data) }));
     streams[0]!.send(event(8));
     await until(() => reader.events.length === 2);
     expect(reader.events).toMatchObject([
-      { event: 'snapshot', id: '7', data: { name: data.name, at: '1970-01-01T00:00:00.000Z' } },
+      { event: 'snapshot', id: '7', data },
       { event: 'rows', id: '8', data: {} },
     ]);
-    expect(reader.text()).toContain(`"amount":${2n ** 60n}`);
   });
 
   test('has no deadline: comments keep it open beyond that of requests', async () => {
@@ -107,7 +106,7 @@ describe('a reader that does not read', () => {
   const ASKED = 'GET /stream HTTP/1.1\r\nHost: x\r\n\r\n';
 
   /** As many bytes as no system takes off our hands unread. */
-  const LARGE = frameOf({ event: 'rows', id: '1', data: 'x'.repeat(32 * 1024 * 1024) });
+  const LARGE = frameOf({ event: 'rows', id: '1', data: `"${'x'.repeat(32 * 1024 * 1024)}"` });
 
   test('is not ready, and is ready again once it has taken what it was sent', async () => {
     const { port, streams } = await open();

@@ -19,7 +19,7 @@ export interface Stage {
   /** A link of a promoter to the product of a merchant. */
   link: (promoterId: string, merchantId?: string) => Promise<string>;
   click: (code: string) => Promise<string>;
-  /** Reports an order that is led by a click, or of a promoter by its name; resolves once it is awarded. */
+  /** Reports an order of a click, or of a promoter by its name; resolves once it is awarded. */
   order: (orderId: string, order: OrderTerms) => Promise<void>;
   /** Opens a stream as the admin, where no key is named; closed with the stage. */
   stream: (query: string, headers?: Record<string, string>) => Promise<EventReader>;
