@@ -144,7 +144,10 @@ export function makeMarket(settings: MarketSettings, seed: number): Market {
   const promoters = Array.from({ length: settings.promoters }, (_, index) =>
     makePromoter(`r${index}`, chanceOf(seed, 'promoter', index), categories, settings),
   );
-  const byId = { products: new Map(products.map((one) => [one.productId, one])), promoters: new Map(promoters.map((one) => [one.promoterId, one])) };
+  const byId = {
+    products: new Map(products.map((one) => [one.productId, one])),
+    promoters: new Map(promoters.map((one) => [one.promoterId, one])),
+  };
   const fits = new Map<string, number>();
   const chanceToBuy = (promoter: Promoter, product: Product, day: number) => {
     const pair = `${promoter.promoterId} ${product.productId}`;
@@ -227,7 +230,12 @@ function makeProduct(productId: string, chance: Chance, merchants: readonly Merc
   };
 }
 
-function makePromoter(promoterId: string, chance: Chance, categories: readonly Category[], { strength, affinity }: MarketSettings): Promoter {
+function makePromoter(
+  promoterId: string,
+  chance: Chance,
+  categories: readonly Category[],
+  { strength, affinity }: MarketSettings,
+): Promoter {
   return {
     promoterId,
     volume: chance.pareto(1.2),
@@ -298,7 +306,8 @@ function sharesOf(promoter: Promoter, products: readonly Product[], chance: Chan
     let left = chance.even() * total;
     const at = likings.findIndex((liking) => (left -= liking) < 0);
     const product = products[Math.max(at, 0)]!;
-    if (shares.every((share) => share.product !== product)) shares.push({ promoter, product, weight: promoter.volume * chance.pareto(1.3) });
+    if (shares.some((share) => share.product === product)) continue;
+    shares.push({ promoter, product, weight: promoter.volume * chance.pareto(1.3) });
   }
   return shares;
 }
