@@ -95,6 +95,7 @@ const TAGS = [
   { name: 'imports', description: 'Many merchants, products, promoters or links at once, a JSON line each.' },
   { name: 'sources', description: 'Connections to order systems, what their words mean, and comparing with them.' },
   { name: 'orders', description: 'Reports of orders, and what orders earn.' },
+  { name: 'statistics', description: 'What was clicked, sold and earned: figures, exact to this moment, and what each of them counts.' },
   { name: 'deliveries', description: 'What came, byte for byte, and what became of it.' },
   { name: 'erasures', description: 'Buyers who are forgotten.' },
   { name: 'claims', description: 'Promoters who say: this order was mine.' },

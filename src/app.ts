@@ -88,6 +88,8 @@ import { mappingRoutes } from './sources/connections/mapping-routes.ts';
 import { sourcesRoutes } from './sources/connections/source-routes.ts';
 import { sourceCache, type SourceCache } from './sources/connections/source-cache.ts';
 import type { Adapter } from './sources/source.ts';
+import { funnelRoutes } from './statistics/reading/funnel-routes.ts';
+import { statisticsRoutes } from './statistics/reading/statistics-routes.ts';
 
 const VERSION = '0.1.0';
 
@@ -157,6 +159,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
       ruleCache: emptyRuleCache(),
     };
     awardedOrderRoutes(rest, { db });
+    statisticsRoutes(rest, db);
+    funnelRoutes(rest, db);
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     servePayoutWishes(rest, runtime);

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { DomainError } from './core/errors.ts';
 import { givenSecrets, openRuntime, openBareRuntime, reachServer, type Runtime } from './runtime.ts';
 import { rebuildBalances } from './ledger/balances.ts';
+import { rebuildStatistics } from './statistics/fold/history.ts';
 import { SEALED_ENDPOINT_SECRETS } from './outbound/endpoint-store.ts';
 import { givenDataDir, readConfig, type Config } from './platform/process/config.ts';
 import { inTransaction, openDatabase, WHOLE_BOOKS_MS } from './platform/postgres/database.ts';
@@ -47,6 +48,8 @@ const USAGE = `fenyong <command>
   move-keys move the secrets that earlier versions keep in the database into DATA_DIR/keys
   rebuild-balances
             add up all balances again from the transfers, for when the law balances_folded is broken
+  rebuild-statistics
+            let the worker count all statistics again, for when the law rollups or counted_orders is broken
   backup DIR [--with-keys]
             every row as of one moment into a new folder, while the service goes on; with the secrets only where that is said
   restore DIR
@@ -122,6 +125,10 @@ const COMMANDS: Record<string, (config: Config, log: Logger, args: string[]) => 
   'rebuild-balances': async (config, log) => {
     await asOwner(config, log, rebuildBalances);
     print('All balances are the sums of their transfers again.');
+  },
+  'rebuild-statistics': async (config, log) => {
+    await asOwner(config, log, rebuildStatistics);
+    print('The worker counts all statistics again from the first fact on. Until it has, they are answered with 503.');
   },
 };
 

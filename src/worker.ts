@@ -26,6 +26,7 @@ import { openMessenger, type MessageMetrics } from './outbound/messenger.ts';
 import { draftScheduled } from './payouts/schedules/scheduled-drafts.ts';
 import { inTransaction } from './platform/postgres/database.ts';
 import type { Queue } from './platform/queue/queue.ts';
+import { foldingStatistics } from './statistics/fold/folding.ts';
 import { sendPayouts } from './payouts/bills/sending.ts';
 import { measureDebts, measurePayouts, type PayoutMetrics } from './payouts/payout-metrics.ts';
 import { keepPartitions } from './platform/postgres/partitions.ts';
@@ -217,6 +218,7 @@ function keepBooks(
   const asked = () => runGuards(db, guards, { now: new Date(), intervalMs: config.guardIntervalMs, metrics });
   return [
     repeat({ everyMs: FOLD_INTERVAL_MS, work: () => foldBalances(db), onError: complain('fold') }),
+    repeat({ everyMs: FOLD_INTERVAL_MS, work: foldingStatistics(db, signal), onError: complain('statistics') }),
     repeat({ everyMs: CHAIN_INTERVAL_MS, work: () => chainAll(db), onError: complain('chain') }),
     repeat({ everyMs: config.guardIntervalMs, work: asked, onError: complain('guards') }),
     repeat({ everyMs: config.sweepIntervalMs, work: () => takeUpClaims(db, tellClaim, CLAIMS_PER_SWEEP), onError: complain('claims') }),

@@ -128,3 +128,15 @@ test('balances that were damaged are added up again by a command', async () => {
   });
   expect(await owner.selectFrom('account_balance').selectAll().execute()).toEqual([]);
 });
+
+test('statistics that were damaged are counted again by the worker, when a command has said so', async () => {
+  const { owner } = database;
+  await owner
+    .insertInto('merchant_rollup')
+    .values({ grain_minutes: 15, at: new Date(), merchant_id: 'm1', currency: 'CNY', basis: 'order' })
+    .execute();
+  expect(await run('rebuild-statistics')).toMatchObject({ code: 0, complaint: '' });
+  expect(await owner.selectFrom('merchant_rollup').selectAll().execute()).toEqual([]);
+  const fold = await owner.selectFrom('statistics_fold').select('history_done_at').executeTakeFirstOrThrow();
+  expect(fold.history_done_at).toBeNull();
+});

@@ -15,6 +15,7 @@ import { LAWS_OF_ORDERS } from './laws/laws-of-orders.ts';
 import { LAWS_OF_PAYOUTS } from './laws/laws-of-payouts.ts';
 import { LAWS_OF_PROGRAMS } from './laws/laws-of-programs.ts';
 import { LAWS_OF_RE_RATINGS } from './laws/laws-of-re-ratings.ts';
+import { LAWS_OF_STATISTICS } from './laws/laws-of-statistics.ts';
 
 interface GuardSettings {
   /** How many levels of a referral chain may be paid, the seller being the first. */
@@ -34,6 +35,7 @@ export function allGuards({ levelsMax, spooled }: GuardSettings): Guard[] {
     ...LAWS_OF_RE_RATINGS,
     ...LAWS_OF_CAMPAIGNS,
     ...LAWS_OF_OFFERS,
+    ...LAWS_OF_STATISTICS,
     ...LAWS_OF_BORDERS,
     ...ALARMS_OF_REPORTS,
     ...ALARMS_OF_SOURCES,

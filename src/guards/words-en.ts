@@ -341,6 +341,23 @@ export const GUARDS_EN: Readonly<Record<string, GuardWords>> = {
     broken: 'Balances have not been folded for more than five minutes. They are still answered exactly, but ever more slowly.',
     whatToDo: 'See that a worker runs, and that no transaction has been left open on the database for hours (pg_stat_activity).',
   },
+  counted_orders: {
+    says: 'What statistics count of an order is what was awarded and booked of it.',
+    broken: 'Statistics count an order otherwise than it was awarded or booked.',
+    whatToDo:
+      'The books are not touched by it. Let `node src/start.mjs rebuild-statistics` count anew, and report it: it is a fault of the program.',
+  },
+  rollups: {
+    says: 'What statistics sum up by time is what clicks, links, orders and bookings say.',
+    broken: 'Statistics of some hour or day say something else than its clicks, links, orders and bookings.',
+    whatToDo:
+      'The books are not touched by it. Let `node src/start.mjs rebuild-statistics` count anew, and report it: it is a fault of the program.',
+  },
+  statistics_advance: {
+    says: 'What came more than five minutes ago is folded into the statistics.',
+    broken: 'Statistics have not been folded for more than five minutes. They are still answered exactly, but ever more slowly.',
+    whatToDo: 'See that a worker runs, and that no transaction has been left open on the database for hours (pg_stat_activity).',
+  },
   secrets_in_database: {
     says: 'The secrets of the service lie apart from its database.',
     broken: 'Secrets of the service lie in the database, where every dump shows them.',

@@ -313,6 +313,21 @@ export const GUARDS_ZH: Readonly<Record<string, GuardWords>> = {
     broken: '余额已超过五分钟没有汇总。查询结果仍然准确，但会越来越慢。',
     whatToDo: '请确认有 worker 在运行，并检查数据库中是否有数小时未结束的事务（pg_stat_activity）。',
   },
+  counted_orders: {
+    says: '统计中每个订单所计的，与其判定和记账一致。',
+    broken: '有订单在统计中所计的与其判定或记账不符。',
+    whatToDo: '账目不受影响。运行 `node src/start.mjs rebuild-statistics` 重新统计，并报告：这是程序的错误。',
+  },
+  rollups: {
+    says: '统计按时间汇总的数字，与点击、链接、订单和记账一致。',
+    broken: '有某小时或某天的统计与其点击、链接、订单和记账不符。',
+    whatToDo: '账目不受影响。运行 `node src/start.mjs rebuild-statistics` 重新统计，并报告：这是程序的错误。',
+  },
+  statistics_advance: {
+    says: '五分钟之前发生的都已汇入统计。',
+    broken: '统计已超过五分钟没有汇总。查询结果仍然准确，但会越来越慢。',
+    whatToDo: '请确认有 worker 在运行，并检查数据库中是否有数小时未结束的事务（pg_stat_activity）。',
+  },
   secrets_in_database: {
     says: '服务自身的密钥与数据库分开存放。',
     broken: '服务自身的密钥存放在数据库中，任何转储都会泄露。',

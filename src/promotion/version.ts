@@ -76,10 +76,11 @@ export async function listInForce<Row extends Version>(
 
 /**
  * A version as the database answers it, which gives the time of the first version as minus
- * infinity.
+ * infinity, and the number of the transaction beside it, which is for the statistics.
  */
-function readVersion<Row extends Version>(row: Row): Row {
-  return row.effective_from instanceof Date ? row : { ...row, effective_from: null };
+function readVersion<Row extends Version>({ recorded_xid: _recordedXid, ...row }: Row & { recorded_xid?: bigint | null }): Row {
+  const effectiveFrom = row.effective_from instanceof Date ? row.effective_from : null;
+  return { ...row, effective_from: effectiveFrom } as unknown as Row;
 }
 
 /**

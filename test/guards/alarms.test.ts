@@ -146,6 +146,14 @@ const SIGNS: Sign[] = [
     sign: 'a transfer of long ago that is in no balance, and a fold that took nothing for ten minutes',
     do: (trx) => sql`update ledger_fold set advanced_at = now() - interval '10 minutes'`.execute(trx),
   },
+  {
+    alarm: 'statistics_advance',
+    sign: 'an award of long ago that is not counted, and a fold that took nothing for ten minutes',
+    do: async (trx) => {
+      await sql`update statistics_fold set advanced_at = now() - interval '10 minutes'`.execute(trx);
+      await sql`update award set awarded_at = now() - interval '10 minutes', awarded_xid = ledger_xid()`.execute(trx);
+    },
+  },
   { alarm: 'partitions_made', sign: 'months ahead without their partitions', do: (trx) => dropMonthsAhead(trx) },
   {
     alarm: 'partitions_made',

@@ -23,6 +23,7 @@ import { payWorld } from './payouts.ts';
 import { PLANTS_OF_PAYOUTS } from './plants-of-payouts.ts';
 import { PLANTS_OF_PROGRAMS } from './plants-of-programs.ts';
 import { PLANTS_OF_RE_RATINGS } from './plants-of-re-ratings.ts';
+import { PLANTS_OF_STATISTICS } from './plants-of-statistics.ts';
 import { foundWorld } from './world.ts';
 
 let database: TestDatabase;
@@ -36,6 +37,7 @@ const plants = [
   ...PLANTS_OF_RE_RATINGS,
   ...PLANTS_OF_CAMPAIGNS,
   ...PLANTS_OF_OFFERS,
+  ...PLANTS_OF_STATISTICS,
   ...PLANTS_OF_DATABASE,
 ];
 

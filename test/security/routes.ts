@@ -159,6 +159,10 @@ const TABLE: Record<string, Row> = {
   },
   'GET /v1/reconciliations/{reconciliation_id}': { open: operator },
 
+  'GET /v1/statistics': { open: both, url: '/v1/statistics?merchant_id=m1&promoter_id=alice' },
+  'GET /v1/statistics/rows': { open: both, url: '/v1/statistics/rows?measure=clicks&merchant_id=m1&promoter_id=alice' },
+  'GET /v1/funnel': { open: both, url: '/v1/funnel?merchant_id=m1&promoter_id=alice' },
+
   'GET /v1/orders': { open: readers, url: '/v1/orders?merchant_id=m1&promoter_id=alice' },
   'GET /v1/orders/{source_id}/{order_id}': { open: readers, url: '/v1/orders/rest/O-1' },
   'GET /v1/orders/{source_id}/{order_id}/explanation': { open: readers, url: '/v1/orders/rest/O-1/explanation' },

@@ -24,6 +24,7 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
   guards: 4,
   claims: 4,
   payouts: 4,
+  statistics: 4,
   pull: 5,
   erasures: 5,
   audit: 5,

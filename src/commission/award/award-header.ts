@@ -1,9 +1,12 @@
 // The header of an award: its state, when its holds end, when it is looked at again, to whom it
 // locks the buyer. Pure.
+import { isDeepStrictEqual } from 'node:util';
+
 import type { Order, OrderLine } from '../../core/order.ts';
 import type { AwardHeader, LineHold } from './standing-award.ts';
 import type { LineDecision, LineDecisionKind } from './decision.ts';
 import type { MerchantFacts } from '../facts/facts.ts';
+import { progressOf } from './line-progress.ts';
 import { heaviestWinner } from './pin.ts';
 import { DAY_MS, MINUTE_MS } from '../../platform/durations.ts';
 
@@ -81,6 +84,7 @@ export function headerAfter(question: HeaderQuestion): AwardHeader {
   const lock = lockOf(lines);
   const waiting = holdsNow.flatMap(({ releasedAt, endsAt }) => (releasedAt === null && endsAt !== null ? [endsAt.getTime()] : []));
   const released = new Map(holdsNow.flatMap(({ lineId, releasedAt }) => (releasedAt === null ? [] : [[lineId, releasedAt.getTime()]])));
+  const attributed = new Set(lines.flatMap((line) => (line.decision === 'attributed' ? [line.lineId] : [])));
   return {
     revision,
     state: stateOf(order, lines, released),
@@ -97,6 +101,7 @@ export function headerAfter(question: HeaderQuestion): AwardHeader {
     lockLinkCode: lock?.link_code ?? null,
     lockClickedAt: lock === null ? null : new Date(lock.chain_at),
     lockIdentities: lock === null ? 0 : identities,
+    progress: progressOf(order, (lineId) => attributed.has(lineId)),
   };
 }
 
@@ -194,7 +199,7 @@ const ALL = [
 
 /** Whether two headers say the same. */
 export function sameHeader(a: AwardHeader, b: AwardHeader): boolean {
-  return ALL.every((field) => valueOf(a[field]) === valueOf(b[field]));
+  return ALL.every((field) => valueOf(a[field]) === valueOf(b[field])) && isDeepStrictEqual(a.progress, b.progress);
 }
 
 /** Whether two headers lock the buyer in the same way. */
@@ -208,7 +213,7 @@ export function sameHold(a: LineHold | undefined, b: LineHold): boolean {
   return a?.holdDays === b.holdDays && a.endsAt?.getTime() === b.endsAt?.getTime() && a.releasedAt?.getTime() === b.releasedAt?.getTime();
 }
 
-function valueOf(value: AwardHeader[keyof AwardHeader]): string | number | boolean | null {
+function valueOf(value: AwardHeader[(typeof ALL)[number]]): string | number | boolean | null {
   if (value instanceof Date) return value.getTime();
   return Array.isArray(value) ? value.join() : value;
 }

@@ -7,7 +7,7 @@ import { readKnownOrder, type KnownOrderRow } from '../../orders/order-store.ts'
 import type { DB } from '../../platform/postgres/tables.ts';
 import { unnestOf } from '../../platform/postgres/unnest.ts';
 import { readDecisions, readSetAside, SET_ASIDE } from './decision-store.ts';
-import type { AwardHeader, DueOrder, StandingDecision, LineHold, StandingAward } from './standing-award.ts';
+import type { AwardHeader, DueOrder, StandingDecision, LineHold, LineProgress, StandingAward } from './standing-award.ts';
 
 /**
  * Lines that one batch awards at most, beyond its first order: its memory and its time are bounded
@@ -72,6 +72,7 @@ interface DueOrderRow extends KnownOrderRow {
   lock_link_code: string | null;
   lock_clicked_at: Date | null;
   lock_identities: number;
+  progress: LineProgress[] | null;
 }
 
 /** The orders, each with its standing award, and whether another order earns in its place. */
@@ -91,7 +92,7 @@ export async function readDueOrders(db: Kysely<DB>, orderKeys: readonly bigint[]
       ) as is_duplicate,
       award.revision, award.state, award.decisions, award.currency, award.attribution_at, award.hold_days, award.completed_at,
       award.releases_at, award.released_at, award.is_open, award.recheck_at, award.lock_promoter_id, award.lock_link_code,
-      award.lock_clicked_at, award.lock_identities
+      award.lock_clicked_at, award.lock_identities, award.progress
     from orders left join source on source.source_id = orders.source_id left join award on award.order_key = orders.order_key
     where orders.order_key = any(${orderKeys.map(String)}::bigint[]) order by orders.order_key`.execute(db);
   const awarded = rows.filter((row) => row.revision !== null);
@@ -165,6 +166,7 @@ function headerOf(row: DueOrderRow, revision: number): AwardHeader {
     lockLinkCode: row.lock_link_code,
     lockClickedAt: row.lock_clicked_at,
     lockIdentities: row.lock_identities,
+    ...(row.progress !== null && { progress: row.progress }),
   };
 }
 

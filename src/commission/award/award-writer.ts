@@ -46,9 +46,10 @@ export async function writeHeaders(trx: Transaction<DB>, headers: readonly NewHe
   if (headers.length === 0) return;
   await sql`
     insert into award (order_key, merchant_id, revision, state, decisions, currency, attribution_at, hold_days, completed_at, releases_at,
-      released_at, is_open, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at, lock_identities, awarded_at)
+      released_at, is_open, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at, lock_identities, progress, awarded_at, awarded_xid)
     select order_key, merchant_id, revision, state, string_to_array(decisions, ','), currency, attribution_at, hold_days, completed_at,
-      releases_at, released_at, is_open, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at, lock_identities, ${now}
+      releases_at, released_at, is_open, recheck_at, lock_promoter_id, lock_link_code, lock_clicked_at, lock_identities, progress, ${now},
+      (select ledger_xid())
     from ${unnestOf(
       headers,
       {
@@ -69,6 +70,7 @@ export async function writeHeaders(trx: Transaction<DB>, headers: readonly NewHe
         lock_link_code: ['text', (one) => one.lockLinkCode],
         lock_clicked_at: ['timestamptz', (one) => one.lockClickedAt],
         lock_identities: ['int', (one) => one.lockIdentities],
+        progress: ['jsonb', (one) => one.progress],
       },
       'header',
     )}
@@ -77,9 +79,8 @@ export async function writeHeaders(trx: Transaction<DB>, headers: readonly NewHe
       completed_at = excluded.completed_at, releases_at = excluded.releases_at, released_at = excluded.released_at,
       is_open = excluded.is_open,
       recheck_at = excluded.recheck_at, lock_promoter_id = excluded.lock_promoter_id, lock_link_code = excluded.lock_link_code,
-      lock_clicked_at = excluded.lock_clicked_at, lock_identities = excluded.lock_identities, awarded_at = excluded.awarded_at`.execute(
-    trx,
-  );
+      lock_clicked_at = excluded.lock_clicked_at, lock_identities = excluded.lock_identities, progress = excluded.progress,
+      awarded_at = excluded.awarded_at, awarded_xid = excluded.awarded_xid`.execute(trx);
 }
 
 /** Sets the holds of lines. What was released stays so: the table refuses another word. */

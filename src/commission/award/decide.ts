@@ -212,7 +212,7 @@ export function chooseLine(paid: PaidLine): Choice {
   if (isFixed && standing?.decision === 'unattributed') {
     return { ...UNDECIDED, decision: 'unattributed', reason: 'evidence_came_after_the_cutoff', verdict: tooLate(verdict, null) };
   }
-  return chooseRule(paid, { terms, verdict, category: line.category ?? product?.category ?? null, held: isHeld ? held : null });
+  return chooseRule(paid, { terms, verdict, productCategory: product?.category ?? null, held: isHeld ? held : null });
 }
 
 /** Evidence that would win now, and came when the winners had been fixed. */
@@ -230,7 +230,7 @@ function tooLate(verdict: Verdict, pin: Pin | null): Verdict {
 interface Attributed {
   terms: Terms;
   verdict: Verdict;
-  category: string | null;
+  productCategory: string | null;
   /** What the line held on to before its evidence changed. */
   held: StandingLine['held'];
 }
@@ -239,7 +239,7 @@ interface Attributed {
  * The rule of a line that somebody won, and its pin. While the line and whom it is credited to, in
  * which campaign, stay the same, new evidence leaves the rule alone.
  */
-function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, verdict, category, held }: Attributed): Choice {
+function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, verdict, productCategory, held }: Attributed): Choice {
   const { promoterId, campaignId } = heaviest(verdict.credits)!.evidence;
   const before = held && heaviestWinner(held.pin);
   const stays = before !== null && before.promoter_id === promoterId && before.campaign_id === campaignId;
@@ -248,7 +248,7 @@ function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, 
     merchantId: subject.merchantId,
     productId: line.productId,
     promoterId,
-    category,
+    category: line.category ?? productCategory,
     tier: tierAt(facts, { merchantId: subject.merchantId, promoterId: promoterId!, at: attributionAt }),
     agencyId: promoter?.agencyId ?? null,
     campaignId,
@@ -266,6 +266,7 @@ function chooseRule({ line, subject, facts, attributionAt }: PaidLine, { terms, 
     attribution_at: new Date(attributionAt).toISOString(),
     product_id: line.productId,
     category: line.category,
+    product_category: productCategory,
     merchant_version: terms.version,
     ...(ruleAt !== undefined && { rule_at: ruleAt }),
     clock_skew_seconds: terms.policy.clock_skew_seconds,

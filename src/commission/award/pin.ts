@@ -46,6 +46,8 @@ export interface Pin {
   product_id: string | null;
   /** The line's own, which goes before its product's. */
   category: string | null;
+  /** Its product's, as it was read; absent in decisions of before. */
+  product_category?: string | null;
   merchant_version: number;
   /** The click at which the rule was in force, where the merchant's rate lock kept it. */
   rule_at?: string;

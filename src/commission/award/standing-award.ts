@@ -34,6 +34,16 @@ export interface AwardHeader {
   lockClickedAt: Date | null;
   /** How many identities of the locked buyer the order knew; 0 where it locks nobody. */
   lockIdentities: number;
+  /** Absent where a version of before awarded, which did not write it down. */
+  progress?: LineProgress[];
+}
+
+/** How far an attributed line has come beside its decision, as it is written. */
+export interface LineProgress {
+  line_id: string;
+  is_completed: boolean;
+  /** How many refunds of it succeeded. */
+  refunds: number;
 }
 
 /**

@@ -33,6 +33,19 @@ const foldAdvances = alarm(
   ) as oldest where greatest(booked_at, advanced_at) < now() - interval '5 minutes'`,
 );
 
+/** As the fold of balances: what is not counted yet is found by the number of its transaction. */
+const statisticsAdvance = alarm(
+  'present',
+  'statistics_advance',
+  `select below_xid, advanced_at from statistics_fold where advanced_at < now() - interval '5 minutes' and (
+    exists (select from award where awarded_xid >= below_xid and awarded_at < now() - interval '5 minutes')
+    or exists (
+      select from click where recorded_xid >= below_xid and click_id >= partition_key('click', complete_at - interval '1 day')::uuid
+        and click_id < partition_key('click', now() - interval '5 minutes')::uuid
+    )
+  )`,
+);
+
 /** Earlier versions kept there what nobody had given. */
 const secretsInDatabase = alarm(
   'present',
@@ -67,5 +80,5 @@ export function alarmsOfProcess({ spooled }: { spooled: () => number }) {
     scope: 'process',
     rows: () => (spooled() === 0 ? [] : [{ files: spooled(), times: spooled() }]),
   };
-  return [partitionsMade, foldAdvances, clocksAgree, spoolEmpty, secretsInDatabase];
+  return [partitionsMade, foldAdvances, statisticsAdvance, clocksAgree, spoolEmpty, secretsInDatabase];
 }

@@ -87,12 +87,18 @@ export interface Work {
 /**
  * Runs the work in one transaction and commits it. On a serialisation failure or a deadlock
  * everything is done again, up to five times in all; so the work must have no effect outside of the
- * transaction. When the connection breaks during the commit the outcome is unknown.
+ * transaction. When the connection breaks during the commit the outcome is unknown. In one
+ * snapshot all queries of the work see what was committed when it began, and nothing later.
  */
-export async function inTransaction<T>(db: Kysely<DB>, work: (given: Work) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  db: Kysely<DB>,
+  work: (given: Work) => Promise<T>,
+  { inOneSnapshot = false }: { inOneSnapshot?: boolean } = {},
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.transaction().execute(async (trx) => work({ trx, now: await timeOf(trx) }));
+      const begun = inOneSnapshot ? db.transaction().setIsolationLevel('repeatable read') : db.transaction();
+      return await begun.execute(async (trx) => work({ trx, now: await timeOf(trx) }));
     } catch (error) {
       if (attempt === ATTEMPTS_MAX || !isContention(error)) throw error;
       await sleep(Math.random() * RETRY_PAUSE_MS * 2 ** attempt);

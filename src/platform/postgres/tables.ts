@@ -106,6 +106,10 @@ export interface AuditLog {
 export interface Award {
   attribution_at: Timestamp | null;
   awarded_at: Timestamp;
+  /**
+   * What wrote it last, by ledger_xid(); null: it was last written before statistics were kept.
+   */
+  awarded_xid: Generated<bigint | null>;
   completed_at: Timestamp | null;
   currency: string | null;
   decisions: string[];
@@ -129,6 +133,10 @@ export interface Award {
   lock_promoter_id: string | null;
   merchant_id: string;
   order_key: bigint;
+  /**
+   * How far attributed lines have come, as last awarded: [{line_id, is_completed, refunds}], of those of which there is something to say. Null where a version of before awarded: there the reports of the order say it.
+   */
+  progress: Json | null;
   /**
    * When an unattributed order is looked at again; null past the cutoff.
    */
@@ -346,6 +354,56 @@ export interface Click {
    */
   identity: string | null;
   link_code: string;
+  /**
+   * What recorded it, by ledger_xid(); null for clicks of before statistics were kept.
+   */
+  recorded_xid: Generated<bigint | null>;
+}
+
+export interface Counted {
+  agency_id: string | null;
+  at: Timestamp;
+  /**
+   * order: as the order stands, at its attribution time. booking: what was booked, at the time when it was, which stays for ever.
+   */
+  basis: string;
+  campaign_id: string | null;
+  category: string | null;
+  commission_confirmed: bigint;
+  commission_estimated: bigint;
+  commission_released: bigint;
+  /**
+   * Basis order: what was booked and taken back since.
+   */
+  commission_reversed: bigint;
+  currency: string;
+  /**
+   * Of uplines alone.
+   */
+  level: number | null;
+  line_id: string | null;
+  link_code: string | null;
+  merchant_id: string;
+  /**
+   * Null for a bonus, which is of no order.
+   */
+  order_key: bigint | null;
+  paid_amount: bigint;
+  product_id: string | null;
+  promoter_id: string | null;
+  refunded_amount: bigint;
+  refunds: bigint;
+  scene: string | null;
+  source_id: string | null;
+  /**
+   * The order has no attributed line, and this one is unattributed.
+   */
+  unattributed: boolean;
+  units: bigint;
+  /**
+   * The row is of a winner of the line, and so one of the order.
+   */
+  wins_order: boolean;
 }
 
 export interface CouponVersion {
@@ -582,6 +640,11 @@ export interface KnownBodyFill {
   up_to: string;
 }
 
+export interface LateClick {
+  click_id: string;
+  recorded_xid: Generated<bigint>;
+}
+
 export interface LedgerFold {
   /**
    * When the fold last took something. What was booked long before and is not folded says that it stands still.
@@ -641,6 +704,10 @@ export interface Link {
   expires_at: Timestamp | null;
   landing_url: string;
   made_at: Timestamp;
+  /**
+   * What made it, by ledger_xid(); null for links of before statistics were kept.
+   */
+  made_xid: Generated<bigint | null>;
   merchant_id: string;
   product_id: string | null;
   promoter_id: string;
@@ -651,6 +718,20 @@ export interface Link {
    */
   sharers: string[];
   talent_id: string | null;
+}
+
+export interface LinkRollup {
+  agency_id: string | null;
+  at: Timestamp;
+  bot_clicks: bigint;
+  /**
+   * Of the product at that time, by what was recorded of it then; so it is with the agency of the promoter.
+   */
+  category: string | null;
+  clicks: bigint;
+  grain_minutes: number;
+  link_code: string;
+  links_made: bigint;
 }
 
 export interface MappingVersion {
@@ -682,6 +763,33 @@ export interface MerchantPayment {
   occurred_at: Timestamp | null;
   payment_id: string;
   reference: string;
+}
+
+export interface MerchantRollup {
+  /**
+   * When the quarter of an hour or the day begins.
+   */
+  at: Timestamp;
+  basis: string;
+  bot_clicks: Generated<bigint>;
+  /**
+   * Clicks and links stand with the basis order.
+   */
+  clicks: Generated<bigint>;
+  commission_confirmed: Generated<bigint>;
+  commission_estimated: Generated<bigint>;
+  commission_released: Generated<bigint>;
+  commission_reversed: Generated<bigint>;
+  currency: string;
+  grain_minutes: number;
+  links_made: Generated<bigint>;
+  merchant_id: string;
+  orders: Generated<bigint>;
+  orders_unattributed: Generated<bigint>;
+  paid_amount: Generated<bigint>;
+  refunded_amount: Generated<bigint>;
+  refunds: Generated<bigint>;
+  units: Generated<bigint>;
 }
 
 export interface MerchantVersion {
@@ -1119,6 +1227,10 @@ export interface ProductVersion {
   price: bigint | null;
   product_id: string;
   recorded_at: Timestamp;
+  /**
+   * What recorded it, by ledger_xid(): a click knows nothing of what was recorded after it.
+   */
+  recorded_xid: Generated<bigint | null>;
   title: string;
   version: number;
 }
@@ -1150,6 +1262,37 @@ export interface Promoter {
   promoter_id: string;
 }
 
+export interface PromoterRollup {
+  /**
+   * When the quarter of an hour or the day begins.
+   */
+  at: Timestamp;
+  basis: string;
+  bot_clicks: Generated<bigint>;
+  /**
+   * Clicks and links stand with the basis order.
+   */
+  clicks: Generated<bigint>;
+  commission_confirmed: Generated<bigint>;
+  commission_estimated: Generated<bigint>;
+  commission_released: Generated<bigint>;
+  commission_reversed: Generated<bigint>;
+  currency: string;
+  grain_minutes: number;
+  links_made: Generated<bigint>;
+  merchant_id: string;
+  orders: Generated<bigint>;
+  orders_unattributed: Generated<bigint>;
+  paid_amount: Generated<bigint>;
+  /**
+   * Null for what nobody has won.
+   */
+  promoter_id: string | null;
+  refunded_amount: Generated<bigint>;
+  refunds: Generated<bigint>;
+  units: Generated<bigint>;
+}
+
 export interface PromoterTier {
   effective_from: Timestamp;
   figure: bigint;
@@ -1168,6 +1311,10 @@ export interface PromoterVersion {
   payee: Json | null;
   promoter_id: string;
   recorded_at: Timestamp;
+  /**
+   * As with products.
+   */
+  recorded_xid: Generated<bigint | null>;
   status: string;
   tier: string | null;
   version: number;
@@ -1672,6 +1819,37 @@ export interface SourceHabit {
   source_id: string;
 }
 
+export interface StatisticsFold {
+  /**
+   * When the fold last took something.
+   */
+  advanced_at: Timestamp;
+  /**
+   * Facts of transactions below this one are in counted and the roll-ups, the others are not.
+   */
+  below_xid: bigint;
+  bonuses_up_to: Generated<string>;
+  clicks_up_to: Generated<string>;
+  /**
+   * When all that had been committed was counted: no click with a time in its id of a day before this is uncounted, but for late clicks.
+   */
+  complete_at: Timestamp;
+  /**
+   * Bonuses that were booked by transactions below this one are of before.
+   */
+  history_below_xid: bigint;
+  /**
+   * When the last of them was; until then nobody is told figures.
+   */
+  history_done_at: Timestamp | null;
+  links_up_to: Generated<string>;
+  only_row: Generated<boolean>;
+  /**
+   * Up to which key awards without a number are counted. So it is with links, clicks and bonuses; each is looked through once.
+   */
+  orders_up_to: Generated<bigint>;
+}
+
 export interface StreamedRequest {
   /**
    * SHA-256 of method and path; of the body there is no sum before its end.
@@ -1923,6 +2101,7 @@ export interface DB {
   claim: Claim;
   claim_miss: ClaimMiss;
   click: Click;
+  counted: Counted;
   coupon_version: CouponVersion;
   decision: Decision;
   delivery: Delivery;
@@ -1938,13 +2117,16 @@ export interface DB {
   kept_secret: KeptSecret;
   known_body: KnownBody;
   known_body_fill: KnownBodyFill;
+  late_click: LateClick;
   ledger_fold: LedgerFold;
   ledger_link: LedgerLink;
   line_hold: LineHold;
   link: Link;
+  link_rollup: LinkRollup;
   mapping_version: MappingVersion;
   merchant: Merchant;
   merchant_payment: MerchantPayment;
+  merchant_rollup: MerchantRollup;
   merchant_version: MerchantVersion;
   offer: Offer;
   offer_application: OfferApplication;
@@ -1974,6 +2156,7 @@ export interface DB {
   product_version: ProductVersion;
   program_reach: ProgramReach;
   promoter: Promoter;
+  promoter_rollup: PromoterRollup;
   promoter_tier: PromoterTier;
   promoter_version: PromoterVersion;
   pull: Pull;
@@ -1999,6 +2182,7 @@ export interface DB {
   setting: Setting;
   source: Source;
   source_habit: SourceHabit;
+  statistics_fold: StatisticsFold;
   streamed_request: StreamedRequest;
   tier_period: TierPeriod;
   tier_program: TierProgram;

@@ -83,26 +83,39 @@ function touchRow({ identity, clickedAt, clickId }: Touch): string {
 }
 
 /**
+ * How long after the time in its id a click is put down as late, because the statistics look for
+ * what is new in younger ids alone: they go back by twice as long, so that none falls in between.
+ */
+const LATE_AFTER = '12 hours';
+
+/**
  * Writes clicks that may have been written before, and returns those that were not; of the others
  * nothing is written again.
  */
 export async function insertClicks(trx: Kysely<DB>, clicks: readonly Click[]): Promise<Click[]> {
   if (clicks.length === 0) return [];
   const { rows } = await sql<{ click_id: string }>`
-    insert into click (click_id, link_code, clicked_at, identity, bot, bot_reason)
-    select click_id, link_code, clicked_at, identity, bot, bot_reason from ${unnestOf(
-      clicks,
-      {
-        click_id: ['uuid', (click) => click.clickId],
-        link_code: ['text', (click) => click.linkCode],
-        clicked_at: ['timestamptz', (click) => new Date(click.clickedAt)],
-        identity: ['uuid', (click) => click.identity],
-        bot: ['boolean', (click) => click.bot],
-        bot_reason: ['text', (click) => (isFlooded(click) ? 'flooded' : null)],
-      },
-      'told',
-    )}
-    on conflict (click_id) do nothing returning click_id`.execute(trx);
+    with written as (
+      insert into click (click_id, link_code, clicked_at, identity, bot, bot_reason, recorded_xid)
+      select click_id, link_code, clicked_at, identity, bot, bot_reason, (select ledger_xid()) from ${unnestOf(
+        clicks,
+        {
+          click_id: ['uuid', (click) => click.clickId],
+          link_code: ['text', (click) => click.linkCode],
+          clicked_at: ['timestamptz', (click) => new Date(click.clickedAt)],
+          identity: ['uuid', (click) => click.identity],
+          bot: ['boolean', (click) => click.bot],
+          bot_reason: ['text', (click) => (isFlooded(click) ? 'flooded' : null)],
+        },
+        'told',
+      )}
+      on conflict (click_id) do nothing returning click_id, recorded_xid
+    ), late as (
+      insert into late_click (click_id, recorded_xid)
+      select click_id, recorded_xid from written 
+      where click_id < (select partition_key('click', now() - ${LATE_AFTER}::interval)::uuid)
+    )
+    select click_id from written`.execute(trx);
   const written = new Set(rows.map((row) => row.click_id));
   const fresh = clicks.filter((click) => written.delete(click.clickId));
   await insertTouches(

@@ -108,9 +108,9 @@ async function insertLinks(trx: Transaction<DB>, links: readonly LinkRow[]): Pro
   if (links.length === 0) return missing;
   const { rows } = await sql<{ code: string }>`
     insert into link (code, merchant_id, promoter_id, product_id, landing_url, scene, content_id, talent_id, shared_from, sharers,
-      campaign_id, expires_at, made_at)
+      campaign_id, expires_at, made_at, made_xid)
     select code, merchant_id, promoter_id, product_id, landing_url, scene, content_id, talent_id, shared_from, sharers,
-      campaign_id, expires_at, made_at
+      campaign_id, expires_at, made_at, (select ledger_xid())
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as made (code text, merchant_id text, promoter_id text, product_id text,
       landing_url text, scene text, content_id text, talent_id text, shared_from text, sharers text[], campaign_id text,
       expires_at timestamptz, made_at timestamptz)
@@ -160,8 +160,27 @@ async function readProductLandings(trx: Transaction<DB>, wishes: readonly LinkWi
   return new Map(rows.map((row) => [`${row.merchant_id}\0${row.product_id}`, row.landing_url]));
 }
 
+const LINK_COLUMNS = [
+  'code',
+  'merchant_id',
+  'promoter_id',
+  'product_id',
+  'landing_url',
+  'scene',
+  'content_id',
+  'talent_id',
+  'shared_from',
+  'sharers',
+  'campaign_id',
+  'expires_at',
+  'made_at',
+] as const satisfies (keyof LinkRow)[];
+
 async function readLinks(db: Kysely<DB>, codes: Iterable<string>): Promise<LinkRow[]> {
-  const { rows } = await sql<LinkRow>`select * from link where code = any(${[...codes]}::text[])`.execute(db);
+  const { rows } =
+    await sql<LinkRow>`select ${sql.join(LINK_COLUMNS.map((name) => sql.ref(name)))} from link where code = any(${[...codes]}::text[])`.execute(
+      db,
+    );
   return rows;
 }
 
@@ -187,7 +206,7 @@ export async function listLinks(
 ): Promise<LinkRow[]> {
   let query = db
     .selectFrom('link')
-    .selectAll()
+    .select(LINK_COLUMNS)
     .where('promoter_id', '=', promoterId)
     .orderBy('made_at', 'desc')
     .orderBy('code', 'desc')
