@@ -3,6 +3,7 @@
 import { betaQuantile } from './distributions.ts';
 import { expect, type Tried } from './expectation.ts';
 import type { ClickedProduct } from './conversions.ts';
+import { productKey, type KnownProduct } from './history.ts';
 import { shrunk, type Factor } from './shrinkage.ts';
 
 /** E(kept base | order) of a product, in minor units, and whether it is below the floor. */
@@ -30,19 +31,24 @@ interface Returns {
 }
 
 /**
- * What an order keeps, of each product in their order: Gamma shrinkage, (kept + c × expected) /
- * (orders + c). Of products with a price it is measured in prices, so that dear and cheap ones tell of
- * each other; of the others in minor units, and those learn from all.
+ * What an order keeps, of these products and others: Gamma shrinkage, (kept + c × expected) / (orders +
+ * c). Of products with a price it is measured in prices, so that dear and cheap ones tell of each other;
+ * of the others in minor units, and those learn from all.
  */
-export function learnAmounts(products: readonly ClickedProduct[]): KeptAmount[] {
+export function learnAmounts(products: readonly ClickedProduct[]): (product: KnownProduct) => KeptAmount {
   const returns = learnReturns(products);
   const all = products.map((product, index) => ({ product, returns: returns[index]! }));
-  const ofPriced = keptAmounts(all.filter(isPriced), ({ price }) => price!, 'priced');
-  const ofUnpriced = all.every(isPriced) ? null : keptAmounts(all, () => 1, 'unpriced');
-  return all.map(({ product, returns: { isBelowFloor } }) => ({ ...(ofPriced.get(product) ?? ofUnpriced!.get(product)!), isBelowFloor }));
+  const ofPriced = keptAmounts(
+    all.filter(({ product }) => isPriced(product)),
+    ({ price }) => price!,
+    'priced',
+  );
+  const ofUnpriced = keptAmounts(all, () => 1, 'unpriced');
+  const below = new Set(all.filter(({ returns: { isBelowFloor } }) => isBelowFloor).map(({ product }) => productKey(product)));
+  return (product) => ({ ...(isPriced(product) ? ofPriced : ofUnpriced)(product), isBelowFloor: below.has(productKey(product)) });
 }
 
-const isPriced = ({ product: { price } }: Returned): boolean => price !== null && price > 0;
+const isPriced = ({ price }: KnownProduct): boolean => price !== null && price > 0;
 
 interface Returned {
   product: ClickedProduct;
@@ -61,10 +67,10 @@ function learnReturns(products: readonly ClickedProduct[]): Returns[] {
     const seen = sum.paid === 0 ? 0 : sum.orders * (1 - sum.kept / sum.paid);
     return { merchantId, category, priceBand: null, tries: sum.orders, seen };
   });
-  const { each, unlike } = expect(tried, RETURNS);
+  const { of, unlike } = expect(tried, RETURNS);
   const usual = usualReturns(tried);
-  return tried.map((one, index) => {
-    const { a, b } = returned(one, each[index]!.mean, unlike);
+  return tried.map((one) => {
+    const { a, b } = returned(one, of(one).mean, unlike);
     // The quantile is worth its time only where the share itself is above.
     const limit = FLOOR.times * usual(one);
     const ofUsual = returned(one, usual(one), unlike);
@@ -114,12 +120,12 @@ function usualReturns(tried: readonly Tried[]): (one: Tried) => number {
 
 function keptAmounts(
   products: readonly Returned[],
-  scaleOf: (product: ClickedProduct) => number,
+  scaleOf: (product: KnownProduct) => number,
   kind: keyof typeof ASSUMED_AMOUNT,
-): Map<ClickedProduct, Factor> {
+): (product: KnownProduct) => Factor {
   const measured = products.map(({ product, returns }) => ({ product, returns, ...amountsOf(product, returns, scaleOf(product)) }));
   const noise = noiseOf(measured);
-  const { each, unlike } = expect(
+  const { of, unlike } = expect(
     measured.map(({ product: { merchantId, category }, kept, orders }) => ({
       merchantId,
       category,
@@ -129,14 +135,14 @@ function keptAmounts(
     })),
     { noise, assumed: ASSUMED_AMOUNT[kind], unlike: AMOUNTS_UNLIKE[kind] },
   );
-  return new Map(
-    measured.map(({ product, kept, orders }, index) => {
-      const { mean, spread } = each[index]!;
-      const own = shrunk({ seen: kept / mean, expected: orders }, unlike, noise);
-      const priorPart = noise / (noise + unlike * orders);
-      return [product, { mean: mean * own.mean * scaleOf(product), spread: own.spread + priorPart ** 2 * spread }];
-    }),
-  );
+  const own = new Map(measured.map(({ product, kept, orders }) => [productKey(product), { kept, orders }]));
+  return (product) => {
+    const { kept, orders } = own.get(productKey(product)) ?? { kept: 0, orders: 0 };
+    const { mean, spread } = of({ ...product, priceBand: null });
+    const factor = shrunk({ seen: kept / mean, expected: orders }, unlike, noise);
+    const priorPart = noise / (noise + unlike * orders);
+    return { mean: mean * factor.mean * scaleOf(product), spread: factor.spread + priorPart ** 2 * spread };
+  };
 }
 
 interface Amounts {

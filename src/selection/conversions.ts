@@ -2,7 +2,7 @@
 // those promoters usually convert, promoters with what those products usually do. Pure.
 
 import { groupedBy } from '../platform/grouped-by.ts';
-import { expect, type Expectation } from './expectation.ts';
+import { expect, type Expectation, type Expectations } from './expectation.ts';
 import { productKey, type KnownProduct, type Outcome } from './history.ts';
 import { groupFactor, NO_FACTOR, shrunk, together, usualOf, variance, without, type Factor, type Ratio, type Usual } from './shrinkage.ts';
 
@@ -46,21 +46,27 @@ interface State {
  * Learns from all outcomes; their order is the caller's to keep. A cell tells its product what it
  * sold beside what the promoter usually does, and its promoter what it sold beside what the product
  * usually does; what it is told in turn leaves itself out, so that nothing is heard twice (belief
- * propagation).
+ * propagation). It yields where others may have their turn.
  */
-export function learnConversions(products: readonly ClickedProduct[]): Conversions {
+export function* learnConversions(products: readonly ClickedProduct[]): Generator<void, Conversions> {
   const states = products.map((product) => stateOf(product));
   const cells = states.flatMap((state) => state.cells);
   const bandOf = priceBands(products);
   let audiences = learnAudiences([], { fit: AUDIENCE.fit, affinity: AUDIENCE.affinity });
   let fit = AUDIENCE.fit;
+  /** What a product converts of which nobody knows anything. */
+  let unknown: (product: KnownProduct) => Factor = () => ({ mean: 0, spread: 0 });
   for (let round = 0; round < ROUNDS; round += 1) {
-    learnProducts(states, fit, bandOf);
+    const { of, unlike } = learnProducts(states, fit, bandOf);
+    unknown = (product) => converted(of({ ...product, priceBand: bandOf(product) }), unlike, { seen: 0, tries: 0 });
+    yield;
     audiences = learnAudiences(cells, { fit, affinity: audiences.affinity.unlike });
     for (const cell of cells) cell.usual = audiences.usual(cell.promoterId, cell.state.product, cell);
+    yield;
     fit = variance(cells.map(ofPair), AUDIENCE.fit);
+    yield;
   }
-  return conversionsOf(states, audiences, fit);
+  return conversionsOf(states, { audiences, fit, unknown });
 }
 
 function stateOf(product: ClickedProduct): State {
@@ -94,9 +100,9 @@ const ofPair = ({ orders, tries, conversion, usual }: Cell): Ratio => ({
 });
 
 /** What products convert, by all cells and by all but each. */
-function learnProducts(states: readonly State[], fit: number, bandOf: (product: KnownProduct) => string | null): void {
+function learnProducts(states: readonly State[], fit: number, bandOf: (product: KnownProduct) => string | null): Expectations {
   const sums = states.map(({ cells, conversion }) => ({ ...together(cells.map(ofProduct), fit), scale: conversion.mean }));
-  const { each, unlike } = expect(
+  const expectations = expect(
     states.map(({ product }, index) => {
       const { seen, expected, scale } = sums[index]!;
       const { merchantId, category } = product;
@@ -106,10 +112,12 @@ function learnProducts(states: readonly State[], fit: number, bandOf: (product: 
   );
   for (const [index, state] of states.entries()) {
     const { scale, ...sum } = sums[index]!;
-    const conversionBy = ({ seen, expected }: Ratio) => converted(each[index]!, unlike, { seen, tries: expected / scale });
+    const expectation = expectations.of({ ...state.product, priceBand: bandOf(state.product) });
+    const conversionBy = ({ seen, expected }: Ratio) => converted(expectation, expectations.unlike, { seen, tries: expected / scale });
     for (const cell of state.cells) cell.conversion = conversionBy(without(sum, together([ofProduct(cell)], fit)));
     state.conversion = conversionBy(sum);
   }
+  return expectations;
 }
 
 /** Beta-Binomial: the expectation as a prior, with the variance of products around it. */
@@ -139,7 +147,9 @@ function priceBands(products: readonly KnownProduct[]): (product: KnownProduct) 
   );
   return ({ category, price }) => {
     if (price === null || price <= 0) return null;
-    const doublings = Math.round(Math.log2(price / usual.get(category)!));
+    const ofCategory = usual.get(category);
+    if (ofCategory === undefined) return null;
+    const doublings = Math.round(Math.log2(price / ofCategory));
     return String(Math.min(Math.max(doublings, -BANDS), BANDS));
   };
 }
@@ -244,14 +254,18 @@ function pullOf(groups: readonly (Ratio & { familiar: number })[], affinity: num
 const NOTHING = { seen: 0, expected: 0, products: 0 };
 
 /** What all others say of a promoter with a product, and then its own clicks on it. */
-function conversionsOf(states: readonly State[], audiences: Audiences, fit: number): Conversions {
+function conversionsOf(
+  states: readonly State[],
+  { audiences, fit, unknown }: { audiences: Audiences; fit: number; unknown: (product: KnownProduct) => Factor },
+): Conversions {
   const byKey = new Map(
     states.map((state) => [productKey(state.product), { state, cells: new Map(state.cells.map((cell) => [cell.promoterId, cell])) }]),
   );
   return (promoterId, product) => {
-    const { state, cells } = byKey.get(productKey(product))!;
-    const own = cells.get(promoterId);
-    const [conversion, usual] = own === undefined ? [state.conversion, audiences.usual(promoterId, product)] : [own.conversion, own.usual];
+    const known = byKey.get(productKey(product));
+    const own = known?.cells.get(promoterId);
+    const conversion = own?.conversion ?? known?.state.conversion ?? unknown(product);
+    const usual = own?.usual ?? audiences.usual(promoterId, product);
     const expected = { mean: Math.min(conversion.mean * usual.mean, 1), spread: conversion.spread + usual.spread + fit };
     if (own === undefined) return expected;
     const { mean, spread } = shrunk({ seen: own.orders, expected: own.tries * expected.mean }, expected.spread);

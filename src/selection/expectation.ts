@@ -2,14 +2,18 @@
 // drawn towards its merchant's, drawn towards all. Pure.
 
 import { groupedBy } from '../platform/grouped-by.ts';
-import { groupFactor, NO_FACTOR, together, usualOf, variance, type Ratio } from './shrinkage.ts';
+import { groupFactor, NO_FACTOR, together, usualOf, variance, type Factor, type Ratio } from './shrinkage.ts';
 
-/** What was seen of a product in so many tries: orders of clicks, money of orders, returns of orders. */
-export interface Tried {
+/** What a product is one of. */
+export interface Circles {
   merchantId: string;
   category: string | null;
   /** How dear it is among its kind, where that matters; null: nobody knows, or it does not. */
   priceBand: string | null;
+}
+
+/** What was seen of a product in so many tries: orders of clicks, money of orders, returns of orders. */
+export interface Tried extends Circles {
   seen: number;
   tries: number;
 }
@@ -38,46 +42,24 @@ export interface Expectation {
 const GROUPS_UNLIKE = 0.1;
 const ROUNDS = 3;
 
-/**
- * Expectations of products, in their order, and the variance of products around them over the
- * square: how much one product's own tries are to weigh.
- */
-export function expect(tried: readonly Tried[], { noise, assumed, unlike }: Measurement): { each: Expectation[]; unlike: number } {
+/** What is to be expected of products, and how unlike they are. */
+export interface Expectations {
+  of: (product: Circles) => Expectation;
+  /** The variance of products around it, over its square: how much a product's own tries are to weigh. */
+  unlike: number;
+}
+
+type Kind = 'merchant' | 'category' | 'priceBand';
+
+/** Learns what is to be expected of products, these and others, from what was seen of these. */
+export function expect(tried: readonly Tried[], { noise, assumed, unlike }: Measurement): Expectations {
   const amountNoise = noise === 'counts' ? 1 : noise;
   const ratioOf = ({ seen, tries }: Pick<Tried, 'seen' | 'tries'>, mean: number): Ratio =>
     noise === 'counts' ? { seen, expected: tries * mean } : { seen: seen / mean, expected: tries };
   let within = unlike;
   let mean = assumed.seen / assumed.tries;
   let means = tried.map(() => mean);
-  const factors = tried.map(() => ({ merchant: NO_FACTOR, category: NO_FACTOR, priceBand: NO_FACTOR }));
-  const learnGroups = (kind: 'merchant' | 'category' | 'priceBand', keyOf: (one: Tried) => string | null) => {
-    const members = tried.map((one, index) => ({ index, key: keyOf(one), ratio: ratioOf(one, means[index]!) }));
-    const groups = [
-      ...groupedBy(
-        members.filter(({ key }) => key !== null),
-        ({ key }) => key,
-      ).values(),
-    ].map((own) => ({
-      own,
-      ratio: together(
-        own.map(({ ratio }) => ratio),
-        within,
-        amountNoise,
-      ),
-    }));
-    const usual = usualOf(
-      groups.map(({ ratio }) => ratio),
-      GROUPS_UNLIKE,
-      amountNoise,
-    );
-    for (const { own, ratio } of groups) {
-      const factor = groupFactor(ratio, usual, amountNoise);
-      for (const { index } of own) {
-        factors[index]![kind] = factor;
-        means[index]! *= factor.mean;
-      }
-    }
-  };
+  const factorsOf: Record<Kind, (one: Circles) => Factor> = { merchant: noFactor, category: noFactor, priceBand: noFactor };
   for (let round = 0; round < ROUNDS; round += 1) {
     const all = together(
       [assumed, ...tried].map((one) => ratioOf(one, mean)),
@@ -86,18 +68,52 @@ export function expect(tried: readonly Tried[], { noise, assumed, unlike }: Meas
     );
     mean *= all.seen / all.expected;
     means = tried.map(() => mean);
-    learnGroups('merchant', ({ merchantId }) => merchantId);
-    learnGroups('category', ({ category }) => category);
-    learnGroups('priceBand', ({ priceBand }) => priceBand);
+    for (const kind of ['merchant', 'category', 'priceBand'] as const) {
+      const members = tried.flatMap((one, index) => {
+        const key = KEYS[kind](one);
+        return key === null ? [] : [{ key, ...ratioOf(one, means[index]!) }];
+      });
+      factorsOf[kind] = groupFactors(members, kind, { within, noise: amountNoise });
+      means = means.map((one, index) => one * factorsOf[kind](tried[index]!).mean);
+    }
     within = variance(
       tried.map((one, index) => ratioOf(one, means[index]!)),
       unlike,
       amountNoise,
     );
   }
-  const each = factors.map(({ merchant, category, priceBand }, index) => ({
-    mean: means[index]!,
-    spread: merchant.spread + category.spread + priceBand.spread,
-  }));
-  return { each, unlike: within };
+  return {
+    unlike: within,
+    of: (product) => {
+      const factors = [factorsOf.merchant(product), factorsOf.category(product), factorsOf.priceBand(product)];
+      return {
+        mean: factors.reduce((whole, factor) => whole * factor.mean, mean),
+        spread: factors.reduce((sum, { spread }) => sum + spread, 0),
+      };
+    },
+  };
+}
+
+const noFactor = (): Factor => NO_FACTOR;
+
+const KEYS: Readonly<Record<Kind, (one: Circles) => string | null>> = {
+  merchant: ({ merchantId }) => merchantId,
+  category: ({ category }) => category,
+  priceBand: ({ priceBand }) => priceBand,
+};
+
+/** The factors of a kind of groups; one of which nothing is known is as usual. */
+function groupFactors(
+  members: readonly (Ratio & { key: string })[],
+  kind: Kind,
+  { within, noise }: { within: number; noise: number },
+): (one: Circles) => Factor {
+  const groups = [...groupedBy(members, ({ key }) => key)].map(([key, own]) => ({ key, ...together(own, within, noise) }));
+  const usual = usualOf(groups, GROUPS_UNLIKE, noise);
+  const factors = new Map(groups.map((group) => [group.key, groupFactor(group, usual, noise)]));
+  const unknown = { mean: usual.mean, spread: usual.unlike };
+  return (one) => {
+    const key = KEYS[kind](one);
+    return key === null ? NO_FACTOR : (factors.get(key) ?? unknown);
+  };
 }

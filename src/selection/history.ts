@@ -35,11 +35,29 @@ export interface History {
 export const productKey = ({ merchantId, productId }: Pick<KnownProduct, 'merchantId' | 'productId'>): string =>
   `${merchantId}\0${productId}`;
 
-/** How late orders come: of those of old clicks, how many came within so many hours. */
+/** Within how many hours after their click orders come. */
 export const DELAY_HOURS = [0.25, 1, 3, 6, 12, 24, 48, 72, 120, 168, 240, 336, 504, 720] as const;
 
 /** Orders by the first of `DELAY_HOURS` within which they came after their click. */
 export type DelayCounts = readonly number[];
+
+/** How late orders of merchants came after their clicks, counted. */
+export function countDelays(delays: readonly { merchantId: string; hours: number }[]): {
+  shared: DelayCounts;
+  ofMerchant: (merchantId: string) => DelayCounts;
+} {
+  const shared = DELAY_HOURS.map(() => 0);
+  const own = new Map<string, number[]>();
+  for (const { merchantId, hours } of delays) {
+    const place = DELAY_HOURS.findIndex((limit) => hours <= limit);
+    if (place < 0) continue;
+    const counts = own.get(merchantId) ?? DELAY_HOURS.map(() => 0);
+    own.set(merchantId, counts);
+    counts[place]! += 1;
+    shared[place]! += 1;
+  }
+  return { shared, ofMerchant: (merchantId) => own.get(merchantId) ?? DELAY_HOURS.map(() => 0) };
+}
 
 /** How many orders of all merchants together weigh as much as a merchant's own. */
 const SHARED_ORDERS = 20;

@@ -26,8 +26,8 @@ const LEAST = 0.01;
 const MOST = 4;
 /** What the assumption weighs beside the data, as so many things of which much is known. */
 const ASSUMED_THINGS = 3;
-/** Of a golden section: the logarithm of the variance is then known to a hundredth. */
-const SECTIONS = 14;
+/** Of a golden section: the variance is then known to two hundredths. */
+const SECTIONS = 12;
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
@@ -37,11 +37,17 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2;
  */
 export function variance(ratios: readonly Ratio[], assumed: number, noise = 1): number {
   const seen = ratios.filter(({ expected }) => expected > 0);
+  const [counts, means, spreads] = [new Float64Array(seen.length), new Float64Array(seen.length), new Float64Array(seen.length)];
+  for (const [index, ratio] of seen.entries()) {
+    counts[index] = ratio.seen / noise;
+    means[index] = ratio.expected / noise;
+    spreads[index] = ratio.spread ?? 0;
+  }
   const likelihoodOf = (logarithm: number) => {
     const value = Math.exp(logarithm);
     const beside = value / assumed;
     let sum = ASSUMED_THINGS * (Math.log(beside) - beside);
-    for (const ratio of seen) sum += likelihood(ratio, value + (ratio.spread ?? 0), noise);
+    for (let index = 0; index < counts.length; index += 1) sum += likelihood(counts[index]!, means[index]!, value + spreads[index]!);
     return sum;
   };
   let [low, high] = [Math.log(LEAST), Math.log(MOST)];
@@ -61,12 +67,20 @@ export function variance(ratios: readonly Ratio[], assumed: number, noise = 1): 
   return Math.exp((low + high) / 2);
 }
 
+/** Up to this a whole count is multiplied out, which is quicker than two Gammas. */
+const MULTIPLIED_MAX = 12;
+
 /** The logarithm of how likely a count is, but for what does not depend on the variance. */
-function likelihood({ seen, expected }: Ratio, unlike: number, noise: number): number {
+function likelihood(count: number, mean: number, unlike: number): number {
   const c = 1 / unlike;
-  const [count, mean] = [seen / noise, expected / noise];
-  const ofCount = count === 0 ? 0 : logGamma(count + c) - logGamma(c) - count * Math.log(c + mean);
-  return ofCount - c * Math.log1p(mean / c);
+  const ofNone = -c * Math.log1p(mean * unlike);
+  if (count === 0) return ofNone;
+  if (count > MULTIPLIED_MAX || !Number.isInteger(count)) {
+    return ofNone + logGamma(count + c) - logGamma(c) - count * Math.log(c + mean);
+  }
+  let rising = 1;
+  for (let step = 0; step < count; step += 1) rising *= (c + step) / (c + mean);
+  return ofNone + Math.log(rising);
 }
 
 /**

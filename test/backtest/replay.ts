@@ -1,7 +1,9 @@
 // Replays the held-out time of a market: what each ranking would have earned, whether what was
 // expected came to be, and how often an interval held the truth.
 
-import { DELAY_HOURS, productKey, ripeness, type History, type KnownProduct, type Outcome } from '../../src/selection/history.ts';
+import { groupedBy } from '../../src/platform/grouped-by.ts';
+import { DELAYS_MAX } from '../../src/selection/history-store.ts';
+import { countDelays, productKey, ripeness, type History, type KnownProduct, type Outcome } from '../../src/selection/history.ts';
 import { learn } from '../../src/selection/estimator.ts';
 import { intervalOf, listOf } from '../../src/selection/ranking.ts';
 import { makeMarket, type Market, type MarketProduct, type MarketSettings } from './market.ts';
@@ -107,17 +109,16 @@ export function historyOf({ products, merchants, clicks, orders, settings: { his
   const byId = new Map(products.map((product) => [product.productId, product]));
   const returnDays = new Map(merchants.map((merchant) => [merchant.merchantId, merchant.returnDays]));
   const visible = orders.filter(({ at }) => at < historyDays);
-  const counts = new Map(merchants.map(({ merchantId }) => [merchantId, DELAY_HOURS.map(() => 0)]));
-  const shared = DELAY_HOURS.map(() => 0);
-  for (const { clickedAt, at, productId } of visible) {
-    // Of younger clicks only the quick orders are known.
-    if (clickedAt > historyDays - DELAY_HOURS.at(-1)! / 24) continue;
-    const place = DELAY_HOURS.findIndex((hours) => (at - clickedAt) * 24 <= hours);
-    if (place < 0) continue;
-    counts.get(byId.get(productId)!.merchantId)![place]! += 1;
-    shared[place]! += 1;
-  }
-  const ripe = new Map([...counts].map(([merchantId, own]) => [merchantId, ripeness(own, shared)]));
+  const latest = groupedBy(
+    visible.toSorted((a, b) => b.at - a.at),
+    ({ productId }) => byId.get(productId)!.merchantId,
+  );
+  const { shared, ofMerchant } = countDelays(
+    [...latest].flatMap(([merchantId, own]) =>
+      own.slice(0, DELAYS_MAX).map(({ at, clickedAt }) => ({ merchantId, hours: (at - clickedAt) * 24 })),
+    ),
+  );
+  const ripe = new Map(merchants.map(({ merchantId }) => [merchantId, ripeness(ofMerchant(merchantId), shared)]));
   const outcomes = new Map<string, Outcome>();
   const outcomeOf = (promoterId: string, productId: string): Outcome => {
     const { merchantId } = byId.get(productId)!;
