@@ -93,6 +93,7 @@ import { statisticsStreamRoutes } from './statistics/stream/stream-routes.ts';
 import { sourceCache, type SourceCache } from './sources/connections/source-cache.ts';
 import type { Adapter } from './sources/source.ts';
 import { funnelRoutes } from './statistics/reading/funnel-routes.ts';
+import { recommendationRoutes } from './selection/recommendation-routes.ts';
 import { statisticsRoutes } from './statistics/reading/statistics-routes.ts';
 
 const VERSION = '0.1.0';
@@ -168,6 +169,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     awardedOrderRoutes(rest, { db });
     statisticsRoutes(rest, db);
     funnelRoutes(rest, db);
+    recommendationRoutes(rest, { db, levelsMax: config.referralLevelsMax, ruleCache: emptyRuleCache() });
     identityPreviewRoutes(rest, award);
     claimRoutes(rest, { db, award, tell: tellClaim, nudge: queue.nudge });
     servePayoutWishes(rest, runtime);

@@ -201,6 +201,7 @@ const TABLE: Record<string, Row> = {
   'POST /v1/rules/{rule_id}/versions': { open: operator, body: laterRule },
 
   'GET /v1/offers': { open: readers, url: '/v1/offers?promoter_id=alice&merchant_id=m1' },
+  'GET /v1/recommendations': { open: readers, url: '/v1/recommendations?promoter_id=alice&merchant_id=m1' },
   'POST /v1/offers/{offer_id}/applications': { open: alice, body: { promoter_id: 'alice', merchant_id: 'm1' }, answered: 409 },
   'GET /v1/offer-applications': { open: ofBoth, url: '/v1/offer-applications?promoter_id=alice&merchant_id=m1' },
   'GET /v1/offer-applications/{application_id}': { open: ofBoth },

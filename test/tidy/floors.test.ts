@@ -26,6 +26,7 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
   payouts: 4,
   statistics: 4,
   pull: 5,
+  selection: 5,
   erasures: 5,
   audit: 5,
   backup: 5,

@@ -64,15 +64,7 @@ interface Listed {
  * it, and no exclusive one that leaves it out. A suspended promoter shares nothing.
  */
 export async function readSharedProducts(db: Kysely<DB>, deps: SharingDeps, wish: SharingWish, now: Date): Promise<SharedProduct[]> {
-  const facts = await readFacts(db, deps, wish.promoterId, now);
-  if (!isPresent(facts, wish.promoterId, now.getTime())) return [];
-  const agencyId = inForce(facts.promoters.get(wish.promoterId), now.getTime())?.agencyId ?? null;
-  const products = await readOfferedProducts(db, { ...wish, agencyId });
-  const merchantIds = [...new Set(products.map(({ merchantId }) => merchantId))];
-  facts.merchants = await readMerchants(db, merchantIds);
-  facts.tierPeriods = await readTierPeriods(db, { merchantIds, promoterIds: [wish.promoterId], since: now.getTime() });
-  const offers = await readSharingOffers(db, merchantIds);
-  const listed = (await inSlices(products, (product) => listedOf(facts, offers, product, { ...wish, now }))).filter((one) => one !== null);
+  const { facts, listed } = await readPool(db, deps, wish, now);
   const share = sharing(facts, wish.promoterId, now);
   const rankOf = RANKS[wish.sort];
   const placed = await inSlices(listed, (one) => {
@@ -98,6 +90,38 @@ export async function readSharedProducts(db: Kysely<DB>, deps: SharingDeps, wish
       lockUntil: lockedUntil(rule, coming, notices.get(product.merchantId) ?? null),
     };
   });
+}
+
+/** A product of the pool with the rule that applies now and what the promoter gets of it. */
+export interface PaidProduct extends OfferedProduct {
+  rule: RuleVersion;
+  share: MyShare;
+}
+
+/** All that a promoter may share, as `readSharedProducts` pages it; the newest in the pool first. */
+export async function readPaidProducts(db: Kysely<DB>, deps: SharingDeps, question: PoolQuestion, now: Date): Promise<PaidProduct[]> {
+  const { facts, listed } = await readPool(db, deps, question, now);
+  const share = sharing(facts, question.promoterId, now);
+  return inSlices(listed, ({ product, rule }) => ({ ...product, rule, share: share(rule, product) }));
+}
+
+/** Whose pool, and which part of it. */
+type PoolQuestion = Pick<SharingWish, 'promoterId' | 'merchantId' | 'category' | 'words'>;
+
+async function readPool(db: Kysely<DB>, deps: SharingDeps, question: PoolQuestion, now: Date): Promise<{ facts: Facts; listed: Listed[] }> {
+  const { promoterId } = question;
+  const facts = await readFacts(db, deps, promoterId, now);
+  if (!isPresent(facts, promoterId, now.getTime())) return { facts, listed: [] };
+  const agencyId = inForce(facts.promoters.get(promoterId), now.getTime())?.agencyId ?? null;
+  const products = await readOfferedProducts(db, { ...question, agencyId });
+  const merchantIds = [...new Set(products.map(({ merchantId }) => merchantId))];
+  facts.merchants = await readMerchants(db, merchantIds);
+  facts.tierPeriods = await readTierPeriods(db, { merchantIds, promoterIds: [promoterId], since: now.getTime() });
+  const offers = await readSharingOffers(db, merchantIds);
+  const listed = (await inSlices(products, (product) => listedOf(facts, offers, product, { promoterId, now }))).filter(
+    (one) => one !== null,
+  );
+  return { facts, listed };
 }
 
 /** The promoter, its agency, those above it and those whom rules name; nobody else is paid. */
