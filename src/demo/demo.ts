@@ -11,6 +11,7 @@ import { EXPECTED_ORDERS } from './expected-orders.ts';
 import { bookDifferences, guardDifferences, orderDifferences } from './expected.ts';
 import { openMarketplace, refuseInhabited, type Marketplace } from './marketplace.ts';
 import { withPlatforms, type Platforms } from './platforms/platforms.ts';
+import { figureDifferences, figuresSection, readFigures } from './figures.ts';
 import { pushEverything } from './platforms/pushes.ts';
 import { readBooks, readGuards, readOrders, readUntil, type Order, type Rule } from './readings.ts';
 import { payOut, payoutDifferences, payoutSection } from './payout.ts';
@@ -76,8 +77,10 @@ async function tellStory({ url, adminKey }: Service, platforms: Platforms, signa
   process.stdout.write(guardsSection(guards));
   const rehearsal = await rehearse(admin, books, signal);
   process.stdout.write(rehearsalSection(rehearsal));
+  const figures = await readFigures(admin);
+  process.stdout.write(figuresSection(figures));
   const differences = [...bookDifferences(books), ...payoutDifferences(paid), ...guardDifferences(guards, paidAt)];
-  return [...differences, ...rehearsalDifferences(rehearsal, books)];
+  return [...differences, ...rehearsalDifferences(rehearsal, books), ...figureDifferences(figures, books)];
 }
 
 /**
