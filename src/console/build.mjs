@@ -61,7 +61,7 @@ function options(outdir) {
     bundle: true,
     splitting: true,
     format: 'esm',
-    target: ['chrome100', 'safari15.4', 'firefox100'],
+    target: ['chrome110', 'safari16', 'firefox115'],
     jsx: 'automatic',
     minify: true,
     metafile: true,

@@ -3,6 +3,7 @@
 import { plainDecimal, sumOf } from '../parts/amounts.ts';
 import { answered, api, type Schemas } from '../parts/api.ts';
 import { Filters, type Field } from '../parts/form.tsx';
+import { given } from '../parts/given.ts';
 import { addressOf, go, type PageProps } from '../parts/place.ts';
 import { nameOf, say } from '../parts/say.tsx';
 import { Pages, type Column } from '../parts/table.tsx';
@@ -41,15 +42,14 @@ export function OrdersPage({ query }: PageProps) {
         keyOf={(order) => JSON.stringify([order.source_id, order.order_id, order.merchant_id])}
         on={[merchantId, promoterId, decision, from, to]}
         ask={(page) => {
-          const wanted = {
-            ...page,
-            ...(merchantId !== undefined && { merchant_id: merchantId }),
-            ...(promoterId !== undefined && { promoter_id: promoterId }),
-            ...(decision !== undefined && { decision: decision as Decision }),
-            ...(from !== undefined && { from: dayStart(from) }),
-            ...(to !== undefined && { to: dayStart(to) }),
-          };
-          return answered(api.GET('/v1/orders', { params: { query: wanted } }));
+          const wanted = given({
+            merchant_id: merchantId,
+            promoter_id: promoterId,
+            decision: decision as Decision | undefined,
+            from: from === undefined ? undefined : dayStart(from),
+            to: to === undefined ? undefined : dayStart(to),
+          });
+          return answered(api.GET('/v1/orders', { params: { query: { ...page, ...wanted } } }));
         }}
       />
     </>

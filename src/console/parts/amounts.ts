@@ -38,7 +38,7 @@ export function percent(ppm: number): string {
 }
 
 /** Parts per million as the number of a percentage: 100000 is `10`. */
-export function plainPercent(ppm: number): string {
+function plainPercent(ppm: number): string {
   return decimal(BigInt(ppm), PERCENT_DIGITS).replace(/\.?0+$/, '');
 }
 

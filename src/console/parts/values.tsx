@@ -67,7 +67,8 @@ export function moment(time: string | null | undefined): string {
   if (time === null || time === undefined) return '–';
   return new Intl.DateTimeFormat(localeOf(currentLanguage()), {
     year: 'numeric',
-    month: '2-digit',
+    // Everywhere else in the world 01/12 is another day.
+    month: currentLanguage() === 'zh' ? '2-digit' : 'short',
     day: '2-digit',
     hour: '2-digit',
     minute: '2-digit',

@@ -4,12 +4,18 @@ import { frame } from './en/frame.ts';
 import { codes } from './en/codes.ts';
 import { story } from './en/story.ts';
 import { orders } from './en/orders.ts';
+import { promotion } from './en/promotion.ts';
+import { rules } from './en/rules.ts';
+import { service } from './en/service.ts';
 
 export const en = {
   ...frame,
   ...codes,
   ...story,
   ...orders,
+  ...promotion,
+  ...rules,
+  ...service,
 };
 
 /** A key of the dictionaries. */

@@ -5,10 +5,16 @@ import { frame } from './zh/frame.ts';
 import { codes } from './zh/codes.ts';
 import { story } from './zh/story.ts';
 import { orders } from './zh/orders.ts';
+import { promotion } from './zh/promotion.ts';
+import { rules } from './zh/rules.ts';
+import { service } from './zh/service.ts';
 
 export const zh: Readonly<Record<Word, string>> = {
   ...frame,
   ...codes,
   ...story,
   ...orders,
+  ...promotion,
+  ...rules,
+  ...service,
 };

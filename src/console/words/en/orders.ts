@@ -32,5 +32,4 @@ export const orders = {
   ledger: 'Ledger',
   paid_from: 'Paid from',
   paid_until: 'Paid before',
-  decided: 'Judged: {decision}',
 };

@@ -34,5 +34,4 @@ export const orders: Readonly<Record<keyof typeof english, string>> = {
   ledger: '账目',
   paid_from: '付款时间从',
   paid_until: '付款时间至',
-  decided: '判定：{decision}',
 };
