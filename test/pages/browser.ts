@@ -33,6 +33,8 @@ export interface Reader {
   choose: (label: string, value: string) => Promise<void>;
   /** Waits until the page says this. */
   sees: (text: string) => Promise<void>;
+  /** Waits until nothing is on its way any more. */
+  isSettled: () => Promise<void>;
   /** No serious fault for those who read otherwise, and nothing that the browser refused. */
   isSound: () => Promise<void>;
   close: () => Promise<void>;
@@ -69,6 +71,9 @@ export async function openReader(browser: Browser, { url, language, width = 1280
     sees: async (text) => {
       await page.waitForFunction(`document.body.innerText.includes(${JSON.stringify(text)})`);
     },
+    isSettled: async () => {
+      await page.waitForFunction(`document.querySelector('h1') !== null && document.querySelector('.waiting') === null`);
+    },
     isSound: async () => {
       await expectAccessible(page);
       expect(faults).toEqual([]);
@@ -76,6 +81,20 @@ export async function openReader(browser: Browser, { url, language, width = 1280
     close: () => context.close(),
   };
   return reader;
+}
+
+const SIGN_IN = {
+  en: { key: 'API key', signIn: 'Sign in', signOut: 'Sign out' },
+  zh: { key: 'API 密钥', signIn: '登录', signOut: '退出' },
+};
+
+/** Signs in with a key, at the page on which the reader is, or at the first one. */
+export async function signIn(reader: Reader, language: Language, key: string): Promise<void> {
+  const words = SIGN_IN[language];
+  if (reader.page.url() === 'about:blank') await reader.goto('/console');
+  await reader.type(words.key, key);
+  await reader.press('button', words.signIn);
+  await reader.sees(words.signOut);
 }
 
 interface AxeResults {

@@ -5,20 +5,19 @@ import type { Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ADMIN_KEY } from '../running.ts';
-import { openBrowser, openReader, type Language, type Reader } from './browser.ts';
+import { openBrowser, openReader, signIn, type Language, type Reader } from './browser.ts';
 import { openShop, type Shop } from './shop.ts';
 
 const WORDS = {
   en: {
     key: 'API key',
     signIn: 'Sign in',
-    signOut: 'Sign out',
     orders: 'Orders',
     decision: 'Decision',
     filter: 'Filter',
     unattributed: 'unattributed',
   },
-  zh: { key: 'API 密钥', signIn: '登录', signOut: '退出', orders: '订单', decision: '判定', filter: '筛选', unattributed: '未归因' },
+  zh: { key: 'API 密钥', signIn: '登录', orders: '订单', decision: '判定', filter: '筛选', unattributed: '未归因' },
 };
 const STORY = {
   en: ['Line 1 was earned by bob.', '123.45 CNY paid, less 0.00 CNY refunded, leaves 123.45 CNY.', 'The pool is 24.69 CNY.'],
@@ -41,8 +40,7 @@ afterAll(async () => {
 async function signedIn(language: Language): Promise<Reader> {
   const reader = await openReader(browser, { url: shop.service.url, language });
   await reader.goto('/console/orders');
-  await reader.type(WORDS[language].key, ADMIN_KEY);
-  await reader.press('button', WORDS[language].signIn);
+  await signIn(reader, language, ADMIN_KEY);
   await reader.sees('O-1');
   return reader;
 }

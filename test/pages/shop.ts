@@ -1,7 +1,7 @@
 // The service that the walks go to: the usual market, with orders that earned and some that did
 // not.
 
-import type { components } from '../../client/api.ts';
+import type { operations } from '../../client/api.ts';
 import { createClient, type FenyongClient } from '../../client/client.ts';
 import { stateMarket } from '../market.ts';
 import { until } from '../platform/sockets.ts';
@@ -18,7 +18,7 @@ export interface Shop {
   client: FenyongClient;
   /** What the service has made: the code of bob's link. */
   code: string;
-  makeKey: (wanted: components['schemas']['NewKey']) => Promise<string>;
+  makeKey: (wanted: operations['keys.make']['requestBody']['content']['application/json']) => Promise<string>;
   close: () => Promise<void>;
 }
 
