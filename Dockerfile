@@ -6,6 +6,15 @@ COPY package.json package-lock.json .npmrc ./
 # Nothing of development, none of the optional binaries (PostgreSQL's among them), and no script of any package: Node 24 reads TypeScript.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
+FROM node:24-slim AS desk
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# The desk is built with the packages of development, of which the last stage has none.
+RUN npm ci --include=dev --ignore-scripts
+COPY client ./client
+COPY src ./src
+RUN node src/console/build.mjs
+
 FROM node:24-slim
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
@@ -14,6 +23,7 @@ COPY package.json LICENSE ./
 COPY migrations ./migrations
 COPY client ./client
 COPY src ./src
+COPY --from=desk /app/dist ./dist
 
 # Clicks that come while the database is away wait here, and `serve` keeps here the secrets that nobody gave. All else stands in the database.
 RUN mkdir /data && chown node:node /data

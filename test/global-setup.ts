@@ -1,5 +1,8 @@
 // One PostgreSQL for the whole run, and in it a migrated template of which every test file gets a
-// copy.
+// copy; and the desk, as it is served.
+
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
@@ -9,6 +12,7 @@ import { buildLogger } from '../src/platform/process/log.ts';
 import { migrate, migrateQueue } from '../src/platform/postgres/migrate.ts';
 import { temporaryFolder } from './leftovers.ts';
 
+const BUILD = fileURLToPath(new URL('../src/console/build.mjs', import.meta.url));
 const TEMPLATE = 'template_fenyong';
 
 declare module 'vitest' {
@@ -23,6 +27,7 @@ declare module 'vitest' {
 
 /** Runs before all tests. What it gives back runs after them. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  execFileSync(process.execPath, [BUILD], { stdio: 'inherit' });
   const folder = await temporaryFolder('test');
   const embedded = await startEmbedded({ dataDir: folder.path, log: buildLogger('warn') });
   const teardown = async (): Promise<void> => {

@@ -176,7 +176,14 @@ describe('naughty strings', () => {
 
   test('line breaks in an address make no header', async () => {
     for (const id of ['%0d%0aset-cookie:%20a=b', '%0aset-cookie:a', '%E5%98%8A%E5%98%8Dset-cookie:a', '%c0%8d%c0%8aset-cookie:a']) {
-      for (const url of [`/r/${id}`, `/v1/links/${id}/qr.svg`, `/v1/merchants/${id}`, `/console/${id}`, `/documentation/${id}`, `/${id}`]) {
+      for (const url of [
+        `/r/${id}`,
+        `/v1/links/${id}/qr.svg`,
+        `/v1/merchants/${id}`,
+        `/console/assets/${id}`,
+        `/documentation/${id}`,
+        `/${id}`,
+      ]) {
         const answer = await market.ask('GET', url);
         expect(answer.status, url).toBeGreaterThanOrEqual(400);
         expect(answer.status, url).toBeLessThan(500);

@@ -64,7 +64,8 @@ function takenBy({ path, text, tree }: CodeFile): string[] {
   const later = [...nodesOf(tree)].flatMap(({ node, parents }) => {
     if (node.type === 'TSImportType') return from(node['source'], boundBy(node['qualifier']));
     const keys = listOf((parents.at(-2)?.['id'] as Node | undefined)?.['properties']).flatMap((one) => nameOf(one['key']) ?? []);
-    return node.type === 'ImportExpression' ? from(node['source'], keys) : [];
+    const member = parents.slice(-3).find(({ type }) => type === 'MemberExpression')?.['property'];
+    return node.type === 'ImportExpression' ? from(node['source'], [...keys, nameOf(member) ?? []].flat()) : [];
   });
   return [...atOnce, ...later];
 }
@@ -91,8 +92,9 @@ test('what is exported is imported by another file', () => {
 });
 
 test('what is imported is seen, be it at once, as a type in passing, or while the program runs', () => {
-  const file = `import { a, type B, c as d } from './x.ts'; type E = import('./x.ts').E; const { f } = await import('./x.ts');`;
-  expect(takenBy(example('src/app.ts', file))).toEqual(['a', 'B', 'c', 'E', 'f'].map((name) => `src/x.ts ${name}`));
+  const atOnce = `import { a, type B, c as d } from './x.ts'; type E = import('./x.ts').E;`;
+  const file = `${atOnce} const { f } = await import('./x.ts'); (await import('./x.ts')).g;`;
+  expect(takenBy(example('src/app.ts', file))).toEqual(['a', 'B', 'c', 'E', 'f', 'g'].map((name) => `src/x.ts ${name}`));
 });
 
 /** How often a name stands in a file: once where it is declared, more where it is used. */

@@ -8,9 +8,9 @@ import { expect } from 'vitest';
 import { parseAst } from 'vitest/node';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CODE = /\.(ts|mjs)$/;
+const CODE = /\.(tsx?|mjs)$/;
 /** What is not kept in the repository. */
-const NOT_OURS = new Set(['.git', 'node_modules', '.data', 'coverage', '.env']);
+const NOT_OURS = new Set(['.git', 'node_modules', '.data', 'coverage', 'dist', '.env']);
 
 /** One file of text; `path` is its place in the project, with slashes. */
 export interface TextFile {
@@ -61,7 +61,7 @@ export function pathsBelow(folder: string): string[] {
 
 /** A file that exists only to break a law. */
 export function example(path: string, text: string): CodeFile {
-  return { path, text, tree: parseAst(text, { lang: 'ts' }, path) as unknown as Node };
+  return { path, text, tree: parseAst(text, { lang: path.endsWith('.tsx') ? 'tsx' : 'ts' }, path) as unknown as Node };
 }
 
 /** The program, its tests, and the client that others take with them. */

@@ -41,11 +41,20 @@ const SPEAKS_HTTP = new Set(['demo', 'console', 'me']);
 const ENTRIES = new Set([
   'src/start.mjs',
   'src/install.mjs',
+  'src/dev.mjs',
   'src/main.ts',
+  'src/console/desk.tsx',
   'src/audit/audit-thread.mjs',
   'src/commission/simulations/simulation-thread.mjs',
 ]);
 const STORES = /(^src\/platform\/postgres\/(database|tables)|store)\.ts$/;
+
+/**
+ * Bundled for browsers when the desk is built, with packages that the program runs without.
+ */
+const BUNDLED = /^src\/console\/(?!(routes\.ts|build\.mjs)$)/;
+/** What starts the program, before any package is there. */
+const STARTS = /^src\/(start|dev|install|console\/build)\.mjs$/;
 
 const src = codeBelow('src');
 
@@ -56,6 +65,8 @@ function folderOf(path: string): string | null {
 /** Why a file may not import another, or null when it may. */
 function forbidden(from: string, to: string): string | null {
   const [own, other] = [folderOf(from), folderOf(to)];
+  if (STARTS.test(from) && STARTS.test(to)) return null;
+  if (BUNDLED.test(to) && !BUNDLED.test(from)) return 'is made for browsers';
   if (to.startsWith('client/')) return own !== null && SPEAKS_HTTP.has(own) ? null : 'is for those who speak HTTP';
   if (!to.startsWith('src/')) return 'lies outside the program';
   if (own === null || own === other) return null;
@@ -87,6 +98,8 @@ test('imports run downwards only', () => {
     example('src/guards/run.ts', `import { buildApp } from '../app.ts';`),
     example('src/orders/order-store.ts', `import { aClick } from '../../test/harness.ts';`),
     example('src/elsewhere/store.ts', `import { partOf } from '../core/money.ts';`),
+    example('src/console/routes.ts', `import { money } from './parts/amounts.ts';`),
+    example('src/app.ts', `import { install } from './console/parts/api.ts';`),
   ]);
 });
 
@@ -161,7 +174,7 @@ test('every folder stands on a floor', () => {
 test('every file is imported by another, or is where a process begins', () => {
   const imported = new Set(src.flatMap((file) => importsOf(file).flatMap(({ target }) => (target === file.path ? [] : target))));
   expect(imported.size).toBeGreaterThan(0);
-  const idle = src.map(({ path }) => path).filter((path) => !imported.has(path) && !ENTRIES.has(path));
+  const idle = src.map(({ path }) => path).filter((path) => !imported.has(path) && !ENTRIES.has(path) && !path.endsWith('.d.ts'));
   expect(idle.join('\n')).toBe('');
 });
 
@@ -180,8 +193,8 @@ const importsWhatIsInstalled: Law<CodeFile> = (file) =>
   importsOf(file).flatMap(({ specifier, typeOnly, line }) => {
     const name = packageOf(specifier);
     if (name === null) return isBuiltin(specifier) && !specifier.startsWith('node:') ? [`${file.path}:${line} lacks node:`] : [];
-    // A type is gone before anything runs.
-    const isThere = dependencies[name] !== undefined || (typeOnly && devDependencies[name] !== undefined);
+    // A type is gone before anything runs, and what is bundled has its packages in it.
+    const isThere = dependencies[name] !== undefined || ((typeOnly || BUNDLED.test(file.path)) && devDependencies[name] !== undefined);
     return isThere ? [] : [`${file.path}:${line} imports ${name}, which is no dependency`];
   });
 

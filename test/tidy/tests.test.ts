@@ -9,6 +9,7 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/openapi.test.ts': 'the published document against all routes',
   'test/openapi.examples.test.ts': 'the examples of the published document, sent to the running service',
   'test/late-evidence.test.ts': 'evidence that comes after the order, from every route to the award',
+  'test/console/words.test.ts': 'the words of the desk in both languages, against the pages that say them',
   'test/demo/demo.test.ts': 'the demo, run as its user runs it',
   'test/readme.test.ts': 'the commands of the README against what they print',
   'test/guards/alarms.test.ts': 'every alarm against its sign',

@@ -1,0 +1,3 @@
+// Styles are bundled by the build.
+
+declare module '*.css';

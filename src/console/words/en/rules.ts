@@ -1,0 +1,28 @@
+// What the pages of rules say, in English.
+
+export const rules = {
+  rule: 'Rule',
+  version: 'Version {version}',
+  applies_to: 'Applies to',
+  everything: 'everything',
+  priority: 'Priority',
+  effective_from: 'From',
+  effective_to: 'Until',
+  gives: 'Gives',
+  gives_rate: '{rate} of {base}',
+  gives_fixed: '{amount} per unit',
+  gives_cap_per_line: 'at most {amount} per line',
+  gives_cap_per_order: 'at most {amount} per order',
+  split_share: '{who}: {share} of what comes from above',
+  coming: 'coming',
+  in_force: 'in force',
+  split: 'Split',
+  bring_back: 'Bring this version back',
+  bring_back_means: 'A new version is published that is as version {version} was.',
+  end_rule: 'End the rule',
+  end_rule_means: 'It gives nothing any more after that:',
+  end_at: 'Ends at',
+  end_at_help: 'Empty: now.',
+  at_moment: 'As of',
+  rule_that_pays: 'The rule that pays',
+};

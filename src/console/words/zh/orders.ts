@@ -1,0 +1,37 @@
+// What the pages of orders say, in Chinese.
+
+import type { orders as english } from '../en/orders.ts';
+
+export const orders: Readonly<Record<keyof typeof english, string>> = {
+  line: '订单行 {line}',
+  line_short: '订单行',
+  pool: '佣金池',
+  net: '净额',
+  earned: '所得',
+  from_to: '转出 → 转入',
+  created_at: '下单时间',
+  paid_at: '付款时间',
+  completed_at: '完成时间',
+  releases_at: '售后期结束',
+  released_at: '结算时间',
+  void_because: '失效原因',
+  transfers: '转账',
+  deliveries: '报文',
+  delivery: '报文',
+  received_at: '收到时间',
+  origin: '方式',
+  timeline: '时间线',
+  shares: '分成',
+  'happened.created': '下单',
+  'happened.paid': '付款',
+  'happened.completed': '完成，进入售后期',
+  'happened.release_due': '售后期结束',
+  'happened.released': '结算',
+  'happened.attributed': '以此时为准归因',
+  'happened.delivered': '{source} 上报（{origin}）',
+  evidence_more: '另有 {count} 条证据未显示。',
+  more_lines: '更多订单行',
+  ledger: '账目',
+  paid_from: '付款时间从',
+  paid_until: '付款时间至',
+};
