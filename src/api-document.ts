@@ -13,7 +13,7 @@ const GUIDE = `Who led the buyer to an order earns a part of it. Fenyong finds o
 - An admin’s key may have a role (\`operator\`, \`finance\`, \`risk\`), which reads and changes less, and says whose it is (\`person\`): where two
   persons must agree, keys of one person are one.
 - A browser signs in once (\`POST /v1/sessions\`) and then needs no key: its cookie does what the key may. Whatever it changes shows \`csrf\` as
-  \`X-CSRF-Token\`. \`GET /v1/me\` tells who calls and what he may do.
+  \`X-CSRF-Token\`. \`GET /v1/me\` tells who calls and what he may do. A promoter’s phone signs in by a link that an operator makes.
 - Amounts are integers in minor units of a currency (\`29900\` is 299.00 CNY). Ratios are integer parts per million (\`100000\` is 10 %).
 - Times are RFC 3339 with an offset, answered in UTC. Ids are strings, always.
 - Lists are \`{"data": […], "next_cursor": …}\`: send \`next_cursor\` as \`cursor\` for the next page, until it is null.
@@ -109,7 +109,7 @@ const TAGS = [
   { name: 'debts', description: 'Who owes us, and what is given up.' },
   { name: 'webhooks', description: 'Who is told of what, here and outside.' },
   { name: 'guards', description: 'The laws of the books, checked all the time.' },
-  { name: 'keys', description: 'API keys.' },
+  { name: 'keys', description: 'API keys, and signing in.' },
   { name: 'audit', description: 'Who changed what.' },
   { name: 'health', description: 'Whether the process lives and can work.' },
 ];

@@ -85,6 +85,7 @@ import { promoterRoutes } from './promotion/promoters/promoter-routes.ts';
 import { promoterExists } from './promotion/promoters/promoter-store.ts';
 import { REDIRECT, redirectRoutes } from './promotion/clicks/redirect.ts';
 import { askingForLinks } from './pull/tracked-links.ts';
+import { signInLinkRoutes } from './sign-in/link-routes.ts';
 import { lockDaysRoutes } from './pull/lock-days-routes.ts';
 import { reconciliationRoutes } from './pull/reconciliations/reconciliation-routes.ts';
 import { mappingRoutes } from './sources/connections/mapping-routes.ts';
@@ -144,7 +145,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     await serveOpenApi(rest);
     timeRequests(rest, registry);
     const keys = knownKeys(db, (error) => log.warn({ err: error }, 'the last use of a key was not noted'));
-    const operations = requireKeys(rest, keys, refusedCallers(counts, 'key', config.rateRefused));
+    const refused = refusedCallers(counts, 'key', config.rateRefused);
+    const operations = requireKeys(rest, keys, refused);
     // Whoever watches the service is never told that he asks too often.
     healthRoutes(rest, { db });
     await limitRates(rest, counts, limits);
@@ -153,6 +155,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     consoleRoutes(rest);
     keysRoutes(rest, { db, keys, parties: { merchantExists, promoterExists } });
     sessionRoutes(rest, { db, keys, publicUrl: config.publicUrl });
+    signInLinkRoutes(rest, { db, publicUrl: config.publicUrl, refused });
     meRoute(rest, operations);
     streamTicketRoutes(rest, { db });
     auditLogRoutes(rest, db);

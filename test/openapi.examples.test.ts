@@ -40,7 +40,8 @@ const LAST =
 
 /**
  * What is understood, and refused for what is there: no batch and no draft has the hash of the
- * example, no payout was sent, and no stream has the 30 days of a question that names no time.
+ * example, no payout was sent, no link has the code, and no stream has the 30 days of a question
+ * that names no time.
  */
 const REFUSED: Readonly<Record<string, number>> = {
   'payoutBatches.approve': 409,
@@ -49,6 +50,7 @@ const REFUSED: Readonly<Record<string, number>> = {
   'reRatings.approve': 409,
   'ruleDrafts.approve': 409,
   'ruleSimulations.cancel': 409,
+  'signIns.make': 401,
   'statistics.stream': 422,
 };
 

@@ -9,6 +9,7 @@ import { sweepStreamedRequests } from '../platform/http/streamed-request.ts';
 import { sweepSessions } from '../platform/keys/session-store.ts';
 import { sweepTickets } from '../platform/keys/stream-tickets.ts';
 import type { DB } from '../platform/postgres/tables.ts';
+import { sweepSignInLinks } from '../sign-in/link-store.ts';
 import { foldHabits } from './alarms/habits.ts';
 
 const ROWS_PER_BATCH = 1000;
@@ -28,6 +29,7 @@ export async function sweep(db: Kysely<DB>): Promise<void> {
   await inTransaction(db, ({ trx, now }) => sweepStreamedRequests(trx, now));
   await inBatches(db, ({ trx, now }) => sweepSessions(trx, now, ROWS_PER_BATCH));
   await inBatches(db, ({ trx, now }) => sweepTickets(trx, now, ROWS_PER_BATCH));
+  await inBatches(db, ({ trx, now }) => sweepSignInLinks(trx, now, ROWS_PER_BATCH));
   await inTransaction(db, ({ trx, now }) => foldHabits(trx, now));
 }
 

@@ -15,6 +15,8 @@ export type Role = 'operator' | 'finance' | 'risk';
 export interface Route {
   /** Who may, beside the admin. */
   open: readonly Owner[];
+  /** It asks for no key, and looks at none. */
+  keyless?: boolean;
   /** It is of whoever asks: those may as well who own what is of m2 and bob. */
   ofItself?: boolean;
   /**
@@ -340,6 +342,8 @@ const TABLE: Record<string, Row> = {
     url: '/v1/sessions/current',
     answered: 404,
   },
+  'POST /v1/promoters/{promoter_id}/sign-in-links': { open: operator },
+  'POST /v1/sign-ins': { open: operator, keyless: true, body: { code: '{new}' }, answered: 401 },
   'GET /v1/me': { open: ['shop', 'merchant', 'alice'], ofItself: true },
   'POST /v1/identities/{statement_id}/reversal': { open: operator },
   'POST /v1/rules/{rule_id}/end': { open: operator, body: {} },

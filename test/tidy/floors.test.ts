@@ -20,6 +20,7 @@ const FLOOR_OF: Readonly<Record<string, number>> = {
   ledger: 2,
   sources: 2,
   commission: 3,
+  'sign-in': 3,
   inbox: 4,
   guards: 4,
   claims: 4,

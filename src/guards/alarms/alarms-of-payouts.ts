@@ -53,7 +53,7 @@ const approvalByRelatedKey = alarm(
     from re_rating where approved_at > now() - interval '90 days' and not approved_alone
   ) as made
   join api_key approver on approver.key_id = approved_by
-  where approver.made_at > drafted_at or approver.made_by = any(drafted_by)`,
+  where approver.sign_in is null and (approver.made_at > drafted_at or approver.made_by = any(drafted_by))`,
 );
 
 const taxpayersUnknown = alarm(

@@ -27,6 +27,8 @@ declare module 'fastify' {
     roles?: readonly KeyRole[];
     /** It changes only how its caller reads: who may make nothing else may use it. */
     isForReading?: boolean;
+    /** Under /v1 and nevertheless for who has no key: what is sent there is its own proof. */
+    isKeyless?: boolean;
     /** Whoever asks on this very machine needs no key. */
     openToMachine?: boolean;
     /**
@@ -97,7 +99,8 @@ export function requireKeys(app: App, keys: KnownKeys, refused?: RefusedCallers)
   app.decorateRequest('session', null);
   app.addHook('onRoute', (route) => {
     if (!route.url.startsWith('/v1/')) return;
-    const { scopes, roles } = route.config ?? {};
+    const { scopes, roles, isKeyless } = route.config ?? {};
+    if (isKeyless === true) return;
     const name = `${String(route.method)} ${route.url}`;
     if (scopes === undefined) throw new Error(`${name} does not declare its scopes`);
     const method = [route.method].flat().find((one) => !isReading(one)) ?? 'GET';

@@ -11,6 +11,7 @@ import { answerOnce } from '../http/idempotency.ts';
 import { listKeys, revokeKey } from './keys-store.ts';
 import { grantKey, keyWish, partyId, type KnownParties } from './keys-wish.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../http/paging.ts';
+import { SIGN_INS } from './sign-in-keys.ts';
 import { problems } from '../http/problem.ts';
 import type { DB } from '../postgres/tables.ts';
 
@@ -22,6 +23,7 @@ const key = z
     person: partyId.nullable(),
     merchant_id: partyId.nullable(),
     promoter_id: partyId.nullable(),
+    sign_in: z.enum(SIGN_INS).nullable().meta({ description: 'How its sessions are made, where nobody can present it.' }),
     label: z.string(),
     ending: z.string().nullable().meta({ description: 'The last four characters of the key.' }),
     made_at: z.date(),

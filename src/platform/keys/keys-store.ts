@@ -22,6 +22,8 @@ export interface KeyRow {
   person: string | null;
   merchant_id: string | null;
   promoter_id: string | null;
+  /** How its sessions are made; null for a key that is presented. */
+  sign_in: string | null;
   label: string;
   ending: string | null;
   made_at: Date;
@@ -38,13 +40,15 @@ interface NewKey {
   label: string;
 }
 
-const SHOWN = [
+/** The columns of a key that may be shown. */
+export const SHOWN = [
   'key_id',
   'scope',
   'role',
   'person',
   'merchant_id',
   'promoter_id',
+  'sign_in',
   'label',
   'ending',
   'made_at',
@@ -83,6 +87,7 @@ export async function ensureAdminKey(db: Kysely<DB>, { adminKey }: { adminKey: s
         .select('key_id')
         .where('scope', '=', 'admin')
         .where('role', 'is', null)
+        .where('sign_in', 'is', null)
         .limit(1)
         .executeTakeFirst();
       return { made: known === undefined ? (await makeKey(trx, first, null, now)).key : null };
@@ -150,7 +155,7 @@ export async function findActors(db: Kysely<DB>, hashes: readonly string[]): Pro
     )
     .where('revoked_at', 'is', null)
     .execute();
-  return new Map(rows.map((row) => [row.hash.toString('hex'), actorOf(row)]));
+  return new Map(rows.map((row) => [row.hash!.toString('hex'), actorOf(row)]));
 }
 
 /** Who a key is, of its row. */
@@ -192,7 +197,7 @@ export async function listKeys(db: Kysely<DB>, { limit, before }: { limit: numbe
 
 /**
  * Revokes a key; once revoked it stays so. Throws `not_found`, and `conflict` for the last admin
- * key without a role: nobody could make another one.
+ * key without a role that can be presented: nobody could make another one.
  */
 export async function revokeKey(trx: Transaction<DB>, keyId: string, actor: Actor, now: Date): Promise<void> {
   // Admin keys are locked in one order, so that of two last ones only one can be revoked.
@@ -201,6 +206,7 @@ export async function revokeKey(trx: Transaction<DB>, keyId: string, actor: Acto
     .select('key_id')
     .where('scope', '=', 'admin')
     .where('role', 'is', null)
+    .where('sign_in', 'is', null)
     .where('revoked_at', 'is', null)
     .orderBy('key_id')
     .forUpdate()

@@ -35,13 +35,13 @@ export async function requireSecondPerson(
 
 /**
  * Whether the key of who approves was made after what is approved, or by a key of those who made
- * that: one person could hold both. Nobody is refused for it; the audit log says so, and an alarm
- * rings.
+ * that: one person could hold both. Not so a key that nobody can present, whose person somebody
+ * else vouches for. Nobody is refused for it; the audit log says so, and an alarm rings.
  */
 export async function isRelatedKey(trx: Transaction<DB>, made: { keyIds: readonly string[]; at: Date }, actor: Actor): Promise<boolean> {
   const { rows } = await sql`
     select from api_key
-    where key_id = ${actor.keyId} and (made_at > ${made.at} or made_by = any(${made.keyIds}::uuid[]))`.execute(trx);
+    where key_id = ${actor.keyId} and sign_in is null and (made_at > ${made.at} or made_by = any(${made.keyIds}::uuid[]))`.execute(trx);
   return rows.length > 0;
 }
 

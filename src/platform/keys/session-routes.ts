@@ -32,7 +32,8 @@ const session = z
   })
   .meta({ id: 'Session' });
 
-const newSession = z
+/** A session that was just made, as it is told. */
+export const newSession = z
   .object({
     session_id: z.uuid(),
     expires_at: z.date(),
@@ -69,20 +70,21 @@ interface SessionDeps {
   publicUrl: string;
 }
 
+/** Puts a session into the browser; an empty one, in the past, takes it out again. */
+export function sendSessionCookie(reply: FastifyReply, publicUrl: string, value: string, expiresAt: Date): void {
+  const cookie = {
+    name: SESSION_COOKIE,
+    value,
+    path: '/',
+    httpOnly: true,
+    sameSite: 'lax',
+    secure: publicUrl.startsWith('https:'),
+  } as const;
+  reply.header('set-cookie', stringifySetCookie({ ...cookie, expires: expiresAt }));
+}
+
 /** POST, GET and DELETE under /v1/sessions. */
 export function sessionRoutes(app: App, { db, keys, publicUrl }: SessionDeps): void {
-  function setCookie(reply: FastifyReply, value: string, expiresAt: Date): void {
-    const cookie = {
-      name: SESSION_COOKIE,
-      value,
-      path: '/',
-      httpOnly: true,
-      sameSite: 'lax',
-      secure: publicUrl.startsWith('https:'),
-    } as const;
-    reply.header('set-cookie', stringifySetCookie({ ...cookie, expires: expiresAt }));
-  }
-
   app.post('/v1/sessions', {
     config: anybody,
     schema: {
@@ -101,7 +103,7 @@ export function sessionRoutes(app: App, { db, keys, publicUrl }: SessionDeps): v
       return answerOnce(request, reply, db, async ({ trx, now }) => {
         const { token, row } = await makeSession(trx, request.actor, now);
         const stored = { session_id: row.session_id, expires_at: row.expires_at };
-        setCookie(reply, token, row.expires_at);
+        sendSessionCookie(reply, publicUrl, token, row.expires_at);
         return { status: 201, body: { ...stored, csrf: csrfOf(token) }, stored };
       });
     },
@@ -124,7 +126,7 @@ export function sessionRoutes(app: App, { db, keys, publicUrl }: SessionDeps): v
       if (sessionId === undefined) throw new DomainError('not_found', 'A key was sent, and no session.');
       await inTransaction(db, ({ trx, now }) => endSession(trx, sessionId, actor, now));
       keys.forgetSession(sessionId);
-      if (sessionId === current?.sessionId) setCookie(reply, '', new Date(0));
+      if (sessionId === current?.sessionId) sendSessionCookie(reply, publicUrl, '', new Date(0));
       return reply.code(204).send();
     },
   });

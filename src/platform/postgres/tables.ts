@@ -44,9 +44,9 @@ export interface ApiKey {
    */
   ending: string | null;
   /**
-   * SHA-256 of the key. The key has 256 random bits, so a slow hash would add nothing but work.
+   * SHA-256 of the key. The key has 256 random bits, so a slow hash would add nothing but work. Null for a key that nobody can present.
    */
-  hash: Buffer;
+  hash: Buffer | null;
   key_id: string;
   label: string;
   /**
@@ -76,6 +76,10 @@ export interface ApiKey {
    */
   role: string | null;
   scope: string;
+  /**
+   * How its sessions are made; null for a key that is presented.
+   */
+  sign_in: string | null;
 }
 
 export interface AuditLog {
@@ -1807,6 +1811,17 @@ export interface Setting {
   value: string;
 }
 
+export interface SignInLink {
+  expires_at: Timestamp;
+  /**
+   * SHA-256 of its code, which has 256 random bits.
+   */
+  hash: Buffer;
+  made_at: Timestamp;
+  made_by: string;
+  promoter_id: string;
+}
+
 export interface Source {
   changed_at: Timestamp;
   kind: string;
@@ -2214,6 +2229,7 @@ export interface DB {
   rule_version: RuleVersion;
   session: Session;
   setting: Setting;
+  sign_in_link: SignInLink;
   source: Source;
   source_habit: SourceHabit;
   statistics_fold: StatisticsFold;
