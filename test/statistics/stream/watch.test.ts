@@ -25,6 +25,7 @@ const wishOf = (fields: Record<string, string>) =>
 /** A reader that takes nothing. */
 const silentReader = (): StreamReader => ({
   keyId: '',
+  sessionId: null,
   revision: 1,
   toldAt: 0,
   stream: { isReady: () => false, send: () => undefined, end: () => undefined },
