@@ -55,7 +55,7 @@ export function* learnConversions(products: readonly ClickedProduct[]): Generato
   let audiences = learnAudiences([], { fit: AUDIENCE.fit, affinity: AUDIENCE.affinity });
   let fit = AUDIENCE.fit;
   /** What a product converts of which nobody knows anything. */
-  let unknown: (product: KnownProduct) => Factor = () => ({ mean: 0, spread: 0 });
+  let unknown: (product: KnownProduct) => Factor = nothingYet;
   for (let round = 0; round < ROUNDS; round += 1) {
     const { of, unlike } = learnProducts(states, fit, bandOf);
     unknown = (product) => converted(of({ ...product, priceBand: bandOf(product) }), unlike, { seen: 0, tries: 0 });
@@ -68,6 +68,8 @@ export function* learnConversions(products: readonly ClickedProduct[]): Generato
   }
   return conversionsOf(states, { audiences, fit, unknown });
 }
+
+const nothingYet = (): Factor => ({ mean: 0, spread: 0 });
 
 function stateOf(product: ClickedProduct): State {
   const conversion = { mean: ASSUMED.assumed.seen / ASSUMED.assumed.tries, spread: ASSUMED.unlike };

@@ -125,10 +125,11 @@ async function figuresBy(
 
 const NOTHING: Quotients = { clicks: 0, orders: 0, conversionPpm: null, refundPpm: null, earningsPerClick: null };
 
+const numberOf = (value: bigint | null | undefined): number | null => (value === null || value === undefined ? null : Number(value));
+
 function quotientsOf(figures: Figures | undefined): Quotients {
   if (figures === undefined) return NOTHING;
   const paid = figures.paid_amount ?? 0n;
-  const numberOf = (value: bigint | null | undefined) => (value === null || value === undefined ? null : Number(value));
   return {
     clicks: Number(figures.clicks ?? 0n),
     orders: Number(figures.orders ?? 0n),

@@ -1,7 +1,8 @@
-// npm run bench [-- redirect|webhook|award|campaigns|latency|payouts|simulation|growth|statistics …]
-// [--rounds N] [--seconds S] [--orders N] [--promoters N] [--scale S]: each figure beside its twin,
-// medians of alternating rounds; `--orders` says how many orders are awarded, rehearsed or told,
-// `--promoters` how many are paid, `--scale` how much of the year of statistics is made.
+// npm run bench [-- redirect|webhook|award|campaigns|latency|payouts|simulation|growth|
+// statistics …] [--rounds N] [--seconds S] [--orders N] [--promoters N] [--scale S]: each figure
+// beside its twin, medians of alternating rounds; `--orders` says how many orders are awarded,
+// rehearsed or told, `--promoters` how many are paid, `--scale` how much of the year of statistics
+// is made.
 
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';

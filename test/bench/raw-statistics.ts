@@ -12,7 +12,7 @@ const KEYS = {
   scene: { click: 'link.scene', won: 'link.scene', share: 'link.scene' },
   merchant_id: { click: 'link.merchant_id', won: 'award.merchant_id', share: 'award.merchant_id' },
 } as const;
-export type RawKey = keyof typeof KEYS;
+type RawKey = keyof typeof KEYS;
 
 export interface RawQuestion {
   keys: readonly RawKey[];

@@ -11,7 +11,7 @@ import { readAs } from '../core/reading.ts';
 import { openPastMonths } from '../platform/months.ts';
 
 /** How much there is of everything at the scale of 1. */
-export const YEAR = { days: 365, clicks: 10_000_000, orders: 1_000_000, promoters: 2000, links: 20_000, merchants: 20, products: 1000 };
+const YEAR = { days: 365, clicks: 10_000_000, orders: 1_000_000, promoters: 2000, links: 20_000, merchants: 20, products: 1000 };
 const MONTHS = 12;
 /** A part of the clicks or orders that one statement writes. */
 const ROWS_AT_ONCE = 500_000;

@@ -21,6 +21,7 @@ import { ADAPTERS } from '../../../src/sources/adapters.ts';
 import { BOUNDS } from '../../core/reading.ts';
 import { testLog } from '../../harness.ts';
 import { ADMIN_KEY, openService } from '../../running.ts';
+import type { Cell } from './recount.ts';
 
 const LEVELS_MAX = 3;
 const MATURED_MAX = 10_000;
@@ -33,8 +34,20 @@ const secrets = {
   masterKeys: masterKeys(['secrets of the histories']),
 };
 
-// oxlint-disable-next-line typescript/no-explicit-any -- whatever a route answers
-type Body = any;
+/** What is read of answers, whichever route gives them. */
+interface Body {
+  key: string;
+  rule_id: string;
+  code: string;
+  click_token: string;
+  re_rating_id: string;
+  state: string;
+  content_hash: string;
+  query: { from: string; to: string };
+  data: Cell[];
+  totals: Cell[];
+  next_cursor: string | null;
+}
 
 export type Desk = Awaited<ReturnType<typeof openDesk>>;
 
@@ -49,7 +62,7 @@ export async function openDesk() {
     const answer = await fetch(service.url + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path} ${JSON.stringify(body)}: ${answer.status} ${text}`);
-    return JSON.parse(text);
+    return JSON.parse(text) as Body;
   }
 
   async function push(sourceId: string, data: object): Promise<void> {

@@ -18,7 +18,7 @@ export interface Version {
   value: string | null;
 }
 
-export interface LinkFact {
+interface LinkFact {
   code: string;
   merchantId: string;
   promoterId: string;
@@ -28,7 +28,7 @@ export interface LinkFact {
   madeAt: number;
 }
 
-export interface ClickFact {
+interface ClickFact {
   linkCode: string;
   clickedAt: number;
   /** As its id says it. */

@@ -43,7 +43,7 @@ export interface Query {
 /** A cell: its keys, its bucket, its currency, and every figure by its name. */
 export type Cell = Record<string, string | number | null>;
 
-export interface Recounted {
+interface Recounted {
   rows: Cell[];
   totals: Cell[];
 }
