@@ -28,6 +28,8 @@ create index award_numbers on award (awarded_xid) where awarded_xid is not null;
 -- A process of the version before changes awards too while a fleet is updated, and knows nothing of their number.
 create function number_award() returns trigger language plpgsql as $$
 begin
+  -- Whoever changes it twice has said so before.
+  if new.awarded_xid = ledger_xid() then return new; end if;
   new.awarded_xid := ledger_xid();
   new.progress := null;
   return new;

@@ -3,6 +3,8 @@
 
 import { sql, type RawBuilder } from 'kysely';
 
+import { DAY_MS } from '../../platform/durations.ts';
+
 /**
  * Whether a version was known to a fact of `fact`: recorded in a transaction before its own. What
  * has no number is of before statistics were kept, and among that the times decide.
@@ -63,13 +65,19 @@ export function clicksRecorded({
   below?: bigint;
   completeAt: Date;
 }): RawBuilder<unknown> {
-  const first = sql`partition_key('click', ${completeAt}::timestamptz - interval '1 day')::uuid`;
+  const first = firstUncounted(completeAt);
   return sql`(
     select * from click where recorded_xid >= ${from} and recorded_xid < ${below} and click_id >= ${first}
     union all
     select late.* from late_click, lateral (select * from click where click.click_id = late_click.click_id limit 1) as late
     where late_click.recorded_xid >= ${from} and late_click.recorded_xid < ${below} and late_click.click_id < ${first}
   )`;
+}
+
+/** The least id of a day before: no click with a lesser one is uncounted, but for late ones. */
+export function firstUncounted(completeAt: Date): RawBuilder<unknown> {
+  const milliseconds = Math.max(0, completeAt.getTime() - DAY_MS).toString(16);
+  return sql`${milliseconds.padStart(12, '0').padEnd(32, '0')}::uuid`;
 }
 
 /** A table expression: the links that transactions from `from` on and below `below` have made. */
