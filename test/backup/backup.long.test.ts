@@ -81,14 +81,42 @@ async function sell(ask: Asking, orderId: string): Promise<void> {
 const pendingOfBob = async (ask: Asking) =>
   ((await ask('GET', '/v1/promoters/bob/balance')).body['data'] as { pending: number }[])[0]!.pending;
 
-/** Lets a cluster have counted more transactions than a new one has. */
-async function countOn(dataDir: string): Promise<void> {
+/** A link of bob's, by its code. */
+async function share(ask: Asking): Promise<string> {
+  const link = { merchant_id: 'm1', promoter_id: 'bob', scene: 'group', landing_url: 'https://shop.example.com/' };
+  const { status, body } = await ask('POST', '/v1/links', link);
+  expect(status).toBe(201);
+  return String(body['code']);
+}
+
+async function click(ask: Asking, code: string): Promise<void> {
+  expect((await ask('POST', '/v1/clicks', { code })).status).toBe(201);
+}
+
+async function clientOf(dataDir: string): Promise<Client> {
   const { password, port } = JSON.parse(await readFile(join(dataDir, 'postgres', 'fenyong.json'), 'utf8')) as {
     password: string;
     port: number;
   };
   const client = new Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' });
   await client.connect();
+  return client;
+}
+
+/** What is summed up by day of all that has come. */
+async function counted(dataDir: string): Promise<Record<string, number>> {
+  const client = await clientOf(dataDir);
+  const { rows } = await client.query<Record<string, string>>(`
+    select sum(clicks) as clicks, sum(links_made) as links, sum(orders) as orders,
+      sum(commission_estimated) filter (where basis = 'booking') as booked
+    from merchant_rollup where grain_minutes = 1440`);
+  await client.end();
+  return Object.fromEntries(Object.entries(rows[0]!).map(([sum, digits]) => [sum, Number(digits)]));
+}
+
+/** Lets a cluster have counted more transactions than a new one has. */
+async function countOn(dataDir: string): Promise<void> {
+  const client = await clientOf(dataDir);
   for (let n = 0; n < 3000; n += 1) await client.query('select pg_current_xact_id()');
   await client.end();
 }
@@ -96,13 +124,18 @@ async function countOn(dataDir: string): Promise<void> {
 test('a running service is backed up, and goes on in a younger cluster once its secrets are there', async () => {
   const [old, young, folder] = [join(work, 'old'), join(work, 'young'), join(work, 'backup')];
   const service = await serve(old);
-  expect(await service.ask('PUT', '/v1/merchants/m1', { name: 'shop', currency: 'CNY' })).toMatchObject({ status: 201 });
+  expect(
+    await service.ask('PUT', '/v1/merchants/m1', { name: 'shop', currency: 'CNY', landing_hosts: ['shop.example.com'] }),
+  ).toMatchObject({ status: 201 });
   expect(await service.ask('PUT', '/v1/promoters/bob', { name: 'Bob', kind: 'person' })).toMatchObject({ status: 201 });
   const split = [{ to: 'promoter', share_ppm: 1_000_000 }];
   const rule = { name: 'ten', scope: { merchant_id: 'm1' }, plan: { rate_ppm: 100_000, split } };
   expect(await service.ask('POST', '/v1/rules', rule)).toMatchObject({ status: 201 });
   await countOn(old);
+  const link = await share(service.ask);
+  await click(service.ask, link);
   await sell(service.ask, 'before');
+  await expect.poll(() => counted(old), { timeout: 60_000 }).toEqual({ clicks: 1, links: 1, orders: 1, booked: 1000 });
   const made = await run(old, 'backup', folder);
   expect([made.code, made.complaint]).toEqual([0, '']);
   expect(made.printed).toContain('The secrets are not in it');
@@ -122,11 +155,12 @@ test('a running service is backed up, and goes on in a younger cluster once its 
   await sell(again.ask, 'after');
   await sell(again.ask, 'new');
   expect(await pendingOfBob(again.ask)).toBe(3000);
-  const balanced = async () => {
-    const { body } = await again.ask('POST', '/v1/guards/balances_folded/runs');
-    return body['violations'];
-  };
-  expect(await balanced()).toBe(0);
+  // And so do the statistics: nothing is counted twice, nothing is missing.
+  await click(again.ask, link);
+  await expect.poll(() => counted(young), { timeout: 60_000 }).toEqual({ clicks: 2, links: 1, orders: 3, booked: 3000 });
+  for (const law of ['balances_folded', 'counted_orders', 'rollups']) {
+    expect([law, (await again.ask('POST', `/v1/guards/${law}/runs`)).body['violations']]).toEqual([law, 0]);
+  }
   await again.stop();
   expect(await run(young, 'audit')).toMatchObject({ code: 0, printed: expect.stringContaining('all agrees') });
 });

@@ -182,7 +182,7 @@ const LOCKED_BEFORE: Readonly<Record<string, string>> = {
   '0038-months': 'delivery, order_report, touch, click, award, product_version, promoter_version, link',
 };
 
-/** Whoever wants to write waits behind a lock that is waited for: so it is asked for by instants. */
+/** Whoever writes waits behind a lock that is waited for: so it is asked for by instants. */
 async function lockTogether(db: Kysely<unknown>, tables: string): Promise<void> {
   await sql
     .raw(

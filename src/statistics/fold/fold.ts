@@ -24,7 +24,7 @@ export interface FoldLimits {
 
 export const FOLD_LIMITS: FoldLimits = { orders: 500, bonuses: 5000, clicks: 20_000, links: 5000 };
 
-/** How many facts a fold has found, of each kind no more than it may take, and whether it left some. */
+/** How many facts a fold has found, of each kind at most its limit, and whether it left some. */
 interface Fold {
   facts: number;
   more: boolean;
