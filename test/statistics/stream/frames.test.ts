@@ -2,7 +2,6 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { stringifyJson } from '../../../src/platform/http/json.ts';
-import { localTimes } from '../../../src/statistics/reading/buckets.ts';
 import {
   GROUPS,
   MEASURES,
@@ -10,7 +9,7 @@ import {
   type StatisticsQuery,
   type StatisticsRow,
 } from '../../../src/statistics/reading/query.ts';
-import { showRow, showStatistics } from '../../../src/statistics/reading/statistics-answers.ts';
+import { showStatistics } from '../../../src/statistics/reading/statistics-answers.ts';
 import { rowsFrame, snapshotFrame } from '../../../src/statistics/stream/frames.ts';
 import { runs } from '../../runs.ts';
 
@@ -57,8 +56,7 @@ function answerTo(query: StatisticsQuery): fc.Arbitrary<StatisticsAnswer> {
 test('events hold to the byte what GET /v1/statistics would answer', () => {
   fc.assert(
     fc.property(question.chain(answerTo), (answer) => {
-      const shown = localTimes(answer.query.timeZone);
-      const data = answer.rows.map((row) => showRow(row, answer.query, shown));
+      const { data } = showStatistics(answer);
       const [id, watermark] = [`id: ${answer.watermark}`, String(answer.watermark)];
       expect(snapshotFrame(answer).toString()).toBe(`event: snapshot\n${id}\ndata: ${stringifyJson(showStatistics(answer))}\n\n`);
       expect(rowsFrame(answer, answer.rows).toString()).toBe(`event: rows\n${id}\ndata: ${stringifyJson({ watermark, data })}\n\n`);
