@@ -1,22 +1,22 @@
 -- Live statistics: what is counted stands in roll-ups below a watermark, and whoever reads adds what lies above it. Facts carry the number of
 -- their transaction in the count of the ledger, which goes on over restores. Rows of before have none, and are counted by a pass of their own.
 
--- Whoever wants to write waits behind a lock that is waited for: so it is asked for by instants.
-create function pg_temp.lock_for_a_column(of_table text) returns void language plpgsql as $$
-begin
+-- Whoever wants to write waits behind a lock that is waited for: so it is asked for by instants. All tables are locked at once or none is, so
+-- that nothing is held while something is waited for that somebody else will not give before.
+set local lock_timeout = '300ms';
+do $$ begin
   loop
     begin
-      execute format('lock table public.%I in access exclusive mode', of_table);
+      lock table award, product_version, promoter_version, link, click in access exclusive mode;
       exit;
     exception when lock_not_available then
       perform pg_sleep(0.2);
     end;
   end loop;
 end $$;
-set local lock_timeout = '300ms';
+set local lock_timeout = '60s';
 
 -- Each column is added without a default, so that no row is rewritten and those of before stay null; what is written from now on has one.
-select pg_temp.lock_for_a_column('award');
 alter table award add column awarded_xid bigint, add column progress jsonb;
 alter table award alter column awarded_xid set default ledger_xid();
 comment on column award.awarded_xid is 'What wrote it last, by ledger_xid(); null: it was last written before statistics were kept.';
@@ -28,6 +28,8 @@ create index award_numbers on award (awarded_xid) where awarded_xid is not null;
 -- A process of the version before changes awards too while a fleet is updated, and knows nothing of their number.
 create function number_award() returns trigger language plpgsql as $$
 begin
+  -- Whoever changes it twice has said so before.
+  if new.awarded_xid = ledger_xid() then return new; end if;
   new.awarded_xid := ledger_xid();
   new.progress := null;
   return new;
@@ -36,23 +38,19 @@ comment on function number_award is 'Trigger of awards that are changed by whoev
 create trigger award_numbered before update on award
   for each row when (new.awarded_xid is not distinct from old.awarded_xid) execute function number_award();
 
-select pg_temp.lock_for_a_column('product_version');
 alter table product_version add column recorded_xid bigint;
 alter table product_version alter column recorded_xid set default ledger_xid();
 comment on column product_version.recorded_xid is 'What recorded it, by ledger_xid(): a click knows nothing of what was recorded after it.';
-select pg_temp.lock_for_a_column('promoter_version');
 alter table promoter_version add column recorded_xid bigint;
 alter table promoter_version alter column recorded_xid set default ledger_xid();
 comment on column promoter_version.recorded_xid is 'As with products.';
 
-select pg_temp.lock_for_a_column('link');
 alter table link add column made_xid bigint;
 alter table link alter column made_xid set default ledger_xid();
 comment on column link.made_xid is 'What made it, by ledger_xid(); null for links of before statistics were kept.';
 create index link_made on link using brin (made_at) with (pages_per_range = 32, autosummarize = on);
 create index link_numbers on link (made_xid) where made_xid is not null;
 
-select pg_temp.lock_for_a_column('click');
 alter table click add column recorded_xid bigint;
 -- Clicks come by COPY, which asks for a default of every row. A function that reads a table costs as much as the row itself: so the offset of
 -- the count, which changes only where books are restored into a younger cluster, stands in the default.
@@ -65,7 +63,7 @@ comment on function number_clicks is 'Lets clicks be numbered as ledger_xid() nu
 revoke execute on function number_clicks from public;
 select number_clicks();
 comment on column click.recorded_xid is 'What recorded it, by ledger_xid(); null for clicks of before statistics were kept.';
--- Partitions that are over get no index: what is not folded is asked for by its id too, which leaves them out.
+-- Partitions that are over get their index later, one at a time: what is not folded is asked for by its id too, which leaves them out.
 do $$
 declare
   part text;
@@ -80,7 +78,47 @@ begin
     execute format('alter index public.click_numbers attach partition public.%I', part || '_numbers');
   end loop;
 end $$;
-set local lock_timeout = '60s';
+
+create function number_click_partition() returns text
+language plpgsql set search_path = pg_catalog, public as $$
+declare
+  part text;
+begin
+  select partition into part from partition_ranges('click') where not exists (
+    select from pg_index join pg_inherits on inhrelid = indexrelid
+    where indrelid = ('public.' || partition)::regclass and inhparent = 'public.click_numbers'::regclass
+  ) order by lower_key desc nulls last limit 1;
+  if part is null then return null; end if;
+  execute format('create index %I on public.%I (recorded_xid) where recorded_xid is not null', part || '_numbers', part);
+  execute format('alter index public.click_numbers attach partition public.%I', part || '_numbers');
+  return part || ': numbered';
+end $$;
+comment on function number_click_partition is
+  'Gives a partition of clicks of before the index of numbers, in which nothing of it stands; null when all have it. Nobody writes there any more.';
+
+-- As before, but the partitions have all their indexes before they are grouped, because a group reads those that have not.
+create or replace function keep_clicks() returns text
+language plpgsql set search_path = pg_catalog, public as $$
+declare
+  gap record;
+  month timestamptz;
+  step text;
+begin
+  step := number_click_partition();
+  if step is not null then return step; end if;
+  select lag(upper_key) over ranges as after, lower_key as before into gap from partition_ranges('click') where not is_default
+    window ranges as (order by lower_key nulls first)
+    order by (lag(upper_key) over ranges is not distinct from lower_key), lower_key nulls first limit 1;
+  if gap.before is distinct from gap.after then
+    perform fill_click_gap(gap.after, gap.before);
+    return 'click: gap filled';
+  end if;
+  select date_trunc('month', lower_at at time zone 'UTC') at time zone 'UTC' into month from partition_ranges('click')
+    where upper_at <= month_after(lower_at) and to_char(lower_at at time zone 'UTC', '"click_"YYYYMM') <> partition
+      and month_after(lower_at) <= (select max(upper_at) from partition_ranges('click'))
+    order by lower_at limit 1;
+  return case when month is null then null else group_click_month(month) end;
+end $$;
 
 -- Ids of clicks carry the time of the click. What a spool brings back long after that is put down here, until it is folded.
 create table late_click (

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allGuards } from '../../src/guards/catalogue.ts';
 import { askGuard } from '../../src/guards/check.ts';
 import { foldBalances } from '../../src/ledger/balances.ts';
+import { foldStatistics } from '../../src/statistics/fold/fold.ts';
 import type { PlanInput } from '../commission/set-up.ts';
 import { runs } from '../runs.ts';
 import { ago, openShop, openWorld, SIMPLE_PLAN, WORKED_PLAN, type World } from '../commission/world.ts';
@@ -84,8 +85,10 @@ test('every law holds after every award', async () => {
       const alices = await world.link(shop.m, shop.alice);
       const tokens = [await world.click(shop.code, { at: ago(12) }), await world.click(alices, { at: ago(11) })];
       for (const one of steps) {
-        if (one.do === 'fold') await foldBalances(world.db);
-        else {
+        if (one.do === 'fold') {
+          await foldBalances(world.db);
+          await foldStatistics(world.db);
+        } else {
           await shop.tell(one.orderId, {
             ...one.told,
             paid_at: one.told.status === 'created' ? null : ago(10),
@@ -93,6 +96,7 @@ test('every law holds after every award', async () => {
           });
         }
       }
+      await foldStatistics(world.db);
       await expectLawful(steps);
     }),
     { numRuns: runs(8) },

@@ -79,7 +79,8 @@ async function fill(owner: Kysely<DB>): Promise<void> {
 async function sums(owner: Kysely<DB>): Promise<Record<string, string>> {
   const selects = TABLES.map(
     (table) =>
-      sql`select ${sql.lit(table)} as name, count(*) || ' ' || sum(hashtextextended(t::text, 0)) as sum from ${sql.table(table)} t`,
+      sql`select ${sql.lit(table)} as name, count(*) || ' ' || sum(hashtextextended((to_jsonb(t) - 'recorded_xid')::text, 0)) as sum
+        from ${sql.table(table)} t`,
   );
   const { rows } = await sql<{ name: string; sum: string }>`${sql.join(selects, sql` union all `)}`.execute(owner);
   return Object.fromEntries(rows.map(({ name, sum }) => [name, sum]));
@@ -248,6 +249,8 @@ describe('large tables of before', () => {
     await sql`delete from click where click_id = any(${clicks.map((click) => click.clickId)}::uuid[])`.execute(database.owner);
     expect(await sums(database.owner)).toEqual(before);
     expect(await keepPartitions(database.connectionString, never)).toEqual([]);
+    const numbers = await sql`select indisvalid from pg_index where indexrelid = 'click_numbers'::regclass`.execute(database.owner);
+    expect(numbers.rows).toEqual([{ indisvalid: true }]);
   });
 
   test('a month of clicks is one partition, of which its days are parts', async () => {

@@ -31,18 +31,18 @@ export async function settle(db: Kysely<DB>): Promise<void> {
     .toBe(true);
 }
 
-/** Folds all that has come, so many at a time, and says how many facts that were. */
+/** Folds all that has come, so many at a time, and says how many facts were found. */
 export async function foldAll(db: Kysely<DB>, limits?: FoldLimits): Promise<number> {
   await settle(db);
-  let folded = 0;
+  let facts = 0;
   for (let more = true; more;) {
     const fold = await foldStatistics(db, limits);
     // The server may not know yet that somebody who had begun to fold is gone.
     if (fold === null) continue;
-    folded += fold.folded;
+    facts += fold.facts;
     ({ more } = fold);
   }
-  return folded;
+  return facts;
 }
 
 /** What the kept rows say of an order, without what they all have in common. */

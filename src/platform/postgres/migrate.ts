@@ -173,7 +173,38 @@ async function allRights(): Promise<string[]> {
   return (await Promise.all((await migrationNames()).map(textOf))).flatMap(rightsIn);
 }
 
-async function runFile(db: Kysely<unknown>, text: string, hasRole: boolean): Promise<void> {
+/**
+ * All files run in one transaction, and this one locks some tables that whoever writes asks for
+ * after those that the files behind it lock. So all of them are locked before it, at once or not at
+ * all: nothing is held while something is waited for that somebody else will not give before.
+ */
+const LOCKED_BEFORE: Readonly<Record<string, string>> = {
+  '0038-months': 'delivery, order_report, touch, click, award, product_version, promoter_version, link',
+};
+
+/** Whoever wants to write waits behind a lock that is waited for: so it is asked for by instants. */
+async function lockTogether(db: Kysely<unknown>, tables: string): Promise<void> {
+  await sql
+    .raw(
+      `set local lock_timeout = '300ms';
+      do $$ begin
+        loop
+          begin
+            lock table ${tables} in access exclusive mode;
+            exit;
+          exception when lock_not_available then
+            perform pg_sleep(0.2);
+          end;
+        end loop;
+      end $$;
+      set local lock_timeout = '${LOCK_TIMEOUT}'`,
+    )
+    .execute(db);
+}
+
+async function runFile(db: Kysely<unknown>, { name, text, hasRole }: { name: string; text: string; hasRole: boolean }): Promise<void> {
+  const locked = LOCKED_BEFORE[name];
+  if (locked !== undefined) await lockTogether(db, locked);
   await sql.raw(hasRole ? text : withoutRole(text)).execute(db);
   // Said here, in the transaction that others wait for.
   if (hasRole) await letAskForMigrations(db);
@@ -184,7 +215,7 @@ function sqlFiles(hasRole: boolean): MigrationProvider {
     async getMigrations(): Promise<Record<string, Migration>> {
       const migrations = (await migrationNames()).map(async (name): Promise<[string, Migration]> => {
         const text = await textOf(name);
-        return [name, { up: (db) => runFile(db, text, hasRole) }];
+        return [name, { up: (db) => runFile(db, { name, text, hasRole }) }];
       });
       return Object.fromEntries(await Promise.all(migrations));
     },

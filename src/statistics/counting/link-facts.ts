@@ -17,8 +17,8 @@ const IS_KNOWN = sql`case when fact.xid is null then stated.recorded_xid is null
  * A table expression: a row for each of the clicks and links, with its keys (`merchant_id`,
  * `currency`, `promoter_id`, `product_id`, `category`, `scene`, `campaign_id`, `link_code`,
  * `agency_id`), its time `at`, and 1 in one of `clicks`, `bot_clicks`, `links_made`; of a click its
- * `click_id` and `identity`. Both are table expressions of rows of those tables. Category and agency are those of the version in force at
- * that time among those that were known then: what is set up later for an earlier time moves
+ * `click_id` and `identity`. Both are table expressions of rows of those tables. Category and
+ * agency are those of the version in force at that time among those that were known then: what is set up later for an earlier time moves
  * nothing; where they are not wanted they are null, and are not looked up. Clicks of no link count
  * nowhere.
  */
@@ -92,13 +92,19 @@ export function clicksRecorded({
   below?: bigint;
   completeAt: Date;
 }): RawBuilder<unknown> {
-  const first = sql`partition_key('click', ${completeAt}::timestamptz - interval '1 day')::uuid`;
+  const first = firstUncounted(completeAt);
   return sql`(
     select * from click where recorded_xid >= ${from} and recorded_xid < ${below} and click_id >= ${first}
     union all
     select late.* from late_click, lateral (select * from click where click.click_id = late_click.click_id limit 1) as late
     where late_click.recorded_xid >= ${from} and late_click.recorded_xid < ${below} and late_click.click_id < ${first}
   )`;
+}
+
+/** The least id of a day before: no click with a lesser one is uncounted, but for late ones. */
+export function firstUncounted(completeAt: Date): RawBuilder<unknown> {
+  const milliseconds = Math.max(0, completeAt.getTime() - DAY_MS).toString(16);
+  return sql`${milliseconds.padStart(12, '0').padEnd(32, '0')}::uuid`;
 }
 
 /** A table expression: the links that transactions from `from` on and below `below` have made. */

@@ -10,7 +10,7 @@ import { readAwardedOrders } from '../counting/awarded-order-store.ts';
 import { IS_BONUS, readBonuses } from '../counting/bonus-store.ts';
 import { countOrder } from '../counting/count-order.ts';
 import type { Counted } from '../counting/counted.ts';
-import { clicksRecorded, linksMade } from '../counting/link-facts.ts';
+import { clicksRecorded, firstUncounted, linksMade } from '../counting/link-facts.ts';
 import { addToRollups, addVisits, deleteCounted, insertCounted, readCounted } from './rollup-store.ts';
 import { rollupChanges } from './rollup.ts';
 
@@ -24,13 +24,13 @@ export interface FoldLimits {
 
 export const FOLD_LIMITS: FoldLimits = { orders: 500, bonuses: 5000, clicks: 20_000, links: 5000 };
 
-/** What a fold took, and whether there is more to take at once. */
+/** How many facts a fold has found, of each kind no more than it may take, and whether it left some. */
 interface Fold {
-  folded: number;
+  facts: number;
   more: boolean;
 }
 
-const NOTHING: Fold = { folded: 0, more: false };
+const NOTHING: Fold = { facts: 0, more: false };
 
 /** A booking of `transfer` that counts and is of no order. */
 
@@ -59,7 +59,8 @@ export async function foldStatistics(db: Kysely<DB>, limits: FoldLimits = FOLD_L
           `The statistics have counted to ${fold.below_xid} and this cluster only to ${oldest}: it was restored. Start the service anew.`,
         );
       }
-      if (facts.orders + facts.bonuses + facts.clicks + facts.links === 0) return NOTHING;
+      const found = facts.orders + facts.bonuses + facts.clicks + facts.links;
+      if (found === 0) return NOTHING;
       const range = { from: fold.below_xid, below };
       if (facts.orders > 0) await countOrders(trx, await ordersAwarded(trx, range));
       if (facts.bonuses > 0) await addBonuses(trx, sql`booked_xid >= ${range.from} and booked_xid < ${range.below}`);
@@ -71,7 +72,7 @@ export async function foldStatistics(db: Kysely<DB>, limits: FoldLimits = FOLD_L
         update statistics_fold set below_xid = ${below}, advanced_at = ${now}, complete_at = ${isComplete ? now : fold.complete_at}`.execute(
         trx,
       );
-      return { folded: facts.orders + facts.bonuses + facts.clicks + facts.links, more: !isComplete };
+      return { facts: found, more: !isComplete };
     },
     { inOneSnapshot: true },
   );
@@ -115,19 +116,24 @@ async function nextWatermark(
   const bounds = await sql<{ oldest: bigint }>`
     select pg_snapshot_xmin(pg_current_snapshot())::text::bigint + xid_offset as oldest from ledger_fold`.execute(trx);
   const { oldest } = bounds.rows[0]!;
-  const within = (xid: string) => sql`${sql.ref(xid)} >= ${from} and ${sql.ref(xid)} < ${oldest}`;
+  // Each in the order of its index, of which an open end lets the planner make use: so a long
+  // backlog is not read as a whole every time.
   const first = (kind: keyof FoldLimits, xid: string, of: RawBuilder<unknown>) => sql`
-    select ${kind}::text as kind, max(xid) as last, count(*)::int as facts
-    from (select ${sql.ref(xid)} as xid from ${of} order by 1 limit ${limits[kind]}) as first`;
+    select ${kind}::text as kind, max(xid) as last, count(*)::int as facts from (
+      select ${sql.ref(xid)} as xid from ${of} and ${sql.ref(xid)} >= ${from} order by ${sql.ref(xid)} limit ${limits[kind]}
+    ) as first where xid < ${oldest}`;
+  const uncounted = firstUncounted(completeAt);
   const { rows } = await sql<{ kind: keyof FoldLimits; last: bigint | null; facts: number }>`
-    ${first('orders', 'awarded_xid', sql`award where ${within('awarded_xid')}`)}
-    union all ${first('bonuses', 'booked_xid', sql`transfer where ${within('booked_xid')} and ${IS_BONUS}`)}
-    union all ${first('links', 'made_xid', sql`link where ${within('made_xid')}`)}
-    union all ${first('clicks', 'recorded_xid', sql`${clicksRecorded({ from, below: oldest, completeAt })} as click`)}`.execute(trx);
-  const facts = Object.fromEntries(rows.map((row) => [row.kind, row.facts])) as unknown as FoldLimits;
+    ${first('orders', 'awarded_xid', sql`award where true`)}
+    union all ${first('bonuses', 'booked_xid', sql`transfer where ${IS_BONUS} and booked_xid < ${oldest}`)}
+    union all ${first('links', 'made_xid', sql`link where true`)}
+    union all ${first('clicks', 'recorded_xid', sql`click where click_id >= ${uncounted}`)}
+    union all ${first('clicks', 'recorded_xid', sql`late_click where click_id < ${uncounted}`)}`.execute(trx);
   // All facts of one transaction are counted together, whatever the limit has cut.
-  const ends = rows.flatMap(({ kind, last, facts: found }) => (found < limits[kind] ? [] : [last! + 1n]));
+  const ends = rows.flatMap(({ kind, last, facts }) => (facts < limits[kind] ? [] : [last! + 1n]));
   const below = ends.reduce((least, end) => (end < least ? end : least), oldest);
+  const facts = { orders: 0, bonuses: 0, links: 0, clicks: 0 };
+  for (const row of rows) facts[row.kind] += row.facts;
   return { oldest, below, facts, isComplete: below === oldest };
 }
 

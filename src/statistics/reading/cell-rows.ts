@@ -33,7 +33,10 @@ export interface CellQuery extends CellAsked {
 
 const placeShape = z.tuple([z.string(), cursorTime, cursorTime, cursorText, z.string().max(1024)]);
 
-/** Which cell is meant. Throws as `understandQuery` does, and `unprocessable` for a bucket that the time has not. */
+/**
+ * Which cell is meant. Throws as `understandQuery` does, and `unprocessable` for a bucket that the
+ * time has not.
+ */
 export function understandCell(
   { measure, bucket_at: at, limit, cursor, ...fields }: z.output<typeof cellFields>,
   given: { actor: Actor; now: Date },

@@ -4,7 +4,7 @@
 import { sql, type RawBuilder, type Transaction } from 'kysely';
 
 import type { DB } from '../../platform/postgres/tables.ts';
-import { clickedIn, clicksRecorded, linkFacts, linksMade, XID_MAX, type TimeSpan } from '../counting/link-facts.ts';
+import { clickedIn, clicksRecorded, firstUncounted, linkFacts, linksMade, XID_MAX, type TimeSpan } from '../counting/link-facts.ts';
 import { countsOf, type Counts } from './figures.ts';
 import { countedKeys, keyConditions, linkFactKeys, linkSumKeys, lookUpsOf, sumKeys, type Keys } from './keys.ts';
 import type { Edge, Piece, Plan } from './plan.ts';
@@ -50,7 +50,7 @@ type Sql = RawBuilder<unknown>;
 const FIGURES = [...COUNTED_MEASURES, 'buyers'] as const;
 type Figure = (typeof FIGURES)[number];
 const VISITS: readonly CountedMeasure[] = ['clicks', 'bot_clicks', 'links_made'];
-const ORDERS: readonly CountedMeasure[] = ['orders', 'orders_unattributed'];
+const ORDERS: ReadonlySet<CountedMeasure> = new Set(['orders', 'orders_unattributed'] as const);
 const NO_LINKS = sql`(select * from link where false)`;
 const UNION = sql` union all `;
 
@@ -162,7 +162,7 @@ function linkSums(question: CellQuestion): Sql {
  * that it has won something of.
  */
 function ordersOf(question: CellQuestion, rows: Sql): Sql[] {
-  const figures = COUNTED_MEASURES.filter((figure) => !VISITS.includes(figure) && !ORDERS.includes(figure));
+  const figures = COUNTED_MEASURES.filter((figure) => !VISITS.includes(figure) && !ORDERS.has(figure));
   const amounts = Object.fromEntries(figures.map((figure) => [figure, ofBasis(question, figure, sql`sign * ${sql.ref(figure)}`)]));
   const asked = sql`from (${rows}) as fact where ${within(question)} and ${conditions(question, countedKeys)}`;
   const sums = sql`select ${cellKeys(question, countedKeys, sql`at`)}, ${only(amounts)} ${asked} and ${basesOf(question)} group by 1, 2, 3, 4`;
@@ -200,9 +200,8 @@ function edgeVisits({ below }: Snapshot, question: CellQuestion): Sql {
 }
 
 /** Clicks and links that are committed, and not folded. */
-function notFolded({ below, completeAt, clicksFrom, hasLateClicks }: Snapshot, question: CellQuestion): Sql {
-  // Of ids that are given here, and not reckoned there, the partitions are known before it is planned.
-  const recent = sql`(select * from click where recorded_xid >= ${below} and recorded_xid < ${XID_MAX} and click_id >= ${clicksFrom}::uuid)`;
+function notFolded({ below, completeAt, hasLateClicks }: Snapshot, question: CellQuestion): Sql {
+  const recent = sql`(select * from click where recorded_xid >= ${below} and recorded_xid < ${XID_MAX} and click_id >= ${firstUncounted(completeAt)})`;
   const clicks = hasLateClicks ? clicksRecorded({ from: below, completeAt }) : recent;
   return visits(question, { clicks, links: linksMade({ from: below }) }, within(question));
 }

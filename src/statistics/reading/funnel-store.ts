@@ -9,9 +9,9 @@ import type { Group, StatisticsQuery } from './query.ts';
 import { rowsOfNow, type Snapshot } from './snapshot-store.ts';
 
 export const STEPS = ['made', 'clicked', 'ordered', 'confirmed', 'released'] as const;
-export type Step = (typeof STEPS)[number];
+type Step = (typeof STEPS)[number];
 
-export type FunnelAsked = Pick<StatisticsQuery, 'from' | 'to' | 'filters' | 'currency'>;
+type FunnelAsked = Pick<StatisticsQuery, 'from' | 'to' | 'filters' | 'currency'>;
 
 /** Of each step: links that came there or further, and how many clicks or orders brought them. */
 export type Funnel = Record<Step, { links: bigint; facts: bigint }>;
@@ -24,10 +24,11 @@ export async function readFunnel(trx: Transaction<DB>, snapshot: Snapshot, asked
   const { from, to, filters, currency } = asked;
   const links = sql`(select * from link where made_at >= ${from} and made_at < ${to})`;
   const unfolded = clicksRecorded({ from: snapshot.below, completeAt: snapshot.completeAt });
+  const made = linkFacts({ clicks: sql`(select * from click where false)`, links }, lookUpsOf(Object.keys(filters) as Group[]));
   const ofCurrency = currency === null ? sql`true` : sql`currency = ${currency}`;
   const { rows } = await sql<Record<Step | `${Step}_facts`, bigint>>`
     with made as materialized (
-      select link_code from ${linkFacts({ clicks: sql`(select * from click where false)`, links }, lookUpsOf(Object.keys(filters) as Group[]))} as fact
+      select link_code from ${made} as fact
       where ${ofCurrency} and ${keyConditions(filters, linkFactKeys)}
     ), visited as (
       select link_code, sum(clicks) as clicks from (

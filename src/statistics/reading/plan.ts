@@ -4,8 +4,8 @@
 import { DAY_MS, MINUTE_MS } from '../../platform/durations.ts';
 import type { Group, KeyFilter, StatisticsQuery } from './query.ts';
 
-export const QUARTER_MINUTES = 15;
-export const DAY_MINUTES = 1440;
+const QUARTER_MINUTES = 15;
+const DAY_MINUTES = 1440;
 const QUARTER_MS = QUARTER_MINUTES * MINUTE_MS;
 /** Each piece is a scan of its own: beyond this, more and smaller sums are read in one. */
 const PIECES_MAX = 12;

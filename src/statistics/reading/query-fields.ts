@@ -34,7 +34,7 @@ const listOf = (names: readonly string[], max: number): RegExp => new RegExp(`^$
 const sortKeys = [...MEASURES, 'commission'] as const;
 
 /** The filters, one for each group: the fields of everything that looks at a part of the facts. */
-export const filterFields = {
+const filterFields = {
   merchant_id: filter.optional().meta({
     description:
       'Of these only, several by comma; a `-` before one leaves it out, an empty value is what has none, `\\` makes the sign after it plain.',
@@ -104,7 +104,7 @@ export const statisticsFields = spanQuery.extend({
     .optional()
     .meta({ description: `${pageQuery.shape.cursor.meta()!.description} The time is that of the first page.` }),
 });
-export type SpanFields = z.output<typeof spanQuery>;
+type SpanFields = z.output<typeof spanQuery>;
 export type StatisticsFields = z.output<typeof statisticsFields>;
 
 /**

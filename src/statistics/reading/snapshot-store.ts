@@ -19,8 +19,6 @@ export interface Snapshot {
   below: bigint;
   /** When all that had been committed was in them. */
   completeAt: Date;
-  /** No click of a lower id is above it, but for late ones. */
-  clicksFrom: string;
   hasLateClicks: boolean;
   /** Orders whose award is not folded: what was counted of them stands no more. */
   orders: readonly bigint[];
@@ -51,7 +49,6 @@ interface FoldRow {
   watermark: bigint;
   orders: bigint[];
   has_bonuses: boolean;
-  clicks_from: string;
   has_late_clicks: boolean;
 }
 
@@ -74,7 +71,7 @@ export async function readSnapshot(trx: Transaction<DB>, { merchant }: Statistic
         order by order_key limit ${UNFOLDED_ORDERS_MAX + 1}
       ) as orders,
       exists (select from transfer where booked_xid >= below_xid and booked_xid <= ${XID_MAX} and ${IS_BONUS}) as has_bonuses,
-      partition_key('click', complete_at - interval '1 day') as clicks_from, exists (select from late_click) as has_late_clicks
+      exists (select from late_click) as has_late_clicks
     from statistics_fold`.execute(trx);
   const [fold] = rows;
   const { below_xid: below, orders } = fold!;
@@ -92,7 +89,6 @@ export async function readSnapshot(trx: Transaction<DB>, { merchant }: Statistic
   return {
     below,
     completeAt: fold!.complete_at,
-    clicksFrom: fold!.clicks_from,
     hasLateClicks: fold!.has_late_clicks,
     orders,
     counted,

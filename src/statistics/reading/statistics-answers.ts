@@ -115,7 +115,7 @@ export function showStatistics({ query, watermark: below, rows, totals, next }: 
 }
 
 /** One row of the body. */
-export function showRow(row: StatisticsRow, query: StatisticsQuery, shown: (at: Date) => string): z.input<typeof rowAnswer> {
+function showRow(row: StatisticsRow, query: StatisticsQuery, shown: (at: Date) => string): z.input<typeof rowAnswer> {
   const named = Object.fromEntries(query.groupBy.map((group, place) => [KEY_OF[group], showKey(group, row.keys[place] ?? null)]));
   const begin = row.bucket === null ? null : shown(row.bucket);
   return { bucket: begin, ...named, currency: row.currency, ...row.figures, ...comparedIn(row, query, shown) };
@@ -131,7 +131,7 @@ function comparedIn({ compared: other }: StatisticsRow | StatisticsTotal, { comp
 }
 
 /** A question as its caller might have asked it. */
-export function showQuery(query: StatisticsQuery): z.input<typeof queryAnswer> {
+function showQuery(query: StatisticsQuery): z.input<typeof queryAnswer> {
   const { groupBy, bucket: size, from, to, timeZone, compare, align, basis, sort, measures, limit, currency: of } = query;
   const asked = Object.entries(boundFilters(query)) as [Group, KeyFilter][];
   return {
@@ -158,7 +158,10 @@ export function showFilter({ wanted, unwanted }: KeyFilter): string {
   return [...wanted.map((value) => plain(value).replace(/^-/, '\\-')), ...unwanted.map((value) => `-${plain(value)}`)].join(',');
 }
 
-/** The columns of the table: a row of totals has no keys, and what is compared has columns of its own. */
+/**
+ * The columns of the table: a row of totals has no keys, and what is compared has columns of its
+ * own.
+ */
 function columnsOf({ groupBy, measures, compare }: StatisticsQuery): string[] {
   const others = compare === null ? [] : ['compared_bucket', ...measures.map((measure) => `compared_${measure}`)];
   return ['record', 'bucket', ...groupBy.map((group) => KEY_OF[group]), 'currency', ...measures, ...others];

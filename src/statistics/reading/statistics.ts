@@ -23,8 +23,8 @@ import type {
 import { inSnapshot, readSnapshot, type Snapshot } from './snapshot-store.ts';
 
 /**
- * Reads statistics, exact as of a moment after the call. Throws `unavailable` while what came before
- * statistics were kept is being counted.
+ * Reads statistics, exact as of a moment after the call. Throws `unavailable` while what came
+ * before statistics were kept is being counted.
  */
 export async function readStatistics(db: Kysely<DB>, query: StatisticsQuery): Promise<StatisticsAnswer> {
   return inSnapshot(db, async (trx) => {

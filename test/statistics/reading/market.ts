@@ -1,15 +1,11 @@
 // A varied market: two shops and currencies, a chain and an agency, several winners, refunds,
 // cancellations, releases, orders that nobody has won, and set-up that changes meanwhile.
 
-import { sql } from 'kysely';
-
 import { foldStatistics } from '../../../src/statistics/fold/fold.ts';
 import { ago, openWorld, SIMPLE_PLAN, WORKED_PLAN, type World } from '../../commission/world.ts';
 
-export const SCENES = ['group', 'live', 'moments'] as const;
-
 /** A die that falls the same way in every run. */
-export function dice(seed: number): (sides: number) => number {
+function dice(seed: number): (sides: number) => number {
   let state = seed;
   return (sides) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -115,10 +111,4 @@ export async function reorganise(market: Market): Promise<void> {
 /** Folds all that is committed. */
 export async function foldAll({ db }: Pick<World, 'db'>): Promise<void> {
   for (let more = true; more;) ({ more } = (await foldStatistics(db)) ?? { more: true });
-}
-
-/** Everything that lies below the watermark, as text: two folds that differ are told apart. */
-export async function belowXid({ db }: Pick<World, 'db'>): Promise<bigint> {
-  const { rows } = await sql<{ below_xid: bigint }>`select below_xid from statistics_fold`.execute(db);
-  return rows[0]!.below_xid;
 }

@@ -87,7 +87,7 @@ function visitOf(row: Record<string, string | number | null> & { at: Date }): Fa
 }
 
 /** Figures by cell: the name of a cell is JSON of its keys, currency and bucket. */
-export interface Recount {
+interface Recount {
   rows: Map<string, Figures>;
   totals: Map<string, Figures>;
 }
