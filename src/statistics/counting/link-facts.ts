@@ -18,9 +18,9 @@ const IS_KNOWN = sql`case when fact.xid is null then stated.recorded_xid is null
  * `currency`, `promoter_id`, `product_id`, `category`, `scene`, `campaign_id`, `link_code`,
  * `agency_id`), its time `at`, and 1 in one of `clicks`, `bot_clicks`, `links_made`; of a click its
  * `click_id` and `identity`. Both are table expressions of rows of those tables. Category and
- * agency are those of the version in force at that time among those that were known then: what is set up later for an earlier time moves
- * nothing; where they are not wanted they are null, and are not looked up. Clicks of no link count
- * nowhere.
+ * agency are those of the version in force at that time among those that were known then: what is
+ * set up later for an earlier time moves nothing; where they are not wanted they are null, and are
+ * not looked up. Clicks of no link count nowhere.
  */
 export function linkFacts(
   { clicks, links }: { clicks: RawBuilder<unknown>; links: RawBuilder<unknown> },

@@ -201,8 +201,8 @@ function edgeVisits({ below }: Snapshot, question: CellQuestion): Sql {
 
 /** Clicks and links that are committed, and not folded. */
 function notFolded({ below, completeAt, hasLateClicks }: Snapshot, question: CellQuestion): Sql {
-  const recent = sql`(select * from click where recorded_xid >= ${below} and recorded_xid < ${XID_MAX} and click_id >= ${firstUncounted(completeAt)})`;
-  const clicks = hasLateClicks ? clicksRecorded({ from: below, completeAt }) : recent;
+  const isRecent = sql`recorded_xid >= ${below} and recorded_xid < ${XID_MAX} and click_id >= ${firstUncounted(completeAt)}`;
+  const clicks = hasLateClicks ? clicksRecorded({ from: below, completeAt }) : sql`(select * from click where ${isRecent})`;
   return visits(question, { clicks, links: linksMade({ from: below }) }, within(question));
 }
 
@@ -222,7 +222,7 @@ function buyers(question: CellQuestion): Sql {
 
 const lookUps = ({ groupBy, filters }: CellQuestion) => lookUpsOf([...groupBy, ...(Object.keys(filters) as Group[])]);
 
-/** Said of links themselves too, what is asked of few promoters is not looked for among all links. */
+/** Said of links themselves too: few promoters are not looked for among all links. */
 function madeIn({ from, to }: TimeSpan, { filters }: CellQuestion): Sql {
   const { promoter, merchant } = filters;
   const ofLinks = { ...(promoter && { promoter }), ...(merchant && { merchant }) };

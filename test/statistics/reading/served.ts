@@ -17,7 +17,7 @@ export interface Body {
   next_cursor: string | null;
 }
 
-export type Query = Record<string, string | number>;
+type Query = Record<string, string | number>;
 
 const ORDERS = 20;
 /** A time that holds all of the market. */
