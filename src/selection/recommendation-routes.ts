@@ -34,7 +34,7 @@ const question = z.strictObject({
     .meta({ description: `Of these merchants only, up to ${MERCHANTS_MAX} by comma.` }),
   category: callerId.optional().meta({ description: 'Of this category only.' }),
   scene: z.enum(SCENES).optional().meta({ description: 'By what came of links of this scene.' }),
-  limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(10),
+  limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(10).meta({ description: 'How many places the list has at most.' }),
 });
 
 const ppm = z.int().nullable();
@@ -50,11 +50,15 @@ const recommendation = z
     rate_now_ppm: z.int().meta({ description: 'Of the rule that applies now, of all that it pays.' }),
     my_share_now: z.int().meta({ description: 'What this promoter would get of that after the split, in ppm.' }),
     expected_earnings_per_click: z
-      .object({ mean: z.number(), low: z.number(), high: z.number() })
+      .object({
+        mean: z.number().meta({ description: 'By which the list is ranked.' }),
+        low: z.number().meta({ description: 'One of ten times the truth lies below.' }),
+        high: z.number().meta({ description: 'One of ten times the truth lies above.' }),
+      })
       .meta({ description: 'Minor units, to the hundredth: it is no money. Four of five times the truth lies between low and high.' }),
     conversion_ppm: ppm.meta({ description: 'Orders of a million clicks on the product in the window; null without clicks.' }),
     refund_ppm: ppm.meta({ description: 'Which part of what was paid went back; null where nothing was paid.' }),
-    clicks: z.int(),
+    clicks: z.int().meta({ description: 'On links to the product in the window, without bots.' }),
     orders: z.int(),
     reasons: z
       .array(
