@@ -6,7 +6,7 @@ import { story } from './en/story.ts';
 import { orders } from './en/orders.ts';
 import { promotion } from './en/promotion.ts';
 import { rules } from './en/rules.ts';
-import { service } from './en/service.ts';
+import { platform } from './en/platform.ts';
 
 export const en = {
   ...frame,
@@ -15,7 +15,7 @@ export const en = {
   ...orders,
   ...promotion,
   ...rules,
-  ...service,
+  ...platform,
 };
 
 /** A key of the dictionaries. */

@@ -7,7 +7,7 @@ import { story } from './zh/story.ts';
 import { orders } from './zh/orders.ts';
 import { promotion } from './zh/promotion.ts';
 import { rules } from './zh/rules.ts';
-import { service } from './zh/service.ts';
+import { platform } from './zh/platform.ts';
 
 export const zh: Readonly<Record<Word, string>> = {
   ...frame,
@@ -16,5 +16,5 @@ export const zh: Readonly<Record<Word, string>> = {
   ...orders,
   ...promotion,
   ...rules,
-  ...service,
+  ...platform,
 };

@@ -1,6 +1,6 @@
 // What the pages of the service say: guards, deliveries, keys, the overview, in English.
 
-export const service = {
+export const platform = {
   guards: 'Guards',
   laws_hold: 'All laws of the books hold',
   law_broken: 'A law of the books is broken',

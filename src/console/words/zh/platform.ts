@@ -1,8 +1,8 @@
 // What the pages of the service say: guards, deliveries, keys, the overview, in Chinese.
 
-import type { service as english } from '../en/service.ts';
+import type { platform as english } from '../en/platform.ts';
 
-export const service: Readonly<Record<keyof typeof english, string>> = {
+export const platform: Readonly<Record<keyof typeof english, string>> = {
   guards: '账目守卫',
   laws_hold: '账目法则全部成立',
   law_broken: '有账目法则被违反',
