@@ -18,6 +18,16 @@ const STREAMS_MAX = 100_000;
 /** A batch of links has as many. */
 const LINKS_PER_DAY_MIN = 1000;
 
+/** The company's own accounts, by OpenID Connect. */
+export interface OidcSettings {
+  /** Over https, or on this machine. */
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** The claim that says as what somebody works here. */
+  readonly roleClaim: string;
+}
+
 /**
  * Everything that can be set. A secret that is null, or of which there are none, is made once and
  * kept in `dataDir`.
@@ -76,6 +86,8 @@ export interface Config {
   readonly taxTimeZone: string;
   /** For so long a changed payee is not paid, unless a second person has confirmed it. */
   readonly payeeChangeWaitHours: number;
+  /** Null: nobody signs in by accounts of the company. */
+  readonly oidc: OidcSettings | null;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Where order systems are asked, by their kind, instead of where their platforms are. */
   readonly pullBaseUrls: Readonly<Record<string, string>>;
@@ -121,6 +133,10 @@ const schema = z.object({
   WITHHOLDING_GAP: oneOf(['restart', 'keep']).default('restart'),
   TAX_TIME_ZONE: z.string().refine(isTimeZone, 'must be a name of the IANA database, like Asia/Shanghai').default('Asia/Shanghai'),
   PAYEE_CHANGE_WAIT_HOURS: wholeNumber(0, 10_000).default(48),
+  OIDC_ISSUER: z.string().refine(isIssuer, 'must be an https address without query and fragment, or http on this machine').optional(),
+  OIDC_CLIENT_ID: z.string().optional(),
+  OIDC_CLIENT_SECRET: z.string().optional(),
+  OIDC_ROLE_CLAIM: z.string().default('fenyong_role'),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   TRUST_PROXY: z.string().transform(proxies).default([]),
   PAYOUT_BASE_URLS: z.string().transform(baseUrls).default({}),
@@ -136,6 +152,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const parsed = schema.safeParse(given);
   const mistakes = (parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}`);
   mistakes.push(...sharedSecrets(given));
+  mistakes.push(...partlySet(given, ['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET']));
   if (parsed.data?.METRICS_PORT === parsed.data?.PORT && parsed.success) mistakes.push('METRICS_PORT must differ from PORT');
   if (!parsed.success || mistakes.length > 0) {
     throw new Error(`The environment cannot be used:\n${mistakes.map((mistake) => `  ${mistake}`).join('\n')}`);
@@ -174,12 +191,19 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     withholdingGap: data.WITHHOLDING_GAP,
     taxTimeZone: data.TAX_TIME_ZONE,
     payeeChangeWaitHours: data.PAYEE_CHANGE_WAIT_HOURS,
+    oidc: oidcOf(data),
     logLevel: data.LOG_LEVEL,
     trustProxy: data.TRUST_PROXY,
     payoutBaseUrls: Object.freeze(data.PAYOUT_BASE_URLS),
     pullBaseUrls: Object.freeze(data.PULL_BASE_URLS),
     startedByNpm: env['npm_lifecycle_event'] !== undefined,
   });
+}
+
+function oidcOf(data: z.output<typeof schema>): OidcSettings | null {
+  const [issuer, clientId, clientSecret] = [data.OIDC_ISSUER, data.OIDC_CLIENT_ID, data.OIDC_CLIENT_SECRET];
+  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return null;
+  return Object.freeze({ issuer, clientId, clientSecret, roleClaim: data.OIDC_ROLE_CLAIM });
 }
 
 /** The data folder that the environment names; null where it leaves that to us. */
@@ -219,6 +243,23 @@ function addressOf(protocols: string[]) {
   return z.string().refine((text) => protocols.includes(URL.canParse(text) ? new URL(text).protocol : ''), {
     error: `must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   });
+}
+
+const LOOPBACK_HOST = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+function isIssuer(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, search, hash, username, password } = new URL(text);
+  const isPrivate = protocol === 'https:' || (protocol === 'http:' && LOOPBACK_HOST.test(hostname));
+  return isPrivate && search + hash + username + password === '';
+}
+
+/** What has a meaning only together. */
+function partlySet(given: Record<string, string | undefined>, names: readonly string[]): string[] {
+  const missing = names.filter((name) => given[name] === undefined);
+  return missing.length === 0 || missing.length === names.length
+    ? []
+    : missing.map((name) => `${name} must be set beside ${names.filter((one) => !missing.includes(one)).join(' and ')}`);
 }
 
 function publicBase(text: string, context: z.RefinementCtx): string {

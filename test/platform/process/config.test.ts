@@ -8,6 +8,7 @@ import { readConfig } from '../../../src/platform/process/config.ts';
 const AT_ONCE = { simulationsMax: 2, streamsPerKey: 10, streamsMax: 500 };
 
 const DEFAULTS = {
+  oidc: null,
   port: 3000,
   host: '127.0.0.1',
   localUrl: 'http://127.0.0.1:3000',
@@ -59,6 +60,39 @@ function mistakesOf(env: Record<string, string>): string[] {
 /** How often callers may ask. */
 const RATES = { RATE_PER_CALLER: '600', RATE_PER_ADDRESS: '60', RATE_REFUSED: '6', RATE_REDIRECTS: '600' };
 
+/** Every variable that is no part of a whole, set otherwise than by default. */
+const EVERYTHING = {
+  PORT: '8080',
+  HOST: '0.0.0.0',
+  PUBLIC_URL: 'https://go.example.com/s/',
+  DATA_DIR: '/var/lib/fenyong',
+  DATABASE_URL: 'postgres://fenyong:hidden@db.example.com/fenyong?sslmode=require',
+  DATABASE_POOL_SIZE: '25',
+  REDIS_URL: 'rediss://cache.example.com:6380/1',
+  ADMIN_KEY: 'fy_admin_0123456789',
+  TOKEN_SECRET: `${'a'.repeat(32)},${'e'.repeat(16)}`,
+  SECRETS_KEY: `${'b'.repeat(32)},${'d'.repeat(16)}`,
+  IDENTITY_KEY: 'c'.repeat(32),
+  ...RATES,
+  WITHHOLDING: 'cn_platform_cumulative',
+  WITHHOLDING_GAP: 'keep',
+  TAX_TIME_ZONE: 'Asia/Urumqi',
+  PAYEE_CHANGE_WAIT_HOURS: '24',
+  PAYOUT_BASE_URLS: 'wechat-pay=http://127.0.0.1:8082',
+  LINKS_PER_DAY: '1000',
+  METRICS_PORT: '9464',
+  ORDER_LINES_MAX: '600',
+  ORDER_REFUNDS_MAX: '700',
+  REFERRAL_LEVELS_MAX: '1',
+  RULE_REVIEW: 'required',
+  SWEEP_INTERVAL_MS: '500',
+  GUARD_INTERVAL_MS: '60000',
+  LOG_LEVEL: 'warn',
+  TRUST_PROXY: '10.0.0.0/8, 192.0.2.7,fd00::/8',
+  PULL_BASE_URLS: 'jd=https://jd.example.com/, wechat-shop=http://127.0.0.1:8081',
+  npm_lifecycle_event: 'start',
+};
+
 describe('the environment', () => {
   test('nothing needs to be set', () => {
     expect(readConfig({})).toEqual(DEFAULTS);
@@ -82,37 +116,7 @@ describe('the environment', () => {
   });
 
   test('every value that is set is taken', () => {
-    const config = readConfig({
-      PORT: '8080',
-      HOST: '0.0.0.0',
-      PUBLIC_URL: 'https://go.example.com/s/',
-      DATA_DIR: '/var/lib/fenyong',
-      DATABASE_URL: 'postgres://fenyong:hidden@db.example.com/fenyong?sslmode=require',
-      DATABASE_POOL_SIZE: '25',
-      REDIS_URL: 'rediss://cache.example.com:6380/1',
-      ADMIN_KEY: 'fy_admin_0123456789',
-      TOKEN_SECRET: `${'a'.repeat(32)},${'e'.repeat(16)}`,
-      SECRETS_KEY: `${'b'.repeat(32)},${'d'.repeat(16)}`,
-      IDENTITY_KEY: 'c'.repeat(32),
-      ...RATES,
-      WITHHOLDING: 'cn_platform_cumulative',
-      WITHHOLDING_GAP: 'keep',
-      TAX_TIME_ZONE: 'Asia/Urumqi',
-      PAYEE_CHANGE_WAIT_HOURS: '24',
-      PAYOUT_BASE_URLS: 'wechat-pay=http://127.0.0.1:8082',
-      LINKS_PER_DAY: '1000',
-      METRICS_PORT: '9464',
-      ORDER_LINES_MAX: '600',
-      ORDER_REFUNDS_MAX: '700',
-      REFERRAL_LEVELS_MAX: '1',
-      RULE_REVIEW: 'required',
-      SWEEP_INTERVAL_MS: '500',
-      GUARD_INTERVAL_MS: '60000',
-      LOG_LEVEL: 'warn',
-      TRUST_PROXY: '10.0.0.0/8, 192.0.2.7,fd00::/8',
-      PULL_BASE_URLS: 'jd=https://jd.example.com/, wechat-shop=http://127.0.0.1:8081',
-      npm_lifecycle_event: 'start',
-    });
+    const config = readConfig(EVERYTHING);
     expect(config).toEqual({
       port: 8080,
       host: '0.0.0.0',
@@ -148,7 +152,30 @@ describe('the environment', () => {
       trustProxy: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8'],
       pullBaseUrls: { jd: 'https://jd.example.com', 'wechat-shop': 'http://127.0.0.1:8081' },
       startedByNpm: true,
+      oidc: null,
     });
+  });
+
+  test('an issuer is set with its client, over https or on this machine', () => {
+    const client = { OIDC_CLIENT_ID: 'fenyong', OIDC_CLIENT_SECRET: 'secret' };
+    for (const issuer of [
+      'https://id.example.com',
+      'https://id.example.com/realms/a',
+      'http://127.0.0.1:1',
+      'http://localhost:1',
+      'http://[::1]:1',
+    ]) {
+      const { oidc } = readConfig({ OIDC_ISSUER: issuer, ...client });
+      expect(oidc).toEqual({ issuer, clientId: 'fenyong', clientSecret: 'secret', roleClaim: 'fenyong_role' });
+    }
+    const named = readConfig({ OIDC_ISSUER: 'https://id.example.com', ...client, OIDC_ROLE_CLAIM: 'https://id.example.com/role' });
+    expect(named.oidc?.roleClaim).toBe('https://id.example.com/role');
+    for (const issuer of ['http://id.example.com', 'http://127.0.0.1.example.com', 'ldap://id', 'https://u:p@id', 'https://id?x', 'id']) {
+      expect(mistakesOf({ OIDC_ISSUER: issuer, ...client }), issuer).toEqual([
+        expect.stringMatching(/^OIDC_ISSUER must be an https address/),
+      ]);
+    }
+    expect(mistakesOf(client)).toEqual(['OIDC_ISSUER must be set beside OIDC_CLIENT_ID and OIDC_CLIENT_SECRET']);
   });
 
   test('all mistakes are listed at once', () => {
