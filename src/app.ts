@@ -85,6 +85,7 @@ import { promoterRoutes } from './promotion/promoters/promoter-routes.ts';
 import { promoterExists } from './promotion/promoters/promoter-store.ts';
 import { REDIRECT, redirectRoutes } from './promotion/clicks/redirect.ts';
 import { askingForLinks } from './pull/tracked-links.ts';
+import { oidcSettings } from './sign-in/oidc.ts';
 import { signInRoutes } from './sign-in/sign-in-routes.ts';
 import { lockDaysRoutes } from './pull/lock-days-routes.ts';
 import { reconciliationRoutes } from './pull/reconciliations/reconciliation-routes.ts';
@@ -155,7 +156,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     consoleRoutes(rest);
     keysRoutes(rest, { db, keys, parties: { merchantExists, promoterExists } });
     sessionRoutes(rest, { db, keys, publicUrl: config.publicUrl });
-    signInRoutes(rest, { db, keys, publicUrl: config.publicUrl, tokenKeys: runtime.tokenKeys, refused, oidc: config.oidc });
+    signInRoutes(rest, { db, keys, publicUrl: config.publicUrl, tokenKeys: runtime.tokenKeys, refused, oidc: oidcSettings(config) });
     meRoute(rest, operations);
     streamTicketRoutes(rest, { db });
     auditLogRoutes(rest, db);

@@ -7,20 +7,26 @@ import { productKey, type KnownProduct } from './history.ts';
 import { shrunk, type Factor } from './shrinkage.ts';
 
 /** E(kept base | order) of a product, in minor units, and whether it is below the floor. */
-export interface KeptAmount extends Factor {
+interface KeptAmount extends Factor {
   isBelowFloor: boolean;
 }
 
 /** Assumed where nobody knows anything: three of twenty-five orders come back. */
 const RETURNS = { noise: 'counts', assumed: { seen: 3, tries: 25 }, unlike: 0.2 } as const;
-/** A refund share is below the floor where its 80 % interval begins above so many times its category's. */
+/**
+ * A refund share is below the floor where its 80 % interval begins above so many times its
+ * category's.
+ */
 const FLOOR = { times: 2, below: 0.1 };
 const MOST_RETURNED = 0.95;
 const MOST_EXPECTED = 0.5;
 
 /** How unlike products are in what an order of them keeps: beside their price, and by itself. */
 const AMOUNTS_UNLIKE = { priced: 0.1, unpriced: 0.6 };
-/** Where no order of anything is known, an order keeps what one unit costs, or a hundred of the currency. */
+/**
+ * Where no order of anything is known, an order keeps what one unit costs, or a hundred of the
+ * currency.
+ */
 const ASSUMED_AMOUNT = { priced: { seen: 1, tries: 1 }, unpriced: { seen: 10_000, tries: 1 } };
 /** The noise of amounts where there are few orders, as if of so many. */
 const ASSUMED_NOISE = { noise: 0.8, orders: 10 };
@@ -31,9 +37,9 @@ interface Returns {
 }
 
 /**
- * What an order keeps, of these products and others: Gamma shrinkage, (kept + c × expected) / (orders +
- * c). Of products with a price it is measured in prices, so that dear and cheap ones tell of each other;
- * of the others in minor units, and those learn from all.
+ * What an order keeps, of these products and others: Gamma shrinkage, (kept + c × expected) /
+ * (orders + c). Of products with a price it is measured in prices, so that dear and cheap ones tell
+ * of each other; of the others in minor units, and those learn from all.
  */
 export function learnAmounts(products: readonly ClickedProduct[]): (product: KnownProduct) => KeptAmount {
   const returns = learnReturns(products);
@@ -97,8 +103,8 @@ const circlesOf = ({ merchantId, category }: Tried): string[] => [
 ];
 
 /**
- * The refund share of all other products of a product's category at its merchant, drawn to that of the
- * merchant's others, and that to all others: a product is not measured by itself.
+ * The refund share of all other products of a product's category at its merchant, drawn to that of
+ * the merchant's others, and that to all others: a product is not measured by itself.
  */
 function usualReturns(tried: readonly Tried[]): (one: Tried) => number {
   const sums = new Map<string, { seen: number; tries: number }>();

@@ -136,8 +136,8 @@ function converted({ mean, spread }: Expectation, unlike: number, { seen, tries 
 const BANDS = 2;
 
 /**
- * How many times twice as dear as usual in its category a product is: what is dear converts less often
- * than what is cheap, by how much is for the history to say.
+ * How many times twice as dear as usual in its category a product is: what is dear converts less
+ * often than what is cheap, by how much is for the history to say.
  */
 function priceBands(products: readonly KnownProduct[]): (product: KnownProduct) => string | null {
   const priced = products.filter(({ price }) => price !== null && price > 0);
@@ -215,7 +215,10 @@ function learnAudiences(cells: readonly Cell[], { fit, affinity: affinityBefore 
   };
 }
 
-/** How many products of a category a promoter shares, beside how many it would if it shared as all do. */
+/**
+ * How many products of a category a promoter shares, beside how many it would if it shared as all
+ * do.
+ */
 function familiarities(cells: readonly Cell[], sums: ReadonlyMap<string, PromoterSums>): (promoterId: string, category: string) => number {
   const ofCategory = new Map(
     [...groupedBy(cells, ({ state }) => categoryOf(state.product))].map(([category, own]) => [category, own.length]),
@@ -232,8 +235,8 @@ function familiarities(cells: readonly Cell[], sums: ReadonlyMap<string, Promote
 const PULL = { most: 1, spread: 0.25 };
 
 /**
- * Promoters share what suits their audience: by which power of their familiarity with a category they
- * convert better. Zero where the history does not show it.
+ * Promoters share what suits their audience: by which power of their familiarity with a category
+ * they convert better. Zero where the history does not show it.
  */
 function pullOf(groups: readonly (Ratio & { familiar: number })[], affinity: number): number {
   const isTooLow = (pull: number) => {

@@ -1,7 +1,6 @@
-// What a promoter can expect of one click on a product: P(order | click) × the kept base of an order.
-// What it is paid of that is for the rules to say. Pure: the order of the history does not matter.
-
-import { setImmediate as turn } from 'node:timers/promises';
+// What a promoter can expect of one click on a product: P(order | click) × the kept base of an
+// order. What it is paid of that is for the rules to say. Pure: the order of the history does not
+// matter.
 
 import { groupedBy } from '../platform/grouped-by.ts';
 import { learnAmounts } from './amounts.ts';
@@ -9,7 +8,7 @@ import { learnConversions, type Conversions } from './conversions.ts';
 import { productKey, type History, type KnownProduct } from './history.ts';
 
 /** Of a click, as a mean and its variance over the mean's square. */
-export interface Estimate {
+interface Estimate {
   /** Minor units of kept base. */
   mean: number;
   spread: number;
@@ -25,7 +24,7 @@ export interface Estimator {
 }
 
 /** Learns from a history, and yields where others may have their turn. */
-function* learning(history: History): Generator<void, Estimator> {
+export function* learning(history: History): Generator<void, Estimator> {
   const outcomes = groupedBy(history.outcomes, productKey);
   const products = history.products
     .map((product) => ({ ...product, key: productKey(product) }))
@@ -44,25 +43,6 @@ function* learning(history: History): Generator<void, Estimator> {
     },
     isBelowFloor: (product) => amounts(product).isBelowFloor,
   };
-}
-
-/** Learns from a history at once. */
-export function learn(history: History): Estimator {
-  const steps = learning(history);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
-}
-
-/** The same, while requests are answered between two steps. */
-export async function learnInTurns(history: History): Promise<Estimator> {
-  const steps = learning(history);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    await turn();
-  }
 }
 
 const compareText = (a: string, b: string) => (a === b ? 0 : a < b ? -1 : 1);

@@ -60,7 +60,8 @@ export async function readExcluded(
       where stated.merchant_id = known.merchant_id and stated.product_id = known.product_id and effective_from <= ${now}
       order by stated.effective_from desc, version desc limit 1
     ) as current left join lateral (
-      select coalesce((latest.terms ->> 'paused')::boolean, false) as paused, not is_running and not coalesce((latest.terms ->> 'paused')::boolean, false)
+      select coalesce((latest.terms ->> 'paused')::boolean, false) as paused,
+        not is_running and not coalesce((latest.terms ->> 'paused')::boolean, false)
         or coalesce((latest.terms ->> 'ends_at')::timestamptz <= ${now}, false) as ended
       from offer_rule place, lateral (
         select terms, is_running from offer_version as stated

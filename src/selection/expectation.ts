@@ -5,24 +5,27 @@ import { groupedBy } from '../platform/grouped-by.ts';
 import { groupFactor, NO_FACTOR, together, usualOf, variance, type Factor, type Ratio } from './shrinkage.ts';
 
 /** What a product is one of. */
-export interface Circles {
+interface Circles {
   merchantId: string;
   category: string | null;
   /** How dear it is among its kind, where that matters; null: nobody knows, or it does not. */
   priceBand: string | null;
 }
 
-/** What was seen of a product in so many tries: orders of clicks, money of orders, returns of orders. */
+/**
+ * What was seen of a product in so many tries: orders of clicks, money of orders, returns of
+ * orders.
+ */
 export interface Tried extends Circles {
   seen: number;
   tries: number;
 }
 
 /** How something is measured, and what is assumed of it where nothing is known. */
-export interface Measurement {
+interface Measurement {
   /**
-   * Counts vary as their own mean; of amounts, `noise` is the variance of one of them over the square
-   * of the mean.
+   * Counts vary as their own mean; of amounts, `noise` is the variance of one of them over the
+   * square of the mean.
    */
   noise: number | 'counts';
   /** As if that had been seen of a product of its own. */
@@ -45,7 +48,10 @@ const ROUNDS = 3;
 /** What is to be expected of products, and how unlike they are. */
 export interface Expectations {
   of: (product: Circles) => Expectation;
-  /** The variance of products around it, over its square: how much a product's own tries are to weigh. */
+  /**
+   * The variance of products around it, over its square: how much a product's own tries are to
+   * weigh.
+   */
   unlike: number;
 }
 

@@ -9,7 +9,7 @@ import { unnestOf } from '../platform/postgres/unnest.ts';
 import { countDelays, DELAY_HOURS, ripeness, type History, type KnownProduct, type Outcome } from './history.ts';
 
 /** Pairs of promoter and product that estimates learn from: those with the most clicks. */
-export const OUTCOMES_MAX = 5000;
+const OUTCOMES_MAX = 5000;
 /** How many orders of a merchant say how late they come: the latest. */
 export const DELAYS_MAX = 500;
 

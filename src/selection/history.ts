@@ -39,7 +39,7 @@ export const productKey = ({ merchantId, productId }: Pick<KnownProduct, 'mercha
 export const DELAY_HOURS = [0.25, 1, 3, 6, 12, 24, 48, 72, 120, 168, 240, 336, 504, 720] as const;
 
 /** Orders by the first of `DELAY_HOURS` within which they came after their click. */
-export type DelayCounts = readonly number[];
+type DelayCounts = readonly number[];
 
 /** How late orders of merchants came after their clicks, counted. */
 export function countDelays(delays: readonly { merchantId: string; hours: number }[]): {

@@ -1,11 +1,14 @@
 // What the past of merchants teaches, kept for some minutes: learning takes longer than asking, and
 // what is to be expected of a click does not change from one minute to the next.
 
+import { setImmediate as turn } from 'node:timers/promises';
+
 import type { Kysely } from 'kysely';
 import { LruMap } from 'toad-cache';
 
 import type { DB } from '../platform/postgres/tables.ts';
-import { learnInTurns, type Estimator } from './estimator.ts';
+import { learning, type Estimator } from './estimator.ts';
+import type { History } from './history.ts';
 import { readHistory, readPlatformParts, type HistoryQuestion } from './history-store.ts';
 
 /** What was learnt of some merchants. */
@@ -42,4 +45,14 @@ export function learntMarkets(db: Kysely<DB>): (question: HistoryQuestion) => Pr
 async function learnMarket(db: Kysely<DB>, question: HistoryQuestion): Promise<LearntMarket> {
   const estimator = await learnInTurns(await readHistory(db, question));
   return { estimator, platformParts: await readPlatformParts(db, question) };
+}
+
+/** Learns while requests are answered between two steps. */
+async function learnInTurns(history: History): Promise<Estimator> {
+  const steps = learning(history);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await turn();
+  }
 }

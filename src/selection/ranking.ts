@@ -6,14 +6,16 @@ import { productKey, type KnownProduct } from './history.ts';
 
 /** A product with what one click on it is expected to earn. */
 export interface Candidate extends KnownProduct {
-  /** Compared with other candidates only: of several currencies, in parts of what is usual in each. */
+  /**
+   * Compared with other candidates only: of several currencies, in parts of what is usual in each.
+   */
   worth: number;
   /** Variance of the worth over its square. */
   spread: number;
 }
 
 /** What is asked for. */
-export interface ListWish {
+interface ListWish {
   limit: number;
   /** The same words draw the same list. */
   seed: string;
@@ -39,9 +41,9 @@ export function intervalOf(mean: number, spread: number): { low: number; high: n
 }
 
 /**
- * The list, the best first. Of each ten places that can be filled the 9th and 10th go to the best of
- * one draw each (Thompson sampling). Where all that is offered is of one merchant or one category,
- * nothing could stand beside it, and it may fill the list.
+ * The list, the best first. Of each ten places that can be filled the 9th and 10th go to the best
+ * of one draw each (Thompson sampling). Where all that is offered is of one merchant or one
+ * category, nothing could stand beside it, and it may fill the list.
  */
 export function listOf<One extends Candidate>(candidates: readonly One[], { limit, seed }: ListWish): Placed<One>[] {
   const ranked = candidates.toSorted((a, b) => b.worth - a.worth || compareKeys(a, b));
@@ -80,7 +82,10 @@ function mixedTen<One extends Candidate>(
   return ten.length === TEN ? ten : null;
 }
 
-/** One draw for each candidate, the highest first. A candidate's draw is its own, whoever else is there. */
+/**
+ * One draw for each candidate, the highest first. A candidate's draw is its own, whoever else is
+ * there.
+ */
 function drawnOrder<One extends Candidate>(candidates: readonly One[], seed: string): One[] {
   const draws = candidates.map((candidate) => {
     const shape = shapeOf(candidate.spread);

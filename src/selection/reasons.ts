@@ -21,7 +21,7 @@ export const REASONS = [
 ] as const;
 
 /** A figure and what it is compared with; null where there is nothing to compare it with. */
-export interface Reason {
+interface Reason {
   code: (typeof REASONS)[number];
   value: number;
   baseline: number | null;

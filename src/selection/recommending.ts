@@ -23,7 +23,7 @@ import { readReasons, type ProductFigures, type Window } from './reasons.ts';
 const WINDOW_DAYS = 90;
 
 /** What is asked for; merchants null: all. */
-export interface RecommendationWish {
+interface RecommendationWish {
   promoterId: string;
   merchantIds: readonly string[] | null;
   category: string | null;
@@ -33,7 +33,7 @@ export interface RecommendationWish {
   timeZone: string;
 }
 
-export interface RecommendationDeps {
+interface RecommendationDeps {
   levelsMax: number;
   ruleCache: RuleCache;
   learnt: ReturnType<typeof learntMarkets>;
@@ -101,7 +101,10 @@ async function readPool(db: Kysely<DB>, deps: RecommendationDeps, wish: Recommen
   return pools.flat();
 }
 
-/** Leaves out products that a campaign names for the promoter whose budget is spent, and no other still pays. */
+/**
+ * Leaves out products that a campaign names for the promoter whose budget is spent, and no other
+ * still pays.
+ */
 async function withoutSpent(
   db: Kysely<DB>,
   { ruleCache }: RecommendationDeps,

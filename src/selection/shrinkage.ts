@@ -13,7 +13,10 @@ export interface Ratio {
   spread?: number;
 }
 
-/** A factor by which something is better than expected: its mean, and its variance over the mean's square. */
+/**
+ * A factor by which something is better than expected: its mean, and its variance over the mean's
+ * square.
+ */
 export interface Factor {
   mean: number;
   spread: number;
@@ -84,8 +87,8 @@ function likelihood(count: number, mean: number, unlike: number): number {
 }
 
 /**
- * The factor of one thing of a kind whose factors have a mean of 1 and this variance: Gamma-Poisson,
- * (seen + c) / (expected + c) with c = noise / variance.
+ * The factor of one thing of a kind whose factors have a mean of 1 and this variance:
+ * Gamma-Poisson, (seen + c) / (expected + c) with c = noise / variance.
  */
 export function shrunk({ seen, expected }: Ratio, unlike: number, noise = 1): Factor {
   const c = noise / unlike;
@@ -93,9 +96,10 @@ export function shrunk({ seen, expected }: Ratio, unlike: number, noise = 1): Fa
 }
 
 /**
- * A group as one thing of its kind. Its members vary by themselves by `within`, and by how unsure each
- * expectation is: however much one of them says of itself, it says little of the others. Weighed by
- * noise / (noise + (within + spread) × expected), the sums vary again as counts of one thing do.
+ * A group as one thing of its kind. Its members vary by themselves by `within`, and by how unsure
+ * each expectation is: however much one of them says of itself, it says little of the others.
+ * Weighed by noise / (noise + (within + spread) × expected), the sums vary again as counts of one
+ * thing do.
  */
 export function together(members: readonly Ratio[], within: number, noise = 1): Ratio {
   const group = { seen: 0, expected: 0 };

@@ -16,10 +16,9 @@ import { makeSession } from '../platform/keys/session-store.ts';
 import { signInKey } from '../platform/keys/sign-in-keys.ts';
 import { inTransaction } from '../platform/postgres/database.ts';
 import type { DB } from '../platform/postgres/tables.ts';
-import type { OidcSettings } from '../platform/process/config.ts';
 import { merchantExists } from '../promotion/merchants/merchant-store.ts';
 import { journeysOf, ownPath, type Journey } from './journey.ts';
-import { IssuerError, issuerOf, type Claims } from './oidc.ts';
+import { IssuerError, issuerOf, type Claims, type OidcSettings } from './oidc.ts';
 import { sendRefusal, type RefusalName } from './refusal-page.ts';
 import { readRoleClaim, type ClaimedRole } from './role-claim.ts';
 

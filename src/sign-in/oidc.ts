@@ -18,7 +18,7 @@ import {
   type ServerMetadata,
 } from 'openid-client';
 
-import type { OidcSettings } from '../platform/process/config.ts';
+import type { Config } from '../platform/process/config.ts';
 import type { Journey } from './journey.ts';
 
 const TIMEOUT_SECONDS = 10;
@@ -47,6 +47,21 @@ interface Issuer {
   addressFor(journey: Journey & { state: string }): Promise<string>;
   /** Whom the answer in this query is about. Throws an `IssuerError` where it is nobody. */
   claimsOf(query: string, journey: Journey & { state: string }): Promise<Claims>;
+}
+
+/** The company's own accounts, by OpenID Connect. */
+export interface OidcSettings {
+  /** Over https, or on this machine. */
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly roleClaim: string;
+}
+
+/** As the configuration says; null: nobody signs in by accounts of the company. */
+export function oidcSettings(config: Config): OidcSettings | null {
+  const { oidcIssuer: issuer, oidcClientId: clientId, oidcClientSecret: clientSecret, oidcRoleClaim: roleClaim } = config;
+  return issuer === null || clientId === null || clientSecret === null ? null : { issuer, clientId, clientSecret, roleClaim };
 }
 
 /**

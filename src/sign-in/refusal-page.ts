@@ -34,7 +34,9 @@ const REFUSALS = {
   },
   none: {
     status: 403,
-    en: 'Your account has no role here. Ask your administrator to give it one in the claim {}: admin, operator, finance, risk, auditor or merchant:<id>.',
+    en:
+      'Your account has no role here. Ask your administrator to give it one in the claim {}: ' +
+      'admin, operator, finance, risk, auditor or merchant:<id>.',
     zh: '您的账号在这里没有角色。请管理员在声明 {} 中给出一个：admin、operator、finance、risk、auditor 或 merchant:<id>。',
   },
   several: {

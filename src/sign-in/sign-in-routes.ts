@@ -4,9 +4,9 @@ import { z } from 'zod';
 
 import type { App } from '../platform/http/app.ts';
 import { problems } from '../platform/http/problem.ts';
-import type { OidcSettings } from '../platform/process/config.ts';
 import { signInLinkRoutes } from './link-routes.ts';
 import { oidcRoutes } from './oidc-routes.ts';
+import type { OidcSettings } from './oidc.ts';
 
 const ways = z
   .object({ oidc: z.boolean().meta({ description: 'Whether the accounts of the company sign in, at `/sign-in/oidc`.' }) })

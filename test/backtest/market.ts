@@ -15,7 +15,10 @@ export interface MarketSettings {
   historyDays: number;
   /** What comes after it, by which rankings are judged. */
   heldOutDays: number;
-  /** Deviations of logarithms: of promoters' strength, of audiences' affinity to categories, of their fit to a single product. */
+  /**
+   * Deviations of logarithms: of promoters' strength, of audiences' affinity to categories, of
+   * their fit to a single product.
+   */
   strength: number;
   affinity: number;
   fit: number;
@@ -23,7 +26,10 @@ export interface MarketSettings {
   season: number;
 }
 
-/** Conversion about 2 %, refunds about 12 %, two hundred to four hundred products: a shop of some size. */
+/**
+ * Conversion about 2 %, refunds about 12 %, two hundred to four hundred products: a shop of some
+ * size.
+ */
 export const PLAIN: MarketSettings = {
   merchants: 8,
   categories: 12,
@@ -49,13 +55,13 @@ export interface MarketProduct {
 }
 
 /** A click; times are days since the history began. */
-export interface MarketClick {
+interface MarketClick {
   at: number;
   promoterId: string;
   productId: string;
 }
 
-export interface MarketOrder extends MarketClick {
+interface MarketOrder extends MarketClick {
   clickedAt: number;
   paid: number;
   refunded: number;

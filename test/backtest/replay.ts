@@ -4,7 +4,7 @@
 import { groupedBy } from '../../src/platform/grouped-by.ts';
 import { DELAYS_MAX } from '../../src/selection/history-store.ts';
 import { countDelays, productKey, ripeness, type History, type KnownProduct, type Outcome } from '../../src/selection/history.ts';
-import { learn } from '../../src/selection/estimator.ts';
+import { learn } from '../selection/learn.ts';
 import { intervalOf, listOf } from '../../src/selection/ranking.ts';
 import { makeMarket, type Market, type MarketProduct, type MarketSettings } from './market.ts';
 
@@ -14,7 +14,9 @@ export type Ranking = 'ours' | (typeof RIVALS)[number];
 /** What one seed says. Earnings are parts of what the best ten could have earned. */
 export interface Replayed {
   earnings: Record<Ranking, number>;
-  /** Expected and realised earnings of the same clicks, by what was expected of one, in ten parts. */
+  /**
+   * Expected and realised earnings of the same clicks, by what was expected of one, in ten parts.
+   */
   deciles: { expected: number; realised: number; orders: number }[];
   /** Which part of the intervals held what was to be expected in truth. */
   coverage: number;

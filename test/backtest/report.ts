@@ -14,18 +14,20 @@ export const MARKETS: Readonly<Record<string, MarketSettings>> = {
 };
 
 /** A mean with its 95 % interval, by Student's law. */
-export interface Measured {
+interface Measured {
   mean: number;
   low: number;
   high: number;
 }
 
-/** The 97.5 % quantiles of Student's law by degrees of freedom; beyond them it is nearly the last. */
+/**
+ * The 97.5 % quantiles of Student's law by degrees of freedom; beyond them it is nearly the last.
+ */
 const STUDENT = [
   12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093, 2.086,
 ] as const;
 
-export function measured(values: readonly number[]): Measured {
+function measured(values: readonly number[]): Measured {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
   const half = (STUDENT[values.length - 2] ?? STUDENT.at(-1)!) * Math.sqrt(variance / values.length);
@@ -33,7 +35,7 @@ export function measured(values: readonly number[]): Measured {
 }
 
 /** What is proven of the selection over these seeds. */
-export interface Proof {
+interface Proof {
   earnings: Record<Ranking, Measured>;
   /** By how much ours earns more, paired by seed. */
   ahead: Record<(typeof RIVALS)[number], Measured>;

@@ -127,7 +127,10 @@ interface Folding {
   seconds: number;
 }
 
-/** CPU of this process and the database while clicks are written, with a fold each second and without. */
+/**
+ * CPU of this process and the database while clicks are written, with a fold each second and
+ * without.
+ */
 async function costOfFold({ db, connectionString, dataDir, year, rounds, seconds }: Folding): Promise<string[]> {
   const client = new Client(connectionString);
   await client.connect();

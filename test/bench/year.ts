@@ -46,7 +46,8 @@ export async function openYear(owner: Kysely<DB>, year: Year): Promise<void> {
       create temporary table kind as
       select n - 1 as kind, merged from unnest(${kindsOfOrders()}::jsonb[]) with ordinality as one (merged, n)`.execute(db);
     for (let from = 0; from < year.orders; from += ROWS_AT_ONCE) await openOrders(db, year, from);
-    // Nothing of it has a number of the ledger's count: it is history, of which all is to be counted.
+    // Nothing of it has a number of the ledger's count: it is history, of which all is to be
+    // counted.
     await sql`update statistics_fold set history_done_at = null`.execute(db);
     await sql`set session_replication_role = default`.execute(db);
   });
@@ -121,7 +122,9 @@ function kindsOfOrders(): string[] {
   });
 }
 
-/** Each of one line, won by one link: a tenth for its agency and an upline, and a tenth refunded. */
+/**
+ * Each of one line, won by one link: a tenth for its agency and an upline, and a tenth refunded.
+ */
 async function openOrders(db: Kysely<DB>, { days, orders, links, merchants, products, promoters }: Year, from: number): Promise<void> {
   await sql`drop table if exists sold`.execute(db);
   await sql`

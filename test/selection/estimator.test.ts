@@ -3,11 +3,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { learn } from '../../src/selection/estimator.ts';
 import { DELAY_HOURS, ripeness, type History, type KnownProduct, type Outcome } from '../../src/selection/history.ts';
 import { makeMarket, PLAIN } from '../backtest/market.ts';
 import { historyOf } from '../backtest/replay.ts';
 import { runs } from '../runs.ts';
+import { learn } from './learn.ts';
 
 const product = (productId: string, more: Partial<KnownProduct> = {}): KnownProduct => ({
   merchantId: 'm1',
@@ -33,7 +33,9 @@ function outcome(productId: string, promoterId: string, clicks: number, orders: 
   };
 }
 
-/** Forty products of four promoters that convert like any other: what one of them is compared with. */
+/**
+ * Forty products of four promoters that convert like any other: what one of them is compared with.
+ */
 const crowd: History = {
   products: Array.from({ length: 40 }, (_, index) => product(`usual-${index}`)),
   outcomes: Array.from({ length: 40 }, (_, index) => outcome(`usual-${index}`, `r${index % 4}`, 100, 2 + (index % 3))),

@@ -17,6 +17,7 @@ const OF_THE_WHOLE: Readonly<Record<string, string>> = {
   'test/guards/clean.test.ts': 'all guards against books that are in order',
   'test/guards/laws.test.ts': 'every law against a violation that was planted for it',
   'test/inbox/bounds.test.ts': 'how large an order may be and how times are read, from request to row',
+  'test/backtest/backtest.test.ts': 'the ranking of products against held-out time of generated markets',
   'test/commission/partitions.test.ts': 'the statements of the hot paths in books of three years',
   'test/commission/plans.test.ts': 'the statements of the hot paths against a large database',
   'test/commission/award/award.lines.test.ts': 'the award of lines that speak for themselves',

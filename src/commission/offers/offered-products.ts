@@ -98,7 +98,9 @@ export interface PaidProduct extends OfferedProduct {
   share: MyShare;
 }
 
-/** All that a promoter may share, as `readSharedProducts` pages it; the newest in the pool first. */
+/**
+ * All that a promoter may share, as `readSharedProducts` pages it; the newest in the pool first.
+ */
 export async function readPaidProducts(db: Kysely<DB>, deps: SharingDeps, question: PoolQuestion, now: Date): Promise<PaidProduct[]> {
   const { facts, listed } = await readPool(db, deps, question, now);
   const share = sharing(facts, question.promoterId, now);

@@ -66,11 +66,6 @@ export function unitsOf(text: string, digits: number): number | null {
   return Number(`${sign}${whole}${fraction.slice(0, digits).padEnd(digits, '0')}`);
 }
 
-/** A percentage that somebody typed, in parts per million; null where it is none. */
-export function ppmOf(text: string): number | null {
-  return unitsOf(text.replace(/%$/, ''), PERCENT_DIGITS);
-}
-
 function decimal(units: bigint, digits: number): string {
   const text = String(units < 0n ? -units : units).padStart(digits + 1, '0');
   const whole = text.slice(0, text.length - digits).replaceAll(/\B(?=(\d{3})+$)/g, ',');

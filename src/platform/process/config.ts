@@ -18,16 +18,6 @@ const STREAMS_MAX = 100_000;
 /** A batch of links has as many. */
 const LINKS_PER_DAY_MIN = 1000;
 
-/** The company's own accounts, by OpenID Connect. */
-export interface OidcSettings {
-  /** Over https, or on this machine. */
-  readonly issuer: string;
-  readonly clientId: string;
-  readonly clientSecret: string;
-  /** The claim that says as what somebody works here. */
-  readonly roleClaim: string;
-}
-
 /**
  * Everything that can be set. A secret that is null, or of which there are none, is made once and
  * kept in `dataDir`.
@@ -86,8 +76,15 @@ export interface Config {
   readonly taxTimeZone: string;
   /** For so long a changed payee is not paid, unless a second person has confirmed it. */
   readonly payeeChangeWaitHours: number;
-  /** Null: nobody signs in by accounts of the company. */
-  readonly oidc: OidcSettings | null;
+  /**
+   * Who vouches for the company's own accounts, by OpenID Connect; null, as the client is then:
+   * nobody signs in by them.
+   */
+  readonly oidcIssuer: string | null;
+  readonly oidcClientId: string | null;
+  readonly oidcClientSecret: string | null;
+  /** The claim that says as what somebody works here. */
+  readonly oidcRoleClaim: string;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Where order systems are asked, by their kind, instead of where their platforms are. */
   readonly pullBaseUrls: Readonly<Record<string, string>>;
@@ -191,19 +188,16 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     withholdingGap: data.WITHHOLDING_GAP,
     taxTimeZone: data.TAX_TIME_ZONE,
     payeeChangeWaitHours: data.PAYEE_CHANGE_WAIT_HOURS,
-    oidc: oidcOf(data),
+    oidcIssuer: data.OIDC_ISSUER ?? null,
+    oidcClientId: data.OIDC_CLIENT_ID ?? null,
+    oidcClientSecret: data.OIDC_CLIENT_SECRET ?? null,
+    oidcRoleClaim: data.OIDC_ROLE_CLAIM,
     logLevel: data.LOG_LEVEL,
     trustProxy: data.TRUST_PROXY,
     payoutBaseUrls: Object.freeze(data.PAYOUT_BASE_URLS),
     pullBaseUrls: Object.freeze(data.PULL_BASE_URLS),
     startedByNpm: env['npm_lifecycle_event'] !== undefined,
   });
-}
-
-function oidcOf(data: z.output<typeof schema>): OidcSettings | null {
-  const [issuer, clientId, clientSecret] = [data.OIDC_ISSUER, data.OIDC_CLIENT_ID, data.OIDC_CLIENT_SECRET];
-  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return null;
-  return Object.freeze({ issuer, clientId, clientSecret, roleClaim: data.OIDC_ROLE_CLAIM });
 }
 
 /** The data folder that the environment names; null where it leaves that to us. */

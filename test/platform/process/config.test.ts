@@ -8,7 +8,10 @@ import { readConfig } from '../../../src/platform/process/config.ts';
 const AT_ONCE = { simulationsMax: 2, streamsPerKey: 10, streamsMax: 500 };
 
 const DEFAULTS = {
-  oidc: null,
+  oidcIssuer: null,
+  oidcClientId: null,
+  oidcClientSecret: null,
+  oidcRoleClaim: 'fenyong_role',
   port: 3000,
   host: '127.0.0.1',
   localUrl: 'http://127.0.0.1:3000',
@@ -152,7 +155,10 @@ describe('the environment', () => {
       trustProxy: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8'],
       pullBaseUrls: { jd: 'https://jd.example.com', 'wechat-shop': 'http://127.0.0.1:8081' },
       startedByNpm: true,
-      oidc: null,
+      oidcIssuer: null,
+      oidcClientId: null,
+      oidcClientSecret: null,
+      oidcRoleClaim: 'fenyong_role',
     });
   });
 
@@ -169,7 +175,7 @@ describe('the environment', () => {
       expect(oidc).toEqual({ issuer, clientId: 'fenyong', clientSecret: 'secret', roleClaim: 'fenyong_role' });
     }
     const named = readConfig({ OIDC_ISSUER: 'https://id.example.com', ...client, OIDC_ROLE_CLAIM: 'https://id.example.com/role' });
-    expect(named.oidc?.roleClaim).toBe('https://id.example.com/role');
+    expect(named.oidcRoleClaim).toBe('https://id.example.com/role');
     for (const issuer of ['http://id.example.com', 'http://127.0.0.1.example.com', 'ldap://id', 'https://u:p@id', 'https://id?x', 'id']) {
       expect(mistakesOf({ OIDC_ISSUER: issuer, ...client }), issuer).toEqual([
         expect.stringMatching(/^OIDC_ISSUER must be an https address/),

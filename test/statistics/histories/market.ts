@@ -43,7 +43,9 @@ export interface Market {
   atDay: (day: number, minute?: number) => string;
   /** As of when what is due is awarded. */
   clock: number;
-  /** Of who may ask, beside operators: the third promoter, and the storefront of the first merchant. */
+  /**
+   * Of who may ask, beside operators: the third promoter, and the storefront of the first merchant.
+   */
   keys: { promoter: string; storefront: string };
 }
 

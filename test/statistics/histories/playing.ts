@@ -12,7 +12,9 @@ type Of<What extends Happening['does']> = Extract<Happening, { does: What }>;
 const chosen = <Item>(items: readonly Item[], pick: number): Item | undefined => items[pick % Math.max(items.length, 1)];
 const productOf = (index: number): string | null => (index < PRODUCTS.length ? `p${index}` : null);
 
-/** Links that every market begins with, and a buyer who came by three promoters of the first shop. */
+/**
+ * Links that every market begins with, and a buyer who came by three promoters of the first shop.
+ */
 export async function openDoors(market: Market): Promise<void> {
   const basic = { does: 'link', from: null } as const;
   await link(market, { ...basic, merchant: 0, promoter: 1, product: 0, scene: 'group', campaign: 'spring' });

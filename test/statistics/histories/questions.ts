@@ -65,7 +65,10 @@ export interface Asked {
   descends: boolean;
 }
 
-/** Of whom is asked: the keys of promoters and storefronts see that promoter or the first of these merchants. */
+/**
+ * Of whom is asked: the keys of promoters and storefronts see that promoter or the first of these
+ * merchants.
+ */
 export interface Parties {
   merchantIds: readonly string[];
   promoterId: string;
