@@ -52,10 +52,10 @@ function runNpm(development) {
 }
 
 /**
- * Of several processes that start in one folder at the same time one installs, and the others wait
- * for it.
+ * Of several processes that start in one folder at the same time one installs or builds, and the
+ * others wait for it.
  */
-function alone(work) {
+export function alone(work) {
   const lock = join(tmpdir(), `fenyong-install-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`);
   const ticket = `${lock}.${process.pid}`;
   writeFileSync(ticket, String(process.pid));

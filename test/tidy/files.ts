@@ -10,7 +10,7 @@ import { parseAst } from 'vitest/node';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CODE = /\.(ts|mjs)$/;
 /** What is not kept in the repository. */
-const NOT_OURS = new Set(['.git', 'node_modules', '.data', 'coverage', '.env']);
+const NOT_OURS = new Set(['.git', 'node_modules', '.data', 'coverage', '.env', 'dist']);
 
 /** One file of text; `path` is its place in the project, with slashes. */
 export interface TextFile {
