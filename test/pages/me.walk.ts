@@ -1,5 +1,5 @@
-// A promoter walks through the page in a real browser: signs in, reads, claims, makes a link and its
-// poster, says where the money goes, and signs out; once in Chinese and once in English.
+// A promoter walks through the page in a real browser: signs in, reads, claims, makes a link and
+// its poster, says where the money goes, and signs out; once in Chinese and once in English.
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
