@@ -9,11 +9,11 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts
 FROM node:24-slim AS desk
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The desk is built with the packages of development, of which the last stage has none.
+# The desk and the promoter's page are built with the packages of development, of which the last stage has none.
 RUN npm ci --include=dev --ignore-scripts
 COPY client ./client
 COPY src ./src
-RUN node src/console/build.mjs
+RUN node src/console/build.mjs && node src/me/build.mjs
 
 FROM node:24-slim
 WORKDIR /app

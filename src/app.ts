@@ -38,6 +38,7 @@ import { unpark } from './inbox/parking.ts';
 import { webhookRoutes, WEBHOOKS } from './inbox/door/webhook-routes.ts';
 import { accountCache } from './ledger/booking-store.ts';
 import { ledgerRoutes } from './ledger/ledger-routes.ts';
+import { mePageRoutes } from './me/routes.ts';
 import { batchFileRoutes } from './payouts/batches/batch-file-routes.ts';
 import { batchRoutes } from './payouts/batches/batch-routes.ts';
 import { noticeRoutes } from './payouts/bills/notice-routes.ts';
@@ -154,6 +155,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     serveMetrics(rest, registry);
     refuseSuspended(rest, db);
     consoleRoutes(rest);
+    mePageRoutes(rest, { timeZone: config.taxTimeZone });
     keysRoutes(rest, { db, keys, parties: { merchantExists, promoterExists } });
     sessionRoutes(rest, { db, keys, publicUrl: config.publicUrl });
     signInRoutes(rest, { db, keys, publicUrl: config.publicUrl, tokenKeys: runtime.tokenKeys, refused, oidc: oidcSettings(config) });

@@ -4,8 +4,10 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 import { buildDesk } from './console/build.mjs';
+import { buildMe } from './me/build.mjs';
 
 buildDesk();
+buildMe();
 const root = fileURLToPath(new URL('..', import.meta.url));
 const commands = [
   ['src/console/build.mjs', '--watch'],

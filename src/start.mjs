@@ -1,7 +1,8 @@
-// The door of the program: installs what is missing, builds the desk for whoever serves it, lets
+// The door of the program: installs what is missing, builds the pages for whoever serves them, lets
 // this Node read TypeScript, and hands over to main.ts.
 import { buildDesk } from './console/build.mjs';
 import { install } from './install.mjs';
+import { buildMe } from './me/build.mjs';
 
 const SERVING = ['serve', 'api'];
 
@@ -10,9 +11,12 @@ install({ development: false });
 if (SERVING.includes(args[0] ?? 'serve')) {
   try {
     buildDesk();
+    buildMe();
   } catch (error) {
-    // Orders come in without the desk too; an earlier one, where there is one, is served meanwhile.
-    process.stderr.write(`The desk could not be built: ${error.message}\nBuild it with: node src/console/build.mjs\n`);
+    // Orders come in without the pages too; earlier ones, where there are some, are served meanwhile.
+    process.stderr.write(
+      `The pages could not be built: ${error.message}\nBuild them with: node src/console/build.mjs && node src/me/build.mjs\n`,
+    );
   }
 }
 if (!process.features.typescript) (await import('tsx/esm/api')).register();

@@ -1,4 +1,4 @@
-// npm run bench [-- redirect|webhook|award|campaigns|latency|payouts|simulation|growth|
+// npm run bench [-- redirect|webhook|award|campaigns|latency|page|payouts|simulation|growth|
 // statistics …] [--rounds N] [--seconds S] [--orders N] [--promoters N] [--scale S]: each figure
 // beside its twin, medians of alternating rounds; `--orders` says how many orders are awarded,
 // rehearsed or told, `--promoters` how many are paid, `--scale` how much of the year of statistics
@@ -12,6 +12,7 @@ import { benchCampaigns } from './campaigns.ts';
 import { ORDERS } from './crowd.ts';
 import { benchGrowth } from './growth.ts';
 import { benchLatency } from './latency.ts';
+import { benchPage } from './page.ts';
 import { benchPayouts, PROMOTERS } from './payouts.ts';
 import { benchRedirect } from './redirect.ts';
 import { benchSimulation } from './simulation.ts';
@@ -46,6 +47,7 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
     ...(await benchStatistics({ scale: Number(values.scale), rounds, seconds: seconds * 2 })),
     ...(await benchVisibility({ perSecond: 50, seconds: seconds * 2 })),
   ],
+  page: () => benchPage({ rounds }),
   latency: () => benchLatency({ perSecond: 50, seconds: seconds * 2 }),
 };
 

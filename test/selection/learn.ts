@@ -1,3 +1,5 @@
+// What a history teaches, for tests that ask at once.
+
 import { learning, type Estimator } from '../../src/selection/estimator.ts';
 import type { History } from '../../src/selection/history.ts';
 

@@ -89,7 +89,7 @@ describe('who may come in', () => {
     server.get('/v1/shop', { config: { scopes: [] } }, async () => ({}));
     server.get('/open', { schema: { summary: 'open' } }, async () => ({}));
     const { paths } = (await server.inject('/openapi.json')).json();
-    expect([paths['/v1/shop'].get.security, paths['/open'].get.security]).toEqual([[{ key: [] }], []]);
+    expect([paths['/v1/shop'].get.security, paths['/open'].get.security]).toEqual([[{ key: [] }, { session: [] }], []]);
     expect(paths['/v1/shop'].get).toMatchObject({ 'x-scopes': ['admin', 'auditor'] });
     expect(paths['/open'].get).not.toHaveProperty('x-scopes');
     await server.close();

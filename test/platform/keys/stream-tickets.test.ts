@@ -43,7 +43,7 @@ test('the sweep takes those that have expired, as many as it is told to, and no 
   const made = [await make(actors[0]!), await make(actors[0]!), await make(actors[0]!)];
   const [first, second, third] = made.map(({ ticket }) => Buffer.from(hashOfKey(ticket), 'hex'));
   await sql`
-    update stream_ticket set made_at = now() - interval '1 hour', expires_at = now() where hash in (${first}, ${second})`.execute(
+    update stream_ticket set made_at = now() - interval '1 hour', expires_at = now() - interval '1 second' where hash in (${first}, ${second})`.execute(
     database.owner,
   );
   const sweep = () => inTransaction(database.db, ({ trx, now }) => sweepTickets(trx, now, 1));

@@ -171,8 +171,8 @@ describe('the environment', () => {
       'http://localhost:1',
       'http://[::1]:1',
     ]) {
-      const { oidc } = readConfig({ OIDC_ISSUER: issuer, ...client });
-      expect(oidc).toEqual({ issuer, clientId: 'fenyong', clientSecret: 'secret', roleClaim: 'fenyong_role' });
+      const { oidcIssuer, oidcClientId, oidcClientSecret, oidcRoleClaim } = readConfig({ OIDC_ISSUER: issuer, ...client });
+      expect([oidcIssuer, oidcClientId, oidcClientSecret, oidcRoleClaim]).toEqual([issuer, 'fenyong', 'secret', 'fenyong_role']);
     }
     const named = readConfig({ OIDC_ISSUER: 'https://id.example.com', ...client, OIDC_ROLE_CLAIM: 'https://id.example.com/role' });
     expect(named.oidcRoleClaim).toBe('https://id.example.com/role');
