@@ -13,7 +13,7 @@ if (SERVING.includes(args[0] ?? 'serve')) {
     buildDesk();
     buildMe();
   } catch (error) {
-    // Orders come in without the pages too; earlier ones, where there are some, are served meanwhile.
+    // Orders come in without the pages too; earlier ones are served meanwhile, where there are any.
     process.stderr.write(
       `The pages could not be built: ${error.message}\nBuild them with: node src/console/build.mjs && node src/me/build.mjs\n`,
     );

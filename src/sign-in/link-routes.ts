@@ -42,7 +42,7 @@ interface LinkDeps {
   refused: RefusedCallers;
 }
 
-/** POST /v1/promoters/{promoter_id}/sign-in-links and POST /v1/sign-ins. */
+/** POST /v1/promoters/{promoter_id}/sign-in-links and POST /sign-in/link. */
 export function signInLinkRoutes(app: App, { db, publicUrl, refused }: LinkDeps): void {
   app.post('/v1/promoters/:promoter_id/sign-in-links', {
     config: { scopes: ['storefront'], roles: ['operator'] },
@@ -69,7 +69,7 @@ export function signInLinkRoutes(app: App, { db, publicUrl, refused }: LinkDeps)
     },
   });
 
-  app.post('/v1/sign-ins', {
+  app.post('/sign-in/link', {
     config: { isKeyless: true },
     schema: {
       operationId: 'signIns.make',

@@ -17,12 +17,12 @@ type SignInDeps = Omit<Parameters<typeof oidcRoutes>[1], 'settings'> & {
   oidc: OidcSettings | null;
 };
 
-/** Sign-in links, GET /v1/sign-ins, and the ways that the configuration opens. */
+/** Sign-in links, GET /sign-in/ways, and the ways that the configuration opens. */
 export function signInRoutes(app: App, { oidc, ...deps }: SignInDeps): void {
   signInLinkRoutes(app, deps);
   if (oidc !== null) oidcRoutes(app, { ...deps, settings: oidc });
 
-  app.get('/v1/sign-ins', {
+  app.get('/sign-in/ways', {
     config: { isKeyless: true },
     schema: {
       operationId: 'signIns.ways',

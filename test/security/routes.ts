@@ -343,8 +343,6 @@ const TABLE: Record<string, Row> = {
     answered: 404,
   },
   'POST /v1/promoters/{promoter_id}/sign-in-links': { open: operator },
-  'GET /v1/sign-ins': { open: operator, keyless: true },
-  'POST /v1/sign-ins': { open: operator, keyless: true, body: { code: '{new}' }, answered: 401 },
   'GET /v1/me': { open: ['shop', 'merchant', 'alice'], ofItself: true },
   'POST /v1/identities/{statement_id}/reversal': { open: operator },
   'POST /v1/rules/{rule_id}/end': { open: operator, body: {} },

@@ -47,7 +47,7 @@ async function codeOf(promoter: string): Promise<string> {
 }
 
 function sendCode(code: unknown, browser = browserAt(service.url)): Promise<Response> {
-  return browser.open('/v1/sign-ins', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }) });
+  return browser.open('/sign-in/link', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }) });
 }
 
 async function signedIn(promoter: string) {

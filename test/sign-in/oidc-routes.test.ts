@@ -247,7 +247,7 @@ test('an issuer that is down keeps nobody from starting the service, and is trie
 test('without an issuer there is no such way, and a page can know it', async () => {
   const plain = await openService({ works: false, listens: true });
   expect((await fetch(`${plain.url}/sign-in/oidc`)).status).toBe(404);
-  const ways = await Promise.all([plain, service].map(async ({ url }) => (await fetch(`${url}/v1/sign-ins`)).json()));
+  const ways = await Promise.all([plain, service].map(async ({ url }) => (await fetch(`${url}/sign-in/ways`)).json()));
   expect(ways).toEqual([{ oidc: false }, { oidc: true }]);
   await plain.close();
 });

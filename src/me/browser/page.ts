@@ -52,7 +52,7 @@ function offerCode(section: HTMLElement): void {
   const button = buttonOf(section);
   button?.addEventListener('click', () => {
     void once(button, alertOf(section), async () => {
-      const outcome = await send({ method: 'POST', url: '/v1/sign-ins', body: { code } }, page);
+      const outcome = await send({ method: 'POST', url: '/sign-in/link', body: { code } }, page);
       // The code is used up: it is not to stay in the history.
       if (outcome.ok) location.replace('/me');
       return outcome;

@@ -43,9 +43,8 @@ test('the sweep takes those that have expired, as many as it is told to, and no 
   const made = [await make(actors[0]!), await make(actors[0]!), await make(actors[0]!)];
   const [first, second, third] = made.map(({ ticket }) => Buffer.from(hashOfKey(ticket), 'hex'));
   await sql`
-    update stream_ticket set made_at = now() - interval '1 hour', expires_at = now() - interval '1 second' where hash in (${first}, ${second})`.execute(
-    database.owner,
-  );
+    update stream_ticket set made_at = now() - interval '1 hour', expires_at = now() - interval '1 second'
+    where hash in (${first}, ${second})`.execute(database.owner);
   const sweep = () => inTransaction(database.db, ({ trx, now }) => sweepTickets(trx, now, 1));
   expect([await sweep(), await sweep(), await sweep()]).toEqual([1, 1, 0]);
   const left = await database.owner.selectFrom('stream_ticket').select('hash').execute();

@@ -21,7 +21,7 @@ type Query = Record<string, string | number>;
 
 const ORDERS = 20;
 /** A time that holds all of the market. */
-export const WHOLE = { from: ago(DAYS + 1), to: new Date(Date.now() + 60_000).toISOString() };
+export const WHOLE = { from: ago(DAYS + 1), to: new Date(Date.now() + 3_600_000).toISOString() };
 
 /** What fields of rows add up to. */
 export const sumOf = (rows: readonly Row[], field: string): number => rows.reduce((sum, row) => sum + Number(row[field]), 0);

@@ -233,6 +233,8 @@ describe('a reader that comes back', () => {
     const first = await stage.stream(query);
     await snapshotOf(first);
     for (const id of ['1', '0', '-7', 'x', '9'.repeat(40), '']) await snapshotOf(await back(query, id));
+    // Of another question nothing is known of before it was asked.
+    await stage.click(await stage.link('bob', 'm2'));
     await snapshotOf(await back(`${query}&sort=clicks`, first.events[0]!.id));
   });
 });
