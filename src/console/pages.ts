@@ -31,6 +31,19 @@ export const PAGES: readonly PageEntry[] = [
     load: async () => (await import('./insight/overview.tsx')).OverviewPage,
   },
   {
+    path: '/statistics',
+    title: 'statistics',
+    needs: ['statistics.read', 'statistics.funnel'],
+    menu: 'menu.today',
+    load: async () => (await import('./insight/statistics.tsx')).StatisticsPage,
+  },
+  {
+    path: '/statistics/rows',
+    title: 'statistics',
+    needs: ['statistics.rows'],
+    load: async () => (await import('./insight/rows.tsx')).FigureRowsPage,
+  },
+  {
     path: '/orders',
     title: 'orders',
     needs: ['orders.list'],

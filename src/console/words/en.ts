@@ -7,6 +7,7 @@ import { orders } from './en/orders.ts';
 import { promotion } from './en/promotion.ts';
 import { rules } from './en/rules.ts';
 import { platform } from './en/platform.ts';
+import { insight } from './en/insight.ts';
 
 export const en = {
   ...frame,
@@ -16,6 +17,7 @@ export const en = {
   ...promotion,
   ...rules,
   ...platform,
+  ...insight,
 };
 
 /** A key of the dictionaries. */

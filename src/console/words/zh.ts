@@ -8,6 +8,7 @@ import { orders } from './zh/orders.ts';
 import { promotion } from './zh/promotion.ts';
 import { rules } from './zh/rules.ts';
 import { platform } from './zh/platform.ts';
+import { insight } from './zh/insight.ts';
 
 export const zh: Readonly<Record<Word, string>> = {
   ...frame,
@@ -17,4 +18,5 @@ export const zh: Readonly<Record<Word, string>> = {
   ...promotion,
   ...rules,
   ...platform,
+  ...insight,
 };
