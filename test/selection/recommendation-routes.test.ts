@@ -181,7 +181,7 @@ describe('what is recommended', () => {
   test('is of links of a scene where one is named', async () => {
     const { window, data } = (await recommended('promoter_id=bob&merchant_id=m1&scene=live')).body;
     const asked = { bucket: 'none', group_by: 'product', scene: 'live', merchant_id: 'm1', from: window.from, to: window.to };
-    const url = `/v1/statistics?${new URLSearchParams(asked)}`;
+    const url = `/v1/statistics?${new URLSearchParams(asked).toString()}`;
     const body = (await call('GET', url)).body as { data: (Figures & { product_id: string | null })[] };
     for (const row of data) expect(row.clicks).toBe(body.data.find(({ product_id: id }) => id === row.product_id)?.clicks ?? 0);
     expect(data.some(({ clicks }) => clicks > 0)).toBe(true);

@@ -80,14 +80,15 @@ test('every variable that is set is one that is read, and none that can be set i
   for (const [name, { environment }] of ours) expect(Object.keys(environment).toSorted(), name).toEqual(readable);
 });
 
+// What may be left out altogether is empty then; nothing else stands in its place.
+const isOptional = ([name]: [string, string]): boolean => /^(?:OIDC_|STREAMS_)/.test(name);
+const isSaid = ([name, value]: [string, string]): boolean => new RegExp(`^\\$\\{${name}:\\?[^}]+\\}$`).test(value);
+
 test('a secret is never given a default, nor written down', () => {
   const secrets = services
     .flatMap(([, { environment }]) => Object.entries(environment))
     .filter(([name]) => /(?<!PER_)KEY|SECRET|PASSWORD/.test(name));
   expect(secrets.length).toBeGreaterThan(4);
-  // What may be left out altogether is empty then; nothing else stands in its place.
-  const isOptional = ([name]: [string, string]): boolean => /^(?:OIDC_|STREAMS_)/.test(name);
-  const isSaid = ([name, value]: [string, string]): boolean => new RegExp(`^\\$\\{${name}:\\?[^}]+\\}$`).test(value);
   expect(secrets.filter((one) => (isOptional(one) ? one[1] !== `\${${one[0]}:-}` : !isSaid(one)))).toEqual([]);
   for (const [, { environment }] of ours) expect(environment['DATABASE_URL']).toMatch(/:\$\{POSTGRES_PASSWORD:\?[^}]+\}@/);
 });
