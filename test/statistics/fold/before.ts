@@ -19,7 +19,10 @@ export async function forgetNumbers(owner: Kysely<DB>): Promise<void> {
       await sql`delete from ${sql.table(table)}`.execute(trx);
     }
     await sql`
-      update statistics_fold set below_xid = ledger_xid(), history_below_xid = ledger_xid(), complete_at = now(), history_done_at = null,
-        orders_up_to = default, links_up_to = default, clicks_up_to = default, bonuses_up_to = default`.execute(trx);
+      update statistics_fold set below_xid = oldest, history_below_xid = oldest, complete_at = now(), history_done_at = null,
+        orders_up_to = default, links_up_to = default, clicks_up_to = default, bonuses_up_to = default
+      from (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint + xid_offset as oldest from ledger_fold) as count_of_ledger`.execute(
+      trx,
+    );
   });
 }
