@@ -96,6 +96,9 @@ export const statisticsFields = spanQuery.extend({
     .regex(listOf(MEASURES, MEASURES.length), `must be of ${MEASURES.join(', ')}, by comma`)
     .optional()
     .meta({ description: 'The figures wanted, by comma; all but `buyers` where it is left out.', example: 'clicks,orders' }),
+  stale: z.enum(['allowed']).optional().meta({
+    description: 'That an answer may be some seconds old. It never is here: there is one database, and it is asked.',
+  }),
   limit: z.coerce.number().int().min(1).max(LIMIT_MAX).optional().meta({
     description: 'How many groups a page has: 50, or as many as have 20,000 rows. Without groups there is one page.',
   }),

@@ -72,6 +72,12 @@ describe('an answer', () => {
     expect(sumOf(body.data, 'paid_amount')).toBe(body.totals[0]!['paid_amount']);
   });
 
+  test('that might be stale is as exact', async () => {
+    const [now, stale] = [await statistics({ bucket: 'none' }), await statistics({ bucket: 'none', stale: 'allowed' })];
+    expect([stale.body.data, stale.body.totals]).toEqual([now.body.data, now.body.totals]);
+    expect((await ask('/v1/statistics', { stale: 'yes' })).status).toBe(400);
+  });
+
   test('has quotients that are rounded down', async () => {
     const { body } = await statistics({ group_by: 'promoter', bucket: 'none' });
     expect(body.data.length).toBeGreaterThan(3);
