@@ -19,7 +19,7 @@ const HEADINGS = [
 ];
 const KINDS = ['REST', 'standard-webhooks', 'shopify', 'woocommerce', 'wechat-shop', 'pdd'];
 /** What somebody reads without scrolling back for long. */
-const LINES_MAX = 150;
+const LINES_MAX = 180;
 
 const demo = useDemo();
 
