@@ -16,6 +16,7 @@ const HEADINGS = [
   '6. Trial balance',
   '7. Guards: ',
   '8. A rehearsal: ',
+  '9. Statistics: ',
 ];
 const KINDS = ['REST', 'standard-webhooks', 'shopify', 'woocommerce', 'wechat-shop', 'pdd'];
 /** What somebody reads without scrolling back for long. */
