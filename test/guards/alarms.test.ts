@@ -8,8 +8,10 @@ import { askGuard } from '../../src/guards/check.ts';
 import { DAY_MS } from '../../src/platform/durations.ts';
 import type { DB } from '../../src/platform/postgres/tables.ts';
 import { uuidv7 } from '../../src/platform/uuid.ts';
+import { foldStatistics } from '../../src/statistics/fold/fold.ts';
 import { testDatabase, type TestDatabase } from '../harness.ts';
 import { foldAll } from '../ledger/books.ts';
+import { until } from '../platform/sockets.ts';
 import { bookWorld } from './books.ts';
 import { change, changeMerged, tampering } from './plant.ts';
 import { payWorld } from './payouts.ts';
@@ -27,6 +29,8 @@ beforeAll(async () => {
   database = await testDatabase();
   await foundWorld(database.owner);
   await bookWorld(database.owner, () => foldAll(database.db));
+  // However long ago this database was made, what stands in it is counted.
+  await until(async () => ((await foldStatistics(database.db))?.facts ?? 0) > 0);
   await payWorld(database.db, 'none');
 });
 
